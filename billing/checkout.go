@@ -48,6 +48,9 @@ type CheckoutSession struct {
 	CreatedAt       time.Time      `db:"created_at"`
 	ExpiresAt       *time.Time     `db:"expires_at"`
 	CompletedAt     *time.Time     `db:"completed_at"`
+	// SubscriptionID is the subscription that it sold, as soon as Stripe has named it; see
+	// [CheckoutStore.SetSubscription].
+	SubscriptionID string `db:"subscription_id,null,readonly"`
 }
 
 // StripeCheckoutSession is a Checkout session as Stripe has it.

@@ -58,7 +58,10 @@ func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer
 		if err := cs.recordPackPurchase(ctx, tx, session.OrganizationID, answer); err != nil {
 			return err
 		}
-		return tx.Checkouts().Put(ctx, session)
+		if err := tx.Checkouts().Put(ctx, session); err != nil {
+			return err
+		}
+		return cs.linkSubscription(ctx, tx, session, answer.SubscriptionID)
 	})
 	if err != nil {
 		return fmt.Errorf("record checkout: %w", err)
@@ -91,7 +94,49 @@ func (cs *Checkouts) handleEvent(ctx context.Context, tx Tx, e Event) (eventResu
 	return cs.subscriptions.handleRelated(ctx, tx, e)
 }
 
-// recordEnd records a session's pack purchase and its end. A session that is not stored was created
+// linkSubscription stores which subscription a session has sold, and checks again for duplicates:
+// only a subscription that is known to be sold here can be one. The organization is locked.
+func (cs *Checkouts) linkSubscription(ctx context.Context, tx Tx, session CheckoutSession, subscriptionID string) error {
+	if subscriptionID == "" || session.SubscriptionID != "" {
+		return nil
+	}
+	fresh, err := tx.Checkouts().SetSubscription(ctx, session.ID, subscriptionID)
+	if err != nil || !fresh {
+		return err
+	}
+	tx.Record("checkout %s: sold subscription %s", session.StripeSessionID, subscriptionID)
+	return cs.subscriptions.recheckDuplicates(ctx, tx, session.OrganizationID)
+}
+
+// linkCompleted fetches the organization's complete sessions whose subscription is not stored:
+// sessions that completed before that was recorded.
+func (cs *Checkouts) linkCompleted(ctx context.Context, organizationID string) error {
+	unlinked, err := cs.store.Checkouts().Unlinked(ctx, organizationID, cs.knownAccount())
+	if err != nil {
+		return fmt.Errorf("list checkouts without a subscription: %w", err)
+	}
+	for _, session := range unlinked {
+		answer, err := cs.gateway.CheckoutSession(ctx, session.StripeSessionID)
+		if apperr.IsMissing(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("fetch checkout session: %w", err)
+		}
+		err = cs.store.InTx(ctx, func(tx Tx) error {
+			if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+				return fmt.Errorf("lock organization: %w", err)
+			}
+			return cs.linkSubscription(ctx, tx, session, answer.SubscriptionID)
+		})
+		if err != nil {
+			return fmt.Errorf("link checkout: %w", err)
+		}
+	}
+	return nil
+}
+
+// recordEnd records a session's pack purchase, its subscription and its end. A session that is not stored was created
 // outside Usher and is ignored.
 func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
@@ -101,8 +146,14 @@ func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string
 		return err
 	}
 	session, known, err := apperr.Found(tx.Checkouts().ByStripeID(ctx, organizationID, c.ID))
-	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
+	if err != nil || !known {
 		return err
+	}
+	if err := cs.linkSubscription(ctx, tx, session, c.SubscriptionID); err != nil {
+		return err
+	}
+	if c.Status == CheckoutOpen || session.Status == c.Status {
+		return nil
 	}
 	tx.Record("checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
 	session.Status = c.Status

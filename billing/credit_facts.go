@@ -270,7 +270,8 @@ func lastDay(t time.Time) int {
 func runningPeriod(facts []CreditFact, subscriptions []Subscription) (CreditFact, bool) {
 	ended := map[string]bool{}
 	for _, s := range subscriptions {
-		ended[s.ID] = s.Status.Ended()
+		// What was paid for a subscription that is no longer ours does not count either.
+		ended[s.ID] = s.Status.Ended() || s.Foreign
 	}
 	newest, first := map[string]CreditFact{}, map[string]time.Time{}
 	for _, fact := range facts {

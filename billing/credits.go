@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -246,11 +247,15 @@ func (b *creditBook) recompute(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
+	foreign, err := b.tx.Subscriptions().Foreign(ctx, acct, b.account.OrganizationID)
+	if err != nil {
+		return fmt.Errorf("list foreign subscriptions: %w", err)
+	}
 	trials, err := b.tx.Trials().List(ctx, b.account.OrganizationID, acct)
 	if err != nil {
 		return fmt.Errorf("list trials: %w", err)
 	}
-	computed := computeCredits(facts, subscriptions, trials, b.now)
+	computed := computeCredits(facts, slices.Concat(subscriptions, foreign), trials, b.now)
 	a := &b.account
 	a.PlanID, a.PlanGranted, a.InvoiceID = computed.PlanID, computed.Granted, computed.InvoiceID
 	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = computed.PeriodStart, computed.PeriodEnd, computed.Month, computed.NextMonthAt

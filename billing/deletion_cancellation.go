@@ -25,11 +25,12 @@ type DeletionCancellation struct {
 // overlaps the request's.
 const cancellationLease = 2 * jobTimeout
 
-// canceledByDeletion reports whether a deletion has to cancel a live subscription at period end.
+// canceledByDeletion reports whether a deletion has to cancel a live subscription of ours at period
+// end.
 // One whose first payment is open ends with its Checkout session.
 func canceledByDeletion(s Subscription) bool {
 	_, ending := s.EndsAt()
-	return !ending && !s.Status.Ended() && s.Status != StatusIncomplete
+	return !s.Foreign && !ending && !s.Status.Ended() && s.Status != StatusIncomplete
 }
 
 // wakeCancellation makes the cancellation of a subscription due that began, or was resumed at

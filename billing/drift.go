@@ -20,6 +20,8 @@ const (
 	// DriftSeats means that the desired seats differ from the recount, or that no update of Stripe
 	// is pending.
 	DriftSeats DriftKind = "seats"
+	// DriftDuplicate means that an organization has a second live subscription of ours.
+	DriftDuplicate DriftKind = "duplicate"
 )
 
 // Drift is one difference between us and Stripe.
@@ -51,7 +53,8 @@ type DriftReport struct {
 	Drifts        []Drift `json:"drifts" db:"drifts,json"`
 }
 
-// subscriptionDrift describes how a snapshot differs from Stripe's object; empty if it does not.
+// subscriptionDrift describes how a snapshot differs from Stripe's object, as the catalog classifies
+// it; empty if it does not.
 // The card is not compared: lists contain it and payloads do not.
 func subscriptionDrift(local, remote Subscription) string {
 	if local.Revision == 0 {
@@ -59,6 +62,10 @@ func subscriptionDrift(local, remote Subscription) string {
 	}
 	var d differences
 	d.add("status", local.Status, remote.Status)
+	d.add("foreign", local.Foreign, remote.Foreign)
+	if len(local.Items) > 0 { // stored since 00041
+		d.add("items", local.itemsText(), remote.itemsText())
+	}
 	d.add("price", local.PriceID, remote.PriceID)
 	d.add("item", local.ItemID, remote.ItemID)
 	d.add("quantity", local.Quantity, remote.Quantity)

@@ -5,17 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
+	"usher/billing/job"
 	"usher/billing/mail"
 )
 
 // Duplicates cancels and refunds duplicate subscriptions.
 type Duplicates struct {
 	*core
+	checkouts     *Checkouts
 	subscriptions *Subscriptions
 	notices       *Notices
 }
@@ -32,8 +35,9 @@ const (
 	DuplicateFailed DuplicateStatus = "failed" // no further attempts: an operator has to handle it
 )
 
-// DuplicateSubscription is a subscription that was bought beside a live one: two Checkout pages can
-// both be paid. It is canceled at Stripe, and what was paid for it is refunded, once.
+// DuplicateSubscription is a subscription that was bought beside a live one: two Checkout pages of
+// Usher can both be paid. It is canceled at Stripe, and what was paid for it is refunded, once. A
+// subscription that was made elsewhere is never one, and neither is one beside it.
 type DuplicateSubscription struct {
 	SubscriptionID     string          `db:"subscription_id"`
 	OrganizationID     string          `db:"organization_id"`
@@ -72,6 +76,79 @@ const (
 	duplicateTimeout   = 45 * time.Second // several calls to Stripe
 	duplicatesShownFor = 30 * 24 * time.Hour
 )
+
+// recheckDuplicates is recordDuplicates for a caller that has not read the subscriptions. The
+// organization is locked.
+func (ss *Subscriptions) recheckDuplicates(ctx context.Context, tx Tx, organizationID string) error {
+	ours, err := tx.Subscriptions().List(ctx, organizationID, ss.knownAccount())
+	if err != nil {
+		return fmt.Errorf("list subscriptions: %w", err)
+	}
+	return ss.recordDuplicates(ctx, tx, organizationID, ours)
+}
+
+// recordDuplicates stores which of an organization's subscriptions are duplicates, and enqueues
+// their cancellation. It is called when a snapshot changes and when a checkout's subscription
+// becomes known, so that both orders give the same result. The organization is locked.
+func (ss *Subscriptions) recordDuplicates(ctx context.Context, tx Tx, organizationID string, ours []Subscription) error {
+	live := slices.DeleteFunc(slices.Clone(ours), func(s Subscription) bool { return s.Status.Ended() })
+	if len(live) < 2 {
+		return nil
+	}
+	sold, err := tx.Checkouts().SubscriptionIDs(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("list the subscriptions of checkouts: %w", err)
+	}
+	kept, duplicates := findDuplicates(live, sold)
+	for _, duplicate := range duplicates {
+		if err := ss.insertDuplicate(ctx, tx, kept, duplicate); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ss *Subscriptions) insertDuplicate(ctx context.Context, tx Tx, kept, duplicate Subscription) error {
+	now := ss.Now()
+	fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
+		SubscriptionID: duplicate.ID, OrganizationID: duplicate.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling,
+		FoundAt: now, NextAttemptAt: &now,
+	})
+	if err != nil {
+		return fmt.Errorf("write duplicate subscription: %w", err)
+	}
+	if !fresh {
+		return nil
+	}
+	tx.Record("subscription %s: duplicate of %s, to be canceled and refunded", duplicate.ID, kept.ID)
+	return ss.Enqueue(ctx, tx.Jobs(), job.KindDuplicate, duplicate.ID, "", now)
+}
+
+// findDuplicates finds the duplicates among an organization's subscriptions, and the one that is
+// kept instead of them. Only a subscription of ours that a Checkout session of ours has sold
+// counts, on both sides: sold lists their ids. One that was made elsewhere (by API, in the
+// dashboard, by support) was meant, so it is neither ended nor a reason to end another. It is a
+// pure function.
+func findDuplicates(all []Subscription, sold []string) (kept Subscription, duplicates []Subscription) {
+	bought := slices.DeleteFunc(slices.Clone(all), func(s Subscription) bool { return s.Foreign || !slices.Contains(sold, s.ID) })
+	kept, _ = chooseCurrent(bought)
+	for _, other := range bought {
+		if isDuplicate(kept, other) {
+			duplicates = append(duplicates, other)
+		}
+	}
+	return kept, duplicates
+}
+
+// isDuplicate reports whether an organization that keeps one subscription has no need of another:
+// both give access or are to be paid, and the other one was bought at the same time or later. An
+// older one that gives no access any more is left alone: what was paid for it was owed.
+func isDuplicate(kept, other Subscription) bool {
+	if other.ID == kept.ID || !kept.Status.GrantsAccess() || other.CreatedAt.Before(kept.CreatedAt) {
+		return false
+	}
+	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
+}
 
 // cancelAllDue works on every duplicate that is due.
 func (ds *Duplicates) cancelAllDue(ctx context.Context) error {
@@ -156,20 +233,22 @@ func (ds *Duplicates) stillNeeded(ctx context.Context, duplicate DuplicateSubscr
 			return false, err
 		}
 	}
-	all, err := ds.store.Subscriptions().List(ctx, duplicate.OrganizationID, ds.knownAccount())
-	if err != nil {
-		return false, fmt.Errorf("list subscriptions: %w", err)
-	}
 	if duplicate.CancelingAt != nil {
 		return false, nil
 	}
-	kept, _ := chooseCurrent(all)
-	for _, other := range all {
-		if other.ID == duplicate.SubscriptionID {
-			return !isDuplicate(kept, other), nil
-		}
+	if err := ds.checkouts.linkCompleted(ctx, duplicate.OrganizationID); err != nil {
+		return false, err
 	}
-	return true, nil
+	ours, err := ds.store.Subscriptions().List(ctx, duplicate.OrganizationID, ds.knownAccount())
+	if err != nil {
+		return false, fmt.Errorf("list subscriptions: %w", err)
+	}
+	sold, err := ds.store.Checkouts().SubscriptionIDs(ctx, duplicate.OrganizationID)
+	if err != nil {
+		return false, fmt.Errorf("list the subscriptions of checkouts: %w", err)
+	}
+	_, duplicates := findDuplicates(ours, sold)
+	return !slices.ContainsFunc(duplicates, func(s Subscription) bool { return s.ID == duplicate.SubscriptionID }), nil
 }
 
 // refundInvoices voids the open invoices of a canceled subscription and refunds the paid ones.

@@ -14,27 +14,48 @@ import (
 	"usher/billing/mail"
 )
 
-// buySecondSubscription pays for another subscription of the customer, as a second open Checkout
-// page does. It is created at least a second after the first, because equal times do not order
-// them.
-func (env *testEnv) buySecondSubscription(current billing.Subscription, metadata url.Values) {
+// openTwoCheckouts opens two Checkout pages of Usher, for pro and for starter. The record of the
+// first is closed in between, as if its call to Stripe had been lost: otherwise the second Start
+// would expire it at Stripe.
+func (env *testEnv) openTwoCheckouts() (pro, starter billing.CheckoutSession) {
 	env.t.Helper()
-	env.stripe.AdvanceClock(current.CreatedAt.Add(time.Second))
-	form := url.Values{
-		"mode": {"subscription"}, "customer": {current.CustomerID}, "success_url": {"http://usher.test/organization"},
-		"line_items[0][price]": {env.planPriceID("starter", catalog.Monthly)}, "line_items[0][quantity]": {"3"},
+	open := func(plan string) billing.CheckoutSession {
+		session, err := env.service.Checkouts.Start(env.t.Context(), env.access, billing.CheckoutRequest{PlanID: plan, Interval: catalog.Monthly})
+		env.must(err)
+		return session
 	}
-	for name, values := range metadata {
-		form[name] = values
-	}
-	var opened struct{ ID, URL string }
-	env.stripeRequest(http.MethodPost, "/v1/checkout/sessions", form, &opened)
-	env.pay(billing.CheckoutSession{URL: opened.URL})
+	pro = open("pro")
+	env.exec(`update checkout_sessions set status = 'expired'`)
+	return pro, open("starter")
 }
 
-// organizationMetadata is the metadata of a Checkout session that the service started.
-func (env *testEnv) organizationMetadata() url.Values {
-	return url.Values{"subscription_data[metadata][orgId]": {env.access.Organization.ID}, "metadata[orgId]": {env.access.Organization.ID}}
+// payFirst pays a Checkout page and returns to Usher.
+func (env *testEnv) payFirst(session billing.CheckoutSession) billing.Subscription {
+	env.t.Helper()
+	env.pay(session)
+	completed, err := env.service.Checkouts.Complete(env.t.Context(), env.access, session.StripeSessionID)
+	if err != nil || !completed.Confirmed {
+		env.t.Fatalf("completed %+v, %v", completed, err)
+	}
+	return *env.overview().Subscription
+}
+
+// paySecond pays a Checkout page at least a second after the first subscription was created,
+// because equal times do not order them.
+func (env *testEnv) paySecond(first billing.Subscription, session billing.CheckoutSession) {
+	env.t.Helper()
+	env.stripe.AdvanceClock(first.CreatedAt.Add(time.Second))
+	env.pay(session)
+}
+
+// buyTwoPlans buys pro and then starter, each for three people, in two Checkout pages of Usher.
+func (env *testEnv) buyTwoPlans() (first billing.Subscription) {
+	env.t.Helper()
+	env.addMembers(2)
+	pro, starter := env.openTwoCheckouts()
+	first = env.payFirst(pro)
+	env.paySecond(first, starter)
+	return first
 }
 
 // waitForDuplicate waits until the duplicate has a final status.
@@ -56,9 +77,11 @@ func TestDuplicateIsCanceledAndRefundedOnce(t *testing.T) {
 	env := newTestEnv(t)
 	env.startBackground()
 	env.startWorker(env.newService(env.openStore())) // a second replica runs the same tasks
-	first := env.subscribe("pro")
+	env.addMembers(2)
+	pro, starter := env.openTwoCheckouts()
+	first := env.payFirst(pro)
 	env.waitFor("the credits", func(o billing.Overview) bool { return o.Credits.Balance == 1000 })
-	env.buySecondSubscription(first, env.organizationMetadata())
+	env.paySecond(first, starter)
 	env.waitForDuplicate(billing.DuplicateCanceled)
 
 	var subscriptions struct {
@@ -92,24 +115,12 @@ func TestDuplicateIsCanceledAndRefundedOnce(t *testing.T) {
 	env.checkLedger()
 }
 
-func TestManualSubscriptionIsNoDuplicate(t *testing.T) {
-	env := newTestEnv(t)
-	env.startBackground()
-	first := env.subscribe("pro")
-	env.buySecondSubscription(first, nil)
-	env.waitFor("the second subscription to be stored", func(billing.Overview) bool { return env.queryInt(`select count(*) from subscriptions`) == 2 })
-	if n := env.queryInt(`select count(*) from duplicate_subscriptions`); n != 0 {
-		t.Errorf("%d duplicates, want 0", n)
-	}
-}
-
 // The first subscription is canceled before the duplicate is processed. The duplicate is then the
 // only subscription.
 func TestDuplicateIsKeptAsOnlySubscription(t *testing.T) {
 	env := newTestEnv(t)
 	env.registerWebhook()
-	first := env.subscribe("pro")
-	env.buySecondSubscription(first, env.organizationMetadata())
+	first := env.buyTwoPlans()
 	env.processEventsUntil(func() bool { return env.queryInt(`select count(*) from duplicate_subscriptions`) == 1 })
 	env.stripeRequest(http.MethodDelete, "/v1/subscriptions/"+first.ID, url.Values{"invoice_now": {"false"}})
 	env.startWorker(env.service)
@@ -145,8 +156,7 @@ func (g *lossyGateway) CreateCreditNote(ctx context.Context, creditNote billing.
 func TestDuplicateIsRefundedOnceDespiteLostResponses(t *testing.T) {
 	env := newTestEnv(t)
 	env.registerWebhook()
-	first := env.subscribe("pro")
-	env.buySecondSubscription(first, env.organizationMetadata())
+	env.buyTwoPlans()
 	env.processEventsUntil(func() bool { return env.queryInt(`select count(*) from duplicate_subscriptions`) == 1 })
 	options := env.options(env.store)
 	gateway := &lossyGateway{Gateway: options.Gateway}
@@ -169,8 +179,7 @@ func TestDuplicateIsRefundedOnceDespiteLostResponses(t *testing.T) {
 func TestManuallyCanceledDuplicateIsNotRefunded(t *testing.T) {
 	env := newTestEnv(t)
 	env.registerWebhook()
-	first := env.subscribe("pro")
-	env.buySecondSubscription(first, env.organizationMetadata())
+	env.buyTwoPlans()
 	env.processEventsUntil(func() bool { return env.queryInt(`select count(*) from duplicate_subscriptions`) == 1 })
 	var second string
 	env.must(env.store.DB().GetContext(t.Context(), &second, `select subscription_id from duplicate_subscriptions`))

@@ -126,7 +126,7 @@ func (in *Inbox) handlersByType() map[string]eventHandler {
 		customerDeleted       = eventHandler{in.customers.handleDeleted, nil}
 		customerUpdated       = eventHandler{in.subscriptions.handleCustomerUpdated, in.subscriptions.refetchCustomer}
 		subscription          = eventHandler{in.subscriptions.handleEvent, in.subscriptions.refetchForEvent}
-		trialWillEnd          = eventHandler{in.subscriptions.handleTrialWillEnd, in.subscriptions.refetchForEvent}
+		trialWillEnd          = eventHandler{in.subscriptions.handleTrialWillEnd, in.subscriptions.refetchTrialWillEnd}
 		relatedToSubscription = eventHandler{in.subscriptions.handleRelated, in.subscriptions.refetchForEvent}
 		paymentMethod         = eventHandler{in.subscriptions.handlePaymentMethod, in.subscriptions.refetchPaymentMethod}
 		invoice               = eventHandler{in.invoices.handleEvent, in.invoices.refetchForEvent}

@@ -247,7 +247,8 @@ func (iv *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) err
 // can show their amounts.
 func (iv *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice) error {
 	for _, line := range invoice.Lines {
-		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" {
+		foreign := iv.Catalog().Recognize(line.PriceID) == catalog.PriceForeign // of an item that is not the seats
+		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" || foreign {
 			continue
 		}
 		if err := tx.Invoices().PutProration(ctx, invoice.ID, invoice.SubscriptionID, line); err != nil {
@@ -255,6 +256,23 @@ func (iv *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice)
 		}
 	}
 	return nil
+}
+
+// isForeignInvoice reports whether an invoice is of a foreign subscription. While the subscription
+// is not stored, it is if no line has a price of a plan.
+func (c *core) isForeignInvoice(ctx context.Context, tx Tx, invoice Invoice) (bool, error) {
+	if invoice.SubscriptionID == "" {
+		return false, nil
+	}
+	stored, known, err := apperr.Found(tx.Subscriptions().Get(ctx, invoice.SubscriptionID))
+	if err != nil {
+		return false, fmt.Errorf("read the invoice's subscription: %w", err)
+	}
+	if known {
+		return stored.Foreign, nil
+	}
+	plans := c.Catalog()
+	return !slices.ContainsFunc(invoice.Lines, func(l InvoiceLine) bool { return plans.Recognize(l.PriceID) == catalog.PriceOfPlan }), nil
 }
 
 // refetchForEvent processes a pending invoice event: it refetches the invoice and its subscription.

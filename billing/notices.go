@@ -48,7 +48,7 @@ func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, stored, invoice I
 	case invoice.Status == InvoicePaid && invoice.Reason == "subscription_cycle" && invoice.Total > 0 && n.isRecent(e.Created):
 		m := n.invoiceMail(invoice, e)
 		m.Kind, m.Key = mail.KindRenewed, "invoice:"+invoice.ID+":paid"
-		return n.queue(ctx, tx, m)
+		return n.queueOfPlan(ctx, tx, invoice, m)
 	}
 	return nil
 }
@@ -76,9 +76,17 @@ func (n *Notices) attemptAt(ctx context.Context, tx Tx, e Event, invoice Invoice
 	case invoice.Status != InvoiceOpen: // paid or given up meanwhile
 		return errors.Join(n.outbox.Discard(ctx, tx, failed.Kind, failed.Key), n.outbox.Discard(ctx, tx, confirm.Kind, confirm.Key))
 	case invoice.ActionRequired && invoice.HostedURL != "":
-		return errors.Join(n.outbox.Discard(ctx, tx, failed.Kind, failed.Key), n.queue(ctx, tx, confirm))
+		return errors.Join(n.outbox.Discard(ctx, tx, failed.Kind, failed.Key), n.queueOfPlan(ctx, tx, invoice, confirm))
 	}
-	return errors.Join(n.outbox.Discard(ctx, tx, confirm.Kind, confirm.Key), n.queue(ctx, tx, failed))
+	return errors.Join(n.outbox.Discard(ctx, tx, confirm.Kind, confirm.Key), n.queueOfPlan(ctx, tx, invoice, failed))
+}
+
+// queueOfPlan queues a notice about an invoice, unless that is of a foreign subscription.
+func (n *Notices) queueOfPlan(ctx context.Context, tx Tx, invoice Invoice, m mail.Message) error {
+	if foreign, err := n.isForeignInvoice(ctx, tx, invoice); err != nil || foreign {
+		return err
+	}
+	return n.queue(ctx, tx, m)
 }
 
 func (n *Notices) invoiceMail(invoice Invoice, e Event) mail.Message {
@@ -107,7 +115,7 @@ func (n *Notices) invoiceMailData(invoice Invoice, e Event) mail.Data {
 // subscription queues the notice that a change of the current subscription calls for, if any. The
 // first snapshot of a subscription causes none.
 func (n *Notices) subscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
-	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !n.isRecent(fresh.AsOf) {
+	if before.Revision == 0 || !before.IsCurrent || fresh.Foreign || before.Status.Ended() || !n.isRecent(fresh.AsOf) {
 		return nil
 	}
 	kind, key, at := noticeFor(before, fresh)

@@ -57,7 +57,10 @@ func TestTrialEndingNoticeRequiresLinkedCustomer(t *testing.T) {
 			"id": id, "object": "event", "type": "customer.subscription.trial_will_end", "api_version": "2024-06-20", "created": now.Unix(),
 			"data": map[string]any{"object": map[string]any{
 				"id": current.ID, "object": "subscription", "customer": customerID, "status": "trialing", "trial_end": now.AddDate(0, 0, 3).Unix(),
-				"metadata": map[string]any{"orgId": env.access.Organization.ID}, "items": map[string]any{"object": "list", "data": []any{}},
+				"metadata": map[string]any{"orgId": env.access.Organization.ID},
+				"items": map[string]any{"object": "list", "data": []any{map[string]any{
+					"id": current.ItemID, "object": "subscription_item", "quantity": 1, "price": map[string]any{"id": current.PriceID, "object": "price"},
+				}}},
 			}},
 		})
 		if err != nil {

@@ -45,10 +45,13 @@ type Backlog struct {
 	PendingSeats  int        `db:"waiting_seats"`  // organizations with a pending seat update
 	FailingSeats  int        `db:"failing_seats"`  // organizations whose last seat update failed
 	// FailedDuplicates counts duplicate subscriptions that could not be canceled.
-	FailedDuplicates int            `db:"failed_ends"`
-	QueuedMails      int            `db:"queued_mails"`
-	FailedMails      int            `db:"failed_mails"`
-	Jobs             map[string]int `db:"jobs,json"` // of the queue, by state
+	FailedDuplicates int `db:"failed_ends"`
+	// SecondSubscriptions counts live subscriptions beside an organization's current one, except
+	// duplicates that are being canceled. An operator has to decide about them.
+	SecondSubscriptions int            `db:"second_subscriptions"`
+	QueuedMails         int            `db:"queued_mails"`
+	FailedMails         int            `db:"failed_mails"`
+	Jobs                map[string]int `db:"jobs,json"` // of the queue, by state
 }
 
 // QueuedJob is a job in the queue.
@@ -77,8 +80,9 @@ type OrganizationDetails struct {
 	Overview
 	Members       []account.Member
 	Subscriptions []Subscription
-	Events        []StoredEvent // newest first
-	SeatChanges   []SeatChange  // newest first
+	Foreign       []Subscription // sold by something else, and left alone
+	Events        []StoredEvent  // newest first
+	SeatChanges   []SeatChange   // newest first
 }
 
 // detailLines is the maximum number of events and of seat changes in an [OrganizationDetails].
@@ -98,6 +102,9 @@ func (op *Operations) Organization(ctx context.Context, organizationID string) (
 		return details, fmt.Errorf("read organization: %w", err)
 	}
 	if details.Subscriptions, err = op.store.Subscriptions().List(ctx, organizationID, op.knownAccount()); err != nil {
+		return details, fmt.Errorf("read organization: %w", err)
+	}
+	if details.Foreign, err = op.store.Subscriptions().Foreign(ctx, op.knownAccount(), organizationID); err != nil {
 		return details, fmt.Errorf("read organization: %w", err)
 	}
 	if details.Events, err = op.inbox.Search(ctx, EventSearch{OrganizationID: organizationID, Limit: detailLines}); err != nil {

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -24,8 +25,11 @@ type Overview struct {
 	Subscription *Subscription // the current one; nil: none
 	Plan         *catalog.Plan // of its price; nil if there is none or the catalog does not know it
 	Price        catalog.Price // valid with Plan
-	HasAccess    bool
-	GraceEndsAt  *time.Time // past due: access until then; nil: no limit
+	// OtherItems are the items of Subscription that are not the seat item. Usher does not change
+	// them.
+	OtherItems  []SubscriptionItem
+	HasAccess   bool
+	GraceEndsAt *time.Time // past due: access until then; nil: no limit
 	// OpenInvoice is the oldest open invoice of an incomplete, past due or unpaid subscription;
 	// nil: none is stored.
 	OpenInvoice  *Invoice
@@ -116,6 +120,48 @@ func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, curr
 		o.GraceEndsAt = graceEnd(current, o.Plan, o.OpenInvoice)
 	}
 	o.HasAccess = hasAccess(current.Status, o.GraceEndsAt, ov.Now())
+	if current.Status == StatusPastDue && !o.HasAccess {
+		if err := ov.describeSecondAccess(ctx, o, current); err != nil {
+			return err
+		}
+	}
+	return ov.describeOtherItems(ctx, o, current)
+}
+
+// describeOtherItems lists the items that are not the seat item, under the name of their product if
+// the price has none.
+func (ov *Overviews) describeOtherItems(ctx context.Context, o *Overview, current Subscription) error {
+	o.OtherItems = current.OtherItems()
+	if len(o.OtherItems) == 0 {
+		return nil
+	}
+	prices, err := ov.store.Stripe().Prices(ctx, ov.knownAccount())
+	if err != nil {
+		return fmt.Errorf("read stored prices: %w", err)
+	}
+	for i := range o.OtherItems {
+		item := &o.OtherItems[i]
+		for _, price := range prices {
+			if price.ID == item.PriceID {
+				item.Name = cmp.Or(item.Name, price.ProductName)
+			}
+		}
+	}
+	return nil
+}
+
+// describeSecondAccess grants the access of a second subscription of ours, if the current one is
+// past its grace period. An organization can have one that was made at Stripe.
+func (ov *Overviews) describeSecondAccess(ctx context.Context, o *Overview, current Subscription) error {
+	ours, err := ov.store.Subscriptions().List(ctx, o.Organization.ID, ov.knownAccount())
+	if err != nil {
+		return fmt.Errorf("list subscriptions: %w", err)
+	}
+	for _, other := range ours {
+		if other.ID != current.ID && (other.Status == StatusActive || other.Status == StatusTrialing) {
+			o.HasAccess = true
+		}
+	}
 	return nil
 }
 

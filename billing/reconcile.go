@@ -134,7 +134,7 @@ func (c *reconcileRun) run(ctx context.Context, since time.Time) error {
 	for _, link := range links {
 		c.links[link.StripeCustomerID] = link
 	}
-	steps := []func(context.Context) error{c.compareCustomers, c.compareCheckouts, c.compareSubscriptions, c.compareInvoices, c.compareSeats}
+	steps := []func(context.Context) error{c.compareCustomers, c.compareCheckouts, c.compareSubscriptions, c.compareDuplicates, c.compareInvoices, c.compareSeats}
 	if c.options.OrganizationID == "" {
 		steps = append([]func(context.Context) error{func(ctx context.Context) error { return c.compareEvents(ctx, since) }}, steps...)
 	}
@@ -291,13 +291,17 @@ func (c *reconcileRun) compareSubscription(ctx context.Context, remote Subscript
 		return nil // another application's, or its customer was deleted
 	}
 	c.report.Subscriptions++
+	remote, err := c.classify(ctx, remote)
+	if err != nil {
+		return err
+	}
 	stored, _, err := apperr.Found(c.store.Subscriptions().Get(ctx, remote.ID))
 	if err != nil {
 		return err
 	}
 	difference := subscriptionDrift(stored, remote)
 	if difference == "" {
-		return nil
+		return c.storeItems(ctx, stored, remote)
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: remote.ID, OrganizationID: link.OrganizationID, Difference: difference},
 		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, remote.ID); return err })
@@ -321,9 +325,12 @@ func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, local Su
 	if err != nil {
 		return err
 	}
+	if remote, err = c.classify(ctx, remote); err != nil {
+		return err
+	}
 	difference := subscriptionDrift(local, remote)
 	if difference == "" {
-		return nil
+		return c.storeItems(ctx, local, remote)
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: local.ID, OrganizationID: local.OrganizationID, Difference: difference},
 		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, local.ID); return err })

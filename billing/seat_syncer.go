@@ -385,7 +385,7 @@ func (sy *SeatSyncer) recordSuccess(ctx context.Context, attempt openedAttempt, 
 			return err
 		}
 		_, err = sy.subscriptions.applyFetchedTx(ctx, tx, answer.Subscription, revision)
-		if errors.Is(err, errRowChanged) { // detected before anything is written
+		if mustRefetch(err) { // detected before the snapshot is written
 			return nil
 		}
 		applied = err == nil

@@ -95,7 +95,7 @@ func New(o Options) *Service {
 	s.Portal = &Portal{core: c, checkouts: s.Checkouts, customers: s.Customers, returnURL: o.ReturnURL}
 	s.Invoices = &Invoices{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices}
 	s.Payments = &Payments{core: c, customers: s.Customers, credits: s.Credits}
-	s.Duplicates = &Duplicates{core: c, subscriptions: s.Subscriptions, notices: s.Notices}
+	s.Duplicates = &Duplicates{core: c, checkouts: s.Checkouts, subscriptions: s.Subscriptions, notices: s.Notices}
 	s.Contacts = &Contacts{core: c, customers: s.Customers, members: s.Members}
 	s.Deletions = &Deletions{
 		core: c, subscriptions: s.Subscriptions, checkouts: s.Checkouts, invoices: s.Invoices, members: s.Members, outbox: s.Outbox,

@@ -104,9 +104,18 @@ type CheckoutStore interface {
 	// has no effect.
 	Put(ctx context.Context, session CheckoutSession) error
 	ByStripeID(ctx context.Context, organizationID, sessionID string) (CheckoutSession, error)
+	// SetSubscription writes the subscription that a session has sold, once; false if it is stored
+	// already.
+	SetSubscription(ctx context.Context, id, subscriptionID string) (bool, error)
+	// SubscriptionIDs lists the subscriptions that the organization's sessions have sold.
+	SubscriptionIDs(ctx context.Context, organizationID string) ([]string, error)
+	// Unlinked lists the organization's complete subscription sessions in this account and mode
+	// whose subscription is not stored.
+	Unlinked(ctx context.Context, organizationID string, acct StripeAccount) ([]CheckoutSession, error)
 }
 
-// SubscriptionStore stores snapshots of subscriptions.
+// SubscriptionStore stores snapshots of subscriptions. The methods that list subscriptions or read
+// the current one leave out those that are foreign, except Foreign.
 type SubscriptionStore interface {
 	// Live lists subscriptions that have not ended, of one organization or (empty) of all.
 	Live(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
@@ -116,6 +125,13 @@ type SubscriptionStore interface {
 	// nothing.
 	LockWithOwner(ctx context.Context, customerID string, acct StripeAccount, id string) (organizationID string, stored Subscription, err error)
 	Get(ctx context.Context, id string) (Subscription, error)
+	// Foreign lists the foreign subscriptions of an organization in this account and mode, ended
+	// ones included.
+	Foreign(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
+	// Second lists live subscriptions beside the current one, of one organization or (empty) of
+	// all. Those whose first payment is not finished are left out, and duplicates that are being
+	// canceled.
+	Second(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
 	// Put inserts or overwrites the snapshot except IsCurrent, and raises Revision. It returns all
 	// subscriptions of the same organization, account and mode, with this one as written.
 	Put(ctx context.Context, s Subscription) ([]Subscription, error)
@@ -126,6 +142,8 @@ type SubscriptionStore interface {
 	// SetCurrent makes one subscription, and no other, the organization's current one in its
 	// account and mode.
 	SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct StripeAccount) error
+	// ClearCurrent leaves the organization without a current subscription in this account and mode.
+	ClearCurrent(ctx context.Context, organizationID string, acct StripeAccount) error
 }
 
 // SeatStore stores desired and applied seats.

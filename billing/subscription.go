@@ -61,8 +61,13 @@ type Subscription struct {
 	Livemode       bool               `db:"livemode"`
 	TestClock      bool               `db:"test_clock"`
 	Status         SubscriptionStatus `db:"status"`
-	PriceID        string             `db:"price_id"`
-	// ItemID (si_…) is the item whose quantity is the number of seats.
+	// Items are all of its items, oldest first. [Subscription.Classified] finds the seat item among
+	// them.
+	Items []SubscriptionItem `db:"items,json"`
+	// Foreign means that no item has a price of a plan: it is not ours.
+	Foreign bool   `db:"is_foreign"`
+	PriceID string `db:"price_id"` // of the seat item
+	// ItemID (si_…) is the item whose quantity is the number of seats; empty if there is none.
 	ItemID             string     `db:"item_id"`
 	Quantity           int        `db:"quantity"`
 	CurrentPeriodStart time.Time  `db:"current_period_start,null"`
@@ -83,7 +88,8 @@ type Subscription struct {
 	CardFingerprint string
 	CreatedAt       time.Time `db:"created_at"`      // at Stripe
 	MetadataOrgID   string    `db:"metadata_org_id"` // the orgId in its metadata
-	// IsCurrent marks the one subscription of its organization that pages and seats use.
+	// IsCurrent marks the one subscription of its organization that pages and seats use. A foreign
+	// one is never current.
 	IsCurrent bool `db:"is_current,readonly"`
 
 	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock

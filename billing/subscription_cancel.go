@@ -79,7 +79,7 @@ func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Su
 	if !answer.Replayed {
 		_, err = ss.applyFetched(ctx, answer.Subscription, current.Revision, nil)
 	}
-	if answer.Replayed || errors.Is(err, errRowChanged) {
+	if answer.Replayed || mustRefetch(err) {
 		_, err = ss.refetch(ctx, current.ID)
 	}
 	return err

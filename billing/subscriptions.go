@@ -8,7 +8,6 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/apperr"
-	"usher/billing/job"
 	"usher/billing/mail"
 )
 
@@ -60,9 +59,11 @@ func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdat
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	stored := target.stored
+	// A payload with an unknown price may be ours or not: the price has to be fetched first.
+	payload := u.payload != nil && u.payload.classifiable(ss.Catalog())
 	verdict := Decide(
 		Stored{Exists: target.exists, AsOf: stored.AsOf, Final: stored.Status.Ended()},
-		Observation{AsOf: u.asOf, Payload: u.payload != nil, TestClock: u.testClock || stored.TestClock, Linked: target.linked, Final: u.final},
+		Observation{AsOf: u.asOf, Payload: payload, TestClock: u.testClock || stored.TestClock, Linked: target.linked, Final: u.final},
 	)
 	if verdict != Apply {
 		return eventResult{outcomeOf(verdict), target.organizationID}, nil
@@ -72,7 +73,8 @@ func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdat
 	if fresh.CardLast4 == "" { // payloads carry the card as an id only
 		fresh.CardBrand, fresh.CardLast4 = stored.CardBrand, stored.CardLast4
 	}
-	return eventResult{OutcomeApplied, target.organizationID}, ss.write(ctx, tx, stored, fresh)
+	_, err = ss.write(ctx, tx, stored, fresh)
+	return eventResult{OutcomeApplied, target.organizationID}, err
 }
 
 // updateTarget is the locked organization and snapshot that an update is about.
@@ -101,25 +103,37 @@ func (ss *Subscriptions) lockTarget(ctx context.Context, tx Tx, u subscriptionUp
 	return t, err
 }
 
-// write stores a snapshot, chooses the organization's current subscription, and applies what
-// follows from both: duplicate subscriptions, notices, credits and seats. The organization is
-// locked.
-func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscription) error {
-	acct := ss.knownAccount()
+// errUnknownPrice reports that a snapshot has a price that the catalog does not recognize. Nothing
+// was written: the subscription has to be refetched, which fetches the price too.
+var errUnknownPrice = errors.New("a price of the subscription is not known yet")
+
+// write classifies and stores a snapshot, chooses the organization's current subscription, and
+// applies what follows from both: duplicate subscriptions, notices, credits and seats. It returns
+// the snapshot as classified. The organization is locked. Error: errUnknownPrice, with nothing
+// written.
+func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscription) (Subscription, error) {
+	plans, acct := ss.Catalog(), ss.knownAccount()
+	if !fresh.classifiable(plans) {
+		return fresh, fmt.Errorf("write subscription %s: %w", fresh.ID, errUnknownPrice)
+	}
+	fresh = fresh.Classified(plans)
 	fresh.Account = acct.ID
-	all, err := tx.Subscriptions().Put(ctx, fresh)
+	ours, err := tx.Subscriptions().Put(ctx, fresh)
 	if err != nil {
-		return fmt.Errorf("write subscription: %w", err)
+		return fresh, fmt.Errorf("write subscription: %w", err)
 	}
 	recordChanges(tx, before, fresh)
-	current, ok := chooseCurrent(all)
-	if ok && !current.IsCurrent {
-		if err := tx.Subscriptions().SetCurrent(ctx, fresh.OrganizationID, current.ID, acct); err != nil {
-			return fmt.Errorf("set current subscription: %w", err)
-		}
-		tx.Record("subscription %s: current", current.ID)
+	return fresh, ss.applyChange(ctx, tx, before, fresh, ours)
+}
+
+// applyChange applies what follows from a written snapshot. ours are all subscriptions of the
+// organization that are not foreign.
+func (ss *Subscriptions) applyChange(ctx context.Context, tx Tx, before, fresh Subscription, ours []Subscription) error {
+	current, err := ss.setCurrent(ctx, tx, before, fresh.OrganizationID, ours)
+	if err != nil {
+		return err
 	}
-	if err := ss.insertDuplicates(ctx, tx, current, all); err != nil {
+	if err := ss.recordDuplicates(ctx, tx, fresh.OrganizationID, ours); err != nil {
 		return err
 	}
 	if err := ss.wakeCancellation(ctx, tx, before, fresh); err != nil {
@@ -131,8 +145,8 @@ func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscri
 	if err := ss.recordTrial(ctx, tx, fresh); err != nil {
 		return err
 	}
-	if before.Revision == 0 || before.Status != fresh.Status || unixOf(before.TrialEnd) != unixOf(fresh.TrialEnd) {
-		// Which plan's credits count depends on which subscriptions are live.
+	if before.Revision == 0 || before.Status != fresh.Status || before.Foreign != fresh.Foreign || unixOf(before.TrialEnd) != unixOf(fresh.TrialEnd) {
+		// Which plan's credits count depends on which subscriptions of ours are live.
 		if err := ss.credits.recount(ctx, tx, fresh.OrganizationID, nil, CreditExpire); err != nil {
 			return err
 		}
@@ -140,10 +154,29 @@ func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscri
 	return ss.seats.recountFor(ctx, tx, fresh.OrganizationID, current, seatReason{reason: "Stripe's subscription changed"})
 }
 
+// setCurrent stores which of an organization's subscriptions is the current one, after one of them
+// was written, and returns it; the zero value if there is none.
+func (ss *Subscriptions) setCurrent(ctx context.Context, tx Tx, before Subscription, organizationID string, ours []Subscription) (Subscription, error) {
+	current, ok := chooseCurrent(ours)
+	switch {
+	case ok && !current.IsCurrent:
+		if err := tx.Subscriptions().SetCurrent(ctx, organizationID, current.ID, ss.knownAccount()); err != nil {
+			return current, fmt.Errorf("set current subscription: %w", err)
+		}
+		tx.Record("subscription %s: current", current.ID)
+	case !ok && before.IsCurrent: // it became foreign
+		if err := tx.Subscriptions().ClearCurrent(ctx, organizationID, ss.knownAccount()); err != nil {
+			return current, fmt.Errorf("clear current subscription: %w", err)
+		}
+		tx.Record("subscription %s: no longer current", before.ID)
+	}
+	return current, nil
+}
+
 // recordChanges records the differences between two snapshots of a subscription, for operators.
 func recordChanges(tx Tx, before, after Subscription) {
 	if before.Revision == 0 {
-		tx.Record("subscription %s: %s, %s × %d", after.ID, after.Status, after.PriceID, after.Quantity)
+		tx.Record("subscription %s: %s, %s × %d%s", after.ID, after.Status, after.PriceID, after.Quantity, foreignSuffix(after))
 		return
 	}
 	record := func(field string, from, to any) {
@@ -151,11 +184,21 @@ func recordChanges(tx Tx, before, after Subscription) {
 			tx.Record("subscription %s: %s %v, before: %v", after.ID, field, to, from)
 		}
 	}
+	if before.Foreign != after.Foreign {
+		tx.Record("subscription %s: %s", after.ID, map[bool]string{true: "foreign, no item has a price of a plan", false: "ours"}[after.Foreign])
+	}
 	record("status", before.Status, after.Status)
 	record("price", before.PriceID, after.PriceID)
 	record("quantity", before.Quantity, after.Quantity)
 	record("current_period_end", before.CurrentPeriodEnd.UTC().Format(time.RFC3339), after.CurrentPeriodEnd.UTC().Format(time.RFC3339))
 	record("ends", formatEnd(before), formatEnd(after))
+}
+
+func foreignSuffix(s Subscription) string {
+	if s.Foreign {
+		return ", foreign"
+	}
+	return ""
 }
 
 func formatEnd(s Subscription) string {
@@ -165,21 +208,19 @@ func formatEnd(s Subscription) string {
 	return "never"
 }
 
-// chooseCurrent picks an organization's current subscription: a live one before an ended one; among
-// live ones, one that grants access before one that does not, then the older, so that a second
-// purchase never replaces the first; among ended ones, the newer. Ids break ties, so that every
-// replica and every order of events picks the same.
+// chooseCurrent picks an organization's current subscription among those that are not foreign: a
+// live one before an ended one; among live ones, one that grants access before one that does not,
+// then the older, so that a second purchase never replaces the first; among ended ones, the newer.
+// Ids break ties, so that every replica and every order of events picks the same.
 func chooseCurrent(all []Subscription) (Subscription, bool) {
-	if len(all) == 0 {
-		return Subscription{}, false
-	}
-	best := all[0]
-	for _, s := range all[1:] {
-		if currentBefore(s, best) {
-			best = s
+	var best Subscription
+	found := false
+	for _, s := range all {
+		if !s.Foreign && (!found || currentBefore(s, best)) {
+			best, found = s, true
 		}
 	}
-	return best, true
+	return best, found
 }
 
 func currentBefore(a, b Subscription) bool {
@@ -193,45 +234,6 @@ func currentBefore(a, b Subscription) bool {
 		return a.CreatedAt.Before(b.CreatedAt) != a.Status.Ended()
 	}
 	return a.ID < b.ID
-}
-
-// insertDuplicates stores which of an organization's subscriptions are duplicates of the kept one,
-// and enqueues their cancellation. The organization is locked.
-func (ss *Subscriptions) insertDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
-	for _, other := range all {
-		if !isDuplicate(kept, other) {
-			continue
-		}
-		now := ss.Now()
-		fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
-			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
-		})
-		if err != nil {
-			return fmt.Errorf("write duplicate subscription: %w", err)
-		}
-		if !fresh {
-			continue
-		}
-		tx.Record("subscription %s: duplicate of %s, to be canceled and refunded", other.ID, kept.ID)
-		if err := ss.Enqueue(ctx, tx.Jobs(), job.KindDuplicate, other.ID, "", now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// isDuplicate reports whether an organization that keeps one subscription has no need of another:
-// both give access or are to be paid, and the other one was sold by Usher, at the same time or
-// later. A subscription made by hand at Stripe is left alone, and so is an older one that gives no
-// access any more: what was paid for it was owed.
-func isDuplicate(kept, other Subscription) bool {
-	switch {
-	case other.ID == kept.ID || !kept.Status.GrantsAccess():
-		return false
-	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
-		return false
-	}
-	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
 }
 
 // refetch fetches a subscription from Stripe, outside any transaction, and writes it; if the row
@@ -255,6 +257,9 @@ func (ss *Subscriptions) refetchRecording(ctx context.Context, id string, change
 		if err != nil {
 			return fmt.Errorf("fetch subscription: %w", err)
 		}
+		if err := ss.ensureKnown(ctx, answer.priceIDs()); err != nil {
+			return fmt.Errorf("fetch the prices of subscription %s: %w", id, err)
+		}
 		written, err = ss.applyFetched(ctx, answer, before.Revision, changes)
 		return err
 	})
@@ -262,7 +267,7 @@ func (ss *Subscriptions) refetchRecording(ctx context.Context, id string, change
 }
 
 // applyFetched writes a fetched snapshot if the row still has the given revision, otherwise it
-// returns errRowChanged.
+// returns errRowChanged. Error: errUnknownPrice too, see [mustRefetch].
 func (ss *Subscriptions) applyFetched(ctx context.Context, answer Subscription, revision int64, changes *ChangeLog) (written Subscription, err error) {
 	err = ss.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		written, err = ss.applyFetchedTx(ctx, tx, answer, revision)
@@ -271,8 +276,14 @@ func (ss *Subscriptions) applyFetched(ctx context.Context, answer Subscription, 
 	return written, err
 }
 
-// applyFetchedTx is applyFetched in the caller's transaction. Nothing is written if it returns
-// errRowChanged.
+// mustRefetch reports whether a snapshot that came with an answer of Stripe was not applied, and
+// the subscription has to be refetched.
+func mustRefetch(err error) bool {
+	return errors.Is(err, errRowChanged) || errors.Is(err, errUnknownPrice)
+}
+
+// applyFetchedTx is applyFetched in the caller's transaction. No snapshot is written if it returns
+// errRowChanged or errUnknownPrice.
 func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription, revision int64) (Subscription, error) {
 	organizationID, err := ss.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.MetadataOrgID)
 	if err != nil {
@@ -291,7 +302,7 @@ func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subsc
 		// the newer one, whatever the clocks say.
 		answer.AsOf = stored.AsOf
 	}
-	return answer, ss.write(ctx, tx, stored, answer)
+	return ss.write(ctx, tx, stored, answer)
 }
 
 // refetchForEvent processes a pending event about a subscription.
@@ -362,22 +373,45 @@ func (ss *Subscriptions) currentOf(ctx context.Context, tx Tx, customerID string
 
 // handleTrialWillEnd handles customer.subscription.trial_will_end, which Stripe sends three days
 // before a trial ends, or at once for a shorter one
-// (https://docs.stripe.com/billing/subscriptions/trials). It queues a notice.
+// (https://docs.stripe.com/billing/subscriptions/trials). It queues a notice, or leaves that to the
+// refetch if the payload has an unknown price.
 func (ss *Subscriptions) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	result, err := ss.handleEvent(ctx, tx, e)
 	if err != nil {
 		return result, err
 	}
 	_, linked, err := ss.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
-	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !ss.notices.isRecent(e.Created) {
+	if err != nil || !linked || e.Subscription == nil || !e.Subscription.classifiable(ss.Catalog()) {
 		return result, err
 	}
-	plan, price, _ := ss.Catalog().ByPrice(e.Subscription.PriceID)
-	return result, ss.notices.queue(ctx, tx, mail.Message{
-		Kind: mail.KindTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
-		Key: fmt.Sprintf("subscription:%s:trial:%d", e.ObjectID, e.Subscription.TrialEnd.Unix()),
+	trial := e.Subscription.Classified(ss.Catalog())
+	trial.OrganizationID = result.organizationID
+	return result, ss.queueTrialEnding(ctx, tx, e, trial)
+}
+
+// refetchTrialWillEnd processes a pending trial_will_end event. The notice is queued once,
+// whichever of the two queues it.
+func (ss *Subscriptions) refetchTrialWillEnd(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	fetched, err := ss.refetchRecording(ctx, e.SubscriptionID, changes)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return OutcomeIgnored, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return OutcomeApplied, ss.store.InTxRecording(ctx, changes, func(tx Tx) error { return ss.queueTrialEnding(ctx, tx, e, fetched) })
+}
+
+func (ss *Subscriptions) queueTrialEnding(ctx context.Context, tx Tx, e Event, trial Subscription) error {
+	if trial.Foreign || trial.TrialEnd == nil || !ss.notices.isRecent(e.Created) {
+		return nil
+	}
+	plan, price, _ := ss.Catalog().ByPrice(trial.PriceID)
+	return ss.notices.queue(ctx, tx, mail.Message{
+		Kind: mail.KindTrialEnding, OrganizationID: trial.OrganizationID, StaleAt: *trial.TrialEnd,
+		Key: fmt.Sprintf("subscription:%s:trial:%d", trial.ID, trial.TrialEnd.Unix()),
 		Data: mail.Data{
-			Plan: plan.Name, Interval: price.Interval, At: *e.Subscription.TrialEnd, Amount: price.Amount.Times(e.Subscription.Quantity),
+			Plan: plan.Name, Interval: price.Interval, At: *trial.TrialEnd, Amount: price.Amount.Times(trial.Quantity),
 		},
 	})
 }

@@ -287,7 +287,7 @@ func (env *testEnv) stripeQuantity() int {
 	if err != nil {
 		env.t.Fatal(err)
 	}
-	return fetched.Quantity
+	return fetched.Classified(env.service.Prices.Catalog()).Quantity
 }
 
 // startWorker runs a replica's background worker until the test ends.
@@ -367,6 +367,12 @@ func (env *testEnv) must(err error) {
 	if err != nil {
 		env.t.Fatal(err)
 	}
+}
+
+func (env *testEnv) exec(query string, args ...any) {
+	env.t.Helper()
+	_, err := env.store.DB().ExecContext(env.t.Context(), query, args...)
+	env.must(err)
 }
 
 func (env *testEnv) queryInt(query string, args ...any) int {

@@ -45,6 +45,33 @@ func (q checkoutStore) ByStripeID(ctx context.Context, organizationID, sessionID
 	return get[billing.CheckoutSession](ctx, q.queries, "read checkout", selectCheckoutByStripeID, organizationID, sessionID)
 }
 
+const setCheckoutSubscription = `update checkout_sessions set subscription_id = $2 where id = $1 and subscription_id is null`
+
+// SetSubscription implements [billing.CheckoutStore]. It also writes final sessions: one that is
+// stored as expired may have been paid.
+func (q checkoutStore) SetSubscription(ctx context.Context, id, subscriptionID string) (bool, error) {
+	n, err := q.execCount(ctx, "set the subscription of a checkout", setCheckoutSubscription, id, subscriptionID)
+	return n == 1, err
+}
+
+const selectCheckoutSubscriptions = `select subscription_id from checkout_sessions
+	where organization_id = $1 and subscription_id is not null order by subscription_id`
+
+// SubscriptionIDs implements [billing.CheckoutStore].
+func (q checkoutStore) SubscriptionIDs(ctx context.Context, organizationID string) ([]string, error) {
+	return list[string](ctx, q.queries, "list the subscriptions of checkouts", selectCheckoutSubscriptions, organizationID)
+}
+
+var selectUnlinkedCheckouts = `select ` + checkoutTable.list("") + ` from checkout_sessions
+	where organization_id = $1 and account = $2 and livemode = $3 and mode = 'subscription' and status = 'complete'
+		and subscription_id is null and stripe_session_id is not null
+	order by id`
+
+// Unlinked implements [billing.CheckoutStore].
+func (q checkoutStore) Unlinked(ctx context.Context, organizationID string, acct billing.StripeAccount) ([]billing.CheckoutSession, error) {
+	return list[billing.CheckoutSession](ctx, q.queries, "list unlinked checkouts", selectUnlinkedCheckouts, organizationID, acct.ID, acct.Livemode)
+}
+
 // A completed pack session becomes a credit fact of its own source; sessions with a fact need no
 // request.
 var selectUnfinishedCheckouts = `select ` + checkoutTable.list("") + ` from checkout_sessions s

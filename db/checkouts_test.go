@@ -108,7 +108,7 @@ func TestCheckoutRoundTrip(t *testing.T) {
 		CancelURL: "https://c", URL: "https://checkout", Status: billing.CheckoutOpen, CreatedAt: testTime, ExpiresAt: ptr(testTime),
 		CompletedAt: ptr(testTime),
 	}
-	wantFilled(t, full)
+	wantFilled(t, full, "SubscriptionID")
 	must(t, store.Checkouts().Put(ctx, full))
 	full.CreatedAt, full.ExpiresAt, full.CompletedAt = at(0), ptr(at(0)), ptr(at(0))
 	got, err = store.Checkouts().Open(ctx, "org_1", stripeAccount)
@@ -248,4 +248,38 @@ func TestLockOwner(t *testing.T) {
 		wantEqual(t, free, 0)
 		return err
 	}))
+}
+
+// The subscription of a session is written once, even after the session has ended.
+func TestSubscriptionOfACheckout(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	session := checkout("chk_1", "org_1")
+	session.StripeSessionID, session.Status = "cs_1", billing.CheckoutComplete
+	must(t, store.Checkouts().Put(ctx, session))
+	expired := checkout("chk_2", "org_1")
+	expired.StripeSessionID, expired.Status = "cs_2", billing.CheckoutExpired
+	must(t, store.Checkouts().Put(ctx, expired))
+	unlinked, err := store.Checkouts().Unlinked(ctx, "org_1", stripeAccount)
+	must(t, err)
+	wantEqual(t, unlinked, []billing.CheckoutSession{session})
+
+	for i, want := range []bool{true, false} {
+		fresh, err := store.Checkouts().SetSubscription(ctx, "chk_1", []string{"sub_1", "sub_9"}[i])
+		must(t, err)
+		wantEqual(t, fresh, want)
+	}
+	_, err = store.Checkouts().SetSubscription(ctx, "chk_2", "sub_2")
+	must(t, err)
+	ids, err := store.Checkouts().SubscriptionIDs(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, ids, []string{"sub_1", "sub_2"})
+	unlinked, err = store.Checkouts().Unlinked(ctx, "org_1", stripeAccount)
+	must(t, err)
+	wantEqual(t, unlinked, []billing.CheckoutSession{})
+	must(t, store.Checkouts().Put(ctx, session))
+	got, err := store.Checkouts().ByStripeID(ctx, "org_1", "cs_1")
+	must(t, err)
+	wantEqual(t, got.SubscriptionID, "sub_1")
 }

@@ -34,7 +34,7 @@ const searchOrganizations = `with matching as (
 			and c.deleted_at is null order by c.generation desc limit 1) as customer_id,
 		s.id as subscription_id, s.status, s.price_id, s.quantity, b.desired_seats, b.sync_error
 	from matching o
-	left join subscriptions s on s.organization_id = o.id and s.account = $4 and s.livemode = $5 and s.is_current
+	left join subscriptions s on s.organization_id = o.id and s.account = $4 and s.livemode = $5 and s.is_current and not s.is_foreign
 	left join billing_seat_state b on b.organization_id = o.id
 	order by o.created_at desc, o.id`
 
@@ -62,6 +62,7 @@ const selectBacklog = `select
 	(select count(*) from billing_seat_state where due_at is not null) as waiting_seats,
 	(select count(*) from billing_seat_state where sync_error <> '') as failing_seats,
 	(select count(*) from duplicate_subscriptions where status = 'failed') as failed_ends,
+	(select count(*) ` + secondSubscriptions + `) as second_subscriptions,
 	(select count(*) from emails where status = 'queued') as queued_mails,
 	(select count(*) from emails where status = 'failed') as failed_mails,
 	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs`

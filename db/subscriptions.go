@@ -15,11 +15,28 @@ type subscriptionStore struct{ queries }
 func (q queries) Subscriptions() billing.SubscriptionStore { return subscriptionStore{q} }
 
 var selectLiveSubscriptions = `select ` + subscriptionTable.list("") + ` from subscriptions
-	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status not in ('canceled', 'incomplete_expired') order by id`
+	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status not in ('canceled', 'incomplete_expired')
+		and not is_foreign
+	order by id`
 
 // Live implements [billing.SubscriptionStore].
 func (q subscriptionStore) Live(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
 	return list[billing.Subscription](ctx, q.queries, "list live subscriptions", selectLiveSubscriptions, acct.ID, acct.Livemode, organizationID)
+}
+
+// The first line of the condition is that of subscriptions_second_idx, which has few rows: the
+// current subscription is a live one if there is any.
+const secondSubscriptions = `from subscriptions s
+	where not is_current and not is_foreign and status not in ('canceled', 'incomplete_expired', 'incomplete')
+		and not exists (select from duplicate_subscriptions d where d.subscription_id = s.id and d.status = 'ending')`
+
+var selectSecondSubscriptions = `select ` + subscriptionTable.list("") + ` ` + secondSubscriptions + `
+		and account = $1 and livemode = $2 and ($3 = '' or organization_id = $3)
+	order by id`
+
+// Second implements [billing.SubscriptionStore].
+func (q subscriptionStore) Second(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list second subscriptions", selectSecondSubscriptions, acct.ID, acct.Livemode, organizationID)
 }
 
 var subscriptionTable = tableOf[billing.Subscription]("subscriptions")
@@ -63,10 +80,11 @@ func (q subscriptionStore) Get(ctx context.Context, id string) (billing.Subscrip
 // are read as of the start of the statement. The first write has revision 1.
 var putSubscription = `with put as (` + subscriptionTable.upsert("id") + `, revision = subscriptions.revision + 1
 	returning ` + subscriptionTable.list("") + `)
-	select ` + subscriptionTable.list("") + ` from put
+	select ` + subscriptionTable.list("") + ` from put where not is_foreign
 	union all select ` + subscriptionTable.list("") + ` from subscriptions
 		where organization_id = ` + subscriptionTable.placeholder("organization_id") + ` and account = ` + subscriptionTable.placeholder("account") + `
 			and livemode = ` + subscriptionTable.placeholder("livemode") + ` and id <> ` + subscriptionTable.placeholder("id") + `
+			and not is_foreign
 	order by created_at, id`
 
 // Put implements [billing.SubscriptionStore]. A snapshot without a time (as_of) is an
@@ -76,7 +94,7 @@ func (q subscriptionStore) Put(ctx context.Context, s billing.Subscription) ([]b
 }
 
 var selectCurrentSubscription = `select ` + subscriptionTable.list("") + ` from subscriptions
-	where organization_id = $1 and account = $2 and livemode = $3 and is_current`
+	where organization_id = $1 and account = $2 and livemode = $3 and is_current and not is_foreign`
 
 // Current implements [billing.SubscriptionStore].
 func (q subscriptionStore) Current(
@@ -87,21 +105,37 @@ func (q subscriptionStore) Current(
 }
 
 var selectSubscriptions = `select ` + subscriptionTable.list("") + ` from subscriptions
-	where organization_id = $1 and account = $2 and livemode = $3 order by created_at, id`
+	where organization_id = $1 and account = $2 and livemode = $3 and is_foreign = $4 order by created_at, id`
 
 // List implements [billing.SubscriptionStore], oldest first.
 func (q subscriptionStore) List(
 	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) ([]billing.Subscription, error) {
 	return list[billing.Subscription](ctx, q.queries, "list subscriptions", selectSubscriptions,
-		organizationID, acct.ID, acct.Livemode)
+		organizationID, acct.ID, acct.Livemode, false)
+}
+
+// Foreign implements [billing.SubscriptionStore], oldest first.
+func (q subscriptionStore) Foreign(
+	ctx context.Context, acct billing.StripeAccount, organizationID string,
+) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list foreign subscriptions", selectSubscriptions,
+		organizationID, acct.ID, acct.Livemode, true)
+}
+
+const clearCurrent = `update subscriptions set is_current = false
+	where organization_id = $1 and account = $2 and livemode = $3 and is_current`
+
+// ClearCurrent implements [billing.SubscriptionStore].
+func (q subscriptionStore) ClearCurrent(ctx context.Context, organizationID string, acct billing.StripeAccount) error {
+	return q.exec(ctx, "clear current subscription", clearCurrent, organizationID, acct.ID, acct.Livemode)
 }
 
 // One statement, so that there are never two current subscriptions or none. The unique index is
 // checked row by row: counting the cleared rows orders the clearing before the setting. Rows that
 // are already correct are not written.
 const setCurrent = `with target as (
-		select id from subscriptions where id = $2 and organization_id = $1 and account = $3 and livemode = $4
+		select id from subscriptions where id = $2 and organization_id = $1 and account = $3 and livemode = $4 and not is_foreign
 	), cleared as (
 		update subscriptions set is_current = false
 		where organization_id = $1 and account = $3 and livemode = $4 and is_current and id <> $2 and exists (select from target)

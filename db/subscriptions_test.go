@@ -17,7 +17,10 @@ func subscription(id, organizationID string) billing.Subscription {
 func fullSubscription() billing.Subscription {
 	return billing.Subscription{
 		ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: stripeAccount.ID, Livemode: true, TestClock: true,
-		Status: "a_word_of_tomorrow", PriceID: "price_1", ItemID: "si_1", Quantity: 7,
+		Status: "a_word_of_tomorrow", PriceID: "price_1", ItemID: "si_1", Quantity: 7, Foreign: true,
+		Items: []billing.SubscriptionItem{
+			{ID: "si_1", PriceID: "price_1", ProductID: "prod_1", Name: "Support", Quantity: 7, CreatedAt: at(3), Metered: true, Seats: true},
+		},
 		CurrentPeriodStart: testTime, CurrentPeriodEnd: testTime.Add(time.Hour), CancelAtPeriodEnd: true,
 		CancelAt: ptr(testTime.Add(2 * time.Hour)), CanceledAt: ptr(testTime.Add(3 * time.Hour)), EndedAt: ptr(testTime.Add(4 * time.Hour)),
 		TrialStart: ptr(testTime.Add(8 * time.Hour)), TrialEnd: ptr(testTime.Add(5 * time.Hour)), BillingCycleAnchor: ptr(testTime.Add(9 * time.Hour)),
@@ -91,6 +94,69 @@ func TestSubscriptionsOfAnOrganization(t *testing.T) {
 	got, err := store.Subscriptions().List(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, []billing.Subscription{stored(old, false, 1), stored(young, false, 1)})
+}
+
+// A foreign subscription is listed by Foreign only, and is never current, whoever marked it so.
+func TestForeignSubscriptionsAreApart(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	ours, foreign := subscription("sub_1", "org_1"), subscription("sub_2", "org_1")
+	storeSubscription(t, store, foreign)
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_2", stripeAccount))
+	foreign.Foreign = true
+	wantEqual(t, storeSubscription(t, store, foreign), []string(nil))
+	_, err := store.Subscriptions().Current(ctx, "org_1", stripeAccount)
+	wantNotFound(t, err)
+	wantEqual(t, storeSubscription(t, store, ours), []string{"sub_1"})
+	for name, list := range map[string]func() ([]billing.Subscription, error){
+		"list": func() ([]billing.Subscription, error) { return store.Subscriptions().List(ctx, "org_1", stripeAccount) },
+		"live": func() ([]billing.Subscription, error) { return store.Subscriptions().Live(ctx, stripeAccount, "org_1") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := list()
+			must(t, err)
+			wantEqual(t, got, []billing.Subscription{stored(ours, false, 1)})
+		})
+	}
+	got, err := store.Subscriptions().Foreign(ctx, stripeAccount, "org_1")
+	must(t, err)
+	wantEqual(t, got, []billing.Subscription{stored(foreign, true, 2)})
+
+	wantNotFound(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_2", stripeAccount))
+	must(t, store.Subscriptions().ClearCurrent(ctx, "org_1", stripeAccount))
+	wantEqual(t, len(currentIDs(t, store)), 0)
+}
+
+// The second subscription of an organization is listed until its cancellation as a duplicate
+// begins.
+func TestSecondSubscriptions(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	ended, unfinished, foreign := subscription("sub_3", "org_1"), subscription("sub_4", "org_1"), subscription("sub_5", "org_1")
+	ended.Status, unfinished.Status, foreign.Foreign = billing.StatusCanceled, billing.StatusIncomplete, true
+	for _, s := range []billing.Subscription{subscription("sub_1", "org_1"), subscription("sub_2", "org_1"), ended, unfinished, foreign} {
+		storeSubscription(t, store, s)
+	}
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", stripeAccount))
+	count := func() int {
+		backlog, err := store.Operations().Backlog(ctx)
+		must(t, err)
+		return backlog.SecondSubscriptions
+	}
+	for _, organizationID := range []string{"org_1", ""} {
+		got, err := store.Subscriptions().Second(ctx, stripeAccount, organizationID)
+		must(t, err)
+		wantEqual(t, got, []billing.Subscription{stored(subscription("sub_2", "org_1"), false, 1)})
+	}
+	wantEqual(t, count(), 1)
+	_, err := store.Duplicates().Insert(ctx, billing.DuplicateSubscription{
+		SubscriptionID: "sub_2", OrganizationID: "org_1", KeptSubscriptionID: "sub_1", Status: billing.DuplicateCanceling, FoundAt: at(0),
+		NextAttemptAt: ptr(at(0)),
+	})
+	must(t, err)
+	wantEqual(t, count(), 0)
 }
 
 func TestSetCurrent(t *testing.T) {

@@ -29,7 +29,7 @@ func TestSubscriptionEventIsASnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := event.Subscription
-	if s == nil || s.ID != "sub_1" || s.Quantity != 3 || s.Status != "hibernating" || s.CardLast4 != "" || s.Account != "" {
+	if s == nil || s.ID != "sub_1" || s.Items[0].Quantity != 3 || s.Status != "hibernating" || s.CardLast4 != "" || s.Account != "" {
 		t.Fatalf("got snapshot %+v", s)
 	}
 	if !s.AsOf.Equal(time.Unix(1714521650, 0)) || !event.Created.Equal(s.AsOf) {

@@ -175,10 +175,10 @@ func TestLocalCheckoutToSeats(t *testing.T) {
 
 func checkPaidSubscription(t *testing.T, s billing.Subscription, record billing.CheckoutSession, acct billing.StripeAccount) {
 	t.Helper()
-	if s.Status != billing.StatusActive || s.Quantity != record.Quantity || s.PriceID != record.PriceID || s.CustomerID != record.CustomerID {
+	if s.Status != billing.StatusActive || s.Items[0].Quantity != record.Quantity || s.Items[0].PriceID != record.PriceID || s.CustomerID != record.CustomerID {
 		t.Errorf("got %+v", s)
 	}
-	if s.MetadataOrgID != "org_1" || s.Account != acct.ID || s.Livemode || s.TestClock || !strings.HasPrefix(s.ItemID, "si_") {
+	if s.MetadataOrgID != "org_1" || s.Account != acct.ID || s.Livemode || s.TestClock || !strings.HasPrefix(s.Items[0].ID, "si_") {
 		t.Errorf("got %+v", s)
 	}
 	if s.CardBrand != "visa" || s.CardLast4 != "4242" {
@@ -191,10 +191,10 @@ func checkPaidSubscription(t *testing.T, s billing.Subscription, record billing.
 
 func setSeatsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 	t.Helper()
-	update := billing.QuantityUpdate{SubscriptionID: s.ID, ItemID: s.ItemID, Quantity: 7, Proration: "create_prorations", IdempotencyKey: "seats:1:1"}
+	update := billing.QuantityUpdate{SubscriptionID: s.ID, ItemID: s.Items[0].ID, Quantity: 7, Proration: "create_prorations", IdempotencyKey: "seats:1:1"}
 	response, err := l.gateway.UpdateQuantity(t.Context(), update)
 	updated := response.Subscription
-	if err != nil || response.Replayed || response.RequestID == "" || updated.Quantity != 7 || updated.ItemID != s.ItemID || updated.CardLast4 != "4242" {
+	if err != nil || response.Replayed || response.RequestID == "" || updated.Items[0].Quantity != 7 || updated.Items[0].ID != s.Items[0].ID || updated.CardLast4 != "4242" {
 		t.Fatalf("got %+v, %v", response, err)
 	}
 	if response, err = l.gateway.UpdateQuantity(t.Context(), update); err != nil || !response.Replayed {
@@ -205,13 +205,13 @@ func setSeatsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 		t.Errorf("other parameters under the same key: %v", err)
 	}
 	l.await(t, "event of seven seats", func(e billing.Event) bool {
-		return e.Subscription != nil && e.Subscription.ID == s.ID && e.Subscription.Quantity == 7 && e.Subscription.Account == s.Account
+		return e.Subscription != nil && e.Subscription.ID == s.ID && e.Subscription.Items[0].Quantity == 7 && e.Subscription.Account == s.Account
 	})
 	all, err := l.gateway.Subscriptions(t.Context(), s.CustomerID)
-	if err != nil || len(all) != 1 || all[0].Quantity != 7 || all[0].ID != s.ID {
+	if err != nil || len(all) != 1 || all[0].Items[0].Quantity != 7 || all[0].ID != s.ID {
 		t.Errorf("got %+v, %v", all, err)
 	}
-	if read, err := l.gateway.Subscription(t.Context(), s.ID); err != nil || read.Quantity != 7 {
+	if read, err := l.gateway.Subscription(t.Context(), s.ID); err != nil || read.Items[0].Quantity != 7 {
 		t.Errorf("got %+v, %v", read, err)
 	}
 	openPortalsOfTheLocalStripe(t, l, s)

@@ -1,9 +1,11 @@
 package stripegw
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stripe/stripe-go/v79"
@@ -119,7 +121,8 @@ func payloadSnapshot(s *stripe.Subscription, account string, asOf time.Time) (*b
 	return &snapshot, nil
 }
 
-// mapSubscription maps the fields of a snapshot. An unknown status stays unchanged.
+// mapSubscription maps the fields of a snapshot, except those that follow from the catalog, see
+// [billing.Subscription.Classified]. An unknown status stays unchanged.
 func mapSubscription(s *stripe.Subscription, account string, asOf time.Time) billing.Subscription {
 	snapshot := billing.Subscription{
 		ID:                 s.ID,
@@ -139,56 +142,37 @@ func mapSubscription(s *stripe.Subscription, account string, asOf time.Time) bil
 		BillingCycleAnchor: optionalTime(s.BillingCycleAnchor),
 		CreatedAt:          time.Unix(s.Created, 0).UTC(),
 		MetadataOrgID:      s.Metadata["orgId"],
+		Items:              mapItems(s.Items),
 		AsOf:               asOf,
 	}
-	setItem(&snapshot, s.Items)
 	setCard(&snapshot, s.DefaultPaymentMethod)
 	return snapshot
 }
 
-// setItem sets price, id and quantity from the seat item. Without one (only metered items) it sets
-// the first item's price, which identifies the plan, and no item id, since there is no quantity.
-func setItem(snapshot *billing.Subscription, items *stripe.SubscriptionItemList) {
+// mapItems maps the items, oldest first. An item without a price is omitted, and so is one that a
+// payload marks as deleted.
+func mapItems(items *stripe.SubscriptionItemList) []billing.SubscriptionItem {
 	if items == nil {
-		return
+		return nil
 	}
-	if item := seatItem(items.Data); item != nil {
-		snapshot.ItemID, snapshot.PriceID, snapshot.Quantity = item.ID, item.Price.ID, int(item.Quantity)
-		return
-	}
+	var mapped []billing.SubscriptionItem
 	for _, item := range items.Data {
-		if item != nil && item.Price != nil {
-			snapshot.PriceID = item.Price.ID
-			return
-		}
-	}
-}
-
-// seatItem returns the item whose quantity is the seats: the licensed one with metadata
-// usher=seats, else the oldest licensed one, with the lowest id. It returns nil if no item is
-// licensed.
-func seatItem(items []*stripe.SubscriptionItem) *stripe.SubscriptionItem {
-	var best *stripe.SubscriptionItem
-	for _, item := range items {
-		if item == nil || item.Deleted || !isLicensed(item.Price) {
+		if item == nil || item.Deleted || item.Price == nil {
 			continue
 		}
-		if best == nil || seatItemBefore(item, best) {
-			best = item
+		entry := billing.SubscriptionItem{
+			ID: item.ID, PriceID: item.Price.ID, Name: item.Price.Nickname, Quantity: int(item.Quantity),
+			CreatedAt: time.Unix(item.Created, 0).UTC(), Metered: !isLicensed(item.Price), Seats: item.Metadata["usher"] == "seats",
 		}
+		if item.Price.Product != nil {
+			entry.ProductID = item.Price.Product.ID
+		}
+		mapped = append(mapped, entry)
 	}
-	return best
-}
-
-func seatItemBefore(a, b *stripe.SubscriptionItem) bool {
-	markedA, markedB := a.Metadata["usher"] == "seats", b.Metadata["usher"] == "seats"
-	switch {
-	case markedA != markedB:
-		return markedA
-	case a.Created != b.Created:
-		return a.Created < b.Created
-	}
-	return a.ID < b.ID
+	slices.SortFunc(mapped, func(a, b billing.SubscriptionItem) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return mapped
 }
 
 func isLicensed(p *stripe.Price) bool {

@@ -16,8 +16,11 @@ func TestSubscriptionMapping(t *testing.T) {
 	t.Parallel()
 	may, june := time.Unix(1714521600, 0).UTC(), time.Unix(1717200000, 0).UTC()
 	plain := billing.Subscription{
-		ID: "sub_1", CustomerID: "cus_1", Account: "acct_own", Status: billing.StatusActive, PriceID: "price_team_month", ItemID: "si_1",
-		Quantity: 3, CurrentPeriodStart: may, CurrentPeriodEnd: june, CreatedAt: may, MetadataOrgID: "org_1",
+		ID: "sub_1", CustomerID: "cus_1", Account: "acct_own", Status: billing.StatusActive,
+		Items: []billing.SubscriptionItem{
+			{ID: "si_1", PriceID: "price_team_month", ProductID: "prod_team", Quantity: 3, CreatedAt: may},
+		},
+		CurrentPeriodStart: may, CurrentPeriodEnd: june, CreatedAt: may, MetadataOrgID: "org_1",
 	}
 	with := func(change func(*billing.Subscription)) billing.Subscription {
 		changed := plain
@@ -46,9 +49,16 @@ func TestSubscriptionMapping(t *testing.T) {
 		"customer expanded, metadata of others": {[]string{"customer", `{"id":"cus_1","object":"customer"}`, "metadata", `{"orgid":"x"}`},
 			with(func(s *billing.Subscription) { s.MetadataOrgID = "" })},
 		"no items": {[]string{"items", itemsJSON(false)},
-			with(func(s *billing.Subscription) { s.ItemID, s.PriceID, s.Quantity = "", "", 0 })},
-		"metered only": {[]string{"items", itemsJSON(false, itemJSON("m", 1, "metered", "{}"))},
-			with(func(s *billing.Subscription) { s.ItemID, s.PriceID, s.Quantity = "", "price_m", 0 })},
+			with(func(s *billing.Subscription) { s.Items = nil })},
+		"several items": {[]string{"items", itemsJSON(false, itemJSON("m", 2, "metered", "{}"), "null",
+			`{"id":"x","object":"subscription_item"}`, itemJSON("c", 1, "licensed", `{"usher":"packs"}`), itemJSON("b", 1, "licensed", `{"usher":"seats"}`))},
+			with(func(s *billing.Subscription) {
+				s.Items = []billing.SubscriptionItem{
+					{ID: "b", PriceID: "price_b", ProductID: "prod_team", Quantity: 4, CreatedAt: time.Unix(1, 0).UTC(), Seats: true},
+					{ID: "c", PriceID: "price_c", ProductID: "prod_team", Quantity: 4, CreatedAt: time.Unix(1, 0).UTC()},
+					{ID: "m", PriceID: "price_m", ProductID: "prod_team", Quantity: 4, CreatedAt: time.Unix(2, 0).UTC(), Metered: true},
+				}
+			})},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -63,37 +73,6 @@ func TestSubscriptionMapping(t *testing.T) {
 	}
 }
 
-func TestSeatItem(t *testing.T) {
-	t.Parallel()
-	licensed, metered := "licensed", "metered"
-	tests := map[string]struct {
-		items []string
-		want  string
-	}{
-		"one":                      {[]string{itemJSON("a", 5, licensed, "{}")}, "a"},
-		"first made":               {[]string{itemJSON("a", 5, licensed, "{}"), itemJSON("b", 4, licensed, "{}")}, "b"},
-		"same second":              {[]string{itemJSON("b", 5, licensed, "{}"), itemJSON("a", 5, licensed, "{}")}, "a"},
-		"marked":                   {[]string{itemJSON("a", 4, licensed, "{}"), itemJSON("b", 5, licensed, `{"usher":"seats"}`)}, "b"},
-		"marked otherwise":         {[]string{itemJSON("a", 5, licensed, "{}"), itemJSON("b", 6, licensed, `{"usher":"packs"}`)}, "a"},
-		"two marked":               {[]string{itemJSON("a", 6, licensed, `{"usher":"seats"}`), itemJSON("b", 5, licensed, `{"usher":"seats"}`)}, "b"},
-		"metered is none":          {[]string{itemJSON("a", 1, metered, "{}"), itemJSON("b", 5, licensed, "{}")}, "b"},
-		"metered is none, marked":  {[]string{itemJSON("a", 1, metered, `{"usher":"seats"}`), itemJSON("b", 5, licensed, "{}")}, "b"},
-		"null and a price missing": {[]string{"null", `{"id":"x","object":"subscription_item"}`, itemJSON("b", 5, licensed, "{}")}, "b"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			var s stripe.Subscription
-			if err := json.Unmarshal([]byte(subscriptionJSON("sub_1", "items", itemsJSON(false, test.items...))), &s); err != nil {
-				t.Fatal(err)
-			}
-			got := mapSubscription(&s, "", time.Time{})
-			if got.ItemID != test.want || got.PriceID != "price_"+test.want || got.Quantity != 4 {
-				t.Errorf("got item %s, price %s, quantity %d, want %s", got.ItemID, got.PriceID, got.Quantity, test.want)
-			}
-		})
-	}
-}
-
 func TestAllItemPagesAreRead(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
@@ -102,8 +81,8 @@ func TestAllItemPagesAreRead(t *testing.T) {
 	f.HandleFunc("GET /v1/subscription_items", sequence(respond(itemsJSON(true, first)), respond(itemsJSON(false, second))))
 
 	s, err := gateway.Subscription(t.Context(), "sub_1")
-	if err != nil || s.ItemID != "si_b" {
-		t.Fatalf("got item %s, %v, want the marked one of the second page", s.ItemID, err)
+	if err != nil || len(s.Items) != 2 || s.Items[1].ID != "si_b" {
+		t.Fatalf("got items %+v, %v, want those of both pages", s.Items, err)
 	}
 	requests := f.seen("GET", "/v1/subscription_items")
 	if len(requests) != 2 || requests[0].form.Get("subscription") != "sub_1" || requests[1].form.Get("starting_after") != "si_a" {
@@ -122,7 +101,7 @@ func TestUpdateQuantity(t *testing.T) {
 
 	updated, err := gateway.UpdateQuantity(t.Context(), update)
 	s := updated.Subscription
-	if err != nil || updated.Replayed || s.Quantity != 3 || s.Account != "acct_own" || at.Sub(s.AsOf) > 5*time.Second {
+	if err != nil || updated.Replayed || s.Items[0].Quantity != 3 || s.Account != "acct_own" || at.Sub(s.AsOf) > 5*time.Second {
 		t.Errorf("got %+v, replayed %t, %v", s, updated.Replayed, err)
 	}
 	updated, err = gateway.UpdateQuantity(t.Context(), update)

@@ -31,6 +31,7 @@ type environment struct {
 	webhookProxy *webhookProxy
 	gateway      *stripegw.Gateway
 	account      billing.StripeAccount
+	plans        catalog.Catalog // with the prices at Stripe
 
 	store    *db.Store
 	replicas []*replicaProcess
@@ -84,11 +85,15 @@ func (e *environment) openStripe(ctx context.Context) (err error) {
 }
 
 func (e *environment) pushPlans(ctx context.Context) error {
-	for _, price := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
-		if _, _, err := e.gateway.EnsurePrice(ctx, price); err != nil {
+	var prices []catalog.StripePrice
+	for _, desired := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
+		price, _, err := e.gateway.EnsurePrice(ctx, desired)
+		if err != nil {
 			return err
 		}
+		prices = append(prices, price)
 	}
+	e.plans, _ = catalog.BuiltInPlans().Resolved(prices)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"usher/billing"
@@ -57,7 +58,11 @@ func (v verifier) verifyState(ctx context.Context, h *history) error {
 	if err != nil {
 		return err
 	}
-	var counts subscriptionCounts
+	sold, err := v.env.store.Checkouts().SubscriptionIDs(ctx, h.organizationID)
+	if err != nil {
+		return err
+	}
+	counts := subscriptionCounts{sold: sold}
 	for _, link := range links {
 		listed, err := v.env.gateway.Subscriptions(ctx, link.StripeCustomerID)
 		if err != nil {
@@ -78,11 +83,13 @@ func (v verifier) verifyState(ctx context.Context, h *history) error {
 
 // subscriptionCounts counts an organization's subscriptions.
 type subscriptionCounts struct {
-	current int // in Usher
-	paid    int // at Stripe, of those sold in Usher
+	sold    []string // ids of those that a Checkout of Usher has sold
+	current int      // in Usher
+	paid    int      // at Stripe, of those sold in Usher
 }
 
 func (v verifier) verifySubscription(ctx context.Context, h *history, atStripe billing.Subscription, counts *subscriptionCounts) {
+	atStripe = atStripe.Classified(v.env.plans)
 	stored, err := v.env.store.Subscriptions().Get(ctx, atStripe.ID)
 	if err != nil {
 		h.diverged("%s is %s at Stripe and not in Usher: %v", atStripe.ID, atStripe.Status, err)
@@ -92,7 +99,7 @@ func (v verifier) verifySubscription(ctx context.Context, h *history, atStripe b
 		counts.current++
 	}
 	living := atStripe.Status == billing.StatusActive || atStripe.Status == billing.StatusTrialing
-	if living && atStripe.MetadataOrgID == h.organizationID {
+	if living && slices.Contains(counts.sold, atStripe.ID) {
 		counts.paid++
 	}
 	if stored.Status != atStripe.Status || stored.Quantity != atStripe.Quantity || stored.PriceID != atStripe.PriceID ||
