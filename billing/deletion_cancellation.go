@@ -26,8 +26,7 @@ type DeletionCancellation struct {
 const cancellationLease = 2 * jobTimeout
 
 // canceledByDeletion reports whether a deletion has to cancel a live subscription of ours at period
-// end.
-// One whose first payment is open ends with its Checkout session.
+// end. One whose first payment is open ends with its Checkout session.
 func canceledByDeletion(s Subscription) bool {
 	_, ending := s.EndsAt()
 	return !s.Foreign && !ending && !s.Status.Ended() && s.Status != StatusIncomplete

@@ -74,7 +74,7 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 	name, price := planOf(o)
 	props := &billingviews.SubscriptionProps{
 		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
-		PerSeat: o.Plan != nil && o.Plan.PerSeat, EndedAt: timeOrZero(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
+		PerSeat: o.Plan != nil && o.Plan.PerSeat, Others: o.OtherItems, EndedAt: timeOrZero(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
 	}
 	props.RenewsAt, props.EndsAt = periodEnd(o)
 	props.Deleting = o.Organization.DeletesAt != nil

@@ -70,13 +70,14 @@ var (
 	oldestEventGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0 if none is pending.", nil, nil)
 	seatsGauge       = prometheus.NewDesc("usher_seat_syncs", "Organizations with a pending or failing seat sync, by state.", []string{"state"}, nil)
 	duplicatesGauge  = prometheus.NewDesc("usher_duplicate_subscriptions_failed", "Duplicate subscriptions that could not be canceled and refunded.", nil, nil)
+	secondGauge      = prometheus.NewDesc("usher_second_subscriptions", "Live subscriptions beside an organization's current one that an operator has to decide about.", nil, nil)
 	mailsGauge       = prometheus.NewDesc("usher_emails", "E-mails that are queued or failed, by status.", []string{"status"}, nil)
 	jobsGauge        = prometheus.NewDesc("usher_jobs", "River jobs, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, mailsGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mailsGauge, jobsGauge} {
 		into <- gauge
 	}
 }
@@ -104,6 +105,7 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	emit(seatsGauge, backlog.PendingSeats, "pending")
 	emit(seatsGauge, backlog.FailingSeats, "failing")
 	emit(duplicatesGauge, backlog.FailedDuplicates)
+	emit(secondGauge, backlog.SecondSubscriptions)
 	emit(mailsGauge, backlog.QueuedMails, "queued")
 	emit(mailsGauge, backlog.FailedMails, "failed")
 	for state, n := range backlog.Jobs {
