@@ -136,8 +136,8 @@ func (cs *Checkouts) linkCompleted(ctx context.Context, organizationID string) e
 	return nil
 }
 
-// recordEnd records a session's pack purchase, its subscription and its end. A session that is not stored was created
-// outside Usher and is ignored.
+// recordEnd records a session's pack purchase, its subscription and its end. A session that is not
+// stored was created outside Usher and is ignored.
 func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)

@@ -53,9 +53,9 @@ type DriftReport struct {
 	Drifts        []Drift `json:"drifts" db:"drifts,json"`
 }
 
-// subscriptionDrift describes how a snapshot differs from Stripe's object, as the catalog classifies
-// it; empty if it does not.
-// The card is not compared: lists contain it and payloads do not.
+// subscriptionDrift describes how a snapshot differs from Stripe's object, as the catalog
+// classifies it; empty if it does not. The card is not compared: lists contain it and payloads do
+// not.
 func subscriptionDrift(local, remote Subscription) string {
 	if local.Revision == 0 {
 		return fmt.Sprintf("not known here, %s at Stripe", remote.Status)
