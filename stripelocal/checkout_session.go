@@ -117,6 +117,11 @@ func (h checkoutSessions) create(in *input) (any, error) {
 	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
 	price, _ := h.store.Prices.get(lines[0].Price)
 	cs.Currency = price.Currency
+	if cs.Mode == "subscription" && c != nil {
+		if err := h.customers.checkCurrency(c.ID, cs.Currency); err != nil {
+			return nil, err
+		}
+	}
 	if err := h.setDiscount(cs, in); err != nil {
 		return nil, err
 	}

@@ -32,8 +32,19 @@ type discounts struct{ *request }
 // setFromParams replaces a subscription's discounts by those in the parameters. The older
 // parameters coupon and promotion_code name a single one.
 func (h discounts) setFromParams(sub *Subscription, p wire.Params) error {
+	list, given, err := h.listFromParams(sub, p)
+	if err != nil || !given {
+		return err
+	}
+	h.replace(sub, list)
+	return nil
+}
+
+// listFromParams returns the discounts in the parameters, and whether there are any parameters. It
+// redeems nothing.
+func (h discounts) listFromParams(sub *Subscription, p wire.Params) ([]Discount, bool, error) {
 	if !p.Has("coupon") && !p.Has("promotion_code") && !p.Has("discounts") {
-		return nil
+		return nil, false, nil
 	}
 	named := p.List("discounts")
 	if !p.Has("discounts") {
@@ -43,14 +54,13 @@ func (h discounts) setFromParams(sub *Subscription, p wire.Params) error {
 	for _, n := range named {
 		d, keep, err := h.fromParams(sub, n)
 		if err != nil {
-			return err
+			return nil, false, err
 		}
 		if keep {
 			out = append(out, d)
 		}
 	}
-	h.replace(sub, out)
-	return nil
+	return out, true, nil
 }
 
 func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool, error) {
@@ -135,8 +145,8 @@ func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
 	inv.Discounts = h.apply(sub.Discounts, inv.Lines, at)
 }
 
-// apply applies discounts one after the other. It skips prorations (assumed: at Stripe they carry
-// the discount of what they prorate).
+// apply applies discounts one after the other. It skips prorations, whose amounts are net already
+// (docs: prorations and discounts).
 func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
 	left := make([]int64, len(lines))
 	for i, l := range lines {

@@ -100,6 +100,15 @@
 //     Any other preview shows the next period's. A preview has no id.
 //   - An amount below the minimum charge is added to the customer's balance, whatever created the
 //     invoice. Voiding restores the balance. There are no customer_balance_transactions.
+//   - A customer has one currency (public issue threads): subscriptions, pending invoice items and
+//     open Checkout sessions in subscription mode of another one are rejected. One-time payments are
+//     not.
+//   - A subscription whose first invoice is over 0 needs no payment method (public issue threads).
+//   - Recorded by public test suites: next_action is use_stripe_sdk without a return_url; a first
+//     invoice that requires 3-D Secure was attempted with an attempt_count of 0; DELETE clears
+//     cancel_at and cancel_at_period_end (of a date other than the period's end: inferred); an
+//     invoice for a subscription with nothing pending is a draft over 0.
+//   - The tax_behavior of a price can be set once (API reference). The wording is inferred.
 //   - Schedules start immediately. A phase that starts at the end of a period does not prorate, and
 //     an item keeps its id if its price, or else its position, is the same (inferred). A phase's
 //     metadata, description, collection_method and default_payment_method are set when the phase
@@ -134,9 +143,10 @@
 //     inactive configuration cannot create one. The portal has no login page.
 //     subscription_update_confirm must name a price of the configuration and the subscription's
 //     single item.
-//   - A coupon does not apply to proration lines. At Stripe these carry the discount of what they
-//     prorate. An amount_off is distributed over the lines in proportion; the last line takes the
-//     rounding difference. Coupons on customers and subscription items are rejected as unknown
+//   - Proration lines are net of the subscription's discounts (changelog 2025-09-30). The discounts
+//     of the moment count, even for the credit of what was billed under others (inferred). An
+//     amount_off is distributed over the lines in proportion; the last line takes the rounding
+//     difference. Coupons on customers and subscription items are rejected as unknown
 //     parameters.
 //   - A session keeps its quantities and discount once a payment was attempted.
 //   - automatic_tax is shown as sent, with status complete, and makes Checkout require an address.
@@ -205,6 +215,11 @@
 //   - Only Stripe's published examples have them: subscription.plan and
 //     subscription.quantity, of a subscription with one item;
 //     subscription.items.total_count and invoice.lines.total_count.
+//   - Only recorded answers of Stripe have them: payment_intent.next_action.use_stripe_sdk.type,
+//     payment_intent.next_action.use_stripe_sdk.stripe_js,
+//     setup_intent.next_action.use_stripe_sdk.type and
+//     setup_intent.next_action.use_stripe_sdk.stripe_js, which here is the page that stands in for
+//     the bank's.
 //   - The specification's enumeration of a webhook endpoint's api_version ends with its own
 //     version. Newer versions are accepted.
 package stripelocal

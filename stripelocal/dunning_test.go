@@ -94,7 +94,7 @@ func TestHardDeclineIsNotRetried(t *testing.T) {
 	if inv.AttemptCount != 1 || inv.NextPaymentAttempt != refused+7*day {
 		t.Errorf("after five days: attempt %d, next at +%d", inv.AttemptCount, inv.NextPaymentAttempt-refused)
 	}
-	l.browse("POST", inv.PaymentIntent.NextAction.RedirectToURL.URL, url.Values{"complete": {"1"}})
+	l.browse("POST", authenticationPage(inv.PaymentIntent.ID), url.Values{"complete": {"1"}})
 	if got := l.subscription(sub.ID); got.Status != "active" || got.LatestInvoice.Status != "paid" {
 		t.Errorf("once authenticated: %s, invoice %s", got.Status, got.LatestInvoice.Status)
 	}

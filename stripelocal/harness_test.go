@@ -273,3 +273,6 @@ func (in *webhookReceiver) find(kind string) (stripe.Event, bool) {
 	}
 	return stripe.Event{}, false
 }
+
+// authenticationPage is the page that stands in for the bank's, for an intent in requires_action.
+func authenticationPage(intent string) string { return "/c/authenticate/" + intent }

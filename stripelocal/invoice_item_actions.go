@@ -27,6 +27,9 @@ func (h invoiceItems) create(in *input) (any, error) {
 	if i.Currency == "" {
 		return nil, wire.MissingParam("currency")
 	}
+	if err := h.customers.checkCurrency(c.ID, i.Currency); err != nil {
+		return nil, err
+	}
 	h.insert(i)
 	if inv, ok := h.store.Invoices.get(in.String("invoice")); ok {
 		h.addToInvoice(i, inv)

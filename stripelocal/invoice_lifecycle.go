@@ -30,6 +30,9 @@ func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem,
 		AutomaticTax: sub.AutomaticTax, PaymentMethodTypes: sub.PaymentMethodTypes,
 		PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodStart, AutoAdvance: sub.Status != "unpaid" && !sub.hasEnded(),
 	}
+	if reason == pendingInvoiceReason {
+		inv.PeriodEnd = inv.Created
+	}
 	if reason == "subscription_cycle" || reason == pendingInvoiceReason || sub.CollectionMethod == "send_invoice" {
 		inv.AutomaticallyFinalizesAt = inv.Created + draftPeriod
 	}
@@ -158,6 +161,9 @@ func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic boo
 	}
 	inv.Attempted = true
 	result, decline := h.paymentIntents.confirmWith(pi, pm)
+	if result == outcomeRequiresAction && inv.BillingReason == "subscription_create" && automatic {
+		inv.AttemptCount-- // recorded by pay-rails/pay: 0 until a first invoice is authenticated
+	}
 	inv.recordDecline(pm, result, decline)
 	h.recordAttempt(inv, before, result, automatic)
 	return result, decline

@@ -46,6 +46,7 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 			return wire.NoSuch("subscription", inv.Subscription, "subscription")
 		}
 		key, inv.Currency, inv.SubscriptionMetadata = sub.ID, sub.Currency, sub.Metadata
+		inv.PeriodStart = sub.CurrentPeriodStart
 	}
 	if err := h.setFields(inv, in.Params); err != nil {
 		return err
@@ -56,9 +57,6 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 				inv.Lines = append(inv.Lines, i.line())
 			}
 		}
-	}
-	if inv.Subscription != "" && len(inv.Lines) == 0 {
-		return wire.Invalid("invoice_no_subscription_line_items", "", "Nothing to invoice for subscription")
 	}
 	return nil
 }

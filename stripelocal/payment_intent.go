@@ -243,8 +243,14 @@ func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	if p.Status != "requires_action" {
 		return nil
 	}
-	return wire.Object{
-		"type":            "redirect_to_url",
-		"redirect_to_url": wire.Object{"return_url": wire.StringOrNull(p.ReturnURL), "url": h.origin + "/c/authenticate/" + p.ID},
+	return nextAction(h.origin+"/c/authenticate/"+p.ID, p.ReturnURL)
+}
+
+// nextAction is the next_action of an intent that requires 3-D Secure: a redirect only if the client
+// gave a return_url, else the data for Stripe.js (recorded by pay-rails/pay).
+func nextAction(page, returnURL string) wire.Object {
+	if returnURL == "" {
+		return wire.Object{"type": "use_stripe_sdk", "use_stripe_sdk": wire.Object{"type": "three_d_secure_redirect", "stripe_js": page}}
 	}
+	return wire.Object{"type": "redirect_to_url", "redirect_to_url": wire.Object{"return_url": returnURL, "url": page}}
 }

@@ -75,10 +75,10 @@ func TestAuthenticationOffSessionIsADecline(t *testing.T) {
 func TestAuthenticationPagePaysTheIntent(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	pi := must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.New(intent(2000, "pm_card_threeDSecure2Required")))
-	if pi.NextAction == nil || pi.NextAction.RedirectToURL == nil {
+	if pi.NextAction == nil || pi.NextAction.Type != "use_stripe_sdk" || pi.NextAction.RedirectToURL != nil {
 		t.Fatalf("next action: %+v", pi.NextAction)
 	}
-	l.browse("POST", pi.NextAction.RedirectToURL.URL, url.Values{"complete": {"yes"}})
+	l.browse("POST", authenticationPage(pi.ID), url.Values{"complete": {"yes"}})
 	if pi = must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.Get(pi.ID, nil)); pi.Status != "succeeded" {
 		t.Errorf("after the challenge: %s", pi.Status)
 	}

@@ -188,6 +188,9 @@ func (h prices) update(in *input) (any, error) {
 	if err := h.checkLookupKey(in.Params, p.ID); err != nil {
 		return nil, err
 	}
+	if to := in.StringOr("tax_behavior", p.TaxBehavior); p.TaxBehavior != "unspecified" && to != p.TaxBehavior {
+		return nil, wire.Invalid("", "tax_behavior", "The `tax_behavior` of a price cannot be changed once it is `"+p.TaxBehavior+"`.")
+	}
 	before := h.render(p)
 	h.setFields(p, in.Params)
 	h.emitUpdate("price.updated", before, h.render(p))

@@ -22,6 +22,7 @@ func (h prorations) forChange(sub *Subscription, ch subscriptionChange, p change
 	}
 	var out []*InvoiceItem
 	created := h.newItemIDs(sub, p.items)
+	was, is := h.netAmounts(sub, h.subscriptionChanges.itemsAfter(sub, nil)), h.netAmounts(sub, p.items)
 	for _, c := range ch.items {
 		if !c.changesBilling() {
 			continue
@@ -29,16 +30,38 @@ func (h prorations) forChange(sub *Subscription, ch subscriptionChange, p change
 		id := ""
 		if c.item != nil {
 			id = c.item.ID
-			out = h.appendCredit(out, sub, c.item, p.prorationDate)
+			out = h.appendCredit(out, sub, c.item, p.prorationDate, was)
 		} else {
 			id, created = created[0], created[1:]
 		}
 		if c.price != nil && c.quantity != 0 {
-			amount := share(sub, p.prorationDate, c.price.amount(c.quantity))
+			amount := share(sub, p.prorationDate, is[id])
 			out = append(out, h.build(sub, c.price, c.quantity, id, p.prorationDate, amount, "Remaining time on"))
 		}
 	}
 	return out
+}
+
+// netAmounts are the amounts of items for a full period by item id, less the subscription's
+// discounts: proration lines are net of them at this API version (changelog 2025-09-30). That the
+// discounts of now count, also for the credit of what was billed under others, is inferred.
+func (h prorations) netAmounts(sub *Subscription, items []plannedItem) map[string]int64 {
+	lines := make([]InvoiceLine, len(items))
+	for i, item := range items {
+		lines[i].Price = item.Price
+		if price, ok := h.store.Prices.get(item.Price); ok {
+			lines[i].Amount = price.amount(item.Quantity)
+		}
+	}
+	discounts := h.discounts.apply(sub.Discounts, lines, h.timeOnClock(sub.TestClock))
+	net := map[string]int64{}
+	for i, item := range items {
+		net[item.ID] = lines[i].Amount
+		for _, d := range discounts {
+			net[item.ID] -= d.Lines[i]
+		}
+	}
+	return net
 }
 
 // newItemIDs are the ids of planned items that do not exist yet.
@@ -55,18 +78,19 @@ func (h prorations) newItemIDs(sub *Subscription, items []plannedItem) []string 
 // unusedCredits credits the remaining time of every item.
 func (h prorations) unusedCredits(sub *Subscription, date int64) []*InvoiceItem {
 	var out []*InvoiceItem
+	net := h.netAmounts(sub, h.subscriptionChanges.itemsAfter(sub, nil))
 	for _, item := range h.subscriptions.items(sub) {
-		out = h.appendCredit(out, sub, item, date)
+		out = h.appendCredit(out, sub, item, date, net)
 	}
 	return out
 }
 
-func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *SubscriptionItem, date int64) []*InvoiceItem {
+func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *SubscriptionItem, date int64, net map[string]int64) []*InvoiceItem {
 	price, ok := h.store.Prices.get(item.Price)
 	if !ok || item.Quantity == 0 || sub.Status == "trialing" {
 		return out
 	}
-	amount := -share(sub, date, price.amount(item.Quantity))
+	amount := -share(sub, date, net[item.ID])
 	credit := h.build(sub, price, item.Quantity, item.ID, date, amount, "Unused time on")
 	credit.CreditedInvoice, credit.CreditedLines = h.creditedLines(sub, item)
 	return append(out, credit)

@@ -164,6 +164,9 @@ func (h schedules) createWithSubscription(in *input) (any, error) {
 	if err := checkItems(items); err != nil {
 		return nil, err
 	}
+	if err := h.customers.checkCurrency(c.ID, sub.Currency); err != nil {
+		return nil, err
+	}
 	phases[0].applyTo(sub)
 	inv := h.subscriptions.start(sub, items, nil)
 	first := sub.Status == "incomplete"

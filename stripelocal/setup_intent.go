@@ -115,10 +115,7 @@ func (h setupIntents) render(si *SetupIntent) wire.Object {
 		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastSetupError, si.LastErrorMethod)
 	}
 	if si.Status == "requires_action" {
-		o["next_action"] = wire.Object{
-			"type":            "redirect_to_url",
-			"redirect_to_url": wire.Object{"return_url": wire.StringOrNull(si.ReturnURL), "url": h.origin + "/c/authenticate/" + si.ID},
-		}
+		o["next_action"] = nextAction(h.origin+"/c/authenticate/"+si.ID, si.ReturnURL)
 	}
 	return o
 }

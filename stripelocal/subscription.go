@@ -206,6 +206,8 @@ func (h subscriptions) cancel(in *input) (any, error) {
 			h.invoiceItems.insert(credit)
 		}
 	}
+	// It does not end at the date that was set (recorded by pay-rails/pay).
+	sub.CancelAt, sub.CancelAtPeriodEnd = 0, false
 	status := "canceled"
 	if sub.Status == "incomplete" {
 		status = "incomplete_expired"

@@ -19,6 +19,9 @@ func (h subscriptions) create(in *input) (any, error) {
 		return nil, err
 	}
 	items, err := h.itemsFromParams(in.Params)
+	if err == nil {
+		err = h.customers.checkCurrency(c.ID, items[0].price.Currency)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +35,7 @@ func (h subscriptions) create(in *input) (any, error) {
 	if err := h.setStartFields(sub, in); err != nil {
 		return nil, err
 	}
-	if err := h.checkPaymentMethod(sub, in); err != nil {
+	if err := h.checkPaymentMethod(sub, items, in); err != nil {
 		return nil, err
 	}
 	if err := h.discounts.setFromParams(sub, in.Params); err != nil {
@@ -128,13 +131,40 @@ func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	return h.pendingInvoices.setInterval(sub, p)
 }
 
-// checkPaymentMethod rejects a subscription that cannot be charged.
-func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
+// checkPaymentMethod rejects a subscription that cannot be charged. One that costs nothing yet needs
+// no payment method: a trial, a free price, a coupon of 100 % (public issue threads).
+func (h subscriptions) checkPaymentMethod(sub *Subscription, items []newItem, in *input) error {
 	_, has := h.paymentMethods.forSubscription(sub)
 	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.String("payment_behavior") == "default_incomplete" {
 		return nil
 	}
+	due, err := h.firstAmountDue(*sub, items, in)
+	if err != nil || due == 0 {
+		return err
+	}
 	return noPaymentMethodError()
+}
+
+// firstAmountDue is the amount due of a new subscription's first invoice. Nothing is stored.
+func (h subscriptions) firstAmountDue(sub Subscription, items []newItem, in *input) (int64, error) {
+	extra, err := h.subscriptionChanges.invoiceItemsFromParams(sub.Currency, in.Params)
+	if err != nil {
+		return 0, err
+	}
+	if list, given, err := h.discounts.listFromParams(&sub, in.Params); err != nil {
+		return 0, err
+	} else if given {
+		sub.Discounts = list
+	}
+	setFirstPeriod(&sub, items[0].price, h.timeOnClock(sub.TestClock))
+	var planned []plannedItem
+	for _, i := range items {
+		planned = append(planned, plannedItem{Price: i.price.ID, Quantity: i.quantity})
+	}
+	lines := h.firstPeriodLines(&sub, items[0].price, h.periodLines(&sub, planned, sub.billingState()))
+	inv := h.invoicing.build(&sub, "subscription_create", h.invoiceItems.pendingFor(&sub), append(lines, h.invoiceItemLines(extra)...))
+	h.invoicing.applyBalance(inv)
+	return inv.amountDue(), nil
 }
 
 // startAndPay starts the subscription and attempts the first payment as payment_behavior says.
@@ -183,7 +213,7 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 	if sub.CancelAtPeriodEnd {
 		h.subscriptionChanges.setCancelAt(sub, sub.CurrentPeriodEnd, true)
 	}
-	inv := h.invoicing.createDraft(sub, "subscription_create", append(h.firstPeriodLines(sub, items[0].price), extra...))
+	inv := h.invoicing.createDraft(sub, "subscription_create", append(h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)), extra...))
 	h.emit("customer.subscription.created", h.render(sub))
 	h.discounts.emitCreated(sub)
 	h.trials.announceShortTrial(sub)
@@ -214,10 +244,9 @@ func setFirstPeriod(sub *Subscription, price *Price, at int64) {
 	}
 }
 
-// firstPeriodLines are the lines of the first period, which is shorter if the anchor is in the
+// firstPeriodLines adapts the lines of the first period, which is shorter if the anchor is in the
 // future.
-func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []InvoiceLine {
-	lines := h.currentPeriodLines(sub)
+func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price, lines []InvoiceLine) []InvoiceLine {
 	if sub.Status == "trialing" || sub.BillingCycleAnchor <= sub.CurrentPeriodStart {
 		return lines
 	}

@@ -39,6 +39,10 @@ func divergences() []divergence {
 		{"subscription.items.total_count", "lists inside objects count themselves, which only the published examples show"},
 		{"dispute.network_reason_code", "left out of the specification; a field of Dispute in stripe-go v79"},
 		{"subscription_schedule.phases.items.plan", "left out of the specification; a field of SubscriptionSchedulePhaseItem in stripe-go v79"},
+		{"payment_intent.next_action.use_stripe_sdk.type", "Stripe.js alone reads it: an object without fields in stripe-go v79; recorded by pay-rails/pay"},
+		{"payment_intent.next_action.use_stripe_sdk.stripe_js", "Stripe.js alone reads it: an object without fields in stripe-go v79; recorded by pay-rails/pay"},
+		{"setup_intent.next_action.use_stripe_sdk.type", "Stripe.js alone reads it: an object without fields in stripe-go v79; recorded by pay-rails/pay"},
+		{"setup_intent.next_action.use_stripe_sdk.stripe_js", "Stripe.js alone reads it: an object without fields in stripe-go v79; recorded by pay-rails/pay"},
 		{"api_version", "the specification's enumeration of versions ends with its own; an endpoint may have a newer one"},
 		{"invoice.lines.total_count", "lists inside objects count themselves, which only the published examples show"},
 	}

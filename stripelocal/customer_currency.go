@@ -1,0 +1,35 @@
+package stripelocal
+
+import "usher/stripelocal/wire"
+
+// checkCurrency rejects a subscription, invoice item or Checkout session in another currency than
+// what the customer has already. The message is Stripe's (public issue threads); one-time payments
+// in Checkout are free to differ.
+func (h customers) checkCurrency(customer, currency string) error {
+	if other, differs := h.otherCurrency(customer, currency); differs {
+		return wire.Invalid("", "", "You cannot combine currencies on a single customer. This customer has an active subscription, subscription schedule, discount, quote, invoice item or active subscription mode checkout session with currency "+other+".")
+	}
+	return nil
+}
+
+// otherCurrency returns the currency of a customer's subscriptions that have not ended, pending
+// invoice items and open Checkout sessions, if one differs. There are no quotes and no discounts of
+// customers here, and schedules have the currency of their subscription.
+func (h customers) otherCurrency(customer, currency string) (string, bool) {
+	for _, sub := range h.store.Subscriptions.by("customer", customer) {
+		if !sub.hasEnded() && sub.Currency != currency {
+			return sub.Currency, true
+		}
+	}
+	for _, item := range h.store.InvoiceItems.by("customer", customer) {
+		if item.Invoice == "" && item.Currency != currency {
+			return item.Currency, true
+		}
+	}
+	for _, cs := range h.store.CheckoutSessions.by("customer", customer) {
+		if cs.Status == "open" && cs.Mode == "subscription" && cs.Currency != currency {
+			return cs.Currency, true
+		}
+	}
+	return "", false
+}
