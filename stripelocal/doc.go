@@ -32,7 +32,7 @@
 //	pending_invoice.go                    invoices of pending items in between renewals
 //	portal_limits.go                      what the portal refuses
 //	checkout_payment.go                   paying and completing a Checkout session
-//	event.go, webhook_*.go                events, their deliveries, and the dispatcher with retries
+//	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
 //	control*.go, fault*.go                endpoints under /_usher/ and injected faults
 //	clock.go, timer.go, test_clock*.go    the account's clock, timers and test clocks
@@ -101,8 +101,8 @@
 //   - An amount below the minimum charge is added to the customer's balance, whatever created the
 //     invoice. Voiding restores the balance. There are no customer_balance_transactions.
 //   - A customer has one currency (public issue threads): subscriptions, pending invoice items and
-//     open Checkout sessions in subscription mode of another one are rejected. One-time payments are
-//     not.
+//     open Checkout sessions in subscription mode of another one are rejected. One-time payments
+//     are not.
 //   - A subscription whose first invoice is over 0 needs no payment method (public issue threads).
 //   - Recorded by public test suites: next_action is use_stripe_sdk without a return_url; a first
 //     invoice that requires 3-D Secure was attempted with an attempt_count of 0; DELETE clears
@@ -127,15 +127,15 @@
 //     them.
 //   - A card added in the portal becomes the default of the customer and of every active
 //     subscription with a payment method of its own (inferred).
-//   - A plan change in the portal keeps the quantity unless it may be changed. It is not offered for
-//     a plan that is set to end (inferred). It passes the date of the preview as proration_date, so
-//     that the confirmed amount is the billed one.
-//   - The portal's limits are documented (customer management, limitations); when they are enforced,
-//     and the wording, is not. The setting portal_refusal chooses between the creation of the
-//     configuration (the default, by a public report), the session and the page. Two prices of one
-//     product with the same interval are refused whatever their currencies and interval counts, and
-//     even if plan changes are disabled (inferred). A schedule in its last phase allows updates but
-//     no cancellation (inferred).
+//   - A plan change in the portal keeps the quantity unless it may be changed. It is not offered
+//     for a plan that is set to end (inferred). It passes the date of the preview as
+//     proration_date, so that the confirmed amount is the billed one.
+//   - The portal's limits are documented (customer management, limitations); when they are
+//     enforced, and the wording, is not. The setting portal_refusal chooses between the creation of
+//     the configuration (the default, by a public report), the session and the page. Two prices of
+//     one product with the same interval are refused whatever their currencies and interval counts,
+//     and even if plan changes are disabled (inferred). A schedule in its last phase allows updates
+//     but no cancellation (inferred).
 //   - The dates of pending_invoice_item_interval are counted from the billing cycle anchor. Its
 //     invoice is a draft for an hour and collected like a renewal's. Without pending items there is
 //     none. At the end of a period the renewal comes first and takes the items (all inferred).

@@ -246,8 +246,8 @@ func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	return nextAction(h.origin+"/c/authenticate/"+p.ID, p.ReturnURL)
 }
 
-// nextAction is the next_action of an intent that requires 3-D Secure: a redirect only if the client
-// gave a return_url, else the data for Stripe.js (recorded by pay-rails/pay).
+// nextAction is the next_action of an intent that requires 3-D Secure: a redirect only if the
+// client gave a return_url, else the data for Stripe.js (recorded by pay-rails/pay).
 func nextAction(page, returnURL string) wire.Object {
 	if returnURL == "" {
 		return wire.Object{"type": "use_stripe_sdk", "use_stripe_sdk": wire.Object{"type": "three_d_secure_redirect", "stripe_js": page}}

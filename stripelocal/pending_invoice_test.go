@@ -36,8 +36,8 @@ func at(year int, month time.Month, d int) int64 {
 	return time.Date(year, month, d, 12, 0, 0, 0, time.UTC).Unix()
 }
 
-// Seats added to a yearly plan are invoiced each month: 2 seats at $365 a year from 1 April, a third
-// on 16 April, which is 350 of 365 days: $350.00.
+// Seats added to a yearly plan are invoiced each month: 2 seats at $365 a year from 1 April, a
+// third on 16 April, which is 350 of 365 days: $350.00.
 func TestPendingItemsOfAYearlyPlanAreInvoicedMonthly(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})

@@ -75,7 +75,8 @@ func (h portalLimits) cancelProblem(sub *Subscription) string {
 }
 
 // hasScheduledUpdate reports whether a schedule will change or end a subscription. One in its last
-// phase does not keep the portal from updating it (invertase/stripe-firebase-extensions, issue 158).
+// phase does not keep the portal from updating it (invertase/stripe-firebase-extensions, issue
+// 158).
 func (h schedules) hasScheduledUpdate(sub *Subscription) bool {
 	x, ok := h.activeFor(sub)
 	return ok && (x.CurrentPhase+1 < len(x.Phases) || x.EndBehavior == "cancel")

@@ -9,8 +9,8 @@ import (
 	"usher/stripelocal"
 )
 
-// The tests of this file hold answers of the real API, recorded by public test suites: pay-rails/pay
-// unless another is named.
+// The tests of this file hold answers of the real API, recorded by public test suites:
+// pay-rails/pay unless another is named.
 
 // Without a return_url a payment that requires 3-D Secure names Stripe.js, with one a redirect.
 func TestRecordedNextAction(t *testing.T) {
@@ -101,8 +101,8 @@ func TestRecordedFirstInvoiceOfATrial(t *testing.T) {
 	}
 }
 
-// 4000 0027 6000 3184 requires authentication on every payment, 4000 0025 0000 3155 only until it was
-// set up (docs: testing, regulatory cards).
+// 4000 0027 6000 3184 requires authentication on every payment, 4000 0025 0000 3155 only until it
+// was set up (docs: testing, regulatory cards).
 func TestAuthenticationOnEveryRenewal(t *testing.T) {
 	t.Parallel()
 	for card, want := range map[string]stripe.SubscriptionStatus{"pm_card_authenticationRequired": "past_due", "pm_card_authenticationRequiredOnSetup": "active"} {

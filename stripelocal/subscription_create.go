@@ -131,8 +131,8 @@ func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	return h.pendingInvoices.setInterval(sub, p)
 }
 
-// checkPaymentMethod rejects a subscription that cannot be charged. One that costs nothing yet needs
-// no payment method: a trial, a free price, a coupon of 100 % (public issue threads).
+// checkPaymentMethod rejects a subscription that cannot be charged. One that costs nothing yet
+// needs no payment method: a trial, a free price, a coupon of 100 % (public issue threads).
 func (h subscriptions) checkPaymentMethod(sub *Subscription, items []newItem, in *input) error {
 	_, has := h.paymentMethods.forSubscription(sub)
 	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.String("payment_behavior") == "default_incomplete" {

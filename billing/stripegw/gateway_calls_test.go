@@ -84,8 +84,8 @@ func TestSpecificationAcceptsEveryRequestOfTheGateway(t *testing.T) {
 	t.Logf("%d methods, %d calls, %d requests", methods.NumMethod(), calls, requests)
 }
 
-// argumentLists are the argument lists of a method: one with the first sample of every argument, and
-// for each further sample of an argument one that differs by it.
+// argumentLists are the argument lists of a method: one with the first sample of every argument,
+// and for each further sample of an argument one that differs by it.
 func argumentLists(t *testing.T, method reflect.Method) [][]reflect.Value {
 	t.Helper()
 	samples := make([][]reflect.Value, method.Type.NumIn()-1)

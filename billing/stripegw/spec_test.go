@@ -106,8 +106,8 @@ func (s *specServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(s.spec.sample(operation, s.answers))
 }
 
-// operation returns the operation of a request and its pattern. Among matching patterns the one with
-// the most literal segments wins.
+// operation returns the operation of a request and its pattern. Among matching patterns the one
+// with the most literal segments wins.
 func (s *stripeSpec) operation(method, path string) (string, *openapi3.Operation) {
 	var found *openapi3.Operation
 	pattern, best := "", -1
@@ -235,8 +235,8 @@ func (f formTree) set(path []string, value string) {
 	inner.set(path[1:], value)
 }
 
-// typed converts a form value to the JSON type of its schema and reports unknown names. A value that
-// does not fit stays as it is, for the schema's check to find.
+// typed converts a form value to the JSON type of its schema and reports unknown names. A value
+// that does not fit stays as it is, for the schema's check to find.
 func typed(s *openapi3.Schema, v any, where string, problems *[]string) any {
 	tree, isTree := v.(formTree)
 	switch {
