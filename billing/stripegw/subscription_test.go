@@ -20,7 +20,7 @@ func TestSubscriptionMapping(t *testing.T) {
 		Items: []billing.SubscriptionItem{
 			{ID: "si_1", PriceID: "price_team_month", ProductID: "prod_team", Quantity: 3, CreatedAt: may},
 		},
-		CurrentPeriodStart: may, CurrentPeriodEnd: june, CreatedAt: may, MetadataOrgID: "org_1",
+		CurrentPeriodStart: may, CurrentPeriodEnd: june, BillingCycleAnchor: &may, CreatedAt: may, MetadataOrgID: "org_1",
 	}
 	with := func(change func(*billing.Subscription)) billing.Subscription {
 		changed := plain
