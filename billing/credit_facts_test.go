@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"usher/billing/catalog"
 )
 
 func TestComputeCredits(t *testing.T) {
@@ -188,5 +190,49 @@ func TestLaterTrialsGrantNothing(t *testing.T) {
 	later := computeCredits([]CreditFact{paid, period("b", 40, 54)}, live, []Trial{trial("a", 1, 15), trial("b", 40, 54)}, day(41))
 	if later.Granted != 900 || later.InvoiceID != "in_paid" {
 		t.Errorf("a second trial within a paid period: %+v", later)
+	}
+}
+
+// An invoice is an upgrade if the plan after its last proration has more credits than the plan
+// before its first one.
+func TestUpgradeOfAnInvoice(t *testing.T) {
+	prices := &Prices{}
+	prices.catalog.Store(&catalog.Catalog{Plans: []catalog.Plan{
+		{ID: "none", Prices: []catalog.Price{{ID: "none", Interval: catalog.Monthly}}},
+		{ID: "small", Credits: 100, Prices: []catalog.Price{{ID: "small", Interval: catalog.Monthly}, {ID: "small_year", Interval: catalog.Yearly}}},
+		{ID: "large", Credits: 1000, Prices: []catalog.Price{{ID: "large", Interval: catalog.Monthly}}},
+	}})
+	cs := &Credits{&core{Prices: prices}}
+	day := func(n int) time.Time { return time.Date(2026, 1, n, 9, 0, 0, 0, time.UTC) }
+	line := func(price string, at int, amount int64) InvoiceLine {
+		return InvoiceLine{PriceID: price, Proration: true, Amount: amount, Credit: amount < 0, PeriodStart: day(at), PeriodEnd: day(31)}
+	}
+	for _, c := range []struct {
+		name     string
+		lines    []InvoiceLine
+		from, to int
+	}{
+		{"an upgrade", []InvoiceLine{line("small", 5, -700), line("large", 5, 2300)}, 100, 1000},
+		{"from a plan without credits", []InvoiceLine{line("none", 5, -700), line("large", 5, 2300)}, 0, 1000},
+		{"a downgrade", []InvoiceLine{line("large", 5, -2300), line("small", 5, 700)}, 0, 0},
+		{"seats", []InvoiceLine{line("large", 5, -2300), line("large", 5, 4600)}, 0, 0},
+		{"fewer seats", []InvoiceLine{line("large", 5, -4600), line("large", 5, 2300)}, 0, 0},
+		{"seats and an upgrade", []InvoiceLine{line("small", 4, -700), line("small", 4, 1400), line("small", 5, -1400), line("large", 5, 4600)}, 100, 1000},
+		{"an upgrade and seats", []InvoiceLine{line("large", 6, -2300), line("large", 6, 4600), line("small", 5, -700), line("large", 5, 2300)}, 100, 1000},
+		{"up and back", []InvoiceLine{line("small", 5, -700), line("large", 5, 2300), line("large", 6, -2200), line("small", 6, 600)}, 0, 0},
+		{"of a free subscription", []InvoiceLine{{PriceID: "small", Proration: true, Credit: true, PeriodStart: day(5)}, {PriceID: "large", Proration: true, PeriodStart: day(5)}}, 100, 1000},
+		{"another price of the plan", []InvoiceLine{line("small", 5, -700), line("small_year", 5, 700)}, 0, 0},
+		{"an add-on of another application", []InvoiceLine{line("elsewhere", 5, 500)}, 0, 0},
+		{"no proration", []InvoiceLine{{PriceID: "large", Amount: 2900, PeriodStart: day(5)}}, 0, 0},
+	} {
+		from, to := 0, 0
+		for _, fact := range cs.paidFacts(Invoice{ID: "in_1", Lines: c.lines}) {
+			if fact.Kind == FactUpgrade {
+				from, to = fact.FromCredits, fact.Credits
+			}
+		}
+		if from != c.from || to != c.to {
+			t.Errorf("%s: from %d to %d credits, want %d and %d", c.name, from, to, c.from, c.to)
+		}
 	}
 }

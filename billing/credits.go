@@ -51,9 +51,9 @@ type CreditEntry struct {
 }
 
 // CreditAccount is the balance of an organization's credits and the part that belongs to the
-// current month of the plan. It is of one Stripe account and mode. If Usher runs in another one, the
-// state of that one is computed from its facts and its ledger, and replaces the row with the next
-// write: each account and mode has a ledger of its own, to which nothing is added by the switch.
+// current month of the plan. It is of one Stripe account and mode. If Usher runs in another one,
+// the state of that one is computed from its facts and its ledger, and replaces the row with the
+// next write: each account and mode has a ledger of its own, to which a switch adds nothing.
 type CreditAccount struct {
 	OrganizationID string `db:"organization_id"`
 	Account        string `db:"account"`
