@@ -138,7 +138,7 @@ func TestTrialGuardByCard(t *testing.T) {
 			if paid := env.queryInt(`select coalesce(sum(amount_paid), 0) from invoices`); paid != 0 {
 				t.Errorf("%d was charged in trials", paid)
 			}
-			wantBalance(t, env, map[billing.SubscriptionStatus]int{billing.StatusCanceled: 0, billing.StatusTrialing: 1000}[want])
+			env.waitForBalance(map[billing.SubscriptionStatus]int{billing.StatusCanceled: 0, billing.StatusTrialing: 1000}[want])
 		})
 	}
 }
