@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -71,6 +72,7 @@ func subscriptionDrift(local, remote Subscription) string {
 	d.add("quantity", local.Quantity, remote.Quantity)
 	d.add("current_period_end", local.CurrentPeriodEnd.Unix(), remote.CurrentPeriodEnd.Unix())
 	d.add("cancel_at_period_end", local.CancelAtPeriodEnd, remote.CancelAtPeriodEnd)
+	d.add("pending_invoice_item_interval", cmp.Or(local.PendingInvoiceInterval, "none"), cmp.Or(remote.PendingInvoiceInterval, "none"))
 	d.add("cancel_at", unixOf(local.CancelAt), unixOf(remote.CancelAt))
 	return d.String()
 }

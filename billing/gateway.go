@@ -40,7 +40,8 @@ type Gateway interface {
 	Invoice(ctx context.Context, id string) (Invoice, error)
 	// Charge reads a charge with its refunds and disputes. Its AsOf is set as a subscription's.
 	Charge(ctx context.Context, id string) (Payment, error)
-	// UpdateQuantity sets the absolute quantity of the seat item.
+	// UpdateQuantity sets the absolute quantity of the seat item, the subscription's pending
+	// invoice interval, or both.
 	UpdateQuantity(ctx context.Context, update QuantityUpdate) (UpdatedSubscription, error)
 	// VerifyEvent verifies the signature of the raw body with any current secret and parses the
 	// event. Errors have [apperr.CodeInvalid]; a wrong or outdated signature has the message

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -453,7 +454,11 @@ func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription)
 	var d differences
 	d.add("desired seats", state.DesiredSeats, after.DesiredSeats)
 	if state.DueAt == nil && after.DueAt != nil {
-		d.add("seats", after.DesiredSeats, current.Quantity)
+		plan := c.planOf(current)
+		d.add("seats", after.quantity(plan), current.Quantity)
+		if change := pendingIntervalChange(plan, current); change != "" {
+			d.add("pending_invoice_item_interval", change, cmp.Or(current.PendingInvoiceInterval, pendingIntervalNone))
+		}
 	}
 	return d.String(), nil
 }

@@ -117,3 +117,36 @@ func TestThrottle(t *testing.T) {
 		}
 	}
 }
+
+func TestPendingIntervalChange(t *testing.T) {
+	plan := catalog.Plan{ID: "pro", PerSeat: true, Prices: []catalog.Price{
+		{Interval: catalog.Monthly, ID: "month"}, {Interval: catalog.Yearly, ID: "year"},
+	}}
+	flat, atOnce := plan, plan
+	flat.PerSeat = false
+	atOnce.ProrationOnIncrease, atOnce.ProrationOnDecrease = catalog.ProrationAlwaysInvoice, catalog.ProrationAlwaysInvoice
+	cases := []struct {
+		name   string
+		plan   catalog.Plan
+		price  string
+		stored string
+		want   string
+	}{
+		{"a yearly price", plan, "year", "", "month"},
+		{"a yearly price that has it", plan, "year", "month", ""},
+		{"a yearly price with another interval", plan, "year", "week", "month"},
+		{"a yearly price with a multiple", plan, "year", "3 month", "month"},
+		{"a monthly price", plan, "month", "", ""},
+		{"a monthly price after a yearly one", plan, "month", "month", pendingIntervalNone},
+		{"a monthly price with an interval of others", plan, "month", "week", ""},
+		{"a yearly price charged at once", atOnce, "year", "", ""},
+		{"a yearly price charged at once from now on", atOnce, "year", "month", pendingIntervalNone},
+		{"a flat yearly price", flat, "year", "", ""},
+		{"an unknown price", plan, "other", "", ""},
+	}
+	for _, c := range cases {
+		if got := pendingIntervalChange(c.plan, Subscription{PriceID: c.price, PendingInvoiceInterval: c.stored}); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -32,8 +32,10 @@ type SeatState struct {
 	AttemptOpen   bool              `db:"attempt_open"`
 	OpenItemID    string            `db:"open_item_id"` // the parameters of the open attempt
 	OpenQuantity  int               `db:"open_quantity"`
-	OpenVersion   int64             `db:"open_version"`
+	OpenVersion   int64             `db:"open_version"` // 0: it changes only OpenInterval
 	OpenProration catalog.Proration `db:"open_proration"`
+	// OpenInterval is the open attempt's change of the pending invoice interval.
+	OpenInterval string `db:"open_pending_interval"`
 	// AcknowledgedAt is when Stripe last accepted an update. Older snapshots do not show it.
 	AcknowledgedAt *time.Time `db:"acknowledged_at"`
 	Failures       int        `db:"failures"`    // in a row, for the backoff
@@ -202,7 +204,11 @@ func (s *SeatState) scheduleSync(plan catalog.Plan, current Subscription, now ti
 		return
 	}
 	if current.Quantity == s.quantity(plan) {
-		s.markSynced(current)
+		if pendingIntervalChange(plan, current) == "" {
+			s.markSynced(current)
+		} else {
+			s.schedulePendingInterval(current, now)
+		}
 		return
 	}
 	drifted := s.drifted(plan, current)
@@ -225,7 +231,7 @@ func (s *SeatState) maybeStale(plan catalog.Plan, current Subscription) bool {
 	if s.OpenItemID != current.ItemID {
 		return false
 	}
-	return s.AttemptOpen && s.OpenQuantity != s.quantity(plan) || s.AcknowledgedAt != nil && current.AsOf.Before(*s.AcknowledgedAt)
+	return s.AttemptOpen && (s.OpenQuantity != s.quantity(plan) || s.OpenVersion == 0) || s.AcknowledgedAt != nil && current.AsOf.Before(*s.AcknowledgedAt)
 }
 
 // drifted reports whether the quantity was changed at Stripe after it had been seen to be the
@@ -258,6 +264,36 @@ func (s *SeatState) markSynced(current Subscription) {
 	s.AppliedVersion = s.SyncVersion
 	s.SyncError, s.Failures, s.AttemptOpen = "", 0, false
 	s.FirstChangeAt, s.DueAt = nil, nil
+}
+
+// schedulePendingInterval records that Stripe has the desired quantity, and makes an update due
+// that changes only the pending invoice interval. The time and the error of a failed one are kept.
+func (s *SeatState) schedulePendingInterval(current Subscription, now time.Time) {
+	due, failures, message := s.DueAt, s.Failures, s.SyncError
+	s.markSynced(current)
+	if due == nil {
+		later := now.Add(DebounceQuiet)
+		due = &later
+	}
+	s.DueAt, s.Failures, s.SyncError = due, failures, message
+}
+
+// pendingIntervalNone is the change that clears the pending invoice interval.
+const pendingIntervalNone = "none"
+
+// pendingIntervalChange returns the change of the subscription's pending invoice interval that the
+// policy of its price needs: an interval, pendingIntervalNone, or empty for none. Checkout cannot
+// set the interval, so a new subscription of a yearly price lacks it
+// (https://docs.stripe.com/api/subscriptions/update, pending_invoice_item_interval). An interval
+// other than Usher's was set at Stripe by somebody else, and is only replaced, not cleared.
+func pendingIntervalChange(plan catalog.Plan, current Subscription) string {
+	switch interval := string(plan.SeatPolicy(current.PriceID).PendingInvoiceInterval); {
+	case interval != "" && interval != current.PendingInvoiceInterval:
+		return interval
+	case interval == "" && current.PendingInvoiceInterval == string(catalog.Monthly):
+		return pendingIntervalNone
+	}
+	return ""
 }
 
 // revertQuantity schedules the desired number to be sent again: at once the first time, with

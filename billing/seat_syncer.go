@@ -22,11 +22,15 @@ type SeatSyncer struct {
 	subscriptions *Subscriptions
 }
 
-// QuantityUpdate is one update of a subscription item's quantity.
+// QuantityUpdate is one update of a subscription item's quantity, of the subscription's pending
+// invoice interval, or of both.
 type QuantityUpdate struct {
 	SubscriptionID string
-	ItemID         string
-	Quantity       int // absolute
+	ItemID         string // empty: the quantity is left as it is
+	Quantity       int    // absolute
+	// PendingInvoiceInterval is how often Stripe invoices pending prorations from now on: "month",
+	// "none" (only at renewals), or empty to leave it as it is.
+	PendingInvoiceInterval string
 	// Proration is Stripe's proration_behavior: create_prorations, always_invoice or none.
 	Proration      string
 	IdempotencyKey string
@@ -217,10 +221,11 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (a
 		}
 		plan := sy.planOf(current)
 		equal := current.Quantity == state.quantity(plan)
+		stale := state.maybeStale(plan, current)
 		switch {
-		case !known, !seatsSynced(plan, current), equal && !state.maybeStale(plan, current):
+		case !known, !seatsSynced(plan, current), equal && !stale && pendingIntervalChange(plan, current) == "":
 			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "checked before the seat update"})
-		case equal, state.AppliedVersion == state.SyncVersion, state.renewalUnseen(plan, current, latest(sy.Now(), current.AsOf)):
+		case equal && stale, !equal && state.AppliedVersion == state.SyncVersion, state.renewalUnseen(plan, current, latest(sy.Now(), current.AsOf)):
 			attempt = openedAttempt{subscriptionID: current.ID, state: state}
 			return nil
 		}
@@ -233,7 +238,14 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (a
 // storeAttempt opens the next attempt and stores it, or postpones it where Stripe's limits require
 // that.
 func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, plan catalog.Plan, current Subscription) (openedAttempt, error) {
-	now := sy.Now()
+	now, interval := sy.Now(), pendingIntervalChange(plan, current)
+	if current.Quantity == state.quantity(plan) {
+		update := state.intervalAttempt(plan, current, interval, now)
+		return openedAttempt{subscriptionID: current.ID, state: state, update: update}, tx.Seats().PutState(ctx, state)
+	}
+	if state.Failures > 0 {
+		interval = "" // Stripe may have refused it, and the seats do not depend on it
+	}
 	earlier, err := tx.SeatAttempts().List(ctx, current.ID, now.Add(-seatAttemptsKept))
 	if err != nil {
 		return openedAttempt{}, fmt.Errorf("list seat attempts: %w", err)
@@ -253,7 +265,7 @@ func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, 
 			return openedAttempt{}, tx.Seats().PutState(ctx, state)
 		}
 	}
-	update := state.nextAttempt(plan, current, proration, now)
+	update := state.nextAttempt(plan, current, proration, interval, now)
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return openedAttempt{}, fmt.Errorf("write seat state: %w", err)
 	}
@@ -277,19 +289,33 @@ func (s *SeatState) retries(plan catalog.Plan, current Subscription) bool {
 // nextAttempt opens an attempt and takes the lease. The key of an earlier attempt is used again
 // only if that one sent the same update and has no answer, and then with the proration it was first
 // sent with.
-func (s *SeatState) nextAttempt(plan catalog.Plan, current Subscription, proration catalog.Proration, now time.Time) QuantityUpdate {
+func (s *SeatState) nextAttempt(plan catalog.Plan, current Subscription, proration catalog.Proration, interval string, now time.Time) QuantityUpdate {
 	if !s.retries(plan, current) {
 		s.Attempt++
-		s.OpenProration = proration
+		s.OpenProration, s.OpenInterval = proration, interval
 	}
 	lease := now.Add(seatLease)
 	s.AttemptOpen, s.OpenItemID, s.OpenQuantity, s.OpenVersion = true, current.ItemID, s.quantity(plan), s.SyncVersion
 	s.LeaseUntil = &lease
 	return QuantityUpdate{
 		SubscriptionID: current.ID, ItemID: current.ItemID, Quantity: s.OpenQuantity,
-		Proration:      string(s.OpenProration),
-		IdempotencyKey: fmt.Sprintf("seats:%s:%d:%d", current.ItemID, s.SyncVersion, s.Attempt),
+		Proration: string(s.OpenProration), PendingInvoiceInterval: s.OpenInterval,
+		IdempotencyKey: s.attemptKey(),
 	}
+}
+
+// intervalAttempt opens an attempt that changes only the pending invoice interval. If it gets no
+// answer, the subscription is refetched instead of repeating it.
+func (s *SeatState) intervalAttempt(plan catalog.Plan, current Subscription, interval string, now time.Time) QuantityUpdate {
+	lease := now.Add(seatLease)
+	s.Attempt++
+	s.AttemptOpen, s.OpenItemID, s.OpenQuantity, s.OpenVersion = true, current.ItemID, s.quantity(plan), 0
+	s.OpenProration, s.OpenInterval, s.LeaseUntil = "", interval, &lease
+	return QuantityUpdate{SubscriptionID: current.ID, PendingInvoiceInterval: interval, IdempotencyKey: s.attemptKey()}
+}
+
+func (s *SeatState) attemptKey() string {
+	return fmt.Sprintf("seats:%s:%d:%d", s.OpenItemID, s.OpenVersion, s.Attempt)
 }
 
 // seatProration returns the proration for the rest of the period, by the policy of the price. A
@@ -376,7 +402,13 @@ func (sy *SeatSyncer) recordSuccess(ctx context.Context, attempt openedAttempt, 
 		applied = false
 		err := sy.closeAttempt(ctx, tx, attempt.state.OrganizationID, result, func(state *SeatState) {
 			state.AttemptOpen, state.SyncError, state.Failures = false, "", 0
-			state.LastAppliedSeats, state.AppliedVersion = &attempt.update.Quantity, attempt.state.SyncVersion
+			if attempt.update.ItemID != "" {
+				state.LastAppliedSeats, state.AppliedVersion = &attempt.update.Quantity, attempt.state.SyncVersion
+			}
+			if sy.intervalIgnored(attempt, answer) {
+				next := sy.Now().Add(sy.Backoff(attempt.state.Failures + 1))
+				state.Failures, state.DueAt = attempt.state.Failures+1, &next
+			}
 			if result.AcknowledgedAt != nil {
 				state.AcknowledgedAt = result.AcknowledgedAt
 			}
@@ -392,6 +424,13 @@ func (sy *SeatSyncer) recordSuccess(ctx context.Context, attempt openedAttempt, 
 		return err
 	})
 	return applied, err
+}
+
+// intervalIgnored reports whether Stripe accepted an update and its answer does not show the
+// pending invoice interval: it is sent again with a backoff, not at once.
+func (sy *SeatSyncer) intervalIgnored(attempt openedAttempt, answer UpdatedSubscription) bool {
+	fresh := answer.Subscription.Classified(sy.Catalog())
+	return attempt.update.PendingInvoiceInterval != "" && !answer.Replayed && pendingIntervalChange(sy.planOf(fresh), fresh) != ""
 }
 
 // recordFailure stores why the update failed and when it is retried.

@@ -94,21 +94,21 @@ func TestNextAttemptIdempotencyKey(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now)
-	if again := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now); again.IdempotencyKey != first.IdempotencyKey {
+	first := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now)
+	if again := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("without a response the key changed from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	next := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now)
+	next := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now)
 	if next.IdempotencyKey == first.IdempotencyKey {
 		t.Error("the key was reused after a definite response")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if changed := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
+	if changed := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
 		t.Errorf("another quantity: %+v, want another key and quantity 6", changed)
 	}
 	current.ItemID = "si_2"
-	if item := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: key %s", item.IdempotencyKey)
 	}
 }

@@ -81,6 +81,9 @@ type Subscription struct {
 	// BillingCycleAnchor sets the day of the month on which periods begin; nil: not known
 	// (https://docs.stripe.com/api/subscriptions/object#subscription_object-billing_cycle_anchor).
 	BillingCycleAnchor *time.Time `db:"billing_cycle_anchor"`
+	// PendingInvoiceInterval is how often Stripe invoices pending prorations between renewals, such
+	// as "month"; empty: they are on the next renewal's invoice.
+	PendingInvoiceInterval string `db:"pending_invoice_interval"`
 	// CardBrand is the brand of the default payment method, if the snapshot had it.
 	CardBrand string `db:"card_brand"`
 	CardLast4 string `db:"card_last4"`

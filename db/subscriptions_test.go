@@ -24,7 +24,7 @@ func fullSubscription() billing.Subscription {
 		CurrentPeriodStart: testTime, CurrentPeriodEnd: testTime.Add(time.Hour), CancelAtPeriodEnd: true,
 		CancelAt: ptr(testTime.Add(2 * time.Hour)), CanceledAt: ptr(testTime.Add(3 * time.Hour)), EndedAt: ptr(testTime.Add(4 * time.Hour)),
 		TrialStart: ptr(testTime.Add(8 * time.Hour)), TrialEnd: ptr(testTime.Add(5 * time.Hour)), BillingCycleAnchor: ptr(testTime.Add(9 * time.Hour)),
-		CardBrand: "visa", CardLast4: "4242", CreatedAt: testTime.Add(6 * time.Hour),
+		PendingInvoiceInterval: "month", CardBrand: "visa", CardLast4: "4242", CreatedAt: testTime.Add(6 * time.Hour),
 		MetadataOrgID: "org_meta", IsCurrent: true, AsOf: testTime.Add(7 * time.Hour), Revision: 99,
 	}
 }

@@ -81,12 +81,17 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 		panel.AtStripe = &seats.Quantity
 	}
 	panel.State = seatState(seats, now)
-	if open := o.OpenInvoice; open != nil && open.Reason == "subscription_update" && panel.State == billingviews.SeatsInSync {
+	if open := o.OpenInvoice; open != nil && chargesSeats(*open) && panel.State == billingviews.SeatsInSync {
 		// Stripe accepted the quantity, but the invoice for it is unpaid.
 		panel.State, panel.InvoiceURL = billingviews.SeatsPaymentNeeded, "/billing/invoices/"+open.ID
 	}
 	setSeatAttempts(&panel, seats)
 	return panel
+}
+
+// chargesSeats reports whether an invoice charges changes of seats or of the plan within a period.
+func chargesSeats(i billing.Invoice) bool {
+	return i.Reason == "subscription_update" || i.Reason == "automatic_pending_invoice_item_invoice"
 }
 
 // setSeatAttempts sets when the panel polls, when the next attempt is due and why the last one

@@ -125,28 +125,41 @@ func payloadSnapshot(s *stripe.Subscription, account string, asOf time.Time) (*b
 // [billing.Subscription.Classified]. An unknown status stays unchanged.
 func mapSubscription(s *stripe.Subscription, account string, asOf time.Time) billing.Subscription {
 	snapshot := billing.Subscription{
-		ID:                 s.ID,
-		CustomerID:         customerID(s.Customer),
-		Account:            account,
-		Livemode:           s.Livemode,
-		TestClock:          s.TestClock != nil,
-		Status:             billing.SubscriptionStatus(s.Status),
-		CurrentPeriodStart: time.Unix(s.CurrentPeriodStart, 0).UTC(),
-		CurrentPeriodEnd:   time.Unix(s.CurrentPeriodEnd, 0).UTC(),
-		CancelAtPeriodEnd:  s.CancelAtPeriodEnd,
-		CancelAt:           optionalTime(s.CancelAt),
-		CanceledAt:         optionalTime(s.CanceledAt),
-		EndedAt:            optionalTime(s.EndedAt),
-		TrialStart:         optionalTime(s.TrialStart),
-		TrialEnd:           optionalTime(s.TrialEnd),
-		BillingCycleAnchor: optionalTime(s.BillingCycleAnchor),
-		CreatedAt:          time.Unix(s.Created, 0).UTC(),
-		MetadataOrgID:      s.Metadata["orgId"],
-		Items:              mapItems(s.Items),
-		AsOf:               asOf,
+		ID:                     s.ID,
+		CustomerID:             customerID(s.Customer),
+		Account:                account,
+		Livemode:               s.Livemode,
+		TestClock:              s.TestClock != nil,
+		Status:                 billing.SubscriptionStatus(s.Status),
+		CurrentPeriodStart:     time.Unix(s.CurrentPeriodStart, 0).UTC(),
+		CurrentPeriodEnd:       time.Unix(s.CurrentPeriodEnd, 0).UTC(),
+		CancelAtPeriodEnd:      s.CancelAtPeriodEnd,
+		CancelAt:               optionalTime(s.CancelAt),
+		CanceledAt:             optionalTime(s.CanceledAt),
+		EndedAt:                optionalTime(s.EndedAt),
+		TrialStart:             optionalTime(s.TrialStart),
+		TrialEnd:               optionalTime(s.TrialEnd),
+		BillingCycleAnchor:     optionalTime(s.BillingCycleAnchor),
+		PendingInvoiceInterval: pendingInterval(s.PendingInvoiceItemInterval),
+		CreatedAt:              time.Unix(s.Created, 0).UTC(),
+		MetadataOrgID:          s.Metadata["orgId"],
+		Items:                  mapItems(s.Items),
+		AsOf:                   asOf,
 	}
 	setCard(&snapshot, s.DefaultPaymentMethod)
 	return snapshot
+}
+
+// pendingInterval maps pending_invoice_item_interval. Usher uses single intervals; others have
+// their count in front.
+func pendingInterval(i *stripe.SubscriptionPendingInvoiceItemInterval) string {
+	switch {
+	case i == nil:
+		return ""
+	case i.IntervalCount > 1:
+		return fmt.Sprintf("%d %s", i.IntervalCount, i.Interval)
+	}
+	return string(i.Interval)
 }
 
 // mapItems maps the items, oldest first. An item without a price is omitted, and so is one that a

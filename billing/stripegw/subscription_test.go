@@ -48,6 +48,10 @@ func TestSubscriptionMapping(t *testing.T) {
 		"unknown status": {[]string{"status", `"hibernating"`}, with(func(s *billing.Subscription) { s.Status = "hibernating" })},
 		"customer expanded, metadata of others": {[]string{"customer", `{"id":"cus_1","object":"customer"}`, "metadata", `{"orgid":"x"}`},
 			with(func(s *billing.Subscription) { s.MetadataOrgID = "" })},
+		"pending invoice interval": {[]string{"pending_invoice_item_interval", `{"interval":"month","interval_count":1}`},
+			with(func(s *billing.Subscription) { s.PendingInvoiceInterval = "month" })},
+		"pending invoice interval of others": {[]string{"pending_invoice_item_interval", `{"interval":"month","interval_count":3}`},
+			with(func(s *billing.Subscription) { s.PendingInvoiceInterval = "3 month" })},
 		"no items": {[]string{"items", itemsJSON(false)},
 			with(func(s *billing.Subscription) { s.Items = nil })},
 		"several items": {[]string{"items", itemsJSON(false, itemJSON("m", 2, "metered", "{}"), "null",
@@ -116,6 +120,31 @@ func TestUpdateQuantity(t *testing.T) {
 	if sent.key != "seats:si_1:7:2" {
 		t.Errorf("request has the key %q", sent.key)
 	}
+}
+
+func TestUpdatePendingInvoiceInterval(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	f.HandleFunc("POST /v1/subscriptions/sub_1", respond(subscriptionJSON("sub_1"), dated(time.Now())...))
+	for _, update := range []billing.QuantityUpdate{
+		{PendingInvoiceInterval: "month"}, {PendingInvoiceInterval: "none"},
+		{ItemID: "si_1", Quantity: 4, Proration: "create_prorations", PendingInvoiceInterval: "month"},
+	} {
+		update.SubscriptionID = "sub_1"
+		if _, err := gateway.UpdateQuantity(t.Context(), update); err != nil {
+			t.Fatal(err)
+		}
+	}
+	common := func(form url.Values) url.Values {
+		form["off_session"], form["expand[0]"], form["expand[1]"] = []string{"true"}, []string{"default_payment_method"}, []string{"latest_invoice"}
+		return form
+	}
+	sent := f.seen("POST", "/v1/subscriptions/sub_1")
+	wantForm(t, sent[0].form, common(url.Values{"pending_invoice_item_interval[interval]": {"month"}}))
+	wantForm(t, sent[1].form, common(url.Values{"pending_invoice_item_interval": {""}}))
+	wantForm(t, sent[2].form, common(url.Values{
+		"items[0][id]": {"si_1"}, "items[0][quantity]": {"4"}, "proration_behavior": {"create_prorations"}, "pending_invoice_item_interval[interval]": {"month"},
+	}))
 }
 
 // wantForm compares all parameters, so that additional ones fail too.
