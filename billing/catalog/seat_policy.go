@@ -1,9 +1,6 @@
 package catalog
 
-import (
-	"cmp"
-	"slices"
-)
+import "cmp"
 
 // Proration says how a change of seats within a period is charged: Stripe's proration_behavior
 // (https://docs.stripe.com/billing/subscriptions/prorations), or one of the policies that plan files
@@ -41,15 +38,16 @@ type SeatPolicy struct {
 // the plan's, or the default of the interval. Prorations of monthly prices are on the next renewal's
 // invoice; those of yearly prices are invoiced each month, since the renewal may be a year ahead.
 func (p Plan) SeatPolicy(priceID string) SeatPolicy {
-	price := p.priceWithID(priceID)
+	price, _ := findPrice(priceID, p.Prices, p.Former)
+	sold, _ := p.Price(price.Interval) // a former price has no keys of its own
 	usual := ProrationCreateProrations
 	if price.Interval == Yearly {
 		usual = ProrationMonthly
 	}
 	policy := SeatPolicy{
 		Interval:   price.Interval,
-		OnIncrease: cmp.Or(price.ProrationOnIncrease, p.ProrationOnIncrease, usual),
-		OnDecrease: cmp.Or(price.ProrationOnDecrease, p.ProrationOnDecrease, usual),
+		OnIncrease: cmp.Or(price.ProrationOnIncrease, sold.ProrationOnIncrease, p.ProrationOnIncrease, usual),
+		OnDecrease: cmp.Or(price.ProrationOnDecrease, sold.ProrationOnDecrease, p.ProrationOnDecrease, usual),
 	}
 	if policy.OnDecrease == ProrationAtRenewal {
 		policy.OnDecrease, policy.AtRenewal = ProrationNone, p.PerSeat
@@ -72,12 +70,4 @@ func (s *SeatPolicy) invoiceMonthly(p *Proration) {
 	if s.Interval == Yearly {
 		s.PendingInvoiceInterval = Monthly
 	}
-}
-
-func (p Plan) priceWithID(id string) Price {
-	i := slices.IndexFunc(p.Prices, func(price Price) bool { return price.ID == id || slices.Contains(price.FormerIDs, id) })
-	if i < 0 || id == "" {
-		return Price{}
-	}
-	return p.Prices[i]
 }

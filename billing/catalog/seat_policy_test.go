@@ -10,7 +10,7 @@ func TestSeatPolicy(t *testing.T) {
 	plan := func(increase, decrease Proration, change ...func(*Plan)) Plan {
 		p := Plan{ID: "pro", PerSeat: true, ProrationOnIncrease: increase, ProrationOnDecrease: decrease, Prices: []Price{
 			{Interval: Monthly, ID: "month"}, {Interval: Yearly, ID: "year", FormerIDs: []string{"year_before"}},
-		}}
+		}, Former: []Price{{Interval: Yearly, ID: "year_archived"}}}
 		for _, c := range change {
 			c(&p)
 		}
@@ -30,6 +30,8 @@ func TestSeatPolicy(t *testing.T) {
 		{"default of a monthly price", plan("", ""), "month", SeatPolicy{Monthly, next, next, false, ""}},
 		{"default of a yearly price", plan("", ""), "year", SeatPolicy{Yearly, next, next, false, Monthly}},
 		{"default of a former yearly price", plan("", ""), "year_before", SeatPolicy{Yearly, next, next, false, Monthly}},
+		{"default of an archived yearly price", plan("", ""), "year_archived", SeatPolicy{Yearly, next, next, false, Monthly}},
+		{"an archived price follows the one sold instead", plan(next, next, ofYear(now, ProrationAtRenewal)), "year_archived", SeatPolicy{Yearly, now, none, true, ""}},
 		{"default of an unknown price", plan("", ""), "other", SeatPolicy{"", next, next, false, ""}},
 		{"monthly at a monthly price", plan(ProrationMonthly, ProrationMonthly), "month", SeatPolicy{Monthly, next, next, false, ""}},
 		{"monthly for increases only", plan(ProrationMonthly, none), "year", SeatPolicy{Yearly, next, none, false, Monthly}},
