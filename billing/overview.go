@@ -54,8 +54,8 @@ type SeatsOverview struct {
 	Syncing          bool      // an update is being sent to Stripe
 	Drift            bool      // the quantity was changed at Stripe and will be reverted
 	AcceptedQuantity int       // a quantity set at Stripe that is the minimum; 0: none
-	// OverMaximum is the number of billed members beyond the plan's maximum, who joined while a Checkout
-	// page was open or before a smaller plan was chosen at Stripe.
+	// OverMaximum is the number of billed members beyond the plan's maximum, who joined while a
+	// Checkout page was open or before a smaller plan was chosen at Stripe.
 	OverMaximum int
 	// PaidUntil is when paid but unused seats are released; nil: there are none.
 	PaidUntil *time.Time

@@ -83,8 +83,8 @@ const (
 	summaryLines = 20 // listed in one mail; the ledger has all
 )
 
-// renewalMargin is how long before the period ends its paid seats are no longer added at no cost: an
-// update sent then may reach Stripe after the renewal, whose invoice does not count them.
+// renewalMargin is how long before the period ends its paid seats are no longer added at no cost:
+// an update sent then may reach Stripe after the renewal, whose invoice does not count them.
 const renewalMargin = time.Minute
 
 // seatsSynced reports whether Usher sets the quantity of a subscription: it is live, its plan is
@@ -193,9 +193,9 @@ func (s *SeatState) setDesiredSeats(seats int, now time.Time) {
 	s.DueAt = &due
 }
 
-// scheduleSync compares the desired quantity with the snapshot. If they are equal, nothing is pending.
-// If they differ although Stripe accepted the desired number, it was changed at Stripe: that makes
-// a new version to send. A snapshot that may be stale proves neither.
+// scheduleSync compares the desired quantity with the snapshot. If they are equal, nothing is
+// pending. If they differ although Stripe accepted the desired number, it was changed at Stripe:
+// that makes a new version to send. A snapshot that may be stale proves neither.
 func (s *SeatState) scheduleSync(plan catalog.Plan, current Subscription, now time.Time) {
 	if s.maybeStale(plan, current) {
 		if s.DueAt == nil {
@@ -240,8 +240,8 @@ func (s *SeatState) drifted(plan catalog.Plan, current Subscription) bool {
 	return s.SyncVersion > 0 && s.AppliedVersion == s.SyncVersion && s.DueAt == nil && s.LastSyncAt != nil && current.Quantity != s.quantity(plan)
 }
 
-// renewalUnseen reports whether the period whose paid seats are known has ended, and the snapshot was
-// read before its end: the seats of the new period are not known.
+// renewalUnseen reports whether the period whose paid seats are known has ended, and the snapshot
+// was read before its end: the seats of the new period are not known.
 func (s *SeatState) renewalUnseen(plan catalog.Plan, current Subscription, now time.Time) bool {
 	return plan.SeatPolicy(current.PriceID).AtRenewal && s.PaidUntil != nil && !now.Before(*s.PaidUntil) && current.AsOf.Before(*s.PaidUntil)
 }

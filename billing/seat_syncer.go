@@ -71,10 +71,11 @@ const (
 // retryTimeout bounds the call of Stripe within a request for another attempt.
 const retryTimeout = 3 * time.Second
 
-// Retry makes the pending update due at once. If none is pending by the stored snapshot, that one may
-// be outdated, since a webhook may be lost: the subscription is refetched first. queued is false only
-// if Stripe has the desired quantity, or if there is nothing to sync. Errors: CodeForbidden;
-// CodeStripe if the refetch failed, so that it is not known whether the quantity differs.
+// Retry makes the pending update due at once. If none is pending by the stored snapshot, that one
+// may be outdated, since a webhook may be lost: the subscription is refetched first. queued is
+// false only if Stripe has the desired quantity, or if there is nothing to sync. Errors:
+// CodeForbidden; CodeStripe if the refetch failed, so that it is not known whether the quantity
+// differs.
 func (sy *SeatSyncer) Retry(ctx context.Context, a account.Access) (queued bool, err error) {
 	if err := a.RequireBilling(); err != nil {
 		return false, err
@@ -253,8 +254,8 @@ func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, 
 	proration := seatProration(plan, state, current, latest(now, current.AsOf))
 	retries := state.retries(plan, current)
 	if retries && state.OpenProration == catalog.ProrationNone && proration != catalog.ProrationNone {
-		// The open attempt was at no cost and is not any more, after a renewal for example. It is not
-		// repeated: a refetch shows whether Stripe executed it.
+		// The open attempt was at no cost and is not any more, after a renewal for example. It is
+		// not repeated: a refetch shows whether Stripe executed it.
 		return openedAttempt{subscriptionID: current.ID, state: state}, nil
 	}
 	if !retries {
@@ -338,10 +339,10 @@ func seatProration(plan catalog.Plan, state SeatState, current Subscription, now
 	return policy.OnDecrease
 }
 
-// flatProration returns the proration of setting a flat plan's quantity to 1. The switch that left a
-// higher one has prorated that many times the price, paid or not, so the surplus is always credited.
-// A credit that would be pending for more than a month is invoiced at once instead, which adds it to
-// the customer's balance.
+// flatProration returns the proration of setting a flat plan's quantity to 1. The switch that left
+// a higher one has prorated that many times the price, paid or not, so the surplus is always
+// credited. A credit that would be pending for more than a month is invoiced at once instead, which
+// adds it to the customer's balance.
 func flatProration(policy catalog.SeatPolicy) catalog.Proration {
 	if policy.OnDecrease == catalog.ProrationAlwaysInvoice || policy.Interval == catalog.Yearly {
 		return catalog.ProrationAlwaysInvoice

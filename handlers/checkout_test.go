@@ -238,8 +238,8 @@ func TestResync(t *testing.T) {
 	h.signIn("member").post("/billing/resync", nil).wantStatus(http.StatusForbidden)
 }
 
-// A plan that has no room for the organization's people says so on its card, and every way to buy it
-// answers the same.
+// A plan that has no room for the organization's people says so on its card, and every way to buy
+// it answers the same.
 func TestPlanForFewerPeopleIsRefused(t *testing.T) {
 	h := newTestEnv(t)
 	plans := catalog.BuiltInPlans()

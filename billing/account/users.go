@@ -122,7 +122,8 @@ func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organizati
 }
 
 // CreateMember adds a new user to an organization. Errors: as [Users.SignUp]; [apperr.ErrNotFound]
-// if there is no such organization; CodeConflict if the member is billed and the plan has no free seat.
+// if there is no such organization; CodeConflict if the member is billed and the plan has no free
+// seat.
 func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewMember) (User, error) {
 	f := SignUp{Name: CleanName(m.Name), Email: strings.TrimSpace(m.Email), Password: m.Password, Organization: organizationID}
 	if err := f.check(); err != nil {

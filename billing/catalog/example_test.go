@@ -48,10 +48,10 @@ lookup_key = "team_week"
 `))
 	fmt.Println(err)
 	// Output:
-	// plans.toml: plan 1 (team): name is missing plans.toml: plan 1 (team): credits is -1, it must
-	// be from 0 to 1000000000 plans.toml: plan 1 (team), price 1 (week): interval "week" is not
-	// known: month or year plans.toml: plan 1 (team), price 1 (week): amount 9,50 USD: not a
-	// decimal number such as 9 or 9.50
+	// plans.toml: plan 1 (team): name is missing
+	// plans.toml: plan 1 (team): credits is -1, it must be from 0 to 1000000000
+	// plans.toml: plan 1 (team), price 1 (week): interval "week" is not known: month or year
+	// plans.toml: plan 1 (team), price 1 (week): amount 9,50 USD: not a decimal number such as 9 or 9.50
 }
 
 func ExampleCatalog_ByPrice() {

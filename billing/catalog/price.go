@@ -27,8 +27,8 @@ type Price struct {
 	// FormerIDs are prices that were sold under this one before. Others are found at Stripe, see
 	// [Catalog.WithFormer].
 	FormerIDs []string `toml:"former_prices"`
-	// ProrationOnIncrease and ProrationOnDecrease say how changes of seats within a period are charged
-	// at this price. Empty: as the plan says.
+	// ProrationOnIncrease and ProrationOnDecrease say how changes of seats within a period are
+	// charged at this price. Empty: as the plan says.
 	ProrationOnIncrease Proration `toml:"proration_on_increase" oneof:"create_prorations monthly always_invoice none"`
 	ProrationOnDecrease Proration `toml:"proration_on_decrease" oneof:"create_prorations monthly always_invoice none at_renewal"`
 }

@@ -3,8 +3,8 @@ package catalog
 import "cmp"
 
 // Proration says how a change of seats within a period is charged: Stripe's proration_behavior
-// (https://docs.stripe.com/billing/subscriptions/prorations), or one of the policies that plan files
-// have besides.
+// (https://docs.stripe.com/billing/subscriptions/prorations), or one of the policies that plan
+// files have besides.
 type Proration string
 
 // Stripe's proration behaviors, and the policies that [Plan.SeatPolicy] translates to them.
@@ -29,14 +29,15 @@ type SeatPolicy struct {
 	OnIncrease Proration // a behavior of Stripe's
 	OnDecrease Proration // a behavior of Stripe's
 	AtRenewal  bool      // removed seats stay paid and available until the period ends
-	// PendingInvoiceInterval is how often Stripe invoices pending prorations between renewals; empty:
-	// they are on the next renewal's invoice.
+	// PendingInvoiceInterval is how often Stripe invoices pending prorations between renewals;
+	// empty: they are on the next renewal's invoice.
 	PendingInvoiceInterval Interval
 }
 
 // SeatPolicy returns the policy of one of the plan's prices, current or former: the price's own, or
-// the plan's, or the default of the interval. Prorations of monthly prices are on the next renewal's
-// invoice; those of yearly prices are invoiced each month, since the renewal may be a year ahead.
+// the plan's, or the default of the interval. Prorations of monthly prices are on the next
+// renewal's invoice; those of yearly prices are invoiced each month, since the renewal may be a
+// year ahead.
 func (p Plan) SeatPolicy(priceID string) SeatPolicy {
 	price, _ := findPrice(priceID, p.Prices, p.Former)
 	sold, _ := p.Price(price.Interval) // a former price has no keys of its own
@@ -60,8 +61,8 @@ func (p Plan) SeatPolicy(priceID string) SeatPolicy {
 	return policy
 }
 
-// invoiceMonthly translates ProrationMonthly. The renewals of a monthly price invoice its prorations
-// each month already.
+// invoiceMonthly translates ProrationMonthly. The renewals of a monthly price invoice its
+// prorations each month already.
 func (s *SeatPolicy) invoiceMonthly(p *Proration) {
 	if *p != ProrationMonthly {
 		return
