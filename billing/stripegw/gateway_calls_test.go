@@ -143,19 +143,20 @@ var typeSamples = map[reflect.Type][]any{
 // nameSamples are the values of strings and numbers by the name of their field. The empty value
 // means that the field is optional.
 var nameSamples = map[string][]any{
-	"CancelURL":   {"https://app.example/no"},
-	"Credit":      {int64(500), int64(0)},
-	"Description": {"For teams", ""},
-	"Email":       {"ana@example.com", ""},
-	"Generation":  {1, 2},
-	"Name":        {"Ana", ""},
-	"Proration":   {"create_prorations", "always_invoice", "none", ""},
-	"Quantity":    {3, 0},
-	"Refund":      {int64(400), int64(0)},
-	"ReturnURL":   {"https://app.example/back"},
-	"SuccessURL":  {"https://app.example/ok?session={CHECKOUT_SESSION_ID}"},
-	"TrialDays":   {14, 0},
-	"UserID":      {"usr_1", ""},
+	"CancelURL":              {"https://app.example/no"},
+	"Credit":                 {int64(500), int64(0)},
+	"Description":            {"For teams", ""},
+	"Email":                  {"ana@example.com", ""},
+	"Generation":             {1, 2},
+	"Name":                   {"Ana", ""},
+	"Proration":              {"create_prorations", "always_invoice", "none", ""},
+	"PendingInvoiceInterval": {"", "month", "none"},
+	"Quantity":               {3, 0},
+	"Refund":                 {int64(400), int64(0)},
+	"ReturnURL":              {"https://app.example/back"},
+	"SuccessURL":             {"https://app.example/ok?session={CHECKOUT_SESSION_ID}"},
+	"TrialDays":              {14, 0},
+	"UserID":                 {"usr_1", ""},
 }
 
 // samplesOf returns the samples of a type, in a field of that name.
