@@ -219,6 +219,11 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		return err
 	}
 	for _, subscription := range live {
+		if subscription.ScheduleID != "" {
+			if _, err := ds.subscriptions.releaseSchedule(ctx, subscription); err != nil {
+				return fmt.Errorf("release schedule: %w", err)
+			}
+		}
 		if err := ds.gateway.CancelInvoicing(ctx, subscription.ID); err != nil && !apperr.IsMissing(err) {
 			return fmt.Errorf("cancel subscription: %w", err)
 		}

@@ -59,3 +59,8 @@ func (s *Service) RefreshPrices(ctx context.Context) error { return s.Prices.ret
 func (s *Service) CancelDueDeletions(ctx context.Context) error {
 	return s.Deletions.cancelDue(ctx)
 }
+
+// ProcessPlanChanges runs the plan change task of the background worker once.
+func (s *Service) ProcessPlanChanges(ctx context.Context) error {
+	return s.PlanChanges.processAllDue(ctx)
+}

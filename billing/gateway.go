@@ -15,6 +15,7 @@ type Gateway interface {
 	RefundGateway
 	CustomerGateway
 	CancellationGateway
+	PlanChangeGateway
 	// Account reads the account of the secret key.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key, and prices, active or not, by id, with the metadata
@@ -64,4 +65,6 @@ type UpdatedSubscription struct {
 	// current snapshot.
 	Replayed  bool
 	RequestID string // req_…
+	// LatestInvoice is the subscription's newest invoice, without lines; nil: none.
+	LatestInvoice *Invoice
 }

@@ -128,6 +128,7 @@ func (in *Inbox) handlersByType() map[string]eventHandler {
 		subscription          = eventHandler{in.subscriptions.handleEvent, in.subscriptions.refetchForEvent}
 		trialWillEnd          = eventHandler{in.subscriptions.handleTrialWillEnd, in.subscriptions.refetchTrialWillEnd}
 		relatedToSubscription = eventHandler{in.subscriptions.handleRelated, in.subscriptions.refetchForEvent}
+		schedule              = eventHandler{in.subscriptions.handleSchedule, in.subscriptions.refetchForEvent}
 		paymentMethod         = eventHandler{in.subscriptions.handlePaymentMethod, in.subscriptions.refetchPaymentMethod}
 		invoice               = eventHandler{in.invoices.handleEvent, in.invoices.refetchForEvent}
 	)
@@ -157,13 +158,13 @@ func (in *Inbox) handlersByType() map[string]eventHandler {
 		"customer.subscription.trial_will_end":         trialWillEnd,
 		"customer.subscription.pending_update_applied": subscription,
 		"customer.subscription.pending_update_expired": subscription,
-		"subscription_schedule.aborted":                relatedToSubscription,
-		"subscription_schedule.canceled":               relatedToSubscription,
-		"subscription_schedule.completed":              relatedToSubscription,
-		"subscription_schedule.created":                relatedToSubscription,
-		"subscription_schedule.expiring":               relatedToSubscription,
-		"subscription_schedule.released":               relatedToSubscription,
-		"subscription_schedule.updated":                relatedToSubscription,
+		"subscription_schedule.aborted":                schedule,
+		"subscription_schedule.canceled":               schedule,
+		"subscription_schedule.completed":              schedule,
+		"subscription_schedule.created":                schedule,
+		"subscription_schedule.expiring":               schedule,
+		"subscription_schedule.released":               schedule,
+		"subscription_schedule.updated":                schedule,
 		"payment_method.attached":                      paymentMethod,
 		"payment_method.updated":                       paymentMethod,
 		"payment_method.automatically_updated":         paymentMethod,

@@ -40,7 +40,26 @@ func (s Subscription) Classified(plans catalog.Catalog) Subscription {
 	case len(s.Items) > 0:
 		s.PriceID = s.Items[0].PriceID
 	}
+	s.classifyChanges()
 	return s
+}
+
+// classifyChanges sets what a pending update and the next phase of a schedule do to the seat item.
+// Phases have no item ids: the item at the seat item's position replaces it. A snapshot that is read
+// from the store, or whose payload has no phases, keeps its values.
+func (s *Subscription) classifyChanges() {
+	for _, item := range s.PendingItems {
+		if item.ID == s.ItemID && s.ItemID != "" {
+			s.PendingPriceID, s.PendingQuantity = item.PriceID, item.Quantity
+		}
+	}
+	if len(s.PendingItems) > 0 && s.PendingPriceID == "" {
+		s.PendingUntil = nil
+	}
+	position := max(0, slices.IndexFunc(s.CurrentPhase, func(i SubscriptionItem) bool { return i.PriceID == s.PriceID }))
+	if position < len(s.NextPhase) {
+		s.ScheduledPriceID, s.ScheduledQuantity = s.NextPhase[position].PriceID, s.NextPhase[position].Quantity
+	}
 }
 
 // planItem returns the item with a price of a plan: the licensed one with metadata usher=seats,

@@ -69,6 +69,9 @@ func (sc *SeatCounter) recountFor(ctx context.Context, tx Tx, organizationID str
 	if err != nil {
 		return fmt.Errorf("lock seat state and count billable members: %w", err)
 	}
+	if err := sc.wakeScheduled(ctx, tx, current, before, billed); err != nil {
+		return err
+	}
 	after := before
 	after.OrganizationID = organizationID
 	after.update(sc.planOf(current), current, billed, sc.Now())

@@ -47,6 +47,7 @@ type Service struct {
 	Checkouts     *Checkouts
 	Portal        *Portal
 	Subscriptions *Subscriptions
+	PlanChanges   *PlanChanges
 	Seats         *SeatCounter
 	SeatSyncer    *SeatSyncer
 	SeatLedger    *SeatLedgers
@@ -86,6 +87,7 @@ func New(o Options) *Service {
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}
 	s.Trials = &Trials{core: c, subscriptions: s.Subscriptions}
+	s.PlanChanges = &PlanChanges{core: c, subscriptions: s.Subscriptions}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.Checkouts = &Checkouts{

@@ -34,6 +34,7 @@ type Tx interface {
 	Seats() SeatStore
 	SeatLedger() SeatLedgerStore
 	SeatAttempts() SeatAttemptStore
+	PlanChanges() PlanChangeStore
 	Invoices() InvoiceStore
 	Payments() PaymentStore
 	Credits() CreditStore
@@ -181,6 +182,26 @@ type SeatAttemptStore interface {
 	RecordAnswer(ctx context.Context, a SeatAttempt) error
 	// List lists a subscription's attempts sent at since or later, oldest first.
 	List(ctx context.Context, subscriptionID string, since time.Time) ([]SeatAttempt, error)
+}
+
+// PlanChangeStore stores previewed and confirmed plan changes.
+type PlanChangeStore interface {
+	Insert(ctx context.Context, c PlanChange) error
+	Get(ctx context.Context, organizationID, id string) (PlanChange, error)
+	// BySchedule reads the change that made a schedule.
+	BySchedule(ctx context.Context, organizationID, scheduleID string) (PlanChange, error)
+	// Running reads the newest change of the organization that is open, pending or scheduled.
+	Running(ctx context.Context, organizationID string) (PlanChange, error)
+	// Put overwrites a change.
+	Put(ctx context.Context, c PlanChange) error
+	// MarkDue makes the pending and scheduled changes of a subscription due at a time, unless they
+	// are due earlier; those to one price, or (empty) all.
+	MarkDue(ctx context.Context, subscriptionID, priceID string, at time.Time) error
+	// ClaimDue returns the change that has been due longest and moves its NextAttemptAt to
+	// leaseUntil; ErrNotFound if none is due.
+	ClaimDue(ctx context.Context, now, leaseUntil time.Time) (PlanChange, error)
+	// Prune removes previews from before a time that were not confirmed.
+	Prune(ctx context.Context, before time.Time) error
 }
 
 // InvoiceStore stores snapshots of invoices.

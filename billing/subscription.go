@@ -91,6 +91,30 @@ type Subscription struct {
 	CardFingerprint string
 	CreatedAt       time.Time `db:"created_at"`      // at Stripe
 	MetadataOrgID   string    `db:"metadata_org_id"` // the orgId in its metadata
+	// LatestInvoiceID is its newest invoice. While an update is pending, it is the invoice that the
+	// update depends on.
+	LatestInvoiceID string `db:"latest_invoice_id"`
+
+	// PendingPriceID is the price of an update whose payment is not complete; empty: none. Stripe
+	// applies the update when its invoice is paid and discards it at PendingUntil
+	// (https://docs.stripe.com/billing/subscriptions/pending-updates).
+	PendingPriceID  string     `db:"pending_price_id"`
+	PendingQuantity int        `db:"pending_quantity"`
+	PendingUntil    *time.Time `db:"pending_until"`
+
+	// ScheduleID (sub_sched_…) is the schedule that manages the subscription; empty: none. The next
+	// three are the phase that follows the current one, if there is one.
+	ScheduleID        string     `db:"schedule_id"`
+	ScheduledPriceID  string     `db:"scheduled_price_id"`
+	ScheduledQuantity int        `db:"scheduled_quantity"`
+	ScheduledAt       *time.Time `db:"scheduled_at"`
+
+	// PendingItems, CurrentPhase and NextPhase are the items of the pending update and of the
+	// schedule's phases, as Stripe has them; not stored. [Subscription.Classified] finds the seat
+	// item's among them.
+	PendingItems            []SubscriptionItem
+	CurrentPhase, NextPhase []SubscriptionItem
+
 	// IsCurrent marks the one subscription of its organization that pages and seats use. A foreign
 	// one is never current.
 	IsCurrent bool `db:"is_current,readonly"`
@@ -119,4 +143,18 @@ func (s Subscription) EndsAt() (time.Time, bool) {
 		return s.CurrentPeriodEnd, true
 	}
 	return time.Time{}, false
+}
+
+// keepUnexpanded copies what the payload of an event has only as an id, the card and the schedule's
+// phases, from the stored snapshot. A phase that has begun is not copied.
+func (s *Subscription) keepUnexpanded(stored Subscription) {
+	if s.CardLast4 == "" {
+		s.CardBrand, s.CardLast4 = stored.CardBrand, stored.CardLast4
+	}
+	if s.ScheduleID == "" || s.ScheduleID != stored.ScheduleID || len(s.NextPhase) > 0 {
+		return
+	}
+	if stored.ScheduledAt != nil && stored.ScheduledAt.After(s.CurrentPeriodStart) {
+		s.ScheduledPriceID, s.ScheduledQuantity, s.ScheduledAt = stored.ScheduledPriceID, stored.ScheduledQuantity, stored.ScheduledAt
+	}
 }

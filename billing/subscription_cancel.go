@@ -27,10 +27,10 @@ type CancellationGateway interface {
 // MessageNoPlan is the message for an organization without a live subscription.
 const MessageNoPlan = "There is no plan to change."
 
-// CancelAtPeriodEnd cancels the current subscription at the end of the paid period. It does nothing
-// if an end is scheduled already. Errors: CodeForbidden; CodeConflict without a live subscription;
-// CodeStripe if Stripe refused or did not answer. If a change was made without an answer, its event
-// updates the snapshot.
+// CancelAtPeriodEnd cancels the current subscription at the end of the paid period. It does
+// nothing if an end is scheduled already. Errors: CodeForbidden; CodeConflict without a live
+// subscription; CodeStripe if Stripe refused or did not answer. If a change was made without an
+// answer, its event updates the snapshot.
 func (ss *Subscriptions) CancelAtPeriodEnd(ctx context.Context, a account.Access) error {
 	return ss.setCancelAtPeriodEnd(ctx, a, true)
 }
@@ -69,7 +69,7 @@ func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Su
 	var answer UpdatedSubscription
 	var err error
 	if end {
-		answer, err = ss.gateway.CancelAtPeriodEnd(ctx, current.ID)
+		answer, current, err = ss.scheduleCancellation(ctx, current)
 	} else {
 		answer, err = ss.gateway.Resume(ctx, current)
 	}
@@ -83,4 +83,28 @@ func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Su
 		_, err = ss.refetch(ctx, current.ID)
 	}
 	return err
+}
+
+// scheduleCancellation cancels a subscription at the end of its period. Stripe rejects that while
+// a schedule is attached, so the schedule is released first: what it would change never begins.
+// The snapshot may not show the schedule yet. The second result is the subscription before the
+// update.
+func (ss *Subscriptions) scheduleCancellation(ctx context.Context, current Subscription) (UpdatedSubscription, Subscription, error) {
+	if current.ScheduleID == "" {
+		answer, err := ss.gateway.CancelAtPeriodEnd(ctx, current.ID)
+		var refused *apperr.StripeError
+		if !errors.As(err, &refused) || refused.Status != 400 {
+			return answer, current, err
+		}
+		fresh, refetched := ss.refetch(ctx, current.ID)
+		if current = fresh; refetched != nil || current.ScheduleID == "" {
+			return answer, current, errors.Join(err, refetched)
+		}
+	}
+	current, err := ss.releaseSchedule(ctx, current)
+	if err != nil {
+		return UpdatedSubscription{}, current, err
+	}
+	answer, err := ss.gateway.CancelAtPeriodEnd(ctx, current.ID)
+	return answer, current, err
 }

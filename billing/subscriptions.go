@@ -50,6 +50,19 @@ func (ss *Subscriptions) handleRelated(ctx context.Context, tx Tx, e Event) (eve
 	})
 }
 
+// handleSchedule handles the subscription_schedule events. The subscription is always refetched:
+// its own events carry no phases, so a snapshot that is newer than the event may still lack them.
+func (ss *Subscriptions) handleSchedule(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	if e.SubscriptionID == "" {
+		return eventResult{outcome: OutcomeIgnored}, nil
+	}
+	organizationID, _, err := ss.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
+	if err != nil || organizationID == "" {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	return eventResult{OutcomePending, organizationID}, nil
+}
+
 // observe decides what to do with an update of a subscription and applies its payload if that is
 // the newer state. It runs in the caller's transaction. OutcomePending means that the subscription
 // has to be refetched.
@@ -65,14 +78,15 @@ func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdat
 		Stored{Exists: target.exists, AsOf: stored.AsOf, Final: stored.Status.Ended()},
 		Observation{AsOf: u.asOf, Payload: payload, TestClock: u.testClock || stored.TestClock, Linked: target.linked, Final: u.final},
 	)
+	if verdict == Apply && u.payload.ScheduleID != "" && u.payload.ScheduleID != stored.ScheduleID {
+		verdict = Fetch // the payload does not carry the phases of the new schedule
+	}
 	if verdict != Apply {
 		return eventResult{outcomeOf(verdict), target.organizationID}, nil
 	}
 	fresh := *u.payload
 	fresh.OrganizationID = target.organizationID
-	if fresh.CardLast4 == "" { // payloads carry the card as an id only
-		fresh.CardBrand, fresh.CardLast4 = stored.CardBrand, stored.CardLast4
-	}
+	fresh.keepUnexpanded(stored)
 	_, err = ss.write(ctx, tx, stored, fresh)
 	return eventResult{OutcomeApplied, target.organizationID}, err
 }
@@ -133,6 +147,9 @@ func (ss *Subscriptions) applyChange(ctx context.Context, tx Tx, before, fresh S
 	if err != nil {
 		return err
 	}
+	if err := ss.wakePlanChange(ctx, tx, before, fresh); err != nil {
+		return err
+	}
 	if err := ss.recordDuplicates(ctx, tx, fresh.OrganizationID, ours); err != nil {
 		return err
 	}
@@ -149,6 +166,11 @@ func (ss *Subscriptions) applyChange(ctx context.Context, tx Tx, before, fresh S
 		// Which plan's credits count depends on which subscriptions of ours are live.
 		if err := ss.credits.recount(ctx, tx, fresh.OrganizationID, nil, CreditExpire); err != nil {
 			return err
+		}
+	}
+	if before.Revision > 0 && before.PriceID != fresh.PriceID && fresh.ID == current.ID {
+		if err := ss.seats.forgetPaidSeats(ctx, tx, fresh.OrganizationID); err != nil {
+			return fmt.Errorf("forget paid seats: %w", err)
 		}
 	}
 	return ss.seats.recountFor(ctx, tx, fresh.OrganizationID, current, seatReason{reason: "Stripe's subscription changed"})
@@ -298,8 +320,8 @@ func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subsc
 	}
 	answer.OrganizationID = organizationID
 	if known && stored.AsOf.After(answer.AsOf) {
-		// The row did not change, so the answer was read after the stored state was received: it is
-		// the newer one, whatever the clocks say.
+		// The row did not change, so the answer was read after the stored state was received: it
+		// is the newer one, whatever the clocks say.
 		answer.AsOf = stored.AsOf
 	}
 	return ss.write(ctx, tx, stored, answer)
@@ -343,8 +365,8 @@ func (ss *Subscriptions) refetchCustomer(ctx context.Context, e Event, changes *
 	return mergeOutcomes(OutcomeApplied, outcome), err
 }
 
-// handlePaymentMethod handles the payment_method events. The card is shown with the subscription it
-// pays, so that subscription is refetched: payloads carry the card as an id only.
+// handlePaymentMethod handles the payment_method events. The card is shown with the subscription
+// it pays, so that subscription is refetched: payloads carry the card as an id only.
 func (ss *Subscriptions) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	current, known, err := ss.currentOf(ctx, tx, e.CustomerID)
 	if err != nil || !known {

@@ -20,6 +20,7 @@ type Worker struct {
 	inbox      *Inbox
 	seatSyncer *SeatSyncer
 	seatLedger *SeatLedgers
+	plans      *PlanChanges
 	credits    *Credits
 	trials     *Trials
 	duplicates *Duplicates
@@ -31,7 +32,7 @@ type Worker struct {
 func newWorker(c *core, s *Service) *Worker {
 	return &Worker{
 		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
-		seatLedger: s.SeatLedger, credits: s.Credits, trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
+		seatLedger: s.SeatLedger, plans: s.PlanChanges, credits: s.Credits, trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
 		reconciler: s.Reconciler,
 	}
 }
@@ -63,6 +64,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"pending events", 0, workers, w.inbox.processAllDue},
 		{"seat syncs", 0, 1, w.seatSyncer.syncAllDue},
 		{"seat releases", 0, 1, w.seatSyncer.releaseUnusedSeats},
+		{"plan changes", 0, 1, w.plans.processAllDue},
 		{"duplicate subscriptions", 0, 1, w.duplicates.cancelAllDue},
 		{"customer updates", 0, 1, w.customers.updateDue},
 		{"seat summaries", setupInterval, 1, w.seatLedger.sendDueSummaries},
@@ -71,6 +73,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"repeated trials", 0, 1, w.trials.cancelRepeated},
 		{"monthly credits", 0, 1, w.credits.grantDueMonths},
 		{"account and prices", setupInterval, 1, w.retryStart},
+		{"old plan previews", pruneInterval, 1, w.plans.prune},
 		{"old events", pruneInterval, 1, w.inbox.prune},
 		{"foreign prices", pruneInterval, 1, w.pruneForeign},
 		{"old rate limit counts", setupInterval, 1, w.rateLimits.Prune},

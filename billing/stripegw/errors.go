@@ -98,3 +98,9 @@ func isMissing(err error) bool {
 	var e *apperr.StripeError
 	return errors.As(err, &e) && e.Code == string(stripe.ErrorCodeResourceMissing)
 }
+
+// isOutcomeUnknown reports whether the request may have been executed despite the error.
+func isOutcomeUnknown(err error) bool {
+	var e *apperr.StripeError
+	return !errors.As(err, &e) || e.OutcomeUnknown || retryable(e.Status)
+}

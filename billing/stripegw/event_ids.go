@@ -14,14 +14,16 @@ type eventObject struct {
 	Object   string    `json:"object"`
 	Customer reference `json:"customer"`
 	// Invoices up to 2025-02, and Checkout sessions.
-	Subscription        reference           `json:"subscription"`
-	Charge              reference           `json:"charge"`  // refunds and disputes
-	Invoice             reference           `json:"invoice"` // credit notes
-	TestClock           reference           `json:"test_clock"`
-	ClientReferenceID   string              `json:"client_reference_id"`
-	Metadata            map[string]string   `json:"metadata"`
-	SubscriptionDetails subscriptionDetails `json:"subscription_details"` // invoices up to 2025-02
-	Parent              struct {
+	Subscription reference `json:"subscription"`
+	// Subscription schedules that were released.
+	ReleasedSubscription reference           `json:"released_subscription"`
+	Charge               reference           `json:"charge"`  // refunds and disputes
+	Invoice              reference           `json:"invoice"` // credit notes
+	TestClock            reference           `json:"test_clock"`
+	ClientReferenceID    string              `json:"client_reference_id"`
+	Metadata             map[string]string   `json:"metadata"`
+	SubscriptionDetails  subscriptionDetails `json:"subscription_details"` // invoices up to 2025-02
+	Parent               struct {
 		SubscriptionDetails subscriptionDetails `json:"subscription_details"`
 	} `json:"parent"` // invoices from 2025-03
 }
@@ -65,7 +67,7 @@ func readIDs(event *billing.Event, object []byte) {
 	_ = json.Unmarshal(object, &o)
 	event.ObjectID, event.ObjectType = string(o.ID), validID(o.Object)
 	event.CustomerID = string(o.Customer)
-	event.SubscriptionID = string(cmp.Or(o.Subscription, o.Parent.SubscriptionDetails.Subscription))
+	event.SubscriptionID = string(cmp.Or(o.Subscription, o.Parent.SubscriptionDetails.Subscription, o.ReleasedSubscription))
 	event.TestClock = o.TestClock != ""
 	// client_reference_id is last: a payment link's URL can set it, metadata only the secret key.
 	event.OrgID = validID(cmp.Or(o.Metadata["orgId"], o.SubscriptionDetails.Metadata["orgId"],

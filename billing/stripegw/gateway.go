@@ -23,6 +23,7 @@ import (
 	"github.com/stripe/stripe-go/v79/product"
 	"github.com/stripe/stripe-go/v79/subscription"
 	"github.com/stripe/stripe-go/v79/subscriptionitem"
+	"github.com/stripe/stripe-go/v79/subscriptionschedule"
 	"github.com/stripe/stripe-go/v79/webhookendpoint"
 
 	"usher/billing"
@@ -68,6 +69,7 @@ type Gateway struct {
 	products             product.Client
 	subscriptions        subscription.Client
 	subscriptionItems    subscriptionitem.Client
+	schedules            subscriptionschedule.Client
 	webhookEndpoints     webhookendpoint.Client
 
 	portalMutex sync.Mutex
@@ -99,6 +101,7 @@ func New(o Options) *Gateway {
 		products:             product.Client{B: backend, Key: key},
 		subscriptions:        subscription.Client{B: backend, Key: key},
 		subscriptionItems:    subscriptionitem.Client{B: backend, Key: key},
+		schedules:            subscriptionschedule.Client{B: backend, Key: key},
 		webhookEndpoints:     webhookendpoint.Client{B: backend, Key: key},
 	}
 }

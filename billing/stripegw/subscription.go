@@ -20,7 +20,7 @@ const pageSize = 100
 // the request.
 func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
 	found, info, err := call(ctx, "read subscription", func(ctx context.Context) (*stripe.Subscription, error) {
-		params := &stripe.SubscriptionParams{Expand: stripe.StringSlice([]string{"default_payment_method"})}
+		params := &stripe.SubscriptionParams{Expand: stripe.StringSlice([]string{"default_payment_method", "schedule"})}
 		params.Context = ctx
 		return g.subscriptions.Get(id, params)
 	})
@@ -53,7 +53,7 @@ func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billi
 func (g *Gateway) listSubscriptions(ctx context.Context, customerID string) ([]*stripe.Subscription, error) {
 	params := &stripe.SubscriptionListParams{
 		Status: stripe.String("all"), // Stripe omits canceled ones by default
-		Expand: stripe.StringSlice([]string{"data.default_payment_method"}),
+		Expand: stripe.StringSlice([]string{"data.default_payment_method", "data.schedule"}),
 	}
 	params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 	if customerID != "" {
@@ -147,6 +147,11 @@ func mapSubscription(s *stripe.Subscription, account string, asOf time.Time) bil
 		AsOf:                   asOf,
 	}
 	setCard(&snapshot, s.DefaultPaymentMethod)
+	setPendingUpdate(&snapshot, s.PendingUpdate)
+	setSchedule(&snapshot, s.Schedule)
+	if s.LatestInvoice != nil {
+		snapshot.LatestInvoiceID = s.LatestInvoice.ID
+	}
 	return snapshot
 }
 
@@ -200,6 +205,48 @@ func setCard(snapshot *billing.Subscription, method *stripe.PaymentMethod) {
 	}
 }
 
+// setPendingUpdate sets the items of a pending update.
+func setPendingUpdate(snapshot *billing.Subscription, pending *stripe.SubscriptionPendingUpdate) {
+	if pending == nil {
+		return
+	}
+	snapshot.PendingUntil = optionalTime(pending.ExpiresAt)
+	for _, item := range pending.SubscriptionItems {
+		if item != nil && item.Price != nil {
+			snapshot.PendingItems = append(snapshot.PendingItems, billing.SubscriptionItem{ID: item.ID, PriceID: item.Price.ID, Quantity: int(item.Quantity)})
+		}
+	}
+}
+
+// setSchedule sets the schedule, its current phase and the one after. In an event the schedule is
+// only an id, without phases.
+func setSchedule(snapshot *billing.Subscription, schedule *stripe.SubscriptionSchedule) {
+	if schedule == nil {
+		return
+	}
+	snapshot.ScheduleID = schedule.ID
+	next := nextPhase(schedule)
+	if next == nil {
+		return
+	}
+	snapshot.CurrentPhase, snapshot.NextPhase = phaseItems(currentPhase(schedule)), phaseItems(next)
+	snapshot.ScheduledAt = optionalTime(next.StartDate)
+}
+
+// phaseItems maps the items of a phase, in their order.
+func phaseItems(phase *stripe.SubscriptionSchedulePhase) []billing.SubscriptionItem {
+	var items []billing.SubscriptionItem
+	if phase == nil {
+		return nil
+	}
+	for _, item := range phase.Items {
+		if item != nil && item.Price != nil {
+			items = append(items, billing.SubscriptionItem{PriceID: item.Price.ID, Quantity: int(item.Quantity)})
+		}
+	}
+	return items
+}
+
 func customerID(c *stripe.Customer) string {
 	if c == nil {
 		return ""
@@ -222,7 +269,7 @@ func (g *Gateway) updateSubscription(ctx context.Context, operation, id string, 
 	if _, err := g.Account(ctx); err != nil {
 		return billing.UpdatedSubscription{}, err
 	}
-	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice"})
+	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice", "schedule"})
 	updated, info, err := call(ctx, operation, func(ctx context.Context) (*stripe.Subscription, error) {
 		params.Context = ctx
 		return g.subscriptions.Update(id, params)
@@ -231,5 +278,11 @@ func (g *Gateway) updateSubscription(ctx context.Context, operation, id string, 
 		return billing.UpdatedSubscription{}, err
 	}
 	snapshot, err := g.snapshot(ctx, updated, info)
-	return billing.UpdatedSubscription{Subscription: snapshot, Replayed: info.replayed, RequestID: info.requestID}, err
+	answer := billing.UpdatedSubscription{Subscription: snapshot, Replayed: info.replayed, RequestID: info.requestID}
+	if invoice := updated.LatestInvoice; invoice != nil && invoice.Object != "" {
+		latest := mapInvoice(invoice, snapshot.Account, snapshot.AsOf)
+		latest.Lines = nil // only the first page
+		answer.LatestInvoice = &latest
+	}
+	return answer, err
 }

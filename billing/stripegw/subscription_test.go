@@ -20,7 +20,7 @@ func TestSubscriptionMapping(t *testing.T) {
 		Items: []billing.SubscriptionItem{
 			{ID: "si_1", PriceID: "price_team_month", ProductID: "prod_team", Quantity: 3, CreatedAt: may},
 		},
-		CurrentPeriodStart: may, CurrentPeriodEnd: june, BillingCycleAnchor: &may, CreatedAt: may, MetadataOrgID: "org_1",
+		CurrentPeriodStart: may, CurrentPeriodEnd: june, BillingCycleAnchor: &may, CreatedAt: may, MetadataOrgID: "org_1", LatestInvoiceID: "in_1",
 	}
 	with := func(change func(*billing.Subscription)) billing.Subscription {
 		changed := plain
@@ -52,6 +52,21 @@ func TestSubscriptionMapping(t *testing.T) {
 			with(func(s *billing.Subscription) { s.PendingInvoiceInterval = "month" })},
 		"pending invoice interval of others": {[]string{"pending_invoice_item_interval", `{"interval":"month","interval_count":3}`},
 			with(func(s *billing.Subscription) { s.PendingInvoiceInterval = "3 month" })},
+		"pending update": {[]string{"pending_update", `{"expires_at":1717200000,"subscription_items":[{"id":"si_2","price":{"id":"price_other"},"quantity":1},
+				{"id":"si_1","price":{"id":"price_team_year"},"quantity":4}]}`},
+			with(func(s *billing.Subscription) {
+				s.PendingUntil = &june
+				s.PendingItems = []billing.SubscriptionItem{{ID: "si_2", PriceID: "price_other", Quantity: 1}, {ID: "si_1", PriceID: "price_team_year", Quantity: 4}}
+			})},
+		"schedule, not expanded": {[]string{"schedule", `"sub_sched_1"`}, with(func(s *billing.Subscription) { s.ScheduleID = "sub_sched_1" })},
+		"schedule with a next phase": {[]string{"schedule", scheduleJSON(`,{"start_date":1717200000,"end_date":1719792000,
+				"items":[{"price":"price_other","quantity":1},{"price":"price_team_year","quantity":4}]}`)},
+			with(func(s *billing.Subscription) {
+				s.ScheduleID, s.ScheduledAt = "sub_sched_1", &june
+				s.CurrentPhase = []billing.SubscriptionItem{{PriceID: "price_other", Quantity: 1}, {PriceID: "price_team_month", Quantity: 3}}
+				s.NextPhase = []billing.SubscriptionItem{{PriceID: "price_other", Quantity: 1}, {PriceID: "price_team_year", Quantity: 4}}
+			})},
+		"schedule in its last phase": {[]string{"schedule", scheduleJSON("")}, with(func(s *billing.Subscription) { s.ScheduleID = "sub_sched_1" })},
 		"no items": {[]string{"items", itemsJSON(false)},
 			with(func(s *billing.Subscription) { s.Items = nil })},
 		"several items": {[]string{"items", itemsJSON(false, itemJSON("m", 2, "metered", "{}"), "null",
@@ -75,6 +90,13 @@ func TestSubscriptionMapping(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scheduleJSON is a schedule whose current phase has the seat item second, followed by other
+// phases.
+func scheduleJSON(next string) string {
+	return `{"id":"sub_sched_1","object":"subscription_schedule","current_phase":{"start_date":1714521600,"end_date":1717200000},
+		"phases":[{"start_date":1714521600,"end_date":1717200000,"items":[{"price":"price_other","quantity":1},{"price":"price_team_month","quantity":3}]}` + next + `]}`
 }
 
 func TestAllItemPagesAreRead(t *testing.T) {
@@ -115,7 +137,7 @@ func TestUpdateQuantity(t *testing.T) {
 	sent := f.seen("POST", "/v1/subscriptions/sub_1")[0]
 	wantForm(t, sent.form, url.Values{
 		"items[0][id]": {"si_1"}, "items[0][quantity]": {"0"}, "proration_behavior": {"none"}, "off_session": {"true"},
-		"expand[0]": {"default_payment_method"}, "expand[1]": {"latest_invoice"},
+		"expand[0]": {"default_payment_method"}, "expand[1]": {"latest_invoice"}, "expand[2]": {"schedule"},
 	})
 	if sent.key != "seats:si_1:7:2" {
 		t.Errorf("request has the key %q", sent.key)

@@ -176,3 +176,16 @@ func (g crashingGateway) CancelAtPeriodEnd(ctx context.Context, id string) (bill
 func (g crashingGateway) Resume(ctx context.Context, ending billing.Subscription) (billing.UpdatedSubscription, error) {
 	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.Resume(ctx, ending) })
 }
+
+func (g crashingGateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (billing.UpdatedSubscription, error) {
+	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.ChangePlan(ctx, update) })
+}
+
+func (g crashingGateway) SchedulePlan(ctx context.Context, plan billing.PlanSchedule) (string, error) {
+	return around(ctx, g.crashes, func() (string, error) { return g.Gateway.SchedulePlan(ctx, plan) })
+}
+
+func (g crashingGateway) ReleaseSchedule(ctx context.Context, id string) error {
+	_, err := around(ctx, g.crashes, func() (struct{}, error) { return struct{}{}, g.Gateway.ReleaseSchedule(ctx, id) })
+	return err
+}

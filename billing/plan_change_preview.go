@@ -1,0 +1,234 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+)
+
+// previewLifetime is how long a preview can be confirmed. After that the person sees a new one.
+const previewLifetime = time.Hour
+
+// InvoicePreview is an invoice that Stripe calculated and did not create.
+type InvoicePreview struct {
+	AmountDue catalog.Money // after the customer's balance
+	Total     catalog.Money // may be negative: it is credited to the customer's balance
+	Tax       catalog.Money
+	// BalanceUsed is the change of the customer's balance: negative if a balance pays a part of
+	// the invoice, positive if the balance grows.
+	BalanceUsed catalog.Money
+	At          time.Time  // when the invoice is created
+	ProratedAt  *time.Time // the time of its prorations; nil: it has none
+	Lines       []PreviewLine
+	MoreLines   bool // Lines is only the first page
+}
+
+// PreviewLine is a line of a preview.
+type PreviewLine struct {
+	Description  string
+	Amount       catalog.Money
+	Net          catalog.Money // after discounts, with the tax that is added to it
+	Proration    bool
+	Subscription bool // a line of a whole period
+	PriceID      string
+	Quantity     int
+	PeriodStart  time.Time
+	PeriodEnd    time.Time
+}
+
+// PlanPreview is what a plan change costs. Every amount is Stripe's.
+type PlanPreview struct {
+	Change   PlanChange // its ID is the confirm token
+	From, To PlanOffer
+	// DueNow is charged when the change is confirmed; zero for a downgrade and in a trial.
+	DueNow catalog.Money
+	// Credit is what remains of the former price and goes to the customer's balance; zero:
+	// nothing.
+	Credit catalog.Money
+	Lines  []PreviewLine // of the invoice that is created at once; none: no invoice is created
+	Next   NextInvoicePreview
+}
+
+// NextInvoicePreview is the first regular invoice of the new price.
+type NextInvoicePreview struct {
+	At     time.Time
+	Amount catalog.Money
+	Lines  []PreviewLine
+}
+
+// Confirm returns the token that confirms the preview.
+func (p PlanPreview) Confirm() string { return p.Change.ID }
+
+// Quantity returns the quantity that is billed from the change on.
+func (p PlanPreview) Quantity() int { return p.Change.Quantity }
+
+// Preview returns what a change to a plan costs and stores it for the confirmation. Errors:
+// CodeForbidden; CodeInvalid for an unknown plan; CodeConflict with the reason if the plan cannot
+// be changed; CodeStripe.
+func (pc *PlanChanges) Preview(ctx context.Context, a account.Access, planID string, interval catalog.Interval) (PlanPreview, error) {
+	if err := a.RequireBilling(); err != nil {
+		return PlanPreview{}, err
+	}
+	to, err := pc.offer(planID, interval)
+	if err != nil {
+		return PlanPreview{}, err
+	}
+	current, err := pc.refetchCurrent(ctx, a)
+	if err != nil {
+		return PlanPreview{}, err
+	}
+	change, err := pc.draft(ctx, a, current, to)
+	if err != nil {
+		return PlanPreview{}, err
+	}
+	preview, err := pc.calculate(ctx, current, change, to)
+	if err != nil {
+		return PlanPreview{}, err
+	}
+	if err := pc.store.PlanChanges().Insert(ctx, preview.Change); err != nil {
+		return PlanPreview{}, fmt.Errorf("store preview: %w", err)
+	}
+	return preview, nil
+}
+
+// draft recounts the seats and fixes the parameters of a change.
+func (pc *PlanChanges) draft(ctx context.Context, a account.Access, current Subscription, to PlanOffer) (PlanChange, error) {
+	from := pc.offerOf(current.PriceID)
+	var change PlanChange
+	err := pc.store.InTx(ctx, func(tx Tx) error {
+		organization, err := tx.Organizations().Lock(ctx, a.Organization.ID)
+		if err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		if err := organization.RequireNotDeleting(); err != nil {
+			return err
+		}
+		state, billed, err := tx.Seats().LockAndCount(ctx, organization.ID)
+		if err != nil {
+			return fmt.Errorf("count billable members: %w", err)
+		}
+		if err := checkPlanChange(current, from, to, billed); err != nil {
+			return err
+		}
+		change = PlanChange{
+			ID: pc.NewID("chg"), OrganizationID: organization.ID, SubscriptionID: current.ID, ItemID: current.ItemID,
+			Kind: classifyPlanChange(current, from, to, billed), Status: PlanChangePreviewed, FromPriceID: current.PriceID,
+			PriceID: to.Price.ID, Quantity: changeQuantity(to.Plan, state, billed), PeriodEnd: current.CurrentPeriodEnd,
+			Currency: to.Price.Amount.Currency, RequestedBy: a.User.ID, PreviewedAt: pc.Now(), SeatVersion: state.SyncVersion,
+		}
+		return nil
+	})
+	change.setTimes(current)
+	return change, err
+}
+
+// setTimes sets the proration date of an upgrade and the trial's end of a change in a trial. The
+// date lies within the current period, as Stripe requires, even if the clocks differ. A
+// subscription on a test clock has another time than this machine: the date comes with Stripe's
+// preview.
+func (c *PlanChange) setTimes(current Subscription) {
+	switch c.Kind {
+	case PlanTrialChange:
+		c.TrialEnd = current.TrialEnd
+	case PlanUpgrade:
+		if current.TestClock {
+			return
+		}
+		at := c.PreviewedAt.UTC().Truncate(time.Second)
+		if at.Before(current.CurrentPeriodStart) {
+			at = current.CurrentPeriodStart
+		}
+		if at.After(current.CurrentPeriodEnd) {
+			at = current.CurrentPeriodEnd
+		}
+		c.ProratedAt = &at
+	}
+}
+
+// calculate fetches from Stripe what a change costs.
+func (pc *PlanChanges) calculate(ctx context.Context, current Subscription, change PlanChange, to PlanOffer) (PlanPreview, error) {
+	preview := PlanPreview{Change: change, From: pc.offerOf(change.FromPriceID), To: to}
+	preview.DueNow, preview.Credit = catalog.Money{Currency: change.Currency}, catalog.Money{Currency: change.Currency}
+	var err error
+	if change.Kind == PlanUpgrade {
+		if err := pc.calculateNow(ctx, &preview); err != nil {
+			return preview, err
+		}
+	}
+	if preview.Next.At.IsZero() {
+		preview.Next, err = pc.nextInvoice(ctx, current, change, preview.From, to)
+	}
+	return preview, err
+}
+
+// calculateNow sets what an upgrade costs at once. If a new period begins with it, its line is
+// also what every further invoice will have.
+func (pc *PlanChanges) calculateNow(ctx context.Context, preview *PlanPreview) error {
+	invoice, err := pc.gateway.PreviewPlanChange(ctx, preview.Change.update())
+	if err != nil {
+		return previewFailed(err)
+	}
+	preview.Change.AmountDue = invoice.AmountDue.Minor
+	if preview.Change.ProratedAt == nil {
+		preview.Change.ProratedAt = invoice.ProratedAt
+	}
+	preview.DueNow, preview.Lines = invoice.AmountDue, invoice.Lines
+	if invoice.Total.Minor < 0 {
+		preview.Credit.Minor = -invoice.Total.Minor
+	}
+	for _, line := range invoice.Lines {
+		if line.Subscription && !line.Proration && line.PriceID == preview.Change.PriceID {
+			preview.Next = NextInvoicePreview{At: line.PeriodEnd, Amount: line.Net, Lines: []PreviewLine{line}}
+		}
+	}
+	return nil
+}
+
+// nextInvoice returns the first regular invoice of the new price. Stripe cannot preview an
+// interval that changes later, so that is previewed as a subscription of its own.
+func (pc *PlanChanges) nextInvoice(ctx context.Context, current Subscription, change PlanChange, from, to PlanOffer) (NextInvoicePreview, error) {
+	if change.Kind == PlanDowngrade && from.Price.Interval != to.Price.Interval {
+		invoice, err := pc.gateway.PreviewPrice(ctx, current.CustomerID, change.PriceID, change.Quantity)
+		if err != nil {
+			return NextInvoicePreview{}, previewFailed(err)
+		}
+		return NextInvoicePreview{At: change.PeriodEnd, Amount: invoice.Total, Lines: invoice.Lines}, nil
+	}
+	update := change.update()
+	update.Proration, update.ProratedAt = catalog.ProrationNone, nil
+	invoice, err := pc.gateway.PreviewPlanChange(ctx, update)
+	if err != nil {
+		return NextInvoicePreview{}, previewFailed(err)
+	}
+	next := NextInvoicePreview{At: invoice.At, Amount: invoice.AmountDue, Lines: invoice.Lines}
+	if change.Kind == PlanUpgrade {
+		// Prorations that are pending now are on the invoice that the change creates at once.
+		next.Amount, next.Lines = regularLines(invoice)
+	}
+	return next, nil
+}
+
+// regularLines returns the lines of whole periods and their sum.
+func regularLines(invoice InvoicePreview) (catalog.Money, []PreviewLine) {
+	sum := catalog.Money{Currency: invoice.Total.Currency}
+	var lines []PreviewLine
+	for _, line := range invoice.Lines {
+		if line.Subscription && !line.Proration {
+			sum.Minor += line.Net.Minor
+			lines = append(lines, line)
+		}
+	}
+	return sum, lines
+}
+
+// previewFailed is the error for a preview that Stripe did not give.
+func previewFailed(err error) error {
+	return &apperr.Error{
+		Code: apperr.CodeStripe, Err: fmt.Errorf("preview plan change: %w", err),
+		Message: "Stripe could not tell what the change costs. Nothing was changed. Please try again in a moment.",
+	}
+}

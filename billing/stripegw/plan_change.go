@@ -1,0 +1,123 @@
+package stripegw
+
+import (
+	"context"
+	"time"
+
+	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
+	"usher/billing/catalog"
+)
+
+// ChangePlan sets price and quantity of the seat item in one update, so that the quantity is not
+// reset to 1 (https://docs.stripe.com/billing/subscriptions/change-price). With
+// pending_if_incomplete a failed payment leaves the subscription unchanged: the answer has a
+// pending update. Parameters that this behavior does not support are not sent, off_session
+// included: a person is present
+// (https://docs.stripe.com/billing/subscriptions/pending-updates-reference).
+func (g *Gateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (billing.UpdatedSubscription, error) {
+	params := &stripe.SubscriptionParams{
+		Items: []*stripe.SubscriptionItemsParams{{
+			ID: stripe.String(update.ItemID), Price: stripe.String(update.PriceID), Quantity: stripe.Int64(int64(update.Quantity)),
+		}},
+		PaymentBehavior:   stripe.String("pending_if_incomplete"),
+		ProrationBehavior: stripe.String(string(update.Proration)),
+		ProrationDate:     unixOrNil(update.ProratedAt),
+		TrialEnd:          unixOrNil(update.TrialEnd),
+	}
+	params.SetIdempotencyKey(update.IdempotencyKey)
+	return g.updateSubscription(ctx, "change plan", update.SubscriptionID, params)
+}
+
+// PreviewPlanChange returns the invoice that the update would create at once or, if it creates
+// none, the next one (https://docs.stripe.com/api/invoices/create_preview).
+func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpdate) (billing.InvoicePreview, error) {
+	return g.previewInvoice(ctx, &stripe.InvoiceCreatePreviewParams{
+		Subscription: stripe.String(update.SubscriptionID),
+		SubscriptionDetails: &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{
+			Items: []*stripe.InvoiceCreatePreviewSubscriptionDetailsItemParams{{
+				ID: stripe.String(update.ItemID), Price: stripe.String(update.PriceID), Quantity: stripe.Int64(int64(update.Quantity)),
+			}},
+			ProrationBehavior: stripe.String(string(update.Proration)),
+			ProrationDate:     unixOrNil(update.ProratedAt),
+			TrialEnd:          unixOrNil(update.TrialEnd),
+		},
+	})
+}
+
+// PreviewPrice returns the first invoice of a price, as if the customer subscribed to it.
+func (g *Gateway) PreviewPrice(ctx context.Context, customerID, priceID string, quantity int) (billing.InvoicePreview, error) {
+	return g.previewInvoice(ctx, &stripe.InvoiceCreatePreviewParams{
+		Customer: stripe.String(customerID),
+		SubscriptionDetails: &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{
+			Items: []*stripe.InvoiceCreatePreviewSubscriptionDetailsItemParams{{
+				Price: stripe.String(priceID), Quantity: stripe.Int64(int64(quantity)),
+			}},
+		},
+	})
+}
+
+func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCreatePreviewParams) (billing.InvoicePreview, error) {
+	found, info, err := call(ctx, "preview invoice", func(ctx context.Context) (*stripe.Invoice, error) {
+		params.Context = ctx
+		return g.invoices.CreatePreview(params)
+	})
+	if err != nil {
+		return billing.InvoicePreview{}, err
+	}
+	if found.Object != "invoice" || found.Lines == nil {
+		return billing.InvoicePreview{}, invalidResponse(info, "the response is no invoice")
+	}
+	return mapPreview(found), nil
+}
+
+// mapPreview maps a preview. A preview's list of lines is complete up to Stripe's page of ten; the
+// amounts are those of the whole invoice.
+func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
+	money := func(minor int64) catalog.Money { return catalog.Money{Minor: minor, Currency: string(i.Currency)} }
+	preview := billing.InvoicePreview{
+		AmountDue: money(i.AmountDue), Total: money(i.Total), Tax: money(i.Tax),
+		At:          time.Unix(max(i.Created, i.PeriodEnd), 0).UTC(),
+		ProratedAt:  optionalTime(i.SubscriptionProrationDate),
+		BalanceUsed: money(i.StartingBalance - i.EndingBalance),
+		MoreLines:   i.Lines.HasMore,
+	}
+	for _, line := range i.Lines.Data {
+		if line == nil || line.Period == nil {
+			continue
+		}
+		mapped := billing.PreviewLine{
+			Description: line.Description, Amount: money(line.Amount), Proration: line.Proration, Quantity: int(line.Quantity),
+			Subscription: line.Type == stripe.InvoiceLineItemTypeSubscription,
+			PeriodStart:  time.Unix(line.Period.Start, 0).UTC(), PeriodEnd: time.Unix(line.Period.End, 0).UTC(),
+			Net: money(netAmount(line)),
+		}
+		if line.Price != nil {
+			mapped.PriceID = line.Price.ID
+		}
+		preview.Lines = append(preview.Lines, mapped)
+	}
+	return preview
+}
+
+// netAmount returns a line's amount after discounts and with the tax that is added to it.
+func netAmount(line *stripe.InvoiceLineItem) int64 {
+	net := line.Amount
+	for _, discount := range line.DiscountAmounts {
+		net -= discount.Amount
+	}
+	for _, tax := range line.TaxAmounts {
+		if !tax.Inclusive {
+			net += tax.Amount
+		}
+	}
+	return net
+}
+
+func unixOrNil(t *time.Time) *int64 {
+	if t == nil {
+		return nil
+	}
+	return stripe.Int64(t.Unix())
+}
