@@ -385,12 +385,8 @@ func (iv *Invoices) URL(ctx context.Context, a account.Access, id string) (strin
 	if err := a.RequireBilling(); err != nil {
 		return "", err
 	}
-	stored, err := iv.store.Invoices().Get(ctx, id)
-	if err != nil {
+	if err := iv.requireOwn(ctx, a, id); err != nil {
 		return "", err
-	}
-	if stored.OrganizationID != a.Organization.ID {
-		return "", apperr.ErrNotFound
 	}
 	answer, err := iv.gateway.Invoice(ctx, id)
 	if err != nil {
@@ -400,4 +396,24 @@ func (iv *Invoices) URL(ctx context.Context, a account.Access, id string) (strin
 		return "", apperr.ErrNotFound
 	}
 	return answer.HostedURL, nil
+}
+
+// requireOwn returns [apperr.ErrNotFound] unless an invoice is the organization's. The newest
+// invoice of its subscription counts before its own event has arrived.
+func (iv *Invoices) requireOwn(ctx context.Context, a account.Access, id string) error {
+	stored, known, err := apperr.Found(iv.store.Invoices().Get(ctx, id))
+	if err != nil {
+		return err
+	}
+	if known && stored.OrganizationID == a.Organization.ID {
+		return nil
+	}
+	current, known, err := apperr.Found(iv.store.Subscriptions().Current(ctx, a.Organization.ID, iv.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("look up subscription: %w", err)
+	}
+	if !known || id == "" || current.LatestInvoiceID != id {
+		return apperr.ErrNotFound
+	}
+	return nil
 }

@@ -223,6 +223,9 @@ func checkChangeable(current Subscription) error {
 	return nil
 }
 
+// PlanChangeable reports whether the state of the subscription allows a change of its plan.
+func (s Subscription) PlanChangeable() bool { return checkChangeable(s) == nil }
+
 // requireSeats returns CodeConflict if the plan's maximum is below the number of billed members.
 func requireSeats(plan catalog.Plan, billed int) error {
 	if plan.SeatMaximum == 0 || billed <= plan.SeatMaximum {
@@ -236,7 +239,7 @@ func requireSeats(plan catalog.Plan, billed int) error {
 func currencyName(o PlanOffer) string { return strings.ToUpper(o.Price.Amount.Currency) }
 
 // dateOf formats a date for a message.
-func dateOf(t time.Time) string { return t.UTC().Format("2 January 2006") }
+func dateOf(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 
 // changeQuantity returns the quantity that the seat sync would want under a plan: the recounted
 // members, at least a quantity accepted from Stripe. Seats kept only because they are paid for the

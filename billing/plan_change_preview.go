@@ -44,13 +44,17 @@ type PreviewLine struct {
 type PlanPreview struct {
 	Change   PlanChange // its ID is the confirm token
 	From, To PlanOffer
+	// FromQuantity is the quantity that is billed until the change.
+	FromQuantity int
 	// DueNow is charged when the change is confirmed; zero for a downgrade and in a trial.
 	DueNow catalog.Money
 	// Credit is what remains of the former price and goes to the customer's balance; zero:
 	// nothing.
 	Credit catalog.Money
 	Lines  []PreviewLine // of the invoice that is created at once; none: no invoice is created
-	Next   NextInvoicePreview
+	// MoreLines means that Lines is only the first page of the invoice.
+	MoreLines bool
+	Next      NextInvoicePreview
 }
 
 // NextInvoicePreview is the first regular invoice of the new price.
@@ -151,7 +155,7 @@ func (c *PlanChange) setTimes(current Subscription) {
 
 // calculate fetches from Stripe what a change costs.
 func (pc *PlanChanges) calculate(ctx context.Context, current Subscription, change PlanChange, to PlanOffer) (PlanPreview, error) {
-	preview := PlanPreview{Change: change, From: pc.offerOf(change.FromPriceID), To: to}
+	preview := PlanPreview{Change: change, From: pc.offerOf(change.FromPriceID), To: to, FromQuantity: current.Quantity}
 	preview.DueNow, preview.Credit = catalog.Money{Currency: change.Currency}, catalog.Money{Currency: change.Currency}
 	var err error
 	if change.Kind == PlanUpgrade {
@@ -176,7 +180,7 @@ func (pc *PlanChanges) calculateNow(ctx context.Context, preview *PlanPreview) e
 	if preview.Change.ProratedAt == nil {
 		preview.Change.ProratedAt = invoice.ProratedAt
 	}
-	preview.DueNow, preview.Lines = invoice.AmountDue, invoice.Lines
+	preview.DueNow, preview.Lines, preview.MoreLines = invoice.AmountDue, invoice.Lines, invoice.MoreLines
 	if invoice.Total.Minor < 0 {
 		preview.Credit.Minor = -invoice.Total.Minor
 	}

@@ -51,7 +51,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
 		CanManageBilling: access.CanManageBilling(), Return: ret.state(o), Bought: ret.credits, PollURL: pollPath(r, 0),
-		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
+		Subscription: p.subscriptionProps(o), Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
 	}
 	if ret.shouldPoll(o) {
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
@@ -66,7 +66,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	return panel, err
 }
 
-func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
+func (p *billingPages) subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 	if o.Subscription == nil {
 		return nil
 	}
@@ -78,6 +78,7 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 	}
 	props.RenewsAt, props.EndsAt = periodEnd(o)
 	props.Deleting = o.Organization.DeletesAt != nil
+	props.Scheduled, props.Pending = scheduledChange(current, p.prices.Catalog()), pendingChange(current, p.prices.Catalog())
 	props.GraceEndsAt = timeOrZero(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
 		props.OpenInvoiceURL = invoicePath(*open)

@@ -97,6 +97,7 @@ type areas struct {
 	seats        *seatPages
 	checkout     *checkoutPages
 	billing      *billingPages
+	plans        *planPages
 	admin        *adminPages
 	api          *jsonAPI
 	webhook      *webhookEndpoint
@@ -152,6 +153,7 @@ func newAreas(o Options, base *site) areas {
 		duplicates: b.Duplicates, trials: b.Trials, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
 		members: b.Members, portalReturnURL: portalReturn,
 	}
+	a.plans = &planPages{site: base, planChanges: b.PlanChanges}
 	a.seats = &seatPages{site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger}
 	a.contacts = &contactPages{site: base, contacts: b.Contacts}
 	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews}

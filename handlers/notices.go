@@ -35,6 +35,10 @@ var notices = map[string]ui.NoticeProps{
 	noticeDeletionWithdrawn: {Tone: ui.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
 	noticeCanceled:          {Tone: ui.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
 	noticeResumed:           {Tone: ui.Good, Title: "The plan goes on."},
+	noticePlanChanged:       {Tone: ui.Good, Title: "Your plan is changed."},
+	noticePlanScheduled:     {Tone: ui.Good, Title: "The change is set.", Body: "Your plan stays as it is until then."},
+	noticePlanPending:       {Tone: ui.Wait, Title: "The payment is not complete.", Body: "Your plan is as it was. Pay or confirm the invoice below to finish the change."},
+	noticePlanKept:          {Tone: ui.Good, Title: "You keep your plan."},
 	noticeAccountDeleted:    {Tone: ui.Good, Title: "Your account is deleted."},
 	noticeRenamed:           {Tone: ui.Good, Title: "The organization has its new name."},
 }
@@ -63,6 +67,10 @@ const (
 	noticeDeletionWithdrawn = "kept"
 	noticeCanceled          = "plan-canceled"
 	noticeResumed           = "plan-resumed"
+	noticePlanChanged       = "plan-changed"
+	noticePlanScheduled     = "plan-scheduled"
+	noticePlanPending       = "plan-pending"
+	noticePlanKept          = "plan-kept"
 	noticeAccountDeleted    = "account-deleted"
 	noticeRenamed           = "renamed"
 	noticeReplayed          = "replayed"

@@ -26,6 +26,7 @@ var (
 	tokenAttempts  = rateLimit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).clientIP}
 	checkoutStarts = rateLimit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationKey}
 	portalSessions = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
+	planPreviews   = rateLimit{account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, organizationKey}
 	seatRetries    = rateLimit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationKey}
 	newInvitations = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
 )

@@ -45,16 +45,16 @@ func flows(doc *goquery.Document) string {
 }
 
 func TestBillingPanelByStatus(t *testing.T) {
-	const change, cancel, card, home = "subscription_update", "subscription_cancel", "payment_method_update", "home"
+	const cancel, card, home = "subscription_cancel", "payment_method_update", "home"
 	for _, c := range []struct {
 		status billing.SubscriptionStatus
 		says   []string
 		flows  string
 		role   string // of the notice
 	}{
-		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, change + " " + home, ""},
-		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, change + " " + home, ""},
-		{billing.StatusPastDue, []string{"Payment failed", "The last payment failed."}, card + " " + change + " " + home, "alert"},
+		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, home, ""},
+		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, home, ""},
+		{billing.StatusPastDue, []string{"Payment failed", "The last payment failed."}, card + " " + home, "alert"},
 		{billing.StatusUnpaid, []string{"Unpaid", "The plan has stopped."}, home + " " + cancel + " " + home, "alert"},
 		{billing.StatusPaused, []string{"Paused", "Add a card to go on."}, card + " " + cancel + " " + home, "status"},
 		{billing.StatusIncomplete, []string{"Payment not finished", "The first payment is not finished."}, "", "status"},
@@ -225,5 +225,89 @@ func TestBillingPanelConfirmedNamesThePlan(t *testing.T) {
 	})
 	if said := viewtest.Text(doc.Find("[data-announce]").First()); !strings.Contains(said, "Pro, yearly, for 9 people.") {
 		t.Errorf("announces %q", said)
+	}
+}
+
+// Every plan is previewed before it is changed to; the form carries the organization.
+func TestBillingPanelOffersPlanChanges(t *testing.T) {
+	doc := billingPanel(t, func(p *billingviews.PanelProps) {
+		p.Subscription = subscription(billing.StatusActive)
+		p.Options = []billingviews.PlanOption{
+			{PlanID: "starter", Name: "Starter", Interval: catalog.Monthly, Price: usd(900), PerSeat: true},
+			{PlanID: "flat", Name: "Flat", Interval: catalog.Yearly, Price: usd(99000)},
+		}
+	})
+	forms := doc.Find(`form[action="/billing/preview"]`)
+	if forms.Length() != 2 || forms.First().Find(`input[name=organizationId][value=org_1]`).Length() != 1 ||
+		viewtest.Text(forms.Last()) != "Preview Flat, yearly" || forms.Last().Find("input[name=interval]").AttrOr("value", "") != "year" {
+		t.Errorf("forms: %s", viewtest.Text(forms))
+	}
+	if text := viewtest.Text(doc.Find("#change-plan")); !strings.Contains(text, "$9 per person / month") || !strings.Contains(text, "$990 per year") {
+		t.Errorf("options: %s", text)
+	}
+}
+
+func TestBillingPanelShowsScheduledAndPendingChanges(t *testing.T) {
+	change := func(p *billingviews.PanelProps) {
+		p.Subscription = subscription(billing.StatusActive)
+		p.Subscription.Scheduled = &billingviews.ScheduledChange{Plan: "Starter", Interval: catalog.Monthly, PerSeat: true, Quantity: 9, At: december}
+		p.Subscription.Pending = &billingviews.PendingChange{Plan: "Team", Interval: catalog.Yearly, Until: december, PayHref: "/billing/invoices/in_1"}
+	}
+	doc := billingPanel(t, change)
+	text := viewtest.Text(doc.Selection)
+	for _, want := range []string{
+		"Starter, monthly starts on 1 Dec 2026.", "You keep Pro until then. Starter starts with 9 seats.", "Keep Pro",
+		"The change to Team, yearly is not paid yet.", "Your plan stays as it is", "After 1 Dec 2026",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the panel does not say %q: %s", want, text)
+		}
+	}
+	if doc.Find(`form[action="/billing/plan/keep"] input[name=organizationId]`).Length() != 1 || doc.Find(`a[href="/billing/invoices/in_1"]`).Length() != 1 {
+		t.Errorf("the panel offers no way out: %s", text)
+	}
+	readOnly := billingPanel(t, func(p *billingviews.PanelProps) { change(p); p.CanManageBilling = false })
+	if readOnly.Find(`form[action="/billing/plan/keep"], a[href="/billing/invoices/in_1"]`).Length() != 0 {
+		t.Error("a member without the right can act")
+	}
+}
+
+func TestPlanChangePage(t *testing.T) {
+	props := billingviews.PlanChangePageProps{
+		OrganizationID: "org_1", From: billingviews.PlanSide{Name: "Starter", Interval: catalog.Monthly, Price: usd(900), PerSeat: true, Quantity: 2},
+		To:     billingviews.PlanSide{Name: "Pro", Interval: catalog.Yearly, Price: usd(29000), PerSeat: true, Quantity: 3},
+		DueNow: usd(8100), Lines: []billingviews.ChangeLine{{Text: "Unused time on Starter", Amount: usd(-3900)}, {Text: "3 × Pro", Amount: usd(12000)}},
+		NextAt: december, NextAmount: usd(87000), Plan: "pro", Interval: catalog.Yearly, Confirm: "chg_1",
+	}
+	for name, c := range map[string]struct {
+		change func(*billingviews.PlanChangePageProps)
+		says   []string
+	}{
+		"upgrade": {func(*billingviews.PlanChangePageProps) {}, []string{
+			"Change to Pro, yearly", "$9 per person × 2 seats, per month", "$290 per person × 3 seats, per year", "Due today", "$81.00", "-$39.00",
+			"Pro starts as soon as this is paid. If the payment fails, you keep Starter", "Pay $81.00 and switch", "Next invoice · 1 Dec 2026", "$870.00",
+		}},
+		"moved":     {func(p *billingviews.PlanChangePageProps) { p.Moved = true }, []string{"The amount has changed since you saw it.", "Nothing was charged."}},
+		"credit":    {func(p *billingviews.PlanChangePageProps) { p.DueNow, p.Credit = usd(0), usd(500) }, []string{"$5.00 of unused time is credited", "Switch now"}},
+		"trial":     {func(p *billingviews.PlanChangePageProps) { p.Timing, p.DueNow = billingviews.ChangeInTrial, usd(0) }, []string{"Your trial still ends on 1 Dec 2026", "Switch now"}},
+		"downgrade": {func(p *billingviews.PlanChangePageProps) { p.Timing, p.DueNow = billingviews.ChangeAtPeriodEnd, usd(0) }, []string{"You keep Starter until 1 Dec 2026.", "Switch on 1 Dec 2026", "$0.00"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := props
+			c.change(&p)
+			doc := viewtest.Render(t, billingviews.PlanChangePage(p))
+			text := viewtest.Text(doc.Selection)
+			for _, want := range c.says {
+				if !strings.Contains(text, want) {
+					t.Errorf("the page does not say %q: %s", want, text)
+				}
+			}
+			form := doc.Find(`form[action="/billing/plan"]`)
+			for field, value := range map[string]string{"organizationId": "org_1", "plan": "pro", "interval": "year", "confirm": "chg_1"} {
+				if got := form.Find("input[name="+field+"]").AttrOr("value", ""); got != value {
+					t.Errorf("field %s is %q", field, got)
+				}
+			}
+		})
 	}
 }

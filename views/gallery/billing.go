@@ -36,10 +36,23 @@ func running(status billing.SubscriptionStatus) billingviews.SubscriptionProps {
 	}
 }
 
+// planOptions are the plans that a running plan can be changed to.
+func planOptions(s *billingviews.SubscriptionProps) []billingviews.PlanOption {
+	if s == nil || s.Status != billing.StatusActive && s.Status != billing.StatusTrialing || !s.EndsAt.IsZero() || s.Scheduled != nil {
+		return nil
+	}
+	return []billingviews.PlanOption{
+		{PlanID: "starter", Name: "Starter", Interval: catalog.Monthly, Price: dollars(900), PerSeat: true},
+		{PlanID: "pro", Name: "Pro", Interval: catalog.Monthly, Price: dollars(2900), PerSeat: true},
+		{PlanID: "house", Name: "House", Interval: catalog.Yearly, Price: dollars(990000)},
+	}
+}
+
 func billingPanel(s *billingviews.SubscriptionProps) billingviews.PanelProps {
 	p := billingviews.PanelProps{
 		OrganizationID: "org_4h2k9x", OrganizationName: organizationName, People: 9, CanManageBilling: true, Subscription: s,
 		BillingNames: []string{"Ana Lima", "Ben Okafor"}, Seats: panel(billingviews.SeatsInSync),
+		Options: planOptions(s),
 	}
 	if s == nil || !s.Status.SeatsSynced() {
 		p.Seats.State, p.Seats.AtStripe, p.Seats.CheckedAt = billingviews.SeatsNothingToSync, nil, time.Time{}
@@ -85,7 +98,7 @@ func billingSpecimens() []Specimen {
 		returned("settled", "Back from Checkout, confirmed", billingviews.ReturnConfirmed, &active, nil),
 		awaitingInvoice(),
 		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),
-	}, statusSpecimens()...)
+	}, append(statusSpecimens(), planChangeSpecimens()...)...)
 }
 
 func awaitingInvoice() Specimen {
@@ -143,4 +156,42 @@ func readOnly(name, title string, s billingviews.SubscriptionProps) Specimen {
 	p := billingPanel(&s)
 	p.CanManageBilling, p.Seats.CanManageBilling = false, false
 	return Specimen{Name: "billing-" + name, Title: title, Page: billingviews.Page(billingPage(p))}
+}
+
+func planChangeSpecimens() []Specimen {
+	const title = "Change of plan, "
+	return []Specimen{
+		subscribed("scheduled", title+"scheduled", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
+			s.Scheduled = &billingviews.ScheduledChange{Plan: "Starter", Interval: catalog.Monthly, PerSeat: true, Quantity: 9, At: days(12)}
+		}),
+		subscribed("pending", title+"not paid", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
+			s.Pending = &billingviews.PendingChange{Plan: "House", Interval: catalog.Yearly, Until: now.Add(23 * time.Hour), PayHref: "/billing/invoices"}
+		}),
+		planChange("upgrade", title+"upgrade", func(*billingviews.PlanChangePageProps) {}),
+		planChange("moved", title+"the amount moved", func(p *billingviews.PlanChangePageProps) { p.Moved = true }),
+		planChange("downgrade", title+"downgrade", func(p *billingviews.PlanChangePageProps) {
+			p.Timing, p.From, p.To = billingviews.ChangeAtPeriodEnd, p.To, p.From
+			p.DueNow, p.Lines, p.NextAmount = dollars(0), nil, dollars(8100)
+		}),
+		planChange("trial", title+"in a trial", func(p *billingviews.PlanChangePageProps) {
+			p.Timing, p.DueNow, p.Lines = billingviews.ChangeInTrial, dollars(0), nil
+		}),
+		planChange("credit", title+"credit", func(p *billingviews.PlanChangePageProps) {
+			p.DueNow, p.Credit, p.MoreLines = dollars(0), dollars(1200), true
+		}),
+	}
+}
+
+func planChange(name, title string, change func(*billingviews.PlanChangePageProps)) Specimen {
+	p := billingviews.PlanChangePageProps{
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling), OrganizationID: "org_4h2k9x",
+		From:   billingviews.PlanSide{Name: "Starter", Interval: catalog.Monthly, Price: dollars(900), PerSeat: true, Quantity: 9},
+		To:     billingviews.PlanSide{Name: "Pro", Interval: catalog.Monthly, Price: dollars(2900), PerSeat: true, Quantity: 9},
+		DueNow: dollars(12000), Lines: []billingviews.ChangeLine{
+			{Text: "Unused time on 9 × Starter after 19 Nov 2026", Amount: dollars(-5400)}, {Text: "Remaining time on 9 × Pro after 19 Nov 2026", Amount: dollars(17400)},
+		},
+		NextAt: days(12), NextAmount: dollars(26100), Plan: "pro", Interval: catalog.Monthly, Confirm: "chg_4h2k9x",
+	}
+	change(&p)
+	return Specimen{Name: "plan-change-" + name, Title: title, Page: billingviews.PlanChangePage(p)}
 }
