@@ -32,8 +32,9 @@ type Gateway interface {
 	// ExpireCheckoutSession expires an open session. For a complete or expired one it returns a
 	// StripeError with status 400.
 	ExpireCheckoutSession(ctx context.Context, sessionID string) error
-	// CreatePortalSession opens a customer portal session and returns its URL.
-	CreatePortalSession(ctx context.Context, request PortalRequest) (url string, err error)
+	// CreatePortalSession opens a customer portal session. If Stripe refuses the plan switches or
+	// the deep link, it opens the portal without them.
+	CreatePortalSession(ctx context.Context, request PortalRequest) (PortalSession, error)
 	// Subscription reads a subscription. Its AsOf is Stripe's Date header minus the duration of the
 	// call.
 	Subscription(ctx context.Context, id string) (Subscription, error)

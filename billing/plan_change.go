@@ -192,7 +192,7 @@ func checkPlanChange(current Subscription, from, to PlanOffer, billed int) error
 		return apperr.Errorf(apperr.CodeConflict, "Your plan is billed in %s and %s is offered in %s. A running plan keeps its currency.",
 			currencyName(from), to.Plan.Name, currencyName(to))
 	}
-	return requireSeats(to.Plan, billed)
+	return to.Plan.RequireSeats(billed)
 }
 
 // checkChangeable returns why the state of a subscription does not allow a change of its plan.
@@ -225,15 +225,6 @@ func checkChangeable(current Subscription) error {
 
 // PlanChangeable reports whether the state of the subscription allows a change of its plan.
 func (s Subscription) PlanChangeable() bool { return checkChangeable(s) == nil }
-
-// requireSeats returns CodeConflict if the plan's maximum is below the number of billed members.
-func requireSeats(plan catalog.Plan, billed int) error {
-	if plan.SeatMaximum == 0 || billed <= plan.SeatMaximum {
-		return nil
-	}
-	return apperr.Errorf(apperr.CodeConflict, "%s takes %d billed people and you have %d. Choose a larger plan, or bill fewer people.",
-		plan.Name, plan.SeatMaximum, billed)
-}
 
 // currencyName returns the currency of an offer as people write it, such as USD.
 func currencyName(o PlanOffer) string { return strings.ToUpper(o.Price.Amount.Currency) }

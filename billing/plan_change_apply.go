@@ -216,7 +216,7 @@ func (pc *PlanChanges) recordAnswer(ctx context.Context, change PlanChange, answ
 		c.recordOutcome(answer.Subscription.Classified(pc.Catalog()), state, pc.Now())
 	}, func(tx Tx) error {
 		_, err := pc.subscriptions.applyFetchedTx(ctx, tx, answer.Subscription, before.Revision)
-		if applied = err == nil; errors.Is(err, errRowChanged) { // detected before anything is written
+		if applied = err == nil; mustRefetch(err) { // detected before anything is written
 			return nil
 		}
 		return err

@@ -255,7 +255,7 @@ func TestFailedUpgradeLeavesPlan(t *testing.T) {
 			env.stripeClock()
 			env.registerWebhook()
 			current := env.subscribe("starter")
-			env.setCard(current, card)
+			env.replaceCard(current, card)
 			env.advanceStripe(10 * 24 * time.Hour)
 			preview, change := env.changePlan("pro", catalog.Monthly)
 			if change.Status != billing.PlanChangePending {
@@ -272,7 +272,7 @@ func TestFailedUpgradeLeavesPlan(t *testing.T) {
 				t.Fatalf("invoice %+v, confirmed %+v, change %+v", invoice, preview.DueNow, change)
 			}
 			if confirms {
-				env.setCard(current, "4242424242424242")
+				env.replaceCard(current, "4242424242424242")
 				env.stripeRequest(http.MethodPost, "/v1/invoices/"+invoice.ID+"/pay", nil)
 				env.processEvents()
 				env.processPlanChanges()
@@ -293,8 +293,8 @@ func TestFailedUpgradeLeavesPlan(t *testing.T) {
 	}
 }
 
-// setCard makes a new card the subscription's.
-func (env *testEnv) setCard(current billing.Subscription, number string) {
+// replaceCard makes a new card the subscription's.
+func (env *testEnv) replaceCard(current billing.Subscription, number string) {
 	env.t.Helper()
 	var method struct{ ID string }
 	env.stripeRequest(http.MethodPost, "/v1/payment_methods", url.Values{
@@ -537,8 +537,8 @@ func TestPlanChangeIsRefusedWithReason(t *testing.T) {
 		"an end is set": {func(env *testEnv, _ billing.Subscription) {
 			env.must(env.service.Subscriptions.CancelAtPeriodEnd(env.t.Context(), env.access))
 		}, "pro", "ends on"},
-		"past due":        {func(env *testEnv, s billing.Subscription) { env.failRenewal(s) }, "pro", "not paid"},
-		"too many people": {func(env *testEnv, _ billing.Subscription) { env.addMembers(3) }, "pro", "takes 3 billed people and you have 4"},
+		"past due":        {func(env *testEnv, s billing.Subscription) { env.leaveRenewalUnpaid(s) }, "pro", "not paid"},
+		"too many people": {func(env *testEnv, _ billing.Subscription) { env.addMembers(3) }, "pro", "takes at most 3 billed people"},
 		"made by support": {func(env *testEnv, s billing.Subscription) {
 			env.stripeRequest(http.MethodPost, "/v1/subscription_schedules", url.Values{"from_subscription": {s.ID}})
 		}, "pro", "being completed"},
@@ -559,10 +559,10 @@ func TestPlanChangeIsRefusedWithReason(t *testing.T) {
 	}
 }
 
-// failRenewal makes the renewal's payment fail.
-func (env *testEnv) failRenewal(s billing.Subscription) {
+// leaveRenewalUnpaid makes the renewal's payment fail.
+func (env *testEnv) leaveRenewalUnpaid(s billing.Subscription) {
 	env.t.Helper()
-	env.setCard(s, "4000000000000341")
+	env.replaceCard(s, "4000000000000341")
 	env.advanceStripe(32 * 24 * time.Hour)
 }
 

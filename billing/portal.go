@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"usher/billing/account"
 	"usher/billing/apperr"
@@ -16,6 +17,7 @@ type Portal struct {
 	checkouts *Checkouts
 	customers *Customers
 	returnURL string
+	problem   atomic.Pointer[string] // as last stored; nil: not known
 }
 
 // Open returns the URL of a customer portal session. An empty returnURL means the configured one.
@@ -29,7 +31,7 @@ func (p *Portal) Open(ctx context.Context, a account.Access, flow PortalFlow, re
 	if err != nil {
 		return "", err
 	}
-	url, err := p.gateway.CreatePortalSession(ctx, request)
+	session, err := p.gateway.CreatePortalSession(ctx, request)
 	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == "resource_missing" && refused.Param == "customer" {
 		return "", errors.Join(apperr.Errorf(apperr.CodeNotFound, apperr.MessageNoCustomer), p.customers.delete(ctx, request.CustomerID))
@@ -37,7 +39,27 @@ func (p *Portal) Open(ctx context.Context, a account.Access, flow PortalFlow, re
 	if err != nil {
 		return "", apperr.StripeFailed("open portal", err)
 	}
-	return url, nil
+	if request.Switch != nil {
+		p.recordSwitchProblem(ctx, session.SwitchProblem)
+	}
+	return session.URL, nil
+}
+
+// recordSwitchProblem stores why the portal offers no plan switch, for `usher doctor`; an empty
+// problem removes it. A failure is only logged: the portal is open.
+func (p *Portal) recordSwitchProblem(ctx context.Context, problem string) {
+	if known := p.problem.Load(); known != nil && *known == problem {
+		return
+	}
+	if problem != "" {
+		p.Log.WarnContext(ctx, "customer portal opened with fewer plan switches", "reason", problem)
+	}
+	err := p.store.Stripe().PutPortalProblem(context.WithoutCancel(ctx), p.knownAccount(), problem)
+	if err != nil {
+		p.Log.WarnContext(ctx, "portal problem not stored", "err", err)
+		return
+	}
+	p.problem.Store(&problem)
 }
 
 func (p *Portal) request(ctx context.Context, a account.Access, flow PortalFlow, returnURL string) (PortalRequest, error) {
@@ -60,12 +82,11 @@ func (p *Portal) request(ctx context.Context, a account.Access, flow PortalFlow,
 	return p.withFlow(ctx, request, a.Organization.ID, acct)
 }
 
-// withFlow sets the subscription of a deep link; without a live one, the flow is PortalHome.
+// withFlow sets the plan switches and the subscription of a deep link; without a live one, the flow
+// is PortalHome.
 func (p *Portal) withFlow(ctx context.Context, r PortalRequest, organizationID string, acct StripeAccount) (PortalRequest, error) {
 	switch r.Flow {
-	case PortalHome, PortalPaymentMethod:
-		return r, nil
-	case PortalCancel, PortalChangePlan:
+	case PortalHome, PortalPaymentMethod, PortalCancel, PortalChangePlan:
 	default:
 		return r, apperr.Errorf(apperr.CodeInvalid, "There is no such part of the billing portal.")
 	}
@@ -73,8 +94,15 @@ func (p *Portal) withFlow(ctx context.Context, r PortalRequest, organizationID s
 	if err != nil {
 		return r, fmt.Errorf("look up subscription: %w", err)
 	}
+	plan, price, recognized := p.Catalog().ByPrice(current.PriceID)
+	if known && recognized && current.PlanChangeable() {
+		r.Switch = &PortalSwitch{PriceID: current.PriceID, PerSeat: plan.PerSeat, Currency: price.Amount.Currency}
+	}
 	_, ending := current.EndsAt()
-	if !known || current.Status.Ended() || r.Flow == PortalCancel && ending {
+	switch {
+	case r.Flow == PortalHome || r.Flow == PortalPaymentMethod:
+		return r, nil
+	case !known, current.Status.Ended(), r.Flow == PortalCancel && (ending || current.ScheduleID != ""), r.Flow == PortalChangePlan && r.Switch == nil:
 		r.Flow = PortalHome
 		return r, nil
 	}
@@ -101,4 +129,21 @@ type PortalRequest struct {
 	Flow           PortalFlow
 	SubscriptionID string          // for the flows about a subscription
 	Catalog        catalog.Catalog // the plans that may be switched to
+	Switch         *PortalSwitch   // nil: the portal offers no plan switch
+}
+
+// PortalSwitch is the plan that the portal may switch from. The portal keeps the quantity, so it
+// offers plans per seat only beside such a plan, and flat ones only beside a flat one.
+type PortalSwitch struct {
+	PriceID  string
+	PerSeat  bool
+	Currency string
+}
+
+// PortalSession is an open customer portal session.
+type PortalSession struct {
+	URL string
+	// SwitchProblem is why plans of the catalog are not offered there; empty: there is no reason to
+	// name.
+	SwitchProblem string
 }

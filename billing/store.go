@@ -52,6 +52,10 @@ type StripeStore interface {
 	// reveal it.
 	PutAccount(ctx context.Context, fingerprint string, acct StripeAccount) error
 	Account(ctx context.Context, fingerprint string) (StripeAccount, error)
+	// PutPortalProblem stores why the customer portal offers fewer plan switches; empty: no more.
+	PutPortalProblem(ctx context.Context, acct StripeAccount, problem string) error
+	// PortalProblem reads it; empty: none.
+	PortalProblem(ctx context.Context, acct StripeAccount) (string, error)
 	// PutPrices inserts or updates by account, mode and price id. Prices no longer on sale are
 	// kept: subscriptions may still have them. Configured, a PlanID and a lookup key that moved to
 	// another price (FormerLookupKey) are kept too.

@@ -29,6 +29,21 @@ func (q stripeStore) Account(ctx context.Context, fingerprint string) (billing.S
 	return get[billing.StripeAccount](ctx, q.queries, "read account", selectAccount, fingerprint)
 }
 
+const putPortalProblem = `insert into portal_problems (account, livemode, problem) values ($1, $2, $3)
+	on conflict (account, livemode) do update set problem = excluded.problem`
+
+// PutPortalProblem implements [billing.StripeStore].
+func (q stripeStore) PutPortalProblem(ctx context.Context, acct billing.StripeAccount, problem string) error {
+	return q.exec(ctx, "put portal problem", putPortalProblem, acct.ID, acct.Livemode, problem)
+}
+
+const selectPortalProblem = `select coalesce((select problem from portal_problems where account = $1 and livemode = $2), '')`
+
+// PortalProblem implements [billing.StripeStore].
+func (q stripeStore) PortalProblem(ctx context.Context, acct billing.StripeAccount) (string, error) {
+	return get[string](ctx, q.queries, "read portal problem", selectPortalProblem, acct.ID, acct.Livemode)
+}
+
 // storedPrice is a row of stripe_prices.
 type storedPrice struct {
 	catalog.StripePrice

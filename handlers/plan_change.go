@@ -87,8 +87,8 @@ func planSide(offer billing.PlanOffer, quantity int) billingviews.PlanSide {
 	}
 }
 
-// planOptions lists the plans to change to: those in the currency of the present one. There are none
-// while the subscription's state allows no change.
+// planOptions lists the plans to change to: those in the currency of the present one. There are
+// none while the subscription's state allows no change.
 func planOptions(o billing.Overview, plans catalog.Catalog) []billingviews.PlanOption {
 	if o.Subscription == nil || !o.Subscription.PlanChangeable() {
 		return nil

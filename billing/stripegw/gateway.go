@@ -75,6 +75,10 @@ type Gateway struct {
 	portalMutex sync.Mutex
 	// Ids of active portal configurations by the hash of their parameters.
 	portalIDs map[string]string
+	// refusedSwitches are the plan switches that Stripe refused, by the hash of their products.
+	refusedSwitches map[string]refusedSwitches
+	// taxBehaviors of prices by id, with the time they were read.
+	taxBehaviors map[string]taxBehavior
 }
 
 var _ billing.Gateway = (*Gateway)(nil)
@@ -87,6 +91,9 @@ func New(o Options) *Gateway {
 		key:            key,
 		webhookSecrets: usableSecrets(o.WebhookSecrets),
 		portalIDs:      map[string]string{},
+
+		refusedSwitches: map[string]refusedSwitches{},
+		taxBehaviors:    map[string]taxBehavior{},
 
 		charges:              charge.Client{B: backend, Key: key},
 		checkouts:            checkoutsession.Client{B: backend, Key: key},

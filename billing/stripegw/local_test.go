@@ -223,9 +223,9 @@ func openPortalsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription)
 	plans := newCatalog(catalog.Price{ID: price.ID, ProductID: price.ProductID})
 	for _, flow := range []billing.PortalFlow{billing.PortalHome, billing.PortalPaymentMethod, billing.PortalCancel, billing.PortalChangePlan} {
 		page, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing",
-			Flow: flow, SubscriptionID: s.ID, Catalog: plans})
-		if err != nil || page == "" {
-			t.Errorf("%q: got %q, %v", flow, page, err)
+			Flow: flow, SubscriptionID: s.ID, Catalog: plans, Switch: &billing.PortalSwitch{PriceID: price.ID, PerSeat: true, Currency: "usd"}})
+		if err != nil || page.URL == "" {
+			t.Errorf("%q: got %q, %v", flow, page.URL, err)
 		}
 	}
 	if _, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing"}); err != nil {

@@ -22,7 +22,7 @@ func (g *Gateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (bi
 			ID: stripe.String(update.ItemID), Price: stripe.String(update.PriceID), Quantity: stripe.Int64(int64(update.Quantity)),
 		}},
 		PaymentBehavior:   stripe.String("pending_if_incomplete"),
-		ProrationBehavior: stripe.String(string(update.Proration)),
+		ProrationBehavior: optional(string(update.Proration)),
 		ProrationDate:     unixOrNil(update.ProratedAt),
 		TrialEnd:          unixOrNil(update.TrialEnd),
 	}
@@ -39,7 +39,7 @@ func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpda
 			Items: []*stripe.InvoiceCreatePreviewSubscriptionDetailsItemParams{{
 				ID: stripe.String(update.ItemID), Price: stripe.String(update.PriceID), Quantity: stripe.Int64(int64(update.Quantity)),
 			}},
-			ProrationBehavior: stripe.String(string(update.Proration)),
+			ProrationBehavior: optional(string(update.Proration)),
 			ProrationDate:     unixOrNil(update.ProratedAt),
 			TrialEnd:          unixOrNil(update.TrialEnd),
 		},
@@ -113,6 +113,13 @@ func netAmount(line *stripe.InvoiceLineItem) int64 {
 		}
 	}
 	return net
+}
+
+func optional(value string) *string {
+	if value == "" {
+		return nil
+	}
+	return stripe.String(value)
 }
 
 func unixOrNil(t *time.Time) *int64 {

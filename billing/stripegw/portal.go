@@ -3,6 +3,7 @@ package stripegw
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/stripe/stripe-go/v79"
 
@@ -12,12 +13,50 @@ import (
 
 // CreatePortalSession creates a customer portal session with a configuration of ours: an account
 // whose portal was never configured in the dashboard has no default one, and Stripe returns an
-// error.
-func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.PortalRequest) (string, error) {
+// error. The plan switches and the deep link must never keep the portal closed, since cards are
+// updated there: if Stripe refuses them, the portal opens without.
+func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.PortalRequest) (billing.PortalSession, error) {
 	if err := checkFlow(request); err != nil {
-		return "", err
+		return billing.PortalSession{}, err
 	}
-	configuration, err := g.portalConfiguration(ctx, request.Catalog, "")
+	products, problem := g.planSwitches(ctx, request)
+	if len(products) == 0 && request.Flow == billing.PortalChangePlan {
+		request.Flow = billing.PortalHome
+	}
+	url, err := g.openPortal(ctx, request, products)
+	if isRefusal(err) && len(products) > 0 {
+		problem = refusalText(err)
+		g.rememberRefusedSwitches(products, problem)
+		if request.Flow == billing.PortalChangePlan {
+			request.Flow = billing.PortalHome
+		}
+		url, err = g.openPortal(ctx, request, nil)
+	}
+	if isRefusal(err) && request.Flow != billing.PortalHome {
+		request.Flow = billing.PortalHome
+		url, err = g.openPortal(ctx, request, nil)
+	}
+	return billing.PortalSession{URL: url, SwitchProblem: problem}, err
+}
+
+// isRefusal reports whether Stripe refused the parameters of a portal session. A missing customer
+// is no such refusal: nothing else would open either.
+func isRefusal(err error) bool {
+	var e *apperr.StripeError
+	return errors.As(err, &e) && e.Status == http.StatusBadRequest && e.Param != "customer"
+}
+
+func refusalText(err error) string {
+	var e *apperr.StripeError
+	if errors.As(err, &e) {
+		return "Stripe refused the plan switches: " + e.Message
+	}
+	return err.Error()
+}
+
+// openPortal opens a session with the configuration that has these products.
+func (g *Gateway) openPortal(ctx context.Context, request billing.PortalRequest, products []switchProduct) (string, error) {
+	configuration, err := g.portalConfiguration(ctx, products, "")
 	if err != nil {
 		return "", err
 	}
@@ -27,7 +66,7 @@ func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.Porta
 	}
 	// It was deactivated, or the account's data was reset.
 	g.evictPortalConfiguration(configuration)
-	configuration, err = g.portalConfiguration(ctx, request.Catalog, configuration)
+	configuration, err = g.portalConfiguration(ctx, products, configuration)
 	if err != nil {
 		return "", err
 	}

@@ -3,26 +3,26 @@ package stripegw
 import (
 	"context"
 	"maps"
-	"slices"
 
 	"github.com/stripe/stripe-go/v79"
 	"github.com/stripe/stripe-go/v79/form"
-
-	"usher/billing/catalog"
 )
 
 // portalHashKey is the metadata key for the hash of a configuration's parameters.
 const portalHashKey = "usher_config"
+
+// switchProduct is a product with the prices that the portal offers.
+type switchProduct = *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams
 
 // maxPortalProducts is the maximum number of products of a configuration
 // (https://docs.stripe.com/api/customer_portal/configurations/create,
 // features.subscription_update.products).
 const maxPortalProducts = 10
 
-// portalConfiguration returns the id of an active configuration for the catalog: the cached one,
-// the one found at Stripe by its hash, or a new one. It skips the refused one.
-func (g *Gateway) portalConfiguration(ctx context.Context, plans catalog.Catalog, refused string) (string, error) {
-	params := portalParams(plans)
+// portalConfiguration returns the id of an active configuration with these plan switches: the
+// cached one, the one found at Stripe by its hash, or a new one. It skips the refused one.
+func (g *Gateway) portalConfiguration(ctx context.Context, products []switchProduct, refused string) (string, error) {
+	params := portalParams(products)
 	mark := portalHash(params)
 	if id := g.cachedPortalConfiguration(mark); id != "" {
 		return id, nil
@@ -71,8 +71,8 @@ func (g *Gateway) findPortalConfiguration(ctx context.Context, mark, refused str
 	return id, err
 }
 
-// createPortalConfiguration uses the hash as idempotency key, so that replicas create only one. The
-// id of a refused one is part of the key, since Stripe would replay the response with it.
+// createPortalConfiguration uses the hash as idempotency key, so that replicas create only one.
+// The id of a refused one is part of the key, since Stripe would replay the response with it.
 func (g *Gateway) createPortalConfiguration(
 	ctx context.Context, params *stripe.BillingPortalConfigurationParams, mark, refused string,
 ) (string, error) {
@@ -93,7 +93,7 @@ func (g *Gateway) createPortalConfiguration(
 
 // portalParams returns our configuration. Seats follow the members, so the portal can change the
 // price but not the quantity.
-func portalParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationParams {
+func portalParams(products []switchProduct) *stripe.BillingPortalConfigurationParams {
 	enabled := stripe.Bool(true)
 	return &stripe.BillingPortalConfigurationParams{
 		BusinessProfile: &stripe.BillingPortalConfigurationBusinessProfileParams{
@@ -110,7 +110,7 @@ func portalParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationParam
 				Enabled: enabled,
 				Mode:    stripe.String(string(stripe.BillingPortalConfigurationFeaturesSubscriptionCancelModeAtPeriodEnd)),
 			},
-			SubscriptionUpdate: planChangeParams(plans),
+			SubscriptionUpdate: planChangeParams(products),
 		},
 	}
 }
@@ -118,40 +118,16 @@ func portalParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationParam
 // planChangeParams sends default_allowed_updates and products even if the feature is disabled,
 // because this API version requires both
 // (https://docs.stripe.com/api/customer_portal/configurations/create).
-func planChangeParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
-	products := switchableProducts(plans)
+func planChangeParams(products []switchProduct) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
+	if products == nil {
+		products = []switchProduct{} // stripe-go omits a nil parameter
+	}
 	return &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams{
 		Enabled:               stripe.Bool(len(products) > 0),
 		DefaultAllowedUpdates: stripe.StringSlice([]string{"price"}),
-		ProrationBehavior:     stripe.String("create_prorations"), // Stripe's default is none
+		ProrationBehavior:     stripe.String("always_invoice"), // Stripe's default is none
 		Products:              products,
 	}
-}
-
-// switchableProducts groups the resolved prices by product, in the catalog's order. The result is
-// never nil, since stripe-go omits a nil parameter.
-func switchableProducts(plans catalog.Catalog) []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams {
-	var order []string
-	prices := map[string][]string{}
-	for _, plan := range plans.Plans {
-		for _, price := range plan.Prices {
-			if price.ID == "" || price.ProductID == "" || slices.Contains(prices[price.ProductID], price.ID) {
-				continue
-			}
-			if len(prices[price.ProductID]) == 0 {
-				order = append(order, price.ProductID)
-			}
-			prices[price.ProductID] = append(prices[price.ProductID], price.ID)
-		}
-	}
-	products := []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams{}
-	for _, id := range order[:min(len(order), maxPortalProducts)] {
-		products = append(products, &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams{
-			Product: stripe.String(id),
-			Prices:  stripe.StringSlice(prices[id]),
-		})
-	}
-	return products
 }
 
 // portalHash returns the hash of the form that would be sent.

@@ -74,6 +74,9 @@ func (g *Gateway) ReleaseSchedule(ctx context.Context, id string) error {
 // than the seat item are kept in both.
 func phaseParams(schedule *stripe.SubscriptionSchedule, plan billing.PlanSchedule) (*stripe.SubscriptionScheduleParams, error) {
 	current := currentPhase(schedule)
+	if current == nil && len(schedule.Phases) > 0 {
+		current = schedule.Phases[0] // not started
+	}
 	if current == nil {
 		return nil, &apperr.StripeError{Status: 400, Code: "no_current_phase", Message: "The schedule has no current phase."}
 	}

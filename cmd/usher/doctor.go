@@ -18,8 +18,8 @@ import (
 const (
 	checkTimeout = 10 * time.Second // for one check
 	// maxClockSkew is the tolerated difference to Stripe's clock. Signatures are refused beyond
-	// five minutes (https://docs.stripe.com/webhooks#verify-official-libraries), which includes the
-	// delivery.
+	// five minutes (https://docs.stripe.com/webhooks#verify-official-libraries), which includes
+	// the delivery.
 	maxClockSkew = 2 * time.Minute
 )
 
@@ -43,6 +43,7 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 	d.checkDatabase(ctx)
 	if d.openStripe(ctx, inv) && d.checkAccount(ctx) { // otherwise the others fail the same way
 		d.checkPrices(ctx)
+		d.checkPortal(ctx)
 		d.checkWebhook(ctx)
 		d.checkClock(ctx)
 	}
@@ -126,7 +127,8 @@ func (d *doctor) checkBacklog(ctx context.Context, store *db.Store) {
 	}
 }
 
-// openStripe connects to the configured Stripe account, or to the local Stripe of a running server.
+// openStripe connects to the configured Stripe account, or to the local Stripe of a running
+// server.
 func (d *doctor) openStripe(ctx context.Context, inv *invocation) bool {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -184,6 +186,36 @@ func (d *doctor) checkPrices(ctx context.Context) {
 		return
 	}
 	d.ok("prices", "every plan and pack has its price")
+}
+
+// checkPortal names why the customer portal offers fewer plan switches than the catalog has. Plans
+// can be changed on the billing tab all the same.
+func (d *doctor) checkPortal(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	acct, err := d.gateway.Account(ctx)
+	if err != nil {
+		return // checkAccount has named it
+	}
+	dsn, err := findDatabase(d.config)
+	if err != nil {
+		return // checkDatabase has named it
+	}
+	store, err := db.Open(ctx, dsn)
+	if err != nil {
+		return
+	}
+	defer store.Close()
+	problem, err := store.Stripe().PortalProblem(ctx, acct)
+	switch {
+	case err != nil:
+		d.fail("portal", err.Error(), "Run `usher migrate`")
+	case problem != "":
+		d.fail("portal", problem, "Correct the prices, with `usher plans push` for example. "+
+			"Plans can be changed on the billing tab meanwhile")
+	default:
+		d.ok("portal", "no problem with its plan switches is known")
+	}
 }
 
 // checkWebhook checks that a webhook endpoint at Stripe sends the handled events to this

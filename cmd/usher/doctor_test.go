@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"usher/db"
 )
 
 // doctorChecks runs the doctor and returns the names of the checks that passed and failed.
@@ -45,11 +47,36 @@ func TestDoctorWithRunningServer(t *testing.T) {
 	dataDir := newDataDir(t)
 	startServer(t, "DATA_DIR="+dataDir)
 	passed, _ := doctorChecks(t, exitOK, "DATA_DIR="+dataDir)
-	expectChecks(t, "passed", passed, "configuration", "database", "work", "Stripe", "prices", "e-mail")
+	expectChecks(t, "passed", passed, "configuration", "database", "work", "Stripe", "prices", "portal", "e-mail")
 	code, stdout, _ := runCommand(t, []string{"doctor"}, "DATA_DIR="+dataDir)
 	line := "ok     database       reachable, and every migration is applied.\n"
 	if code != exitOK || !strings.Contains(stdout, line) {
 		t.Errorf("exit code %d, want 0 and %q:\n%s", code, line, stdout)
+	}
+}
+
+// The doctor names why the customer portal offers fewer plan switches.
+func TestDoctorNamesPortalProblem(t *testing.T) {
+	dataDir := newDataDir(t)
+	startServer(t, "DATA_DIR="+dataDir)
+	dsn, err := findDatabase(Config{DataDir: dataDir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := db.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	_, err = store.DB().ExecContext(t.Context(), `insert into portal_problems (account, livemode, problem)
+		select account, livemode, 'pro (month) is left out' from stripe_accounts limit 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, failed := doctorChecks(t, exitFailed, "DATA_DIR="+dataDir)
+	expectChecks(t, "failed", failed, "portal")
+	if _, stdout, _ := runCommand(t, []string{"doctor"}, "DATA_DIR="+dataDir); !strings.Contains(stdout, "pro (month) is left out") {
+		t.Errorf("the reason is not named:\n%s", stdout)
 	}
 }
 

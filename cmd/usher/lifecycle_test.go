@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -40,8 +39,14 @@ func TestLifecycle(t *testing.T) {
 	l.expect(pageState{"active", "#seat-panel", "Starter, monthly"})
 	l.expectSubscription("the start", "active", false)
 
-	l.changePlan("Pro", "upgraded", "Pro, monthly")
-	l.changePlan("Starter", "downgraded", "Starter, monthly")
+	l.changePlan("pro")
+	l.expect(pageState{"upgraded", "#seat-panel", "Your plan is changed."})
+	l.expectSubscription("the upgrade", "active", false)
+	l.changePlan("starter")
+	l.expect(pageState{"downgrade-set", `form[action="/billing/plan/keep"]`, "Starter, monthly starts on"})
+	l.do("keep the plan", click(`form[action="/billing/plan/keep"] button`))
+	l.expect(pageState{"kept", `form[action="/billing/preview"]`, "You keep your plan."})
+	l.expectSubscription("the kept plan", "active", false)
 
 	l.do("buy a pack", chromedp.Navigate(server.url+"/pricing#packs"),
 		click(`form[action="/billing/checkout"]:has(input[name="pack"]) button`))
@@ -70,19 +75,14 @@ func TestLifecycle(t *testing.T) {
 	l.expect(pageState{"ended", "#billing-panel", "has ended"})
 }
 
-// changePlan changes the plan in the portal.
-func (l *lifecycle) changePlan(plan, screenshot, text string) {
+// changePlan previews and confirms a change to a plan's monthly price.
+func (l *lifecycle) changePlan(plan string) {
 	l.t.Helper()
+	preview := `form[action="/billing/preview"]:has(input[value="` + plan + `"]):has(input[value="month"]) button`
 	l.openBilling()
-	l.do("open the portal",
-		click(`form[action="/billing/portal"]:has(input[value="subscription_update"]) button`),
-		waitVisible(`input[name="price"]`))
-	l.clickLabel(plan, "month")
-	l.do("confirm", click(`form[method="get"] button[type="submit"]`), click(`button[value="confirm"]`))
-	l.client().openUntil("the portal's change", billingTab, text)
-	l.openBilling()
-	l.expect(pageState{screenshot, "#seat-panel", text})
-	l.expectSubscription(screenshot, "active", false)
+	l.do("preview "+plan, click("#change-plan summary"), click(preview), waitVisible(`form[action="/billing/plan"]`))
+	l.expect(pageState{"preview-" + plan, `form[action="/billing/plan"]`, "Due today"})
+	l.do("confirm "+plan, click(`form[action="/billing/plan"] button`), waitVisible("#billing-panel"))
 }
 
 func (l *lifecycle) cancel() {
@@ -155,14 +155,6 @@ func (l *lifecycle) payOpenInvoice() {
 func (l *lifecycle) openBilling() {
 	l.t.Helper()
 	l.do("open the billing tab", chromedp.Navigate(l.server.url+billingTab), waitVisible("#billing-panel"))
-}
-
-// clickLabel clicks the label that contains all of the words.
-func (l *lifecycle) clickLabel(words ...string) {
-	l.t.Helper()
-	list, _ := json.Marshal(words)
-	l.evaluate("click a label", fmt.Sprintf(`[...document.querySelectorAll("label")]`+
-		`.find(l => %s.every(w => l.textContent.includes(w))).click()`, list))
 }
 
 func (l *lifecycle) advanceClock(spans ...string) {

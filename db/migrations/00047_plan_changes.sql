@@ -53,7 +53,17 @@ create index plan_changes_running_idx on plan_changes (subscription_id)
 create index plan_changes_previewed_idx on plan_changes (previewed_at) where status = 'previewed';
 create unique index plan_changes_schedule_idx on plan_changes (schedule_id) where schedule_id <> '';
 
+-- Why Stripe's customer portal offers fewer plan switches than the catalog has; `usher doctor` names
+-- it. An empty text means that there is no problem any more.
+create table portal_problems (
+    account text collate "C" not null,
+    livemode boolean not null,
+    problem text not null,
+    primary key (account, livemode)
+);
+
 -- +goose Down
+drop table portal_problems;
 drop table plan_changes;
 alter table subscriptions
     drop column latest_invoice_id,
