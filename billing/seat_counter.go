@@ -3,9 +3,11 @@ package billing
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"usher/billing/account"
 	"usher/billing/apperr"
+	"usher/billing/catalog"
 	"usher/billing/job"
 )
 
@@ -23,6 +25,10 @@ type seatReason struct {
 // ReasonResent is the ledger's reason for a version whose number did not change: Stripe had another
 // quantity, because it was changed there or because a new subscription began with it.
 const ReasonResent = "the number at Stripe was set right"
+
+// ReasonBought is the ledger's reason for the seats that a subscription was bought with. The
+// request of such a line is the subscription's id.
+const ReasonBought = "the subscription began"
 
 // MembershipChanged recounts the seats after a membership changed. The ledger gets a line about the
 // member exactly when they begin or cease to be billed, even if the number of seats stays the same
@@ -74,15 +80,30 @@ func (sc *SeatCounter) recountFor(ctx context.Context, tx Tx, organizationID str
 	}
 	after := before
 	after.OrganizationID = organizationID
-	after.update(sc.planOf(current), current, billed, sc.Now())
+	plan := sc.planOf(current)
+	began, err := sc.began(ctx, tx, plan, current, before)
+	if err != nil {
+		return err
+	}
+	if began && current.Quantity == plan.Quantity(billed) {
+		after.SyncVersion++ // of what was bought, so that no earlier update has the same
+	}
+	after.update(plan, current, billed, sc.Now())
+	if began {
+		if err := sc.recordBought(ctx, tx, plan, current, after); err != nil {
+			return err
+		}
+	}
 	if after == before {
 		return nil
 	}
 	if after.DesiredSeats != before.DesiredSeats {
 		after.scheduleSummary(sc.Now())
 	}
-	if err := sc.insertSeatChange(ctx, tx, before, after, current, cause); err != nil {
-		return err
+	if !began || after.DesiredSeats != before.DesiredSeats {
+		if err := sc.insertSeatChange(ctx, tx, before, after, current, cause); err != nil {
+			return err
+		}
 	}
 	if err := tx.Seats().PutState(ctx, after); err != nil {
 		return fmt.Errorf("write seat state: %w", err)
@@ -93,6 +114,68 @@ func (sc *SeatCounter) recountFor(ctx context.Context, tx Tx, organizationID str
 	revision := fmt.Sprintf("%d:%d", after.SyncVersion, after.Attempt)
 	return sc.Enqueue(ctx, tx.Jobs(), job.KindSeats, organizationID, revision, *after.DueAt)
 }
+
+// began reports whether the seats of a subscription are synced for the first time: what it was
+// bought with is not recorded yet.
+func (sc *SeatCounter) began(ctx context.Context, tx Tx, plan catalog.Plan, current Subscription, state SeatState) (bool, error) {
+	synced := state.LastSyncAt != nil && !state.LastSyncAt.Before(current.CreatedAt)
+	if synced || !plan.PerSeat || !seatsSynced(plan, current) || current.Quantity < 1 {
+		return false, nil
+	}
+	attempts, err := tx.SeatAttempts().List(ctx, current.ID, time.Time{})
+	if err != nil {
+		return false, fmt.Errorf("list seat attempts: %w", err)
+	}
+	return len(attempts) == 0, nil
+}
+
+// recordBought writes the ledger line of the seats that a subscription was bought with, and an
+// attempt of the same version, so that the ledger attributes the changes before it to the purchase
+// and not to the first update after it.
+func (sc *SeatCounter) recordBought(ctx context.Context, tx Tx, plan catalog.Plan, current Subscription, state SeatState) error {
+	version, err := sc.boughtVersion(ctx, tx, plan, current, state)
+	if err != nil {
+		return err
+	}
+	accepted := true
+	err = tx.SeatAttempts().Insert(ctx, SeatAttempt{
+		Key: "bought:" + current.ID, OrganizationID: state.OrganizationID, SubscriptionID: current.ID, Version: version,
+		Quantity: current.Quantity, At: current.CreatedAt, RequestID: current.ID, Accepted: &accepted, AcknowledgedAt: &current.CreatedAt,
+	})
+	if err != nil {
+		return fmt.Errorf("record bought seats: %w", err)
+	}
+	err = tx.SeatLedger().Insert(ctx, SeatChange{
+		OrganizationID: state.OrganizationID, At: sc.Now(), Reason: ReasonBought, To: current.Quantity, Version: version,
+	})
+	if err != nil {
+		return fmt.Errorf("write seat ledger: %w", err)
+	}
+	tx.Record("subscription %s: began with %d seats", current.ID, current.Quantity)
+	return nil
+}
+
+// boughtVersion returns the version of the desired seats that a subscription was bought with: the
+// newest one, or if members changed since it was counted for Checkout, the newest with that
+// quantity. 0: none had it.
+func (sc *SeatCounter) boughtVersion(ctx context.Context, tx Tx, plan catalog.Plan, current Subscription, state SeatState) (int64, error) {
+	if current.Quantity == state.quantity(plan) {
+		return state.SyncVersion, nil
+	}
+	changes, err := tx.SeatLedger().List(ctx, state.OrganizationID, boughtLines)
+	if err != nil {
+		return 0, fmt.Errorf("read the seat ledger: %w", err)
+	}
+	for _, change := range changes {
+		if plan.Quantity(change.To) == current.Quantity {
+			return change.Version, nil
+		}
+	}
+	return 0, nil
+}
+
+// boughtLines bounds the lines of the ledger that are searched for the seats of a purchase.
+const boughtLines = 1000
 
 // insertSeatChange writes the ledger line of a new version: another number, or the same number sent
 // again because Stripe has another one.

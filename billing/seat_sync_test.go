@@ -275,3 +275,57 @@ func TestSeatLedgerRecordsInvoice(t *testing.T) {
 		t.Errorf("ledger entry %+v, invoice at Stripe %+v", newest, invoice)
 	}
 }
+
+// Seats bought at Checkout are attributed to the subscription, not to the request of the first
+// update after it. Those who joined while the Checkout page was open belong to that update.
+func TestSeatLedgerAttributesBoughtSeats(t *testing.T) {
+	env := newTestEnv(t)
+	env.addMembers(2)
+	session, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+	env.must(err)
+	env.addMembers(1)
+	env.pay(session)
+	_, err = env.service.Checkouts.Complete(t.Context(), env.access, session.StripeSessionID)
+	env.must(err)
+	env.makeSeatsDue()
+	env.must(env.syncSeats())
+	env.addMembers(1)
+	env.makeSeatsDue()
+	env.must(env.syncSeats())
+	wantSeats(t, env, 5, 5, billing.SyncOK)
+	changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 200})
+	env.must(err)
+	current := env.overview().Subscription
+	requests := map[int]string{}
+	bought := 0
+	for _, change := range changes {
+		if change.Reason == billing.ReasonBought {
+			bought++
+			if change.From != 0 || change.To != 3 || change.RequestID != current.ID {
+				t.Errorf("line of the purchase: %+v", change)
+			}
+			continue
+		}
+		requests[change.To] = change.RequestID
+	}
+	if bought != 1 || requests[1] != current.ID || requests[2] != current.ID || requests[3] != current.ID {
+		t.Errorf("%d lines of the purchase; the seats before it are attributed to %v, want %s", bought, requests, current.ID)
+	}
+	if first, second := requests[4], requests[5]; first == "" || second == "" || first == second || first == current.ID {
+		t.Errorf("the seats after the purchase are attributed to %q and %q", first, second)
+	}
+
+	// Another subscription with the same members has its own line.
+	env.cancelAtStripe(*current)
+	env.must(env.service.Subscriptions.Refresh(t.Context(), env.access))
+	again := env.subscribe("pro")
+	changes, _, err = env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 1})
+	env.must(err)
+	if line := changes[0]; line.Reason != billing.ReasonBought || line.To != 5 || line.RequestID != again.ID {
+		t.Errorf("line of the second purchase: %+v", line)
+	}
+	env.must(env.service.Subscriptions.Refresh(t.Context(), env.access))
+	if n := env.queryInt(`select count(*) from seat_changes where reason = $1`, billing.ReasonBought); n != 2 {
+		t.Errorf("%d lines of purchases, want 2", n)
+	}
+}
