@@ -52,6 +52,9 @@ type Backlog struct {
 	QueuedMails         int            `db:"queued_mails"`
 	FailedMails         int            `db:"failed_mails"`
 	Jobs                map[string]int `db:"jobs,json"` // of the queue, by state
+	// PricesNotOffered counts the prices of the plan file that this replica has not found at
+	// Stripe, or that differ there.
+	PricesNotOffered int
 }
 
 // QueuedJob is a job in the queue.
@@ -122,6 +125,7 @@ func (op *Operations) Backlog(ctx context.Context) (Backlog, error) {
 	if err != nil {
 		return backlog, fmt.Errorf("count the backlog: %w", err)
 	}
+	backlog.PricesNotOffered = int(op.notOffered.Load())
 	return backlog, nil
 }
 

@@ -2,7 +2,9 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +27,10 @@ type Prices struct {
 	account   atomic.Pointer[StripeAccount]
 	foreign   foreignPrices // guarded by resolving
 	resolving sync.Mutex    // one lookup of the account and the prices at a time
-	complete  atomic.Bool   // every price of the catalog was found at Stripe
+	complete  atomic.Bool   // every price of the catalog was found at Stripe, and fits
+	// notOffered counts the prices of the plan file that were not found, or do not fit.
+	notOffered atomic.Int64
+	reported   atomic.Value // string: the last mismatches logged
 }
 
 // Catalog returns the plans as last resolved at Stripe. It does not block.
@@ -39,7 +44,8 @@ func (ps *Prices) planOf(s Subscription) catalog.Plan {
 
 // Start loads the Stripe account and the catalog's prices, first from the store, then from Stripe.
 // After an error, the stored account and prices stay in use, and [Worker.Run] and every checkout
-// try again.
+// try again. A [*MismatchError] is in the chain if prices are of another kind than the plan file
+// says.
 func (ps *Prices) Start(ctx context.Context) error {
 	if err := ps.loadStored(ctx); err != nil {
 		return err
@@ -87,11 +93,44 @@ func (ps *Prices) resolvePrices(ctx context.Context) error {
 		return err
 	}
 	_, missing := ps.configured.Resolved(found)
-	ps.complete.Store(len(missing) == 0)
-	if len(missing) > 0 {
-		return fmt.Errorf("no active price at Stripe for %s: `usher plans push` creates what is missing", strings.Join(missing, ", "))
+	mismatches := ps.configured.Mismatches(found)
+	ps.notOffered.Store(int64(len(missing) + len(mismatches)))
+	ps.complete.Store(len(missing)+len(mismatches) == 0)
+	return pricesError(missing, mismatches)
+}
+
+// MismatchError means that prices at Stripe are other kinds of prices than the plan file says. They
+// are not offered.
+type MismatchError struct{ Mismatches []catalog.Mismatch }
+
+// Error implements error: one line for each price.
+func (e *MismatchError) Error() string {
+	lines := make([]string, 0, len(e.Mismatches))
+	for _, m := range e.Mismatches {
+		lines = append(lines, m.String())
 	}
-	return nil
+	return strings.Join(lines, "\n")
+}
+
+// Explicit returns the error of the prices that the plan file names by id, which must not start;
+// nil if there is none.
+func (e *MismatchError) Explicit() error {
+	explicit := slices.DeleteFunc(slices.Clone(e.Mismatches), func(m catalog.Mismatch) bool { return !m.Explicit() })
+	if len(explicit) == 0 {
+		return nil
+	}
+	return &MismatchError{explicit}
+}
+
+func pricesError(missing []string, mismatches []catalog.Mismatch) error {
+	var errs []error
+	if len(missing) > 0 {
+		errs = append(errs, fmt.Errorf("no active price at Stripe for %s: `usher plans push` creates what is missing", strings.Join(missing, ", ")))
+	}
+	if len(mismatches) > 0 {
+		errs = append(errs, &MismatchError{mismatches})
+	}
+	return errors.Join(errs...)
 }
 
 // put stores prices as read from Stripe, with the plan that each belongs to, and makes them known.
@@ -160,8 +199,22 @@ func (ps *Prices) retryStart(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	if err := ps.Start(ctx); err != nil && ctx.Err() == nil {
+	err := ps.Start(ctx)
+	ps.reportMismatches(ctx, err)
+	if err != nil && ctx.Err() == nil {
 		ps.Log.DebugContext(ctx, "Stripe account or prices not loaded; retrying", "err", err)
 	}
 	return nil
+}
+
+// reportMismatches logs that prices are not offered because they do not fit, once for each change.
+func (ps *Prices) reportMismatches(ctx context.Context, err error) {
+	text := ""
+	var mismatch *MismatchError
+	if errors.As(err, &mismatch) {
+		text = mismatch.Error()
+	}
+	if last, _ := ps.reported.Swap(text).(string); text != "" && text != last {
+		ps.Log.ErrorContext(ctx, "prices not offered: they differ from the plan file", "err", text)
+	}
 }

@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
 	"usher/billing/catalog"
 	"usher/billing/stripegw"
 )
@@ -259,5 +261,71 @@ func TestForeignPriceIsRemembered(t *testing.T) {
 	env.must(env.service.EnsureKnown(t.Context(), ids))
 	if plan, price, known := env.service.Prices.Catalog().ByPrice(foreign.ID); !known || plan.ID != "pro" || price.Amount.Minor != 500 {
 		t.Errorf("plan %s, price %+v", plan.ID, price)
+	}
+}
+
+// sellPriceID creates a price at Stripe and replaces the service with one, not started, whose plan
+// file sells it as Pro, monthly in USD.
+func (env *testEnv) sellPriceID(price url.Values) (id string) {
+	env.t.Helper()
+	var created struct{ ID string }
+	price.Set("product_data[name]", "Pro")
+	env.stripeRequest(http.MethodPost, "/v1/prices", price, &created)
+	options := env.options(env.store)
+	var err error
+	options.Catalog, err = catalog.ParsePlans("plans.toml", []byte(`
+[[plan]]
+id = "pro"
+name = "Pro"
+[[plan.price]]
+interval = "month"
+amount = 29
+price_id = "`+created.ID+`"`))
+	env.must(err)
+	env.service = billing.New(options)
+	return created.ID
+}
+
+// A price id whose price is of another kind than the plan file says is an error at the start, and
+// is not offered if that is found out later.
+func TestPriceIDOfAnotherKindIsNotOffered(t *testing.T) {
+	for name, tc := range map[string]struct {
+		price url.Values
+		want  string
+	}{
+		"interval": {url.Values{"currency": {"usd"}, "unit_amount": {"29000"}, "recurring[interval]": {"year"}}, "the interval is year at Stripe, month in the plan file"},
+		"currency": {url.Values{"currency": {"eur"}, "unit_amount": {"2900"}, "recurring[interval]": {"month"}}, "the currency is EUR at Stripe, USD in the plan file"},
+		"type":     {url.Values{"currency": {"usd"}, "unit_amount": {"2900"}}, "the type is one-time at Stripe, recurring in the plan file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := newTestEnv(t)
+			id := env.sellPriceID(tc.price)
+			err := env.service.Prices.Start(t.Context())
+			var mismatch *billing.MismatchError
+			if !errors.As(err, &mismatch) || mismatch.Explicit() == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), id) {
+				t.Errorf("start: %v", err)
+			}
+			_, err = env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+			if apperr.MessageOf(err) != apperr.MessageInvalidPrice {
+				t.Errorf("checkout: %v", err)
+			}
+			if got := env.service.Prices.Catalog().Recognize(id); got != catalog.PriceOfPlan {
+				t.Errorf("its subscribers' price is %s", got)
+			}
+			backlog, err := env.service.Operations.Backlog(t.Context())
+			if err != nil || backlog.PricesNotOffered != 1 {
+				t.Errorf("%d prices are not offered, %v", backlog.PricesNotOffered, err)
+			}
+		})
+	}
+}
+
+func TestPriceIDThatFitsIsOffered(t *testing.T) {
+	env := newTestEnv(t)
+	env.sellPriceID(url.Values{"currency": {"usd"}, "unit_amount": {"3100"}, "recurring[interval]": {"month"}})
+	env.must(env.service.Prices.Start(t.Context()))
+	plan, _ := env.service.Prices.Catalog().Plan("pro")
+	if price, _ := plan.Price(catalog.Monthly); price.Amount.Minor != 3100 {
+		t.Errorf("price %+v, want Stripe's amount", price)
 	}
 }

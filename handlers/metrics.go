@@ -72,12 +72,13 @@ var (
 	duplicatesGauge  = prometheus.NewDesc("usher_duplicate_subscriptions_failed", "Duplicate subscriptions that could not be canceled and refunded.", nil, nil)
 	secondGauge      = prometheus.NewDesc("usher_second_subscriptions", "Live subscriptions beside an organization's current one that an operator has to decide about.", nil, nil)
 	mailsGauge       = prometheus.NewDesc("usher_emails", "E-mails that are queued or failed, by status.", []string{"status"}, nil)
+	pricesGauge      = prometheus.NewDesc("usher_prices_not_offered", "Prices of the plan file that were not found at Stripe, or differ there in interval, currency or type.", nil, nil)
 	jobsGauge        = prometheus.NewDesc("usher_jobs", "River jobs, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mailsGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mailsGauge, pricesGauge, jobsGauge} {
 		into <- gauge
 	}
 }
@@ -108,6 +109,7 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	emit(secondGauge, backlog.SecondSubscriptions)
 	emit(mailsGauge, backlog.QueuedMails, "queued")
 	emit(mailsGauge, backlog.FailedMails, "failed")
+	emit(pricesGauge, backlog.PricesNotOffered)
 	for state, n := range backlog.Jobs {
 		emit(jobsGauge, n, state)
 	}

@@ -67,46 +67,45 @@ func (c Catalog) configured() []Price {
 }
 
 // Resolved returns a copy in which every price found at Stripe has Stripe's id, product and amount,
-// since Stripe's amount is charged. The last match wins. The second result names the prices that
-// were not found.
+// since Stripe's amount is charged. The last match wins. A price that is another kind of price than
+// the plan file says ([Catalog.Mismatches]) is not offered, but belongs to its plan. The second
+// result names the lookup keys, and the price of [SinglePrice], that were not found; price ids are
+// among the mismatches.
 func (c Catalog) Resolved(found []StripePrice) (Catalog, []string) {
-	byKey, byID := map[string]StripePrice{}, map[string]StripePrice{}
-	for _, price := range found {
-		byID[price.ID] = price
-		if price.Active { // an archived price keeps its key, but can't be sold
-			byKey[price.LookupKey] = price
-		}
-	}
-	match := func(price Price) (StripePrice, bool) {
-		if price.LookupKey == "" {
-			found, ok := byID[price.ID]
-			return found, ok
-		}
-		found, ok := byKey[price.LookupKey]
-		return found, ok
-	}
+	match := matcher(found)
 	var missing []string
 	out := c.clone()
 	for i := range out.Plans {
 		plan := &out.Plans[i]
-		for j := range plan.Prices {
-			price := &plan.Prices[j]
-			found, ok := match(*price)
-			if !ok {
-				missing = append(missing, fmt.Sprintf("%s (%s)", plan.ID, cmp.Or(price.LookupKey, price.ID)))
-				continue
+		configured := plan.Prices
+		plan.Prices = make([]Price, 0, len(configured))
+		for _, price := range configured {
+			found, ok := match(price)
+			switch {
+			case !ok:
+				if price.LookupKey != "" || price.Interval == "" {
+					missing = append(missing, fmt.Sprintf("%s (%s)", plan.ID, cmp.Or(price.LookupKey, price.ID)))
+				}
+				plan.Prices = append(plan.Prices, price)
+			case len(price.differences(found, false)) > 0:
+				former := found.former()
+				former.LookupKey, former.FormerIDs = price.LookupKey, price.FormerIDs
+				plan.Former = append(plan.Former, former)
+			default:
+				plan.fillFromStripe(&price, found)
+				plan.Prices = append(plan.Prices, price)
 			}
-			plan.fillFromStripe(price, found)
 		}
 	}
 	for i := range out.Packs {
 		price := &out.Packs[i].Price
 		found, ok := match(*price)
-		if !ok || found.Interval != "" { // payment mode does not accept a recurring price
-			missing = append(missing, fmt.Sprintf("pack %s (%s)", out.Packs[i].ID, cmp.Or(price.LookupKey, price.ID)))
-			continue
+		switch {
+		case !ok && price.LookupKey != "":
+			missing = append(missing, fmt.Sprintf("pack %s (%s)", out.Packs[i].ID, price.LookupKey))
+		case ok && len(price.differences(found, true)) == 0:
+			price.ID, price.ProductID, price.Amount = found.ID, found.ProductID, found.Amount
 		}
-		price.ID, price.ProductID, price.Amount = found.ID, found.ProductID, found.Amount
 	}
 	return out, missing
 }

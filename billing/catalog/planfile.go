@@ -67,6 +67,7 @@ func syntaxError(name string, err error) error {
 type (
 	fileTable struct {
 		Currency string           `toml:"currency"`
+		Tax      TaxBehavior      `toml:"tax_behavior" oneof:"exclusive inclusive unspecified"`
 		Plans    []map[string]any `toml:"plan"`
 		Packs    []map[string]any `toml:"pack"`
 	}
@@ -82,11 +83,12 @@ type (
 	}
 	packTable struct {
 		Pack
-		LookupKey string   `toml:"lookup_key" max:"200"`
-		PriceID   string   `toml:"price_id"`
-		FormerIDs []string `toml:"former_prices"`
-		Amount    decimal  `toml:"amount" required:"true" example:": amount = 9 or amount = \"9.50\""`
-		Currency  string   `toml:"currency"`
+		LookupKey string      `toml:"lookup_key" max:"200"`
+		PriceID   string      `toml:"price_id"`
+		FormerIDs []string    `toml:"former_prices"`
+		Tax       TaxBehavior `toml:"tax_behavior" oneof:"exclusive inclusive unspecified"`
+		Amount    decimal     `toml:"amount" required:"true" example:": amount = 9 or amount = \"9.50\""`
+		Currency  string      `toml:"currency"`
 	}
 )
 
@@ -94,15 +96,16 @@ type (
 type planFile struct {
 	decoder
 	currency    string            // of prices without one
+	tax         TaxBehavior       // of prices without one
 	ids         map[string]bool   // of plans, and of packs as pack_<id>, their ids at Stripe
 	references  map[string]string // from lookup key or price id to its position
 	highlighted string            // the id of the highlighted plan
 }
 
 func (p *planFile) catalog(values map[string]any) Catalog {
-	file := fileTable{Currency: "USD"}
+	file := fileTable{Currency: "USD", Tax: TaxExclusive}
 	p.table("", values, &file)
-	p.currency = file.Currency
+	p.currency, p.tax = file.Currency, file.Tax
 	if _, given := values["plan"]; !given {
 		p.wrong("", "there is no plan in it: write at least one [[plan]]")
 	}
@@ -174,7 +177,7 @@ func (p *planFile) price(position string, values map[string]any) Price {
 	var t priceTable
 	p.table(position, values, &t)
 	price := t.Price
-	price.Amount = p.money(position, t.Amount, t.Currency)
+	price.Amount, price.TaxBehavior = p.money(position, t.Amount, t.Currency), cmp.Or(price.TaxBehavior, p.tax)
 	p.checkReference(position, price)
 	return price
 }
@@ -191,7 +194,10 @@ func (p *planFile) pack(position string, values map[string]any) Pack {
 	if pack.Credits == 0 {
 		p.wrong(position, "credits is missing: credits = 500")
 	}
-	pack.Price = Price{LookupKey: t.LookupKey, ID: t.PriceID, FormerIDs: t.FormerIDs, Amount: p.money(position, t.Amount, t.Currency)}
+	pack.Price = Price{
+		LookupKey: t.LookupKey, ID: t.PriceID, FormerIDs: t.FormerIDs, Amount: p.money(position, t.Amount, t.Currency),
+		TaxBehavior: cmp.Or(t.Tax, p.tax),
+	}
 	p.checkReference(position, pack.Price)
 	return pack
 }

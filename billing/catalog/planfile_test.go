@@ -113,7 +113,7 @@ func TestParsePlansRejects(t *testing.T) {
 		"no TOML":              {"[[plan]]\nid = \"a\"\nname = A\n", "f, line 3: "},
 		"a key twice":          {"[[plan]]\nid = \"a\"\nid = \"b\"\n", "f, line 3: "},
 		"plan as one table":    {"[plan]\nid = \"a\"", "plan must be written with two brackets, [[plan]]"},
-		"unknown key of file":  {"plans = 1\n" + planWith(""), `f: key "plans" is not known; there are currency, plan`},
+		"unknown key of file":  {"plans = 1\n" + planWith(""), `f: key "plans" is not known; there are currency, tax_behavior, plan`},
 		"unknown key of plan":  {planWith("per_seats = true"), `plan 1 (a): key "per_seats" is not known; there are id, name,`},
 		"unknown key of price": {goodFileWithPriceKey("intervall = 1"), `plan 1 (a), price 1 (month): key "intervall" is not known`},
 		"no id":                {"[[plan]]\nname = \"A\"\n" + goodPrice, "plan 1: id is missing"},
@@ -261,7 +261,7 @@ func TestParsePlansReadsPacks(t *testing.T) {
 	const plan = "[[plan]]\nid = \"a\"\nname = \"A\"\n[[plan.price]]\ninterval = \"month\"\namount = 9\nlookup_key = \"a\"\n"
 	pack := func(lines ...string) string { return plan + "[[pack]]\n" + strings.Join(lines, "\n") + "\n" }
 	got, err := ParsePlans("f", []byte(pack(`id = "p"`, `name = "500 credits"`, `credits = 500`, `amount = "9.50"`, `currency = "EUR"`, `lookup_key = "pack"`)))
-	want := Pack{ID: "p", Name: "500 credits", Credits: 500, Price: Price{LookupKey: "pack", Amount: Money{Minor: 950, Currency: "eur"}}}
+	want := Pack{ID: "p", Name: "500 credits", Credits: 500, Price: Price{LookupKey: "pack", Amount: Money{Minor: 950, Currency: "eur"}, TaxBehavior: TaxExclusive}}
 	if err != nil || len(got.Packs) != 1 || !reflect.DeepEqual(got.Packs[0], want) {
 		t.Errorf("got %+v, %v", got.Packs, err)
 	}
@@ -274,6 +274,35 @@ func TestParsePlansReadsPacks(t *testing.T) {
 	} {
 		if _, err := ParsePlans("f", []byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s\n%v, want %q", text, err, says)
+		}
+	}
+}
+
+func TestParsePlansReadsTaxBehaviorAndFormerPrices(t *testing.T) {
+	const price = "[[plan]]\nid = \"a\"\nname = \"A\"\n[[plan.price]]\ninterval = \"month\"\namount = 9\nlookup_key = \"a\"\n"
+	for name, test := range map[string]struct {
+		file string
+		want TaxBehavior
+	}{
+		"default":    {price, TaxExclusive},
+		"of a file":  {"tax_behavior = \"inclusive\"\n" + price, TaxInclusive},
+		"of a price": {"tax_behavior = \"inclusive\"\n" + price + "tax_behavior = \"unspecified\"\n", TaxUnspecified},
+	} {
+		plans, err := ParsePlans("f", []byte(test.file))
+		if err != nil || plans.Plans[0].Prices[0].TaxBehavior != test.want {
+			t.Errorf("%s: %+v, %v", name, plans, err)
+		}
+	}
+	plans, err := ParsePlans("f", []byte(price+"former_prices = [\"price_1\", \"plan_2\"]\n"))
+	if err != nil || !reflect.DeepEqual(plans.PriceIDs(), []string{"price_1", "plan_2"}) {
+		t.Errorf("former prices %v, %v", plans.PriceIDs(), err)
+	}
+	for former, says := range map[string]string{
+		`["prod_1"]`: "which is no price id",
+		`["price_1"]` + "\n[[plan.price]]\ninterval = \"year\"\namount = 90\nprice_id = \"price_1\"": `"price_1" is the price of plan 1 (a), price 1 (month) already`,
+	} {
+		if _, err := ParsePlans("f", []byte(price+"former_prices = "+former)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", former, err)
 		}
 	}
 }

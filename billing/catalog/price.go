@@ -31,6 +31,26 @@ type Price struct {
 	// charged at this price. Empty: as the plan says.
 	ProrationOnIncrease Proration `toml:"proration_on_increase" oneof:"create_prorations monthly always_invoice none"`
 	ProrationOnDecrease Proration `toml:"proration_on_decrease" oneof:"create_prorations monthly always_invoice none at_renewal"`
+	// TaxBehavior is what the plan file says, see [TaxBehavior].
+	TaxBehavior TaxBehavior `toml:"tax_behavior" oneof:"exclusive inclusive unspecified"`
+}
+
+// TaxBehavior is whether a price contains tax, tax_behavior at Stripe. It can be set once
+// (https://docs.stripe.com/api/prices/update#update_price-tax_behavior). In a plan file,
+// unspecified leaves it to Stripe: the account's default applies, and the customer portal offers no
+// change between prices that have none.
+type TaxBehavior string
+
+// The tax behaviors.
+const (
+	TaxExclusive   TaxBehavior = "exclusive"
+	TaxInclusive   TaxBehavior = "inclusive"
+	TaxUnspecified TaxBehavior = "unspecified"
+)
+
+// Accepts reports whether a price at Stripe may have another behavior than the plan file says.
+func (b TaxBehavior) Accepts(stripe TaxBehavior) bool {
+	return b == "" || b == TaxUnspecified || b == stripe
 }
 
 // PriceModel is how the amount of a price at Stripe comes about; empty if it is a whole number of
@@ -48,14 +68,15 @@ const (
 
 // StripePrice is a price read from Stripe, with what was decided about it here.
 type StripePrice struct {
-	ID          string     `db:"id"`
-	ProductID   string     `db:"product_id"`
-	ProductName string     `db:"product_name"`
-	LookupKey   string     `db:"lookup_key"` // at Stripe now
-	Amount      Money      `db:"amount,joined"`
-	Interval    Interval   `db:"interval"` // empty for one-time prices
-	Active      bool       `db:"active"`
-	Model       PriceModel `db:"model"`
+	ID          string      `db:"id"`
+	ProductID   string      `db:"product_id"`
+	ProductName string      `db:"product_name"`
+	LookupKey   string      `db:"lookup_key"` // at Stripe now
+	Amount      Money       `db:"amount,joined"`
+	Interval    Interval    `db:"interval"` // empty for one-time prices
+	Active      bool        `db:"active"`
+	Model       PriceModel  `db:"model"`
+	TaxBehavior TaxBehavior // not stored
 	// UsherPlan and ProductPlan are the metadata usher_plan of the price and of its product: the id
 	// of a plan, or pack_<id>.
 	UsherPlan   string `db:"usher_plan"`

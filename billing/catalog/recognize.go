@@ -82,32 +82,38 @@ func findPrice(id string, sold, former []Price) (Price, bool) {
 func (c Catalog) WithFormer(stored []StripePrice) Catalog {
 	out := c.clone()
 	for _, price := range stored {
-		if known := out.isForSale(price.ID); known {
+		if out.isForSale(price.ID) || out.isFormer(price.ID) {
 			continue
 		}
-		former := Price{ID: price.ID, ProductID: price.ProductID, Amount: price.Amount, Interval: price.Interval}
-		owner := c.ownerOf(price)
+		former, owner := price.former(), out.ownerOf(price)
 		for i := range out.Plans {
 			if out.Plans[i].ID == owner {
-				out.Plans[i].Former = replacePrice(out.Plans[i].Former, former)
+				out.Plans[i].Former = append(out.Plans[i].Former, former)
 			}
 		}
 		for i := range out.Packs {
 			if packPrefix+out.Packs[i].ID == owner {
-				out.Packs[i].Former = replacePrice(out.Packs[i].Former, former)
+				out.Packs[i].Former = append(out.Packs[i].Former, former)
 			}
 		}
 	}
 	return out
 }
 
+// former returns the price as a former one.
+func (p StripePrice) former() Price {
+	return Price{ID: p.ID, ProductID: p.ProductID, Amount: p.Amount, Interval: p.Interval}
+}
+
 func (c Catalog) isForSale(priceID string) bool {
 	return slices.ContainsFunc(c.configured(), func(p Price) bool { return p.ID == priceID })
 }
 
-func replacePrice(prices []Price, price Price) []Price {
-	prices = slices.DeleteFunc(prices, func(p Price) bool { return p.ID == price.ID })
-	return append(prices, price)
+// isFormer reports whether an id is among the former prices that were read from Stripe.
+func (c Catalog) isFormer(priceID string) bool {
+	is := func(p Price) bool { return p.ID == priceID }
+	return slices.ContainsFunc(c.Plans, func(p Plan) bool { return slices.ContainsFunc(p.Former, is) }) ||
+		slices.ContainsFunc(c.Packs, func(p Pack) bool { return slices.ContainsFunc(p.Former, is) })
 }
 
 // WithForeign returns a copy that knows of exactly these price ids that they are foreign.

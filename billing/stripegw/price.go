@@ -71,13 +71,14 @@ func (g *Gateway) priceByID(ctx context.Context, id string) (*stripe.Price, erro
 
 func mapPrice(p *stripe.Price) catalog.StripePrice {
 	mapped := catalog.StripePrice{
-		ID:        p.ID,
-		LookupKey: p.LookupKey,
-		Amount:    catalog.Money{Minor: p.UnitAmount, Currency: string(p.Currency)},
-		Interval:  interval(p.Recurring),
-		Active:    p.Active,
-		Model:     priceModel(p),
-		UsherPlan: p.Metadata[planMetadata],
+		ID:          p.ID,
+		LookupKey:   p.LookupKey,
+		Amount:      catalog.Money{Minor: p.UnitAmount, Currency: string(p.Currency)},
+		Interval:    interval(p.Recurring),
+		Active:      p.Active,
+		Model:       priceModel(p),
+		TaxBehavior: catalog.TaxBehavior(p.TaxBehavior),
+		UsherPlan:   p.Metadata[planMetadata],
 	}
 	if p.Product != nil {
 		mapped.ProductID, mapped.ProductName = p.Product.ID, p.Product.Name

@@ -25,7 +25,18 @@ type PlanPrice struct {
 	Interval    catalog.Interval // empty: one-time
 	Amount      catalog.Money    // per seat, or flat
 	LookupKey   string
+	TaxBehavior catalog.TaxBehavior
 }
+
+// PushResult is what [Gateway.EnsurePrice] did.
+type PushResult string
+
+// The results of a push.
+const (
+	PushUnchanged PushResult = "unchanged"
+	PushCreated   PushResult = "created"
+	PushUpdated   PushResult = "updated" // its tax behavior was set
+)
 
 // PlanPrices lists the catalog's prices with a lookup key, of plans and packs.
 func PlanPrices(plans catalog.Catalog) []PlanPrice {
@@ -35,31 +46,39 @@ func PlanPrices(plans catalog.Catalog) []PlanPrice {
 			prices = append(prices, PlanPrice{
 				PlanID: plan.ID, PlanName: plan.Name, Description: plan.Description,
 				Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
+				TaxBehavior: price.TaxBehavior,
 			})
 		}
 	}
 	for _, pack := range plans.Packs {
 		prices = append(prices, PlanPrice{
 			PlanID: "pack_" + pack.ID, PlanName: pack.Name, Amount: pack.Price.Amount, LookupKey: pack.Price.LookupKey,
+			TaxBehavior: pack.Price.TaxBehavior,
 		})
 	}
 	return slices.DeleteFunc(prices, func(p PlanPrice) bool { return p.LookupKey == "" })
 }
 
-// EnsurePrice returns an active price with the lookup key and the plan file's amount, and whether
-// it was created. For a changed amount it creates a new price of the same product and transfers the
-// key; existing subscriptions keep the old one. It is idempotent.
-func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.StripePrice, bool, error) {
+// EnsurePrice returns an active price with the lookup key and the plan file's amount and tax
+// behavior, and what it did. It sets a tax behavior that is unspecified, which Stripe allows once.
+// For a changed amount, or the opposite tax behavior, it creates a new price of the same product and
+// transfers the key; existing subscriptions keep the old one. It is idempotent.
+func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.StripePrice, PushResult, error) {
 	if desired.LookupKey == "" || desired.PlanID == "" || desired.Interval != "" && !desired.Interval.Valid() {
-		return catalog.StripePrice{}, false, apperr.Errorf(apperr.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
+		return catalog.StripePrice{}, "", apperr.Errorf(apperr.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
 	}
 	holders, err := g.pricesByLookupKey(ctx, []string{desired.LookupKey}, false)
 	if err != nil {
-		return catalog.StripePrice{}, false, err
+		return catalog.StripePrice{}, "", err
 	}
 	for _, holder := range holders {
-		if matchesPlanPrice(holder, desired) {
-			return mapPrice(holder), false, nil
+		switch {
+		case !matchesPlanPrice(holder, desired):
+		case desired.TaxBehavior.Accepts(catalog.TaxBehavior(holder.TaxBehavior)):
+			return mapPrice(holder), PushUnchanged, nil
+		case holder.TaxBehavior == stripe.PriceTaxBehaviorUnspecified || holder.TaxBehavior == "":
+			updated, err := g.setTaxBehavior(ctx, holder.ID, desired.TaxBehavior)
+			return updated, PushUpdated, err
 		}
 	}
 	var replaced *stripe.Price
@@ -67,16 +86,32 @@ func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.S
 		replaced = holders[0]
 	}
 	created, err := g.createPrice(ctx, desired, replaced)
-	return created, err == nil, err
+	return created, PushCreated, err
 }
 
 // matchesPlanPrice reports whether a price at Stripe is active and charges exactly the amount.
 func matchesPlanPrice(p *stripe.Price, desired PlanPrice) bool {
-	return p.Active && isLicensed(p) &&
-		p.BillingScheme != stripe.PriceBillingSchemeTiered &&
+	return p.Active && priceModel(p) == "" && isLicensed(p) &&
 		p.UnitAmount == desired.Amount.Minor &&
 		strings.EqualFold(string(p.Currency), desired.Amount.Currency) &&
 		interval(p.Recurring) == desired.Interval
+}
+
+// setTaxBehavior sets the tax behavior of a price that has none.
+func (g *Gateway) setTaxBehavior(ctx context.Context, id string, behavior catalog.TaxBehavior) (catalog.StripePrice, error) {
+	updated, info, err := call(ctx, "set tax behavior", func(ctx context.Context) (*stripe.Price, error) {
+		params := &stripe.PriceParams{TaxBehavior: stripe.String(string(behavior)), Expand: stripe.StringSlice([]string{"product"})}
+		params.Context = ctx
+		params.SetIdempotencyKey(hashedKey("tax_behavior", id, string(behavior)))
+		return g.prices.Update(id, params)
+	})
+	if err == nil && updated.ID == "" {
+		err = invalidResponse(info, "the response is no price")
+	}
+	if err != nil {
+		return catalog.StripePrice{}, err
+	}
+	return mapPrice(updated), nil
 }
 
 func (g *Gateway) createPrice(ctx context.Context, desired PlanPrice, replaced *stripe.Price) (catalog.StripePrice, error) {
@@ -113,13 +148,16 @@ func priceParams(ctx context.Context, desired PlanPrice, productID string, repla
 	if desired.Interval != "" {
 		params.Recurring = &stripe.PriceRecurringParams{Interval: stripe.String(string(desired.Interval))}
 	}
+	if desired.TaxBehavior != "" && desired.TaxBehavior != catalog.TaxUnspecified {
+		params.TaxBehavior = stripe.String(string(desired.TaxBehavior))
+	}
 	replacedID := "none"
 	if replaced != nil {
 		replacedID = replaced.ID
 	}
 	params.Context = ctx
 	params.SetIdempotencyKey(hashedKey("price", productID, desired.PlanID, desired.LookupKey, string(desired.Interval),
-		fmt.Sprint(desired.Amount.Minor), currency, replacedID))
+		fmt.Sprint(desired.Amount.Minor), currency, replacedID, string(desired.TaxBehavior)))
 	return params
 }
 

@@ -89,16 +89,16 @@ func TestEnsurePrice(t *testing.T) {
 	tests := map[string]struct {
 		holders               string
 		getProduct, inProduct http.HandlerFunc
-		created               bool
+		result                PushResult
 		product               string
 		products              int
 	}{
-		"as wanted: nothing is written": {priceList(priceJSON("price_1", "team_month", 900, true)), nil, nil, false, "", 0},
-		"another amount":                {priceList(priceJSON("price_1", "team_month", 800, true)), nil, nil, true, "prod_1", 0},
-		"archived":                      {priceList(priceJSON("price_1", "team_month", 900, false)), nil, nil, true, "prod_1", 0},
-		"no price yet, product there":   {priceList(), respond(product), nil, true, "usher_team", 0},
-		"nothing yet":                   {priceList(), status(404, missing), respond(product), true, "usher_team", 1},
-		"another push was faster":       {priceList(), status(404, missing), status(400, exists), true, "usher_team", 1},
+		"as wanted: nothing is written": {priceList(priceJSON("price_1", "team_month", 900, true)), nil, nil, PushUnchanged, "", 0},
+		"another amount":                {priceList(priceJSON("price_1", "team_month", 800, true)), nil, nil, PushCreated, "prod_1", 0},
+		"archived":                      {priceList(priceJSON("price_1", "team_month", 900, false)), nil, nil, PushCreated, "prod_1", 0},
+		"no price yet, product there":   {priceList(), respond(product), nil, PushCreated, "usher_team", 0},
+		"nothing yet":                   {priceList(), status(404, missing), respond(product), PushCreated, "usher_team", 1},
+		"another push was faster":       {priceList(), status(404, missing), status(400, exists), PushCreated, "usher_team", 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,15 +112,15 @@ func TestEnsurePrice(t *testing.T) {
 			if test.inProduct != nil {
 				f.HandleFunc("POST /v1/products", test.inProduct)
 			}
-			got, created, err := gateway.EnsurePrice(t.Context(), want)
-			if err != nil || created != test.created || got.Amount.Minor != 900 {
-				t.Fatalf("got %+v, created %t, %v", got, created, err)
+			got, result, err := gateway.EnsurePrice(t.Context(), want)
+			if err != nil || result != test.result || got.Amount.Minor != 900 {
+				t.Fatalf("got %+v, %s, %v", got, result, err)
 			}
 			if n := len(f.seen("POST", "/v1/products")); n != test.products {
 				t.Errorf("created %d products, want %d", n, test.products)
 			}
 			sent := f.seen("POST", "/v1/prices")
-			if !test.created {
+			if test.result == PushUnchanged {
 				if len(sent) != 0 {
 					t.Errorf("wrote %v", sent)
 				}
@@ -207,6 +207,42 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 			}
 			if test.update != nil {
 				wantForm(t, updates[0].form, test.update)
+			}
+		})
+	}
+}
+
+func TestEnsurePriceTaxBehavior(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		desired catalog.TaxBehavior
+		stored  string
+		result  PushResult
+	}{
+		"same":                      {"exclusive", "exclusive", PushUnchanged},
+		"left to Stripe":            {"unspecified", "inclusive", PushUnchanged},
+		"unspecified: set once":     {"exclusive", "unspecified", PushUpdated},
+		"opposite: needs a new one": {"inclusive", "exclusive", PushCreated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, gateway := newFake(t)
+			stored := strings.Replace(priceJSON("price_1", "team_month", 900, true), `"active"`, `"tax_behavior":"`+test.stored+`","active"`, 1)
+			f.HandleFunc("GET /v1/prices", respond(priceList(stored)))
+			f.HandleFunc("POST /v1/prices", respond(stored))
+			f.HandleFunc("POST /v1/prices/price_1", respond(stored))
+			want := PlanPrice{PlanID: "team", Interval: catalog.Monthly, Amount: catalog.Money{Minor: 900, Currency: "usd"}, LookupKey: "team_month", TaxBehavior: test.desired}
+			if _, result, err := gateway.EnsurePrice(t.Context(), want); err != nil || result != test.result {
+				t.Errorf("%s, %v, want %s", result, err, test.result)
+			}
+			updates, creations := f.seen("POST", "/v1/prices/price_1"), f.seen("POST", "/v1/prices")
+			if (len(updates) == 1) != (test.result == PushUpdated) || (len(creations) == 1) != (test.result == PushCreated) {
+				t.Fatalf("updates %v, creations %v", updates, creations)
+			}
+			for _, sent := range append(updates, creations...) {
+				if got := sent.form.Get("tax_behavior"); got != string(test.desired) {
+					t.Errorf("sent tax_behavior %q", got)
+				}
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -161,27 +160,33 @@ func (d *doctor) checkAccount(ctx context.Context) bool {
 	return err == nil
 }
 
-// checkPrices checks that every price of the catalog exists at Stripe.
+// checkPrices checks that every price of the catalog exists at Stripe and is what the file says.
 func (d *doctor) checkPrices(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	results, err := diffPlans(ctx, d.gateway, d.plans)
-	byID, idErr := d.gateway.Prices(ctx, nil, d.plans.PriceIDs())
-	if err := errors.Join(err, idErr); err != nil {
+	found, err := d.gateway.Prices(ctx, d.plans.LookupKeys(), d.plans.PriceIDs())
+	if err != nil {
 		d.fail("prices", err.Error(), "Check that the key may read prices")
 		return
 	}
 	var wrong []string
-	for _, r := range results {
-		if r.Result != "unchanged" {
-			wrong = append(wrong, r.LookupKey+" "+r.Result)
+	for _, mismatch := range d.plans.Mismatches(found) {
+		wrong = append(wrong, mismatch.String())
+	}
+	for _, c := range d.plans.Compare(found) {
+		switch {
+		case c.Price.LookupKey == "": // its amount and tax behavior are Stripe's
+		case !c.Exists:
+			wrong = append(wrong, c.Price.LookupKey+" missing")
+		case len(c.Differences) > 0:
+			wrong = append(wrong, c.Price.LookupKey+" differs: "+strings.Join(c.Differences, ", "))
 		}
 	}
-	if missing := len(d.plans.PriceIDs()) - len(byID); missing > 0 {
-		wrong = append(wrong, fmt.Sprintf("%d of the price ids do not exist", missing))
+	for _, id := range d.plans.UnknownFormer(found) {
+		wrong = append(wrong, fmt.Sprintf("former_prices: %q does not exist in this account and mode", id))
 	}
 	if len(wrong) > 0 {
-		d.fail("prices", strings.Join(wrong, ", "),
+		d.fail("prices", strings.Join(wrong, "\n"),
 			"Run `usher plans push`, or correct the price ids in the plan file")
 		return
 	}

@@ -16,7 +16,9 @@ type priceResult struct {
 	Interval  string `json:"interval"` // month, year, or once for a pack
 	LookupKey string `json:"lookupKey"`
 	PriceID   string `json:"priceId,omitempty"`
-	Result    string `json:"result"` // created, unchanged, missing, differs
+	Result    string `json:"result"` // created, updated, unchanged, missing, differs
+	// Differences says what differs at Stripe, by field.
+	Differences []string `json:"differences,omitempty"`
 }
 
 func runPlans(ctx context.Context, inv *invocation) error {
@@ -58,43 +60,38 @@ func pushPlans(
 	results := []priceResult{}
 	for _, price := range stripegw.PlanPrices(plans) {
 		interval := intervalName(price.Interval)
-		stored, created, err := gateway.EnsurePrice(ctx, price)
+		stored, result, err := gateway.EnsurePrice(ctx, price)
 		if err != nil {
 			return nil, fmt.Errorf("push %s %s: %w", price.PlanID, interval, err)
 		}
-		result := "unchanged"
-		if created {
-			result = "created"
-		}
-		results = append(results, priceResult{price.PlanID, interval, price.LookupKey, stored.ID, result})
+		results = append(results, priceResult{
+			Plan: price.PlanID, Interval: interval, LookupKey: price.LookupKey, PriceID: stored.ID, Result: string(result),
+		})
 	}
 	return results, nil
 }
 
-// diffPlans compares the prices that the catalog names by lookup key with Stripe's.
+// diffPlans compares the prices of the catalog, by lookup key or id, with Stripe's.
 func diffPlans(
 	ctx context.Context, gateway *stripegw.Gateway, plans catalog.Catalog,
 ) ([]priceResult, error) {
-	found, err := gateway.Prices(ctx, plans.LookupKeys(), nil)
+	found, err := gateway.Prices(ctx, plans.LookupKeys(), plans.PriceIDs())
 	if err != nil {
 		return nil, fmt.Errorf("read the prices from Stripe: %w", err)
 	}
-	byKey := map[string]catalog.StripePrice{}
-	for _, price := range found {
-		byKey[price.LookupKey] = price
-	}
 	results := []priceResult{}
-	for _, price := range stripegw.PlanPrices(plans) {
-		stored, exists := byKey[price.LookupKey]
-		result := "unchanged"
-		switch {
-		case !exists:
-			result = "missing"
-		case stored.Amount != price.Amount || stored.Interval != price.Interval:
-			result = "differs"
+	for _, c := range plans.Compare(found) {
+		r := priceResult{
+			Plan: c.Owner, Interval: intervalName(cmp.Or(c.Price.Interval, c.Stripe.Interval)), LookupKey: c.Price.LookupKey,
+			PriceID: cmp.Or(c.Stripe.ID, c.Price.ID), Result: "unchanged", Differences: c.Differences,
 		}
-		results = append(results,
-			priceResult{price.PlanID, intervalName(price.Interval), price.LookupKey, stored.ID, result})
+		switch {
+		case !c.Exists:
+			r.Result = "missing"
+		case len(c.Differences) > 0:
+			r.Result = "differs"
+		}
+		results = append(results, r)
 	}
 	return results, nil
 }
@@ -106,6 +103,9 @@ func formatPrices(results []priceResult) string {
 	for _, r := range results {
 		fmt.Fprintf(&text, "%-10s %-14s %-6s %-28s %s\n",
 			r.Result, r.Plan, r.Interval, r.LookupKey, r.PriceID)
+		for _, difference := range r.Differences {
+			fmt.Fprintf(&text, "%10s %s\n", "", difference)
+		}
 	}
 	return text.String()
 }

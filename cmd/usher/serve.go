@@ -136,11 +136,17 @@ func (a *app) serve(ctx context.Context, listener net.Listener, stdout io.Writer
 }
 
 // load reads account and prices from Stripe and creates the demo organization. It continues without
-// Stripe, which the service retries.
+// Stripe, which the service retries. A price id of the plan file that can't be sold as the file says
+// is an error: only a change of the file helps.
 func (a *app) load(ctx context.Context) error {
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := a.service.Prices.Start(startCtx); err != nil {
+	err := a.service.Prices.Start(startCtx)
+	var mismatch *billing.MismatchError
+	if errors.As(err, &mismatch) && mismatch.Explicit() != nil {
+		return fmt.Errorf("the plan file does not fit the prices at Stripe:\n%w", mismatch.Explicit())
+	}
+	if err != nil {
 		a.log.Warn("Stripe account or prices not loaded; retrying", "err", err)
 	}
 	if !a.database.private {
