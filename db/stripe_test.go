@@ -24,7 +24,7 @@ func TestStripePrices(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	first := catalog.StripePrice{ID: "price_z", ProductID: "prod_1", ProductName: "Pro", LookupKey: "pro_month",
-		Amount: catalog.Money{Minor: 2900, Currency: "usd"}, Interval: "month", Active: true, Model: catalog.ModelTiered,
+		Amount: catalog.Money{Minor: 2900, Currency: "usd"}, Interval: "month", Active: true, Model: catalog.ModelTiered, TaxBehavior: "exclusive",
 		UsherPlan: "pro", ProductPlan: "pro", FormerLookupKey: "read only", Configured: true, PlanID: "pro", CheckedAt: at(1)}
 	wantFilled(t, first)
 	first.FormerLookupKey = ""

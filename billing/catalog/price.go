@@ -76,7 +76,7 @@ type StripePrice struct {
 	Interval    Interval    `db:"interval"` // empty for one-time prices
 	Active      bool        `db:"active"`
 	Model       PriceModel  `db:"model"`
-	TaxBehavior TaxBehavior // not stored
+	TaxBehavior TaxBehavior `db:"tax_behavior"` // at Stripe; empty: not recorded
 	// UsherPlan and ProductPlan are the metadata usher_plan of the price and of its product: the id
 	// of a plan, or pack_<id>.
 	UsherPlan   string `db:"usher_plan"`

@@ -70,7 +70,8 @@ func findPrice(id string, sold, former []Price) (Price, bool) {
 	}
 	for _, price := range prices {
 		if slices.Contains(price.FormerIDs, id) {
-			return Price{ID: id, Interval: price.Interval, Amount: Money{Currency: price.Amount.Currency}}, true
+			former := Price{ID: id, Interval: price.Interval, Amount: Money{Currency: price.Amount.Currency}}
+			return former.chargedAs(price), true
 		}
 	}
 	return Price{}, false
@@ -88,7 +89,8 @@ func (c Catalog) WithFormer(stored []StripePrice) Catalog {
 		former, owner := price.former(), out.ownerOf(price)
 		for i := range out.Plans {
 			if out.Plans[i].ID == owner {
-				out.Plans[i].Former = append(out.Plans[i].Former, former)
+				sold, _ := out.Plans[i].Price(former.Interval)
+				out.Plans[i].Former = append(out.Plans[i].Former, former.chargedAs(sold))
 			}
 		}
 		for i := range out.Packs {
@@ -103,6 +105,12 @@ func (c Catalog) WithFormer(stored []StripePrice) Catalog {
 // former returns the price as a former one.
 func (p StripePrice) former() Price {
 	return Price{ID: p.ID, ProductID: p.ProductID, Amount: p.Amount, Interval: p.Interval}
+}
+
+// chargedAs returns the price with the policy for seat changes of the one sold today.
+func (p Price) chargedAs(sold Price) Price {
+	p.ProrationOnIncrease, p.ProrationOnDecrease = sold.ProrationOnIncrease, sold.ProrationOnDecrease
+	return p
 }
 
 func (c Catalog) isForSale(priceID string) bool {

@@ -129,7 +129,7 @@ func TestFormerPriceHasItsOwnAmount(t *testing.T) {
 	if !known || plan.ID != "pro" || price.Amount != want.Amount || price.Interval != want.Interval || price.ID != want.ID {
 		t.Errorf("plan %s, price %+v, want %+v", plan.ID, price, want)
 	}
-	if sold, _ := plan.Price("year"); sold.ID != "" {
+	if sold, _ := plan.Price("year"); sold.ID != "" { // the plan has only a monthly price
 		t.Errorf("a former price is for sale: %+v", sold)
 	}
 }

@@ -61,8 +61,8 @@ func PlanPrices(plans catalog.Catalog) []PlanPrice {
 
 // EnsurePrice returns an active price with the lookup key and the plan file's amount and tax
 // behavior, and what it did. It sets a tax behavior that is unspecified, which Stripe allows once.
-// For a changed amount, or the opposite tax behavior, it creates a new price of the same product and
-// transfers the key; existing subscriptions keep the old one. It is idempotent.
+// For a changed amount, or the opposite tax behavior, it creates a new price of the same product
+// and transfers the key; existing subscriptions keep the old one. It is idempotent.
 func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.StripePrice, PushResult, error) {
 	if desired.LookupKey == "" || desired.PlanID == "" || desired.Interval != "" && !desired.Interval.Valid() {
 		return catalog.StripePrice{}, "", apperr.Errorf(apperr.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")

@@ -136,8 +136,8 @@ func (a *app) serve(ctx context.Context, listener net.Listener, stdout io.Writer
 }
 
 // load reads account and prices from Stripe and creates the demo organization. It continues without
-// Stripe, which the service retries. A price id of the plan file that can't be sold as the file says
-// is an error: only a change of the file helps.
+// Stripe, which the service retries. A price id of the plan file that can't be sold as the file
+// says is an error: only a change of the file helps.
 func (a *app) load(ctx context.Context) error {
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

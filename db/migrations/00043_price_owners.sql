@@ -5,6 +5,7 @@
 -- release before this one write only prices that their plan file names, so that is the default.
 alter table stripe_prices
     add column model text not null default '',
+    add column tax_behavior text not null default '',
     add column usher_plan text not null default '',         -- metadata of the price
     add column product_usher_plan text not null default '', -- metadata of its product
     add column former_lookup_key text not null default '',
@@ -19,6 +20,7 @@ alter table invoices add column credit_lines jsonb;
 alter table invoices drop column credit_lines;
 alter table stripe_prices
     drop column model,
+    drop column tax_behavior,
     drop column usher_plan,
     drop column product_usher_plan,
     drop column former_lookup_key,
