@@ -138,6 +138,7 @@ var typeSamples = map[reflect.Type][]any{
 	reflect.TypeFor[billing.CheckoutMode](): {billing.ModeSubscription, billing.ModePayment},
 	reflect.TypeFor[billing.PortalFlow]():   {billing.PortalHome, billing.PortalPaymentMethod, billing.PortalCancel, billing.PortalChangePlan},
 	reflect.TypeFor[catalog.Interval]():     {catalog.Monthly, catalog.Yearly, catalog.Interval("")},
+	reflect.TypeFor[catalog.TaxBehavior]():  {catalog.TaxExclusive, catalog.TaxInclusive, catalog.TaxUnspecified, catalog.TaxBehavior("")},
 	reflect.TypeFor[catalog.Money]():        {catalog.Money{Minor: 900, Currency: "USD"}, catalog.Money{Minor: 900, Currency: "jpy"}},
 	reflect.TypeFor[catalog.Catalog](): {
 		newCatalog(catalog.Price{ID: "price_m", ProductID: "prod_1"}, catalog.Price{ID: "price_y", ProductID: "prod_2"}),

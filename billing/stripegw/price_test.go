@@ -247,3 +247,19 @@ func TestEnsurePriceTaxBehavior(t *testing.T) {
 		})
 	}
 }
+
+// No sample price of the specification is as a plan file says, so that [Gateway.EnsurePrice] sets no
+// tax behavior in TestSpecificationAcceptsEveryRequestOfTheGateway.
+func TestSpecificationAcceptsTheTaxBehavior(t *testing.T) {
+	t.Parallel()
+	server := newSpecServer(t, answerSamples)
+	gateway := New(Options{SecretKey: "sk_test_123456789012", APIBase: server.url, WebhookSecrets: []string{secretA}})
+	for _, behavior := range []catalog.TaxBehavior{catalog.TaxExclusive, catalog.TaxInclusive} {
+		if _, err := gateway.setTaxBehavior(t.Context(), "price_1", behavior); err != nil {
+			t.Error(err)
+		}
+	}
+	if !server.operations["POST /v1/prices/{price}"] {
+		t.Errorf("requested %v", server.operations)
+	}
+}
