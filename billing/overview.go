@@ -1,7 +1,6 @@
 package billing
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -125,28 +124,7 @@ func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, curr
 			return err
 		}
 	}
-	return ov.describeOtherItems(ctx, o, current)
-}
-
-// describeOtherItems lists the items that are not the seat item, under the name of their product if
-// the price has none.
-func (ov *Overviews) describeOtherItems(ctx context.Context, o *Overview, current Subscription) error {
 	o.OtherItems = current.OtherItems()
-	if len(o.OtherItems) == 0 {
-		return nil
-	}
-	prices, err := ov.store.Stripe().Prices(ctx, ov.knownAccount())
-	if err != nil {
-		return fmt.Errorf("read stored prices: %w", err)
-	}
-	for i := range o.OtherItems {
-		item := &o.OtherItems[i]
-		for _, price := range prices {
-			if price.ID == item.PriceID {
-				item.Name = cmp.Or(item.Name, price.ProductName)
-			}
-		}
-	}
 	return nil
 }
 

@@ -16,7 +16,7 @@ type SubscriptionItem struct {
 	ID        string    `json:"id"` // si_…
 	PriceID   string    `json:"priceId"`
 	ProductID string    `json:"productId"`
-	Name      string    `json:"name,omitempty"` // the nickname of its price
+	Name      string    `json:"name,omitempty"` // of its price or product; empty: not known
 	Quantity  int       `json:"quantity"`       // 0 for a metered item
 	CreatedAt time.Time `json:"createdAt"`
 	Metered   bool      `json:"metered,omitempty"` // billed by reported usage

@@ -1,9 +1,11 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"usher/billing/account"
@@ -132,12 +134,43 @@ func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscri
 	}
 	fresh = fresh.Classified(plans)
 	fresh.Account = acct.ID
+	if err := ss.nameItems(ctx, tx, before, &fresh); err != nil {
+		return fresh, err
+	}
 	ours, err := tx.Subscriptions().Put(ctx, fresh)
 	if err != nil {
 		return fresh, fmt.Errorf("write subscription: %w", err)
 	}
 	recordChanges(tx, before, fresh)
 	return fresh, ss.applyChange(ctx, tx, before, fresh, ours)
+}
+
+// nameItems fills in the names of the items that are not the seats: a price often has no nickname,
+// and a payload has no product name. The prices of foreign items are stored for a time only, so a
+// name that is known is kept.
+func (ss *Subscriptions) nameItems(ctx context.Context, tx Tx, before Subscription, fresh *Subscription) error {
+	fresh.Items = slices.Clone(fresh.Items)
+	names := map[string]string{}
+	for _, item := range before.Items {
+		names[item.PriceID] = item.Name
+	}
+	for i := range fresh.Items {
+		item := &fresh.Items[i]
+		item.Name = cmp.Or(item.Name, names[item.PriceID])
+		if item.Name != "" || item.ID == fresh.ItemID {
+			continue
+		}
+		prices, err := tx.Stripe().Prices(ctx, ss.knownAccount())
+		if err != nil {
+			return fmt.Errorf("read stored prices: %w", err)
+		}
+		for _, price := range prices {
+			if price.ID == item.PriceID {
+				item.Name = price.ProductName
+			}
+		}
+	}
+	return nil
 }
 
 // applyChange applies what follows from a written snapshot. ours are all subscriptions of the
