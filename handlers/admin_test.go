@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 )
@@ -51,13 +53,32 @@ func TestOperatorPages(t *testing.T) {
 	b.get("/admin/organizations?q=lantern").wantText("Lantern Theatre").wantNoText("Elsewhere")
 	b.get("/admin/organizations?q=" + email("member")).wantText("Lantern Theatre").wantNoText("Elsewhere")
 	b.get("/admin/organizations/"+h.organization.ID).wantText("Lantern Theatre", "the current one", "customer.subscription.created", "founded the organization")
+	h.storeForeignSubscription()
+	b.get("/admin/organizations/"+h.organization.ID).wantText("Other subscriptions of the customer", "sub_support", "price_support", "Priority support")
 	b.post("/admin/organizations/"+h.organization.ID+"/compare", nil).wantRedirect("/admin/organizations/" + h.organization.ID + "?notice=agreed")
 	b.get("/admin/drift").wantText("Everything agreed.", h.organization.ID)
 	if reports := b.get("/admin/drift.json"); !strings.Contains(reports.body, `"organizationId":"`+h.organization.ID+`"`) {
 		t.Errorf("reports: %s", reports.body)
 	}
-	b.get("/admin/jobs").wantStatus(http.StatusOK).wantText("Events pending", "Events failed")
+	b.get("/admin/jobs").wantStatus(http.StatusOK).wantText("Events pending", "Events failed", "Second plans to be decided about")
 	admin.get("/admin/events").wantStatus(http.StatusForbidden).wantText(account.MessageOperatorsOnly)
+}
+
+// storeForeignSubscription stores an ended subscription of the customer to something else.
+func (h *testEnv) storeForeignSubscription() {
+	h.t.Helper()
+	var account string
+	if err := h.store.DB().GetContext(h.t.Context(), &account, `select account from stripe_accounts`); err != nil {
+		h.t.Fatal(err)
+	}
+	_, err := h.store.Subscriptions().Put(h.t.Context(), billing.Subscription{
+		ID: "sub_support", OrganizationID: h.organization.ID, Account: account, Status: billing.StatusCanceled, Foreign: true,
+		Items:     []billing.SubscriptionItem{{ID: "si_support", PriceID: "price_support", Name: "Priority support", Quantity: 1}},
+		CreatedAt: time.Now(), AsOf: time.Now(),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // deadLetter stores an event whose processing failed finally.
@@ -92,7 +113,7 @@ func TestMetrics(t *testing.T) {
 	open := b.get("/metrics").wantStatus(http.StatusOK)
 	for _, line := range []string{
 		`usher_http_requests_total{method="GET",route="/pricing",status="200"} 1`, `usher_events{outcome="failed"} 0`,
-		`usher_seat_syncs{state="failing"} 0`, "go_goroutines",
+		`usher_seat_syncs{state="failing"} 0`, `usher_second_subscriptions 0`, "go_goroutines",
 	} {
 		if !strings.Contains(open.body, line) {
 			t.Errorf("missing from the metrics: %s", line)
