@@ -275,6 +275,7 @@ func TestDeletionLeavesForeignSubscription(t *testing.T) {
 	pro := env.subscribe("pro")
 	support := env.sellAtStripe(pro.CustomerID, env.supportPriceID(), nil)
 	env.receiveAll()
+	env.stripe.AdvanceClock(env.stripe.Now().Add(time.Hour)) // the paid period begins before the request
 	env.must(env.service.Deletions.Request(t.Context(), env.access, env.access.Organization.Name))
 	env.stripe.AdvanceClock(env.stripe.Now().Add(billing.DeletionUndo + time.Hour))
 	env.must(env.service.DeleteDueOrganizations(t.Context()))
