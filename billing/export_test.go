@@ -43,6 +43,9 @@ func (s *Service) PaidWithoutCredits(ctx context.Context, organizationID string)
 // ProcessDueEvent processes one pending event.
 func (s *Service) ProcessDueEvent(ctx context.Context) (bool, error) { return s.Inbox.processDue(ctx) }
 
+// EventAttempts is eventAttempts.
+const EventAttempts = eventAttempts
+
 // ForeignLifetime is foreignLifetime.
 const ForeignLifetime = foreignLifetime
 
