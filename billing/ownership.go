@@ -45,8 +45,8 @@ func (s Subscription) Classified(plans catalog.Catalog) Subscription {
 }
 
 // classifyChanges sets what a pending update and the next phase of a schedule do to the seat item.
-// Phases have no item ids: the item at the seat item's position replaces it. A snapshot that is read
-// from the store, or whose payload has no phases, keeps its values.
+// Phases have no item ids: the item at the seat item's position replaces it. A snapshot that is
+// read from the store, or whose payload has no phases, keeps its values.
 func (s *Subscription) classifyChanges() {
 	for _, item := range s.PendingItems {
 		if item.ID == s.ItemID && s.ItemID != "" {

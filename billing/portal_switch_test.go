@@ -25,7 +25,8 @@ func (g *portalGateway) CreatePortalSession(ctx context.Context, request billing
 	return session, err
 }
 
-// The portal offers plan switches only where the plan can be changed, and always opens for the card.
+// The portal offers plan switches only where the plan can be changed, and always opens for the
+// card.
 func TestPortalOffersPlanSwitchesWhereTheyArePossible(t *testing.T) {
 	env := newTestEnv(t)
 	gateway := &portalGateway{Gateway: env.gateway()}

@@ -340,7 +340,7 @@ func seatProration(plan catalog.Plan, state SeatState, current Subscription, now
 }
 
 // flatProration returns the proration of setting a flat plan's quantity to 1. The switch that left
-// a higher one has prorated that many times the price, paid or not, so the surplus is always
+// a higher one has prorated that many times the price, paid or not, so the excess is always
 // credited. A credit that would be pending for more than a month is invoiced at once instead, which
 // adds it to the customer's balance.
 func flatProration(policy catalog.SeatPolicy) catalog.Proration {

@@ -154,7 +154,8 @@ func TestSeatProration(t *testing.T) {
 		{"paid seats again, seconds before the end", byDefault, "own", StatusActive, 3, 5, 5, end.Add(-10 * time.Second), once},
 		{"paid seats again, at the end", byDefault, "own", StatusActive, 3, 5, 5, end, once},
 		{"paid seats again, after the end", byDefault, "own", StatusActive, 3, 5, 5, end.Add(2 * time.Hour), once},
-		// The surplus of a flat plan is credited whatever the plan's policy is: it bought nothing.
+		// The excess quantity of a flat plan is credited whatever the plan's policy is: it bought
+		// nothing.
 		{"flat, monthly", flat, "month", StatusActive, 5, 5, 0, now, next},
 		{"flat, yearly", flat, "year", StatusActive, 5, 5, 0, now, once},
 		{"flat, while a payment is due", flat, "month", StatusPastDue, 5, 5, 0, now, next},

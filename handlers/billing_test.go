@@ -86,7 +86,7 @@ func TestBillingTabBeforeTheInvoiceEvent(t *testing.T) {
 
 // The billing tab and the dashboard ask for the bank's confirmation, and their button leads to the
 // page at Stripe, whose address is fetched when it is clicked.
-func TestPagesAskForTheConfirmationOfAPayment(t *testing.T) {
+func TestPagesShowThatAPaymentNeedsConfirmation(t *testing.T) {
 	h := newTestEnv(t)
 	h.dropWebhooks.Store(true)
 	b := h.signIn("admin")

@@ -22,7 +22,7 @@ func (g *Gateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (bi
 			ID: stripe.String(update.ItemID), Price: stripe.String(update.PriceID), Quantity: stripe.Int64(int64(update.Quantity)),
 		}},
 		PaymentBehavior:   stripe.String("pending_if_incomplete"),
-		ProrationBehavior: optional(string(update.Proration)),
+		ProrationBehavior: stringOrNil(string(update.Proration)),
 		ProrationDate:     unixOrNil(update.ProratedAt),
 		TrialEnd:          unixOrNil(update.TrialEnd),
 	}
@@ -39,7 +39,7 @@ func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpda
 			Items: []*stripe.InvoiceCreatePreviewSubscriptionDetailsItemParams{{
 				ID: stripe.String(update.ItemID), Price: stripe.String(update.PriceID), Quantity: stripe.Int64(int64(update.Quantity)),
 			}},
-			ProrationBehavior: optional(string(update.Proration)),
+			ProrationBehavior: stringOrNil(string(update.Proration)),
 			ProrationDate:     unixOrNil(update.ProratedAt),
 			TrialEnd:          unixOrNil(update.TrialEnd),
 		},
@@ -115,7 +115,7 @@ func netAmount(line *stripe.InvoiceLineItem) int64 {
 	return net
 }
 
-func optional(value string) *string {
+func stringOrNil(value string) *string {
 	if value == "" {
 		return nil
 	}

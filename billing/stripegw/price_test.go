@@ -248,8 +248,8 @@ func TestEnsurePriceTaxBehavior(t *testing.T) {
 	}
 }
 
-// No sample price of the specification is as a plan file says, so that [Gateway.EnsurePrice] sets no
-// tax behavior in TestSpecificationAcceptsEveryRequestOfTheGateway.
+// No sample price of the specification is as a plan file says, so that [Gateway.EnsurePrice] sets
+// no tax behavior in TestSpecificationAcceptsEveryRequestOfTheGateway.
 func TestSpecificationAcceptsTheTaxBehavior(t *testing.T) {
 	t.Parallel()
 	server := newSpecServer(t, answerSamples)
