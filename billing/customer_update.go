@@ -19,6 +19,8 @@ type StripeCustomer struct {
 	// (https://docs.stripe.com/api/customers/object).
 	Delinquent bool `db:"delinquent"`
 	Deleted    bool
+	OrgID      string    // the orgId in its metadata; not stored
+	Currency   string    // of its subscriptions and invoices, empty before the first; not stored
 	AsOf       time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
 }
 

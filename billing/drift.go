@@ -7,23 +7,48 @@ import (
 	"time"
 )
 
-// DriftKind is the kind of object that differs from Stripe.
+// DriftKind says what differs from Stripe.
 type DriftKind string
 
 // The kinds of drift.
 const (
-	DriftEvent        DriftKind = "event"        // created at Stripe and not received
-	DriftSubscription DriftKind = "subscription" // the snapshot differs or is missing
+	// DriftUnknownOrganization is a live subscription to one of our plans whose customer belongs to
+	// no organization here. Somebody may pay for it; only an operator knows whose it is.
+	DriftUnknownOrganization DriftKind = "unknown_organization"
+	// DriftCredits is a paid invoice of a plan whose credits were not granted.
+	DriftCredits DriftKind = "credits"
+	// DriftCharge is a charge that was refunded, or lost in a dispute, without taking its credits
+	// back.
+	DriftCharge DriftKind = "charge"
+	// DriftDuplicate is a second subscription of an organization to one of our plans, made outside
+	// Usher. Neither is ended automatically.
+	DriftDuplicate DriftKind = "duplicate"
+
+	DriftStatus       DriftKind = "status"       // a subscription's status
+	DriftQuantity     DriftKind = "quantity"     // a subscription's quantity
+	DriftSubscription DriftKind = "subscription" // not known here, or other fields
 	DriftInvoice      DriftKind = "invoice"
-	DriftCustomer     DriftKind = "customer" // deleted at Stripe
+	DriftCustomer     DriftKind = "customer" // deleted at Stripe, or made there for an organization
+	// DriftEvent is an event that was not received, or that could not be processed.
+	DriftEvent DriftKind = "event"
 	// DriftCheckout means that a session ended, or sold a pack, and its event was not received.
 	DriftCheckout DriftKind = "checkout"
 	// DriftSeats means that the desired seats differ from the recount, or that no update of Stripe
 	// is pending.
 	DriftSeats DriftKind = "seats"
-	// DriftDuplicate means that an organization has a second live subscription of ours.
-	DriftDuplicate DriftKind = "duplicate"
+
+	// DriftForeignSubscription is a customer's subscription to something that is no plan of the
+	// catalog. It is information: Usher neither counts nor changes it.
+	DriftForeignSubscription DriftKind = "foreign_subscription"
 )
+
+// DriftKinds lists the kinds, those that cost somebody money first.
+func DriftKinds() []DriftKind {
+	return []DriftKind{
+		DriftUnknownOrganization, DriftCredits, DriftCharge, DriftDuplicate, DriftStatus, DriftQuantity, DriftSubscription,
+		DriftInvoice, DriftCustomer, DriftEvent, DriftCheckout, DriftSeats, DriftForeignSubscription,
+	}
+}
 
 // Drift is one difference between us and Stripe.
 type Drift struct {
@@ -34,6 +59,8 @@ type Drift struct {
 	Difference string `json:"difference"`
 	Repaired   bool   `json:"repaired"`
 	Error      string `json:"error,omitempty"` // why it was not repaired
+	// Remediation says what an operator can do about one that Usher does not repair.
+	Remediation string `json:"remediation,omitempty"`
 }
 
 // DriftReport is the result of one reconciliation.
@@ -44,14 +71,34 @@ type DriftReport struct {
 	StartedAt      time.Time `json:"startedAt" db:"started_at"`
 	FinishedAt     time.Time `json:"finishedAt" db:"finished_at"`
 	DryRun         bool      `json:"dryRun" db:"dry_run"`
-	Events         int       `json:"events" db:"events"` // read from Stripe's list
-	// Subscriptions and the next three count the compared objects.
+	// Partial means that the run stopped at the limit of its calls to Stripe, or after an error. The
+	// next run of the background work continues there.
+	Partial bool `json:"partial" db:"partial"`
+	Calls   int  `json:"calls" db:"calls"`   // to Stripe, repairs included
+	Events  int  `json:"events" db:"events"` // read from Stripe's list
+	// Subscriptions and the next four count the compared objects.
 	Subscriptions int     `json:"subscriptions" db:"subscriptions"`
 	Invoices      int     `json:"invoices" db:"invoices"`
+	Charges       int     `json:"charges" db:"charges"` // with refunds or disputes
 	Customers     int     `json:"customers" db:"customers"`
 	Checkouts     int     `json:"checkouts" db:"checkouts"`   // sessions opened here
 	Error         string  `json:"error,omitempty" db:"error"` // why it ended early
 	Drifts        []Drift `json:"drifts" db:"drifts,json"`
+}
+
+// subscriptionDriftKind returns the kind of the difference that [subscriptionDrift] describes.
+func subscriptionDriftKind(local, remote Subscription) DriftKind {
+	switch {
+	case remote.Foreign && (local.Revision == 0 || local.Foreign):
+		return DriftForeignSubscription
+	case local.Revision == 0 || local.Foreign != remote.Foreign:
+		return DriftSubscription
+	case local.Status != remote.Status:
+		return DriftStatus
+	case local.Quantity != remote.Quantity:
+		return DriftQuantity
+	}
+	return DriftSubscription
 }
 
 // subscriptionDrift describes how a snapshot differs from Stripe's object, as the catalog
@@ -88,6 +135,8 @@ func invoiceDrift(local, remote Invoice) string {
 	d.add("credited", local.Credited, remote.Credited)
 	d.add("credited before payment", local.CreditedBeforePayment, remote.CreditedBeforePayment)
 	d.add("confirmation needed", local.ActionRequired, remote.ActionRequired)
+	d.add("attempts", local.Attempts, remote.Attempts)
+	d.add("next attempt", unixOf(local.NextAttemptAt), unixOf(remote.NextAttemptAt))
 	return d.String()
 }
 

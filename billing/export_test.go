@@ -67,3 +67,6 @@ func (s *Service) CancelDueDeletions(ctx context.Context) error {
 func (s *Service) ProcessPlanChanges(ctx context.Context) error {
 	return s.PlanChanges.processAllDue(ctx)
 }
+
+// ReconcileIfDue runs the reconciliation of the background worker once, if it is due.
+func ReconcileIfDue(ctx context.Context, s *Service) error { return s.Reconciler.runIfDue(ctx) }

@@ -227,6 +227,22 @@ func (in *Inbox) processDue(ctx context.Context) (bool, error) {
 	return true, in.store.Events().Finish(context.WithoutCancel(ctx), stored)
 }
 
+// reprocess processes a dead letter again. It stays one if that fails.
+func (in *Inbox) reprocess(ctx context.Context, stored StoredEvent) error {
+	bounded, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	var changes ChangeLog
+	outcome, err := in.processRecovering(bounded, stored.Event, &changes)
+	stored.Changes = append(stored.Changes, changes.Lines...)
+	if err != nil {
+		stored.Error = err.Error()
+	} else {
+		now := in.Now()
+		stored.Outcome, stored.Error, stored.NextAttemptAt = outcome, "", &now
+	}
+	return errors.Join(err, in.store.Events().Finish(context.WithoutCancel(ctx), stored))
+}
+
 // QueueCursor is a round-robin position in the queue of pending events: an organization's id, or
 // [NoOrganization]. The zero value comes before all.
 type QueueCursor string

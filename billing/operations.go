@@ -55,6 +55,10 @@ type Backlog struct {
 	// PricesNotOffered counts the prices of the plan file that this replica has not found at
 	// Stripe, or that differ there.
 	PricesNotOffered int
+	// Drifts counts what the last whole comparison with Stripe found and did not repair.
+	Drifts map[DriftKind]int `db:"drifts,json"`
+	// ComparedAt is when that comparison ended; nil: none has.
+	ComparedAt *time.Time `db:"compared_at"`
 }
 
 // QueuedJob is a job in the queue.

@@ -7,28 +7,27 @@ import (
 	"usher/billing/apperr"
 )
 
-// compareCheckouts fetches the sessions whose end was not recorded, and complete ones whose pack
-// has no credit fact. Their events can be lost for good: Stripe lists events of 30 days only, and
-// no other compared object shows a session's end.
-func (c *reconcileRun) compareCheckouts(ctx context.Context) error {
-	stored, err := c.store.Checkouts().Unfinished(ctx, c.account, c.options.OrganizationID, c.Now().Add(-invoiceWindow))
-	if err != nil {
-		return err
-	}
-	for _, local := range stored {
-		if err := c.pause(ctx); err != nil {
-			return err
-		}
-		if err := c.compareCheckout(ctx, local); err != nil {
-			return err
+// compareCheckouts fetches one session whose end was not recorded, or a complete one whose pack has
+// no credit fact. Their events can be lost for good: Stripe lists events of 30 days only, and no
+// other compared object shows a session's end.
+func (c *reconcileRun) compareCheckouts(ctx context.Context, after string) (string, error) {
+	if c.unfinished == nil {
+		var err error
+		if c.unfinished, err = c.store.Checkouts().Unfinished(ctx, c.account, c.options.OrganizationID, c.Now().Add(-invoiceWindow)); err != nil {
+			return "", err
 		}
 	}
-	return nil
+	for _, local := range c.unfinished {
+		if local.ID > after {
+			return local.ID, c.compareCheckout(ctx, local)
+		}
+	}
+	return "", nil
 }
 
 func (c *reconcileRun) compareCheckout(ctx context.Context, local CheckoutSession) error {
 	c.report.Checkouts++
-	remote, err := c.gateway.CheckoutSession(ctx, local.StripeSessionID)
+	remote, err := fetch(ctx, c, func() (StripeCheckoutSession, error) { return c.gateway.CheckoutSession(ctx, local.StripeSessionID) })
 	if apperr.IsMissing(err) {
 		remote, err = StripeCheckoutSession{ID: local.StripeSessionID, Status: CheckoutExpired}, nil
 	}
@@ -38,7 +37,7 @@ func (c *reconcileRun) compareCheckout(ctx context.Context, local CheckoutSessio
 	if err := c.ensureKnown(ctx, []string{remote.PriceID}); err != nil {
 		return err
 	}
-	difference := c.Reconciler.checkoutDrift(local, remote)
+	difference := c.checkoutDrift(local, remote)
 	if difference == "" {
 		return nil
 	}

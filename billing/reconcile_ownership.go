@@ -36,25 +36,26 @@ var errSecondKept = errors.New("not ended automatically, because Checkouts of Us
 // compareDuplicates reports the live subscriptions of ours beside an organization's current one. If
 // Checkouts of Usher have sold both, the cancellation of the duplicate begins; otherwise operators
 // have to decide.
-func (c *reconcileRun) compareDuplicates(ctx context.Context) error {
+func (c *reconcileRun) compareDuplicates(ctx context.Context, _ string) (string, error) {
 	found, err := c.store.Subscriptions().Second(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, second := range found {
 		current, _, err := apperr.Found(c.store.Subscriptions().Current(ctx, second.OrganizationID, c.account))
 		if err != nil {
-			return fmt.Errorf("look up subscription: %w", err)
+			return "", fmt.Errorf("look up subscription: %w", err)
 		}
 		drift := Drift{
 			Kind: DriftDuplicate, ObjectID: second.ID, OrganizationID: second.OrganizationID,
-			Difference: fmt.Sprintf("a second subscription of the organization, %s beside %s", second.Status, current.ID),
+			Difference:  fmt.Sprintf("a second subscription of the organization, %s beside %s", second.Status, current.ID),
+			Remediation: "The organization pays for both. Decide which one it needs and cancel the other at Stripe.",
 		}
 		if err := c.addDrift(ctx, drift, func(ctx context.Context) error { return c.repairDuplicate(ctx, second) }); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // repairDuplicate looks up which Checkouts have sold the organization's subscriptions, and checks

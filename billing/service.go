@@ -107,7 +107,7 @@ func New(o Options) *Service {
 	s.Inbox = newInbox(c, s)
 	s.Reconciler = &Reconciler{
 		core: c, inbox: s.Inbox, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions,
-		invoices: s.Invoices, seats: s.Seats, rateLimits: s.RateLimits,
+		invoices: s.Invoices, payments: s.Payments, credits: s.Credits, seats: s.Seats, rateLimits: s.RateLimits,
 	}
 	s.Operations = &Operations{core: c, inbox: s.Inbox, overviews: s.Overviews}
 	s.Worker = newWorker(c, s)

@@ -84,6 +84,14 @@ type CustomerStore interface {
 	// Links lists the links of customers that are not deleted, of one organization or (empty) of
 	// all.
 	Links(ctx context.Context, acct StripeAccount, organizationID string) ([]CustomerLink, error)
+	// LinksAfter lists links of customers that are not deleted whose customer id is greater, in the
+	// order of these ids.
+	LinksAfter(ctx context.Context, acct StripeAccount, customerID string, limit int) ([]CustomerLink, error)
+	// LinksSubscribedSince is LinksAfter for customers with a subscription that has not ended, or
+	// ended at since or later, and for buyers of packs.
+	LinksSubscribedSince(ctx context.Context, acct StripeAccount, since time.Time, customerID string, limit int) ([]CustomerLink, error)
+	// CountLinks counts the links of customers that are not deleted.
+	CountLinks(ctx context.Context, acct StripeAccount) (int, error)
 	// Link reads the newest link of the organization in this account and mode, deleted or not.
 	Link(ctx context.Context, organizationID string, acct StripeAccount) (CustomerLink, error)
 	// LastGeneration returns the highest generation any link of the organization has had, 0 for
@@ -93,6 +101,9 @@ type CustomerStore interface {
 	PutLink(ctx context.Context, link CustomerLink) error
 	// Owner reads the link of a customer to its organization, including links that were replaced.
 	Owner(ctx context.Context, customerID string, acct StripeAccount) (CustomerLink, error)
+	// Owners reads the links of several customers, as Owner does; customers without one are left
+	// out.
+	Owners(ctx context.Context, customerIDs []string, acct StripeAccount) ([]CustomerLink, error)
 	// LockOwner locks the organization that Owner finds and returns its id.
 	LockOwner(ctx context.Context, customerID string, acct StripeAccount) (string, error)
 }
@@ -124,6 +135,12 @@ type CheckoutStore interface {
 type SubscriptionStore interface {
 	// Live lists subscriptions that have not ended, of one organization or (empty) of all.
 	Live(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
+	// LiveOfPrice lists our subscriptions that have not ended, have a price, are on no test clock and
+	// were created between two times, both included.
+	LiveOfPrice(ctx context.Context, acct StripeAccount, priceID string, from, to time.Time) ([]Subscription, error)
+	// LiveAtOtherPrices lists our subscriptions that have not ended and either have none of the prices
+	// or are on a test clock, whose id is greater, in the order of their ids.
+	LiveAtOtherPrices(ctx context.Context, acct StripeAccount, priceIDs []string, id string, limit int) ([]Subscription, error)
 	// Lock reads and locks the snapshot.
 	Lock(ctx context.Context, id string) (Subscription, error)
 	// LockWithOwner is LockOwner followed by Lock in one query; ErrNotFound if either finds
@@ -212,6 +229,8 @@ type PlanChangeStore interface {
 type InvoiceStore interface {
 	// Open lists drafts and open invoices, of one organization or (empty) of all.
 	Open(ctx context.Context, acct StripeAccount, organizationID string) ([]Invoice, error)
+	// CountPaid counts the invoices with an amount that were paid at since or later.
+	CountPaid(ctx context.Context, acct StripeAccount, since time.Time) (int, error)
 	Lock(ctx context.Context, id string) (Invoice, error) // without Lines
 	Get(ctx context.Context, id string) (Invoice, error)  // without Lines
 	// OldestOpen reads the open invoice of a subscription that was finalized first.
@@ -280,6 +299,11 @@ type TrialStore interface {
 type EventStore interface {
 	// Search lists the matching events, the newest received first.
 	Search(ctx context.Context, search EventSearch) ([]StoredEvent, error)
+	// Stored returns those of the ids that are in the inbox.
+	Stored(ctx context.Context, ids []string) ([]string, error)
+	// Failed lists dead letters of one organization or (empty) of all whose id is greater, in the
+	// order of their ids.
+	Failed(ctx context.Context, organizationID, id string, limit int) ([]StoredEvent, error)
 	// Requeue makes an event pending and due again and resets its attempts; ErrNotFound if there is
 	// none.
 	Requeue(ctx context.Context, id string, now time.Time) error
@@ -339,12 +363,16 @@ type DeletionStore interface {
 // ReconciliationStore stores the progress of the reconciler and its drift reports.
 type ReconciliationStore interface {
 	// Claim takes the lease on comparing the whole account until leaseUntil, if the last run
-	// finished before due and no other lease is held. It returns the time up to which Stripe's
-	// events were read; zero: none were. ErrNotFound if no run is due or the lease is held.
-	Claim(ctx context.Context, acct StripeAccount, now, due, leaseUntil time.Time) (readUntil time.Time, err error)
-	// Finish releases the lease. A zero readUntil keeps the stored one; a zero finishedAt makes the
-	// next run due at once.
-	Finish(ctx context.Context, acct StripeAccount, readUntil, finishedAt time.Time) error
+	// finished before due and no other lease is held. It returns where that run stopped. ErrNotFound
+	// if no run is due or the lease is held.
+	Claim(ctx context.Context, acct StripeAccount, now, due, leaseUntil time.Time) (ReconcileState, error)
+	// SaveState stores the position of the run that holds the lease.
+	SaveState(ctx context.Context, acct StripeAccount, s ReconcileState) error
+	// Finish releases the lease.
+	Finish(ctx context.Context, acct StripeAccount, finishedAt time.Time) error
+	// PutUnrepaired stores how many differences a comparison of the whole account found and did not
+	// repair.
+	PutUnrepaired(ctx context.Context, acct StripeAccount, unrepaired map[DriftKind]int, comparedAt time.Time) error
 	InsertReport(ctx context.Context, r DriftReport) error
 	// Reports lists reports, newest first; an empty id lists all organizations' and the whole
 	// account's.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/lib/pq"
+
 	"usher/billing"
 )
 
@@ -120,4 +122,46 @@ var selectCustomerLinks = `select ` + customerLinkTable.list("") + ` from billin
 // Links implements [billing.CustomerStore].
 func (q customerStore) Links(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.CustomerLink, error) {
 	return list[billing.CustomerLink](ctx, q.queries, "list customer links", selectCustomerLinks, acct.ID, acct.Livemode, organizationID)
+}
+
+var selectCustomerLinksAfter = `select ` + customerLinkTable.list("c") + ` from billing_customers c
+	where account = $1 and livemode = $2 and stripe_customer_id > $3 and deleted_at is null order by stripe_customer_id limit $4`
+
+// LinksAfter implements [billing.CustomerStore].
+func (q customerStore) LinksAfter(
+	ctx context.Context, acct billing.StripeAccount, customerID string, limit int,
+) ([]billing.CustomerLink, error) {
+	return list[billing.CustomerLink](ctx, q.queries, "list customer links", selectCustomerLinksAfter, acct.ID, acct.Livemode, customerID, limit)
+}
+
+var selectSubscribedLinks = `select ` + customerLinkTable.list("c") + ` from billing_customers c
+	where account = $1 and livemode = $2 and stripe_customer_id > $3 and deleted_at is null and (
+		exists (select from subscriptions s where s.organization_id = c.organization_id and s.account = c.account and s.livemode = c.livemode
+			and (s.status not in ('canceled', 'incomplete_expired') or s.ended_at >= $5))
+		or exists (select from checkout_sessions p where p.organization_id = c.organization_id and p.mode = 'payment' and p.status = 'complete'))
+	order by stripe_customer_id limit $4`
+
+// LinksSubscribedSince implements [billing.CustomerStore].
+func (q customerStore) LinksSubscribedSince(
+	ctx context.Context, acct billing.StripeAccount, since time.Time, customerID string, limit int,
+) ([]billing.CustomerLink, error) {
+	return list[billing.CustomerLink](ctx, q.queries, "list customer links", selectSubscribedLinks, acct.ID, acct.Livemode, customerID, limit, since)
+}
+
+const countCustomerLinks = `select count(*) from billing_customers
+	where account = $1 and livemode = $2 and stripe_customer_id is not null and deleted_at is null`
+
+// CountLinks implements [billing.CustomerStore].
+func (q customerStore) CountLinks(ctx context.Context, acct billing.StripeAccount) (int, error) {
+	return get[int](ctx, q.queries, "count customer links", countCustomerLinks, acct.ID, acct.Livemode)
+}
+
+var selectCustomerOwners = `select ` + customerLinkTable.list("") + ` from billing_customers
+	where stripe_customer_id = any($1) and account = $2 and livemode = $3`
+
+// Owners implements [billing.CustomerStore].
+func (q customerStore) Owners(
+	ctx context.Context, customerIDs []string, acct billing.StripeAccount,
+) ([]billing.CustomerLink, error) {
+	return list[billing.CustomerLink](ctx, q.queries, "read customer owners", selectCustomerOwners, pq.Array(customerIDs), acct.ID, acct.Livemode)
 }

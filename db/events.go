@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"usher/billing"
 )
 
@@ -78,6 +80,19 @@ var searchEvents = `select ` + eventTable.list("") + ` from stripe_events
 // Search implements [billing.EventStore].
 func (q eventStore) Search(ctx context.Context, s billing.EventSearch) ([]billing.StoredEvent, error) {
 	return list[billing.StoredEvent](ctx, q.queries, "search events", searchEvents, s.Outcome, s.Type, s.OrganizationID, s.ObjectID, s.Before, s.Limit)
+}
+
+// Stored implements [billing.EventStore].
+func (q eventStore) Stored(ctx context.Context, ids []string) ([]string, error) {
+	return list[string](ctx, q.queries, "look up events", `select id from stripe_events where id = any($1)`, pq.Array(ids))
+}
+
+var selectFailedEvents = `select ` + eventTable.list("") + ` from stripe_events
+	where outcome = 'failed' and ($1 = '' or organization_id = $1) and id > $2 order by id limit $3`
+
+// Failed implements [billing.EventStore].
+func (q eventStore) Failed(ctx context.Context, organizationID, id string, limit int) ([]billing.StoredEvent, error) {
+	return list[billing.StoredEvent](ctx, q.queries, "list failed events", selectFailedEvents, organizationID, id, limit)
 }
 
 const requeueEvent = `update stripe_events set outcome = 'pending', next_attempt_at = $2, attempts = 0, error = '' where id = $1`

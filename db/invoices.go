@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"usher/billing"
 )
@@ -90,4 +91,11 @@ func (q invoiceStore) PaidWithoutFact(
 ) ([]billing.Invoice, error) {
 	return list[billing.Invoice](ctx, q.queries, "list paid invoices without credits", selectPaidWithoutFact,
 		acct.ID, acct.Livemode, organizationID, after, limit)
+}
+
+const countPaidInvoices = `select count(*) from invoices where account = $1 and livemode = $2 and paid_at >= $3 and amount_paid > 0`
+
+// CountPaid implements [billing.InvoiceStore].
+func (q invoiceStore) CountPaid(ctx context.Context, acct billing.StripeAccount, since time.Time) (int, error) {
+	return get[int](ctx, q.queries, "count paid invoices", countPaidInvoices, acct.ID, acct.Livemode, since)
 }

@@ -65,7 +65,9 @@ const selectBacklog = `select
 	(select count(*) ` + secondSubscriptions + `) as second_subscriptions,
 	(select count(*) from emails where status = 'queued') as queued_mails,
 	(select count(*) from emails where status = 'failed') as failed_mails,
-	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs`
+	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs,
+	coalesce((select unrepaired from reconcile_states where compared_at is not null order by compared_at desc limit 1), '{}') as drifts,
+	(select max(compared_at) from reconcile_states) as compared_at`
 
 // Backlog implements [billing.OperationsStore].
 func (q operationsStore) Backlog(ctx context.Context) (billing.Backlog, error) {

@@ -13,28 +13,44 @@ type reconciliationStore struct{ queries }
 // Reconciliation implements [billing.Tx].
 func (q queries) Reconciliation() billing.ReconciliationStore { return reconciliationStore{q} }
 
+var reconcileStateTable = tableOf[billing.ReconcileState]("reconcile_states")
+
 // One statement, so that a concurrent replica sees the lease of the first.
-const takeReconciliation = `insert into reconcile_states (account, livemode, lease_until) values ($1, $2, $5)
+var takeReconciliation = `insert into reconcile_states (account, livemode, lease_until) values ($1, $2, $5)
 	on conflict (account, livemode) do update set lease_until = excluded.lease_until
 		where (reconcile_states.lease_until is null or reconcile_states.lease_until <= $3)
 			and (reconcile_states.finished_at is null or reconcile_states.finished_at <= $4)
-	returning read_until`
+	returning ` + reconcileStateTable.list("")
 
 // Claim implements [billing.ReconciliationStore].
-func (q reconciliationStore) Claim(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
-	readUntil, err := get[*time.Time](ctx, q.queries, "take reconciliation", takeReconciliation, acct.ID, acct.Livemode, now, due, leaseUntil)
-	if err != nil || readUntil == nil {
-		return time.Time{}, err
-	}
-	return readUntil.UTC(), nil
+func (q reconciliationStore) Claim(
+	ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time,
+) (billing.ReconcileState, error) {
+	return get[billing.ReconcileState](ctx, q.queries, "take reconciliation", takeReconciliation, acct.ID, acct.Livemode, now, due, leaseUntil)
 }
 
-const finishReconciliation = `update reconcile_states set lease_until = null, read_until = coalesce($3, read_until), finished_at = $4
-	where account = $1 and livemode = $2`
+const saveReconciliation = `update reconcile_states set read_until = $3, progress = $4 where account = $1 and livemode = $2`
+
+// SaveState implements [billing.ReconciliationStore].
+func (q reconciliationStore) SaveState(ctx context.Context, acct billing.StripeAccount, s billing.ReconcileState) error {
+	return q.exec(ctx, "save reconciliation", saveReconciliation, acct.ID, acct.Livemode, timeOrNull(s.ReadUntil), jsonColumn{s.Progress})
+}
+
+const finishReconciliation = `update reconcile_states set lease_until = null, finished_at = $3 where account = $1 and livemode = $2`
 
 // Finish implements [billing.ReconciliationStore].
-func (q reconciliationStore) Finish(ctx context.Context, acct billing.StripeAccount, readUntil, finishedAt time.Time) error {
-	return q.exec(ctx, "finish reconciliation", finishReconciliation, acct.ID, acct.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
+func (q reconciliationStore) Finish(ctx context.Context, acct billing.StripeAccount, finishedAt time.Time) error {
+	return q.exec(ctx, "finish reconciliation", finishReconciliation, acct.ID, acct.Livemode, finishedAt)
+}
+
+const putUnrepaired = `insert into reconcile_states (account, livemode, unrepaired, compared_at) values ($1, $2, $3, $4)
+	on conflict (account, livemode) do update set unrepaired = excluded.unrepaired, compared_at = excluded.compared_at`
+
+// PutUnrepaired implements [billing.ReconciliationStore].
+func (q reconciliationStore) PutUnrepaired(
+	ctx context.Context, acct billing.StripeAccount, unrepaired map[billing.DriftKind]int, comparedAt time.Time,
+) error {
+	return q.exec(ctx, "put unrepaired differences", putUnrepaired, acct.ID, acct.Livemode, jsonColumn{unrepaired}, comparedAt)
 }
 
 var driftReportTable = tableOf[billing.DriftReport]("drift_reports")

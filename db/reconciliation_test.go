@@ -2,7 +2,6 @@ package db
 
 import (
 	"testing"
-	"time"
 
 	"usher/billing"
 )
@@ -12,28 +11,32 @@ var testAccount = billing.StripeAccount{ID: "acct_1", Livemode: true}
 func TestReconciliationLease(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	take := func(now int) (time.Time, error) {
+	take := func(now int) (billing.ReconcileState, error) {
 		return store.Reconciliation().Claim(ctx, testAccount, at(now), at(now-60), at(now+20))
 	}
-	read, err := take(0)
+	state, err := take(0)
 	must(t, err)
-	if !read.IsZero() {
-		t.Errorf("read until %v before the first run", read)
-	}
+	wantEqual(t, state, billing.ReconcileState{})
 	_, err = take(19)
 	wantNotFound(t, err) // leased
 	_, err = take(20)
 	must(t, err) // the lease expired
-	must(t, store.Reconciliation().Finish(ctx, testAccount, at(20), at(21)))
+	stopped := billing.ReconcileState{ReadUntil: at(20), Progress: billing.ReconcileProgress{
+		Step: "invoices", After: "list:in_1", Units: 3, Unrepaired: map[billing.DriftKind]int{billing.DriftCharge: 2},
+		Events: billing.EventPosition{Since: at(1), Began: at(2), After: "evt_1"}, CheckedCustomer: "cus_1",
+	}}
+	must(t, store.Reconciliation().SaveState(ctx, testAccount, stopped))
+	must(t, store.Reconciliation().Finish(ctx, testAccount, at(21)))
 	_, err = take(80)
 	wantNotFound(t, err) // not due yet
-	read, err = take(81)
+	state, err = take(81)
 	must(t, err)
-	wantEqual(t, read, at(20))
-	must(t, store.Reconciliation().Finish(ctx, testAccount, time.Time{}, at(82))) // the run failed
-	read, err = take(200)
+	wantEqual(t, state, stopped)
+	must(t, store.Reconciliation().PutUnrepaired(ctx, testAccount, map[billing.DriftKind]int{billing.DriftCharge: 2}, at(82)))
+	must(t, store.Reconciliation().Finish(ctx, testAccount, at(82)))
+	state, err = take(200)
 	must(t, err)
-	wantEqual(t, read, at(20))
+	wantEqual(t, state, stopped)
 	_, err = store.Reconciliation().Claim(ctx, billing.StripeAccount{ID: "acct_1"}, at(0), at(0), at(1))
 	must(t, err) // the other mode has its own state
 }
@@ -43,8 +46,8 @@ func TestDriftReports(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	full := billing.DriftReport{
-		ID: "drf_1", OrganizationID: "org_1", StartedAt: at(1), FinishedAt: at(2), DryRun: true, Events: 3, Subscriptions: 4, Invoices: 5,
-		Customers: 6, Checkouts: 7, Error: "no answer",
+		ID: "drf_1", OrganizationID: "org_1", StartedAt: at(1), FinishedAt: at(2), DryRun: true, Partial: true, Calls: 9, Events: 3,
+		Subscriptions: 4, Invoices: 5, Charges: 8, Customers: 6, Checkouts: 7, Error: "no answer",
 		Drifts: []billing.Drift{{Kind: billing.DriftInvoice, ObjectID: "in_1", OrganizationID: "org_1", Difference: "status", Repaired: true, Error: "x"}},
 	}
 	wantFilled(t, full)

@@ -3,8 +3,11 @@ package db
 import (
 	"context"
 	"fmt"
-	"usher/billing"
+	"time"
 
+	"github.com/lib/pq"
+
+	"usher/billing"
 	"usher/billing/apperr"
 )
 
@@ -37,6 +40,30 @@ var selectSecondSubscriptions = `select ` + subscriptionTable.list("") + ` ` + s
 // Second implements [billing.SubscriptionStore].
 func (q subscriptionStore) Second(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
 	return list[billing.Subscription](ctx, q.queries, "list second subscriptions", selectSecondSubscriptions, acct.ID, acct.Livemode, organizationID)
+}
+
+// The condition on the status equals the one of subscriptions_live_price_idx.
+var selectLiveOfPrice = `select ` + subscriptionTable.list("") + ` from subscriptions
+	where account = $1 and livemode = $2 and price_id = $3 and created_at between $4 and $5 and not test_clock and not is_foreign
+		and status not in ('canceled', 'incomplete_expired') order by created_at, id`
+
+// LiveOfPrice implements [billing.SubscriptionStore].
+func (q subscriptionStore) LiveOfPrice(
+	ctx context.Context, acct billing.StripeAccount, priceID string, from, to time.Time,
+) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list live subscriptions", selectLiveOfPrice, acct.ID, acct.Livemode, priceID, from, to)
+}
+
+var selectLiveAtOtherPrices = `select ` + subscriptionTable.list("") + ` from subscriptions
+	where account = $1 and livemode = $2 and (price_id <> all($3) or test_clock) and not is_foreign and id > $4
+		and status not in ('canceled', 'incomplete_expired') order by id limit $5`
+
+// LiveAtOtherPrices implements [billing.SubscriptionStore].
+func (q subscriptionStore) LiveAtOtherPrices(
+	ctx context.Context, acct billing.StripeAccount, priceIDs []string, id string, limit int,
+) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list live subscriptions", selectLiveAtOtherPrices,
+		acct.ID, acct.Livemode, pq.Array(priceIDs), id, limit)
 }
 
 var subscriptionTable = tableOf[billing.Subscription]("subscriptions")

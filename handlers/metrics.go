@@ -73,12 +73,14 @@ var (
 	secondGauge      = prometheus.NewDesc("usher_second_subscriptions", "Live subscriptions beside an organization's current one that an operator has to decide about.", nil, nil)
 	mailsGauge       = prometheus.NewDesc("usher_emails", "E-mails that are queued or failed, by status.", []string{"status"}, nil)
 	pricesGauge      = prometheus.NewDesc("usher_prices_not_offered", "Prices of the plan file that were not found at Stripe, or differ there in interval, currency or type.", nil, nil)
+	driftsGauge      = prometheus.NewDesc("usher_drifts", "Differences from Stripe that the last whole comparison found and did not repair, by kind.", []string{"kind"}, nil)
+	comparedGauge    = prometheus.NewDesc("usher_reconciled_timestamp_seconds", "When the last whole comparison with Stripe ended; 0 if none has.", nil, nil)
 	jobsGauge        = prometheus.NewDesc("usher_jobs", "River jobs, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mailsGauge, pricesGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mailsGauge, pricesGauge, driftsGauge, comparedGauge, jobsGauge} {
 		into <- gauge
 	}
 }
@@ -98,11 +100,7 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	}
 	emit(eventsGauge, backlog.PendingEvents, "pending")
 	emit(eventsGauge, backlog.FailedEvents, "failed")
-	oldest := 0
-	if backlog.OldestPending != nil {
-		oldest = int(backlog.OldestPending.Unix())
-	}
-	emit(oldestEventGauge, oldest)
+	emit(oldestEventGauge, unixOrZero(backlog.OldestPending))
 	emit(seatsGauge, backlog.PendingSeats, "pending")
 	emit(seatsGauge, backlog.FailingSeats, "failing")
 	emit(duplicatesGauge, backlog.FailedDuplicates)
@@ -110,9 +108,20 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	emit(mailsGauge, backlog.QueuedMails, "queued")
 	emit(mailsGauge, backlog.FailedMails, "failed")
 	emit(pricesGauge, backlog.PricesNotOffered)
+	for _, kind := range billing.DriftKinds() {
+		emit(driftsGauge, backlog.Drifts[kind], string(kind))
+	}
+	emit(comparedGauge, unixOrZero(backlog.ComparedAt))
 	for state, n := range backlog.Jobs {
 		emit(jobsGauge, n, state)
 	}
+}
+
+func unixOrZero(t *time.Time) int {
+	if t == nil {
+		return 0
+	}
+	return int(t.Unix())
 }
 
 // showMetrics serves the metrics to holders of the token. Without a configured token they are

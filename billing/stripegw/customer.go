@@ -79,21 +79,37 @@ func (g *Gateway) UpdateCustomer(ctx context.Context, id, name, email string) (b
 func mapCustomer(c *stripe.Customer, info callInfo) (billing.StripeCustomer, error) {
 	asOf, err := info.snapshotTime()
 	return billing.StripeCustomer{
-		ID: c.ID, Name: validID(c.Name), Email: validID(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, AsOf: asOf,
+		ID: c.ID, Name: validID(c.Name), Email: validID(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted,
+		OrgID: validID(c.Metadata["orgId"]), Currency: string(c.Currency), AsOf: asOf,
 	}, err
 }
 
-// Customers lists the ids of the account's customers, except those of test clocks.
-func (g *Gateway) Customers(ctx context.Context) ([]string, error) {
-	ids, _, err := call(ctx, "list customers", func(ctx context.Context) ([]string, error) {
-		params := &stripe.CustomerListParams{}
-		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
-		var all []string
-		list := g.customers.List(params)
-		for list.Next() {
-			all = append(all, list.Customer().ID)
+// CustomersWithOrgID searches the customers whose metadata has the key orgId
+// (https://docs.stripe.com/search#query-structure-and-terminology).
+func (g *Gateway) CustomersWithOrgID(ctx context.Context, after string) (billing.Page[billing.StripeCustomer], error) {
+	found, info, err := call(ctx, "search customers", func(ctx context.Context) (*stripe.CustomerSearchResult, error) {
+		params := &stripe.CustomerSearchParams{}
+		params.Query = `-metadata["orgId"]:null`
+		params.Context, params.Limit, params.Single = ctx, stripe.Int64(pageSize), true
+		if after != "" {
+			params.Page = stripe.String(after)
 		}
-		return all, list.Err()
+		search := g.customers.Search(params)
+		return search.CustomerSearchResult(), search.Err()
 	})
-	return ids, err
+	var page billing.Page[billing.StripeCustomer]
+	if err != nil {
+		return page, err
+	}
+	for _, c := range found.Data {
+		customer, err := mapCustomer(c, info)
+		if err != nil {
+			return page, err
+		}
+		page.Items = append(page.Items, customer)
+	}
+	if found.HasMore && found.NextPage != nil {
+		page.Next = *found.NextPage
+	}
+	return page, nil
 }

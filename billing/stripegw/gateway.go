@@ -21,6 +21,7 @@ import (
 	"github.com/stripe/stripe-go/v79/invoice"
 	"github.com/stripe/stripe-go/v79/price"
 	"github.com/stripe/stripe-go/v79/product"
+	"github.com/stripe/stripe-go/v79/refund"
 	"github.com/stripe/stripe-go/v79/subscription"
 	"github.com/stripe/stripe-go/v79/subscriptionitem"
 	"github.com/stripe/stripe-go/v79/subscriptionschedule"
@@ -67,6 +68,7 @@ type Gateway struct {
 	portalSessions       portalsession.Client
 	prices               price.Client
 	products             product.Client
+	refunds              refund.Client
 	subscriptions        subscription.Client
 	subscriptionItems    subscriptionitem.Client
 	schedules            subscriptionschedule.Client
@@ -106,6 +108,7 @@ func New(o Options) *Gateway {
 		portalSessions:       portalsession.Client{B: backend, Key: key},
 		prices:               price.Client{B: backend, Key: key},
 		products:             product.Client{B: backend, Key: key},
+		refunds:              refund.Client{B: backend, Key: key},
 		subscriptions:        subscription.Client{B: backend, Key: key},
 		subscriptionItems:    subscriptionitem.Client{B: backend, Key: key},
 		schedules:            subscriptionschedule.Client{B: backend, Key: key},

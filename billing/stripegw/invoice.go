@@ -44,16 +44,11 @@ func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, erro
 	return invoice, err
 }
 
-// Invoices lists invoices created at since or later, without their lines, of a customer or (empty)
-// of the account.
+// Invoices lists invoices of a customer created at since or later, without their lines.
 func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Time) ([]billing.Invoice, error) {
 	found, info, err := call(ctx, "list invoices", func(ctx context.Context) ([]*stripe.Invoice, error) {
-		params := &stripe.InvoiceListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}}
-		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
-		if customerID != "" {
-			params.Customer = stripe.String(customerID)
-		}
-		params.Expand = stripe.StringSlice([]string{"data.payment_intent"})
+		params := invoiceListParams(since)
+		params.Context, params.Limit, params.Customer = ctx, stripe.Int64(pageSize), stripe.String(customerID)
 		var all []*stripe.Invoice
 		list := g.invoices.List(params)
 		for list.Next() {
@@ -64,21 +59,52 @@ func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Ti
 	if err != nil {
 		return nil, err
 	}
-	asOf, err := info.snapshotTime()
-	if err != nil {
-		return nil, fmt.Errorf("list invoices: %w", err)
-	}
-	acct, err := g.Account(ctx)
-	if err != nil {
-		return nil, err
-	}
 	invoices := make([]billing.Invoice, 0, len(found))
 	for _, i := range found {
-		invoice := mapInvoice(i, acct.ID, asOf)
-		invoice.Lines = nil // only the first page
+		invoice, err := g.listedInvoice(ctx, i, info)
+		if err != nil {
+			return nil, err
+		}
 		invoices = append(invoices, invoice)
 	}
 	return invoices, nil
+}
+
+// AccountInvoices reads a page of the account's invoices created at since or later, newest first and
+// without their lines.
+func (g *Gateway) AccountInvoices(ctx context.Context, since time.Time, after string) (billing.Page[billing.Invoice], error) {
+	found, info, err := call(ctx, "list invoices", func(ctx context.Context) (*stripe.InvoiceList, error) {
+		params := invoiceListParams(since)
+		setPage(&params.ListParams, ctx, after)
+		list := g.invoices.List(params)
+		return list.InvoiceList(), list.Err()
+	})
+	if err != nil {
+		return billing.Page[billing.Invoice]{}, err
+	}
+	return pageOf(found.Data, &found.ListMeta, func(i *stripe.Invoice) string { return i.ID },
+		func(i *stripe.Invoice) (billing.Invoice, error) { return g.listedInvoice(ctx, i, info) })
+}
+
+func invoiceListParams(since time.Time) *stripe.InvoiceListParams {
+	return &stripe.InvoiceListParams{
+		CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}, Expand: stripe.StringSlice([]string{"data.payment_intent"}),
+	}
+}
+
+// listedInvoice maps an invoice of a list, which has only the first page of its lines.
+func (g *Gateway) listedInvoice(ctx context.Context, i *stripe.Invoice, info callInfo) (billing.Invoice, error) {
+	asOf, err := info.snapshotTime()
+	if err != nil {
+		return billing.Invoice{}, fmt.Errorf("list invoices: %w", err)
+	}
+	acct, err := g.Account(ctx)
+	if err != nil {
+		return billing.Invoice{}, err
+	}
+	invoice := mapInvoice(i, acct.ID, asOf)
+	invoice.Lines = nil
+	return invoice, nil
 }
 
 // VoidInvoice voids an open invoice.

@@ -30,8 +30,8 @@ func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscrip
 	return g.snapshot(ctx, found, info)
 }
 
-// Subscriptions lists all subscriptions, canceled ones included, of a customer or (empty) of the
-// account, newest first. With several pages, AsOf of all is that of the earliest page.
+// Subscriptions lists all subscriptions of a customer, canceled ones included, newest first. With
+// several pages, AsOf of all is that of the earliest page.
 func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billing.Subscription, error) {
 	found, info, err := call(ctx, "list subscriptions", func(ctx context.Context) ([]*stripe.Subscription, error) {
 		return g.listSubscriptions(ctx, customerID)
@@ -50,15 +50,33 @@ func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billi
 	return subscriptions, nil
 }
 
-func (g *Gateway) listSubscriptions(ctx context.Context, customerID string) ([]*stripe.Subscription, error) {
-	params := &stripe.SubscriptionListParams{
+// SubscriptionsByPrice reads a page of the subscriptions that have an item with a price, canceled
+// ones included, newest first (https://docs.stripe.com/api/subscriptions/list).
+func (g *Gateway) SubscriptionsByPrice(ctx context.Context, priceID, after string) (billing.Page[billing.Subscription], error) {
+	found, info, err := call(ctx, "list subscriptions by price", func(ctx context.Context) (*stripe.SubscriptionList, error) {
+		params := subscriptionListParams()
+		params.Price = stripe.String(priceID)
+		setPage(&params.ListParams, ctx, after)
+		list := g.subscriptions.List(params)
+		return list.SubscriptionList(), list.Err()
+	})
+	if err != nil {
+		return billing.Page[billing.Subscription]{}, err
+	}
+	return pageOf(found.Data, &found.ListMeta, func(s *stripe.Subscription) string { return s.ID },
+		func(s *stripe.Subscription) (billing.Subscription, error) { return g.snapshot(ctx, s, info) })
+}
+
+func subscriptionListParams() *stripe.SubscriptionListParams {
+	return &stripe.SubscriptionListParams{
 		Status: stripe.String("all"), // Stripe omits canceled ones by default
 		Expand: stripe.StringSlice([]string{"data.default_payment_method", "data.schedule"}),
 	}
-	params.Context, params.Limit = ctx, stripe.Int64(pageSize)
-	if customerID != "" {
-		params.Customer = stripe.String(customerID)
-	}
+}
+
+func (g *Gateway) listSubscriptions(ctx context.Context, customerID string) ([]*stripe.Subscription, error) {
+	params := subscriptionListParams()
+	params.Context, params.Limit, params.Customer = ctx, stripe.Int64(pageSize), stripe.String(customerID)
 	var found []*stripe.Subscription
 	list := g.subscriptions.List(params)
 	for list.Next() {

@@ -35,11 +35,16 @@ func formatReport(r billing.DriftReport) string {
 			state = "repaired"
 		case d.Error != "":
 			state = "not repaired: " + d.Error
+		case !r.DryRun:
+			state = "not repaired"
 		}
-		fmt.Fprintf(&text, "%-12s %-32s %s (%s)\n", d.Kind, d.ObjectID, d.Difference, state)
+		fmt.Fprintf(&text, "%-20s %-32s %s (%s)\n", d.Kind, d.ObjectID, d.Difference, state)
+		if d.Remediation != "" {
+			fmt.Fprintf(&text, "%-20s %s\n", "", d.Remediation)
+		}
 	}
-	fmt.Fprintf(&text, "%d events read; %d subscriptions, %d invoices, %d customers, "+
-		"%d open Checkout sessions compared; %d differences.\n",
-		r.Events, r.Subscriptions, r.Invoices, r.Customers, r.Checkouts, len(r.Drifts))
+	fmt.Fprintf(&text, "%d events read; %d subscriptions, %d invoices, %d refunds and disputes, %d customers, "+
+		"%d open Checkout sessions compared with %d calls to Stripe; %d differences.\n",
+		r.Events, r.Subscriptions, r.Invoices, r.Charges, r.Customers, r.Checkouts, r.Calls, len(r.Drifts))
 	return text.String()
 }
