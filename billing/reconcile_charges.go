@@ -17,8 +17,7 @@ type ListedCharge struct {
 	CustomerID string
 	Currency   string
 	Refunded   int64 // of all refunds that did not fail
-	Disputed   bool
-	Lost       int64 // of a lost dispute, in a list of disputes
+	Lost       int64 // of lost disputes; in a list of disputes: of one
 }
 
 // chargeWindow is how far back refunds, disputes and charges are compared. A dispute is opened up to
@@ -101,7 +100,7 @@ func (c *reconcileRun) compareChargeList(ctx context.Context, listed []ListedCha
 	}
 	for _, charge := range listed {
 		link, linked := links[charge.CustomerID]
-		if !linked || charge.Refunded == 0 && !charge.Disputed && charge.Lost == 0 {
+		if !linked || charge.Refunded == 0 && charge.Lost == 0 {
 			continue
 		}
 		if err := c.compareCharge(ctx, link.OrganizationID, charge); err != nil {
@@ -134,8 +133,6 @@ func chargeDrift(stored Payment, listed ListedCharge) string {
 		return fmt.Sprintf("%s refunded at Stripe, credits taken back for %s", money(listed.Refunded), money(stored.Refunded))
 	case listed.Lost > stored.Lost:
 		return fmt.Sprintf("%s lost in a dispute at Stripe, credits taken back for %s", money(listed.Lost), money(stored.Lost))
-	case listed.Disputed && listed.Lost == 0 && stored.Revision == 0:
-		return "disputed at Stripe, not known here"
 	}
 	return ""
 }

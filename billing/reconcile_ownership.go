@@ -10,11 +10,11 @@ import (
 )
 
 // classify interprets a subscription of Stripe's answer by the catalog. Unknown prices are fetched.
-func (c *reconcileRun) classify(ctx context.Context, remote Subscription) (Subscription, error) {
-	if err := c.ensureKnown(ctx, remote.priceIDs()); err != nil {
+func (rc *Reconciler) classify(ctx context.Context, remote Subscription) (Subscription, error) {
+	if err := rc.ensureKnown(ctx, remote.priceIDs()); err != nil {
 		return remote, fmt.Errorf("fetch the prices of subscription %s: %w", remote.ID, err)
 	}
-	return remote.Classified(c.Catalog()), nil
+	return remote.Classified(rc.Catalog()), nil
 }
 
 // storeItems stores the items of a snapshot that was stored before items were: no difference to

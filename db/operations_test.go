@@ -59,7 +59,7 @@ func TestBacklog(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	empty, err := store.Operations().Backlog(ctx)
 	must(t, err)
-	wantEqual(t, empty, billing.Backlog{Jobs: map[string]int{}})
+	wantEqual(t, empty, billing.Backlog{Jobs: map[string]int{}, Drifts: map[billing.DriftKind]int{}})
 
 	pending, failed := event("evt_1"), event("evt_2")
 	pending.Outcome, pending.NextAttemptAt = billing.OutcomePending, ptr(at(0))
@@ -68,10 +68,12 @@ func TestBacklog(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined", DueAt: ptr(at(0))}))
 	must(t, store.Jobs().Enqueue(ctx, job.Job{Kind: job.KindEvent, ID: "evt_1"}))
+	must(t, store.Reconciliation().PutUnrepaired(ctx, testAccount, map[billing.DriftKind]int{billing.DriftCharge: 2}, at(7)))
 	got, err := store.Operations().Backlog(ctx)
 	must(t, err)
 	wantEqual(t, got, billing.Backlog{
 		PendingEvents: 1, OldestPending: ptr(pending.ReceivedAt.UTC()), FailedEvents: 1, PendingSeats: 1, FailingSeats: 1, Jobs: map[string]int{"available": 1},
+		Drifts: map[billing.DriftKind]int{billing.DriftCharge: 2}, ComparedAt: ptr(at(7)),
 	})
 	if _, err := store.DB().ExecContext(ctx, `update river_job set state = 'retryable', attempt = 2, errors = array['{"error":"first"}', '{"error":"second"}']::jsonb[]`); err != nil {
 		t.Fatal(err)

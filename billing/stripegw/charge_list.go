@@ -44,7 +44,6 @@ func (g *Gateway) DisputedCharges(ctx context.Context, since time.Time, after st
 	return pageOf(found.Data, &found.ListMeta, func(d *stripe.Dispute) string { return d.ID },
 		func(d *stripe.Dispute) (billing.ListedCharge, error) {
 			charge := mapListedCharge(d.Charge)
-			charge.Disputed = true
 			if d.Status == stripe.DisputeStatusLost {
 				charge.Lost = d.Amount
 			}
@@ -55,19 +54,32 @@ func (g *Gateway) DisputedCharges(ctx context.Context, since time.Time, after st
 // Charges lists the charges of a customer created at since or later, newest first
 // (https://docs.stripe.com/api/charges/list).
 func (g *Gateway) Charges(ctx context.Context, customerID string, since time.Time) ([]billing.ListedCharge, error) {
-	found, _, err := call(ctx, "list charges", func(ctx context.Context) ([]billing.ListedCharge, error) {
+	found, _, err := call(ctx, "list charges", func(ctx context.Context) ([]*stripe.Charge, error) {
 		params := &stripe.ChargeListParams{
 			Customer: stripe.String(customerID), CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
 		}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
-		var all []billing.ListedCharge
+		var all []*stripe.Charge
 		list := g.charges.List(params)
 		for list.Next() {
-			all = append(all, mapListedCharge(list.Charge()))
+			all = append(all, list.Charge())
 		}
 		return all, list.Err()
 	})
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	charges := make([]billing.ListedCharge, 0, len(found))
+	for _, c := range found {
+		charge := mapListedCharge(c)
+		if c.Disputed {
+			if charge.Lost, err = g.lostDisputeAmount(ctx, c.ID); err != nil {
+				return nil, err
+			}
+		}
+		charges = append(charges, charge)
+	}
+	return charges, nil
 }
 
 // mapListedCharge maps a charge of a list. A refund or dispute without a charge, of another
@@ -77,6 +89,6 @@ func mapListedCharge(c *stripe.Charge) billing.ListedCharge {
 		return billing.ListedCharge{}
 	}
 	return billing.ListedCharge{
-		ID: c.ID, CustomerID: customerID(c.Customer), Currency: string(c.Currency), Refunded: c.AmountRefunded, Disputed: c.Disputed,
+		ID: c.ID, CustomerID: customerID(c.Customer), Currency: string(c.Currency), Refunded: c.AmountRefunded,
 	}
 }

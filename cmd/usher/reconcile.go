@@ -44,7 +44,7 @@ func formatReport(r billing.DriftReport) string {
 		}
 	}
 	fmt.Fprintf(&text, "%d events read; %d subscriptions, %d invoices, %d refunds and disputes, %d customers, "+
-		"%d open Checkout sessions compared with %d calls to Stripe; %d differences.\n",
-		r.Events, r.Subscriptions, r.Invoices, r.Charges, r.Customers, r.Checkouts, r.Calls, len(r.Drifts))
+		"%d open Checkout sessions compared; %d differences. %d calls to Stripe.\n",
+		r.Events, r.Subscriptions, r.Invoices, r.Charges, r.Customers, r.Checkouts, len(r.Drifts), r.Calls)
 	return text.String()
 }
