@@ -99,13 +99,13 @@ func TestAdoptRefuses(t *testing.T) {
 	var deleted, euro, price struct{ ID string }
 	env.stripeRequest(http.MethodPost, "/v1/customers", nil, &deleted)
 	env.stripeRequest(http.MethodDelete, "/v1/customers/"+deleted.ID, nil)
-	env.stripeRequest(http.MethodPost, "/v1/customers", nil, &euro)
+	env.stripeRequest(http.MethodPost, "/v1/customers", url.Values{
+		"payment_method": {"pm_card_visa"}, "invoice_settings[default_payment_method]": {"pm_card_visa"},
+	}, &euro)
 	env.stripeRequest(http.MethodPost, "/v1/prices", url.Values{
 		"currency": {"eur"}, "unit_amount": {"500"}, "recurring[interval]": {"month"}, "product_data[name]": {"Another application"},
 	}, &price)
-	env.stripeRequest(http.MethodPost, "/v1/subscriptions", url.Values{
-		"customer": {euro.ID}, "items[0][price]": {price.ID}, "collection_method": {"send_invoice"}, "days_until_due": {"30"},
-	})
+	env.stripeRequest(http.MethodPost, "/v1/subscriptions", url.Values{"customer": {euro.ID}, "items[0][price]": {price.ID}})
 	for _, c := range []struct {
 		name, customer, organization string
 		code                         apperr.Code

@@ -17,7 +17,11 @@ type ListedCharge struct {
 	CustomerID string
 	Currency   string
 	Refunded   int64 // of all refunds that did not fail
-	Lost       int64 // of lost disputes; in a list of disputes: of one
+	// HasDispute means that Lost and Disputed are known: of all disputes of the charge, or of one in
+	// a list of disputes.
+	HasDispute bool
+	Lost       int64 // of lost disputes
+	Disputed   int64 // of open disputes
 }
 
 // chargeWindow is how far back refunds, disputes and charges are compared. A dispute is opened up to
@@ -100,7 +104,7 @@ func (c *reconcileRun) compareChargeList(ctx context.Context, listed []ListedCha
 	}
 	for _, charge := range listed {
 		link, linked := links[charge.CustomerID]
-		if !linked || charge.Refunded == 0 && charge.Lost == 0 {
+		if !linked || charge.Refunded == 0 && !charge.HasDispute {
 			continue
 		}
 		if err := c.compareCharge(ctx, link.OrganizationID, charge); err != nil {
@@ -131,8 +135,10 @@ func chargeDrift(stored Payment, listed ListedCharge) string {
 	switch {
 	case listed.Refunded != stored.Refunded:
 		return fmt.Sprintf("%s refunded at Stripe, credits taken back for %s", money(listed.Refunded), money(stored.Refunded))
-	case listed.Lost > stored.Lost:
+	case listed.HasDispute && listed.Lost > stored.Lost:
 		return fmt.Sprintf("%s lost in a dispute at Stripe, credits taken back for %s", money(listed.Lost), money(stored.Lost))
+	case listed.HasDispute && listed.Disputed != stored.Disputed:
+		return fmt.Sprintf("%s in an open dispute at Stripe, %s here", money(listed.Disputed), money(stored.Disputed))
 	}
 	return ""
 }

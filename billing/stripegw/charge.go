@@ -57,6 +57,11 @@ func (g *Gateway) disputeAmounts(ctx context.Context, chargeID string) (lost, op
 		}
 		return all, list.Err()
 	})
+	lost, open = sumDisputes(disputes)
+	return lost, open, err
+}
+
+func sumDisputes(disputes []*stripe.Dispute) (lost, open int64) {
 	for _, d := range disputes {
 		switch d.Status {
 		case stripe.DisputeStatusLost:
@@ -66,5 +71,5 @@ func (g *Gateway) disputeAmounts(ctx context.Context, chargeID string) (lost, op
 			open += d.Amount
 		}
 	}
-	return lost, open, err
+	return lost, open
 }

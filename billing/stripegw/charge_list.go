@@ -44,9 +44,8 @@ func (g *Gateway) DisputedCharges(ctx context.Context, since time.Time, after st
 	return pageOf(found.Data, &found.ListMeta, func(d *stripe.Dispute) string { return d.ID },
 		func(d *stripe.Dispute) (billing.ListedCharge, error) {
 			charge := mapListedCharge(d.Charge)
-			if d.Status == stripe.DisputeStatusLost {
-				charge.Lost = d.Amount
-			}
+			charge.HasDispute = true
+			charge.Lost, charge.Disputed = sumDisputes([]*stripe.Dispute{d})
 			return charge, nil
 		})
 }
@@ -73,7 +72,8 @@ func (g *Gateway) Charges(ctx context.Context, customerID string, since time.Tim
 	for _, c := range found {
 		charge := mapListedCharge(c)
 		if c.Disputed {
-			if charge.Lost, err = g.lostDisputeAmount(ctx, c.ID); err != nil {
+			charge.HasDispute = true
+			if charge.Lost, charge.Disputed, err = g.disputeAmounts(ctx, c.ID); err != nil {
 				return nil, err
 			}
 		}

@@ -11,13 +11,14 @@ import (
 	"usher/billing"
 )
 
-// Events reads a page of the events of some types created at since or later, newest first
+// Events reads a page of the events of some types, or (empty) of all, created at since or later, newest first
 // (https://docs.stripe.com/api/events/list). Stripe returns them in the account's API version, not
 // the requested one, so each is parsed like a webhook's body.
 func (g *Gateway) Events(ctx context.Context, types []string, since time.Time, after string) (billing.Page[billing.Event], error) {
 	list, info, err := call(ctx, "list events", func(ctx context.Context) (*stripe.EventList, error) {
-		params := &stripe.EventListParams{
-			Types: stripe.StringSlice(types), CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
+		params := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}}
+		if len(types) > 0 {
+			params.Types = stripe.StringSlice(types)
 		}
 		setPage(&params.ListParams, ctx, after)
 		list := g.events.List(params)
