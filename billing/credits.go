@@ -108,12 +108,6 @@ func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice
 	return nil
 }
 
-// paidWithoutFact lists the paid invoices of plans, created at since or later, whose credits were
-// not granted; of one organization or (empty) of all.
-func (cs *Credits) paidWithoutFact(context.Context, string, time.Time) ([]Invoice, error) {
-	return nil, nil
-}
-
 // recordFact stores a fact once and recounts the credits. The ledger shows the grant, and beside it
 // the expiry of what it replaces: the period before a renewal, or all of an older period that
 // arrived late.

@@ -88,3 +88,24 @@ func TestReconcilerTakesBackCreditsOfLostDispute(t *testing.T) {
 		})
 	}
 }
+
+// A paid invoice whose credits were not recorded gets them.
+func TestReconcilerRecordsCreditsOfPaidInvoice(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	env.reconcile(billing.ReconcileOptions{})
+	env.processEvents()
+	wantBalance(t, env, 1000)
+	for _, table := range []string{"credit_facts", "credit_entries", "credit_accounts"} {
+		_, err := env.store.DB().ExecContext(t.Context(), "delete from "+table)
+		env.must(err)
+	}
+	found := strings.Join(env.reconcile(billing.ReconcileOptions{}), "\n")
+	if !strings.Contains(found, "credits: $29.00 paid, no credits recorded") {
+		t.Errorf("differences:\n%s", found)
+	}
+	wantBalance(t, env, 1000)
+	if again := env.reconcile(billing.ReconcileOptions{}); len(again) != 0 {
+		t.Errorf("differences in the second run:\n%s", strings.Join(again, "\n"))
+	}
+}

@@ -158,20 +158,36 @@ func (c *reconcileRun) compareUnlistedInvoice(ctx context.Context, local Invoice
 }
 
 // comparePaidInvoices finds paid invoices of plans whose credits were not granted: their price was
-// not known when they were paid.
-func (c *reconcileRun) comparePaidInvoices(ctx context.Context, _ string) (string, error) {
-	paid, err := c.credits.paidWithoutFact(ctx, c.options.OrganizationID, c.Now().Add(-organizationWindow))
+// not known when they were paid. It does one page of the stored invoices.
+func (c *reconcileRun) comparePaidInvoices(ctx context.Context, after string) (string, error) {
+	missing, next, err := c.credits.missingFor(ctx, c.options.OrganizationID, after)
 	if err != nil {
 		return "", err
 	}
-	for _, invoice := range paid {
+	for _, invoice := range missing {
 		drift := Drift{
 			Kind: DriftCredits, ObjectID: invoice.ID, OrganizationID: invoice.OrganizationID,
-			Difference: fmt.Sprintf("%s paid, no credits granted", invoice.TotalMoney().Format()),
+			Difference: fmt.Sprintf("%s paid, no credits recorded", invoice.TotalMoney().Format()),
 		}
-		if err := c.addDrift(ctx, drift, func(ctx context.Context) error { return c.invoices.refetch(ctx, invoice.ID) }); err != nil {
+		if err := c.addDrift(ctx, drift, func(ctx context.Context) error { return c.recordCredits(ctx, invoice.ID) }); err != nil {
 			return "", err
 		}
 	}
-	return "", nil
+	return next, nil
+}
+
+// recordCredits refetches an invoice, which records its credits if its prices are known.
+func (c *reconcileRun) recordCredits(ctx context.Context, invoiceID string) error {
+	if err := c.invoices.refetch(ctx, invoiceID); err != nil {
+		return err
+	}
+	stored, err := c.store.Invoices().Get(ctx, invoiceID)
+	if err != nil {
+		return err
+	}
+	stored.Lines = stored.CreditLines
+	if unknown := c.unknown(stored.prices()); len(unknown) > 0 {
+		return fmt.Errorf("the prices %s are not known", strings.Join(unknown, ", "))
+	}
+	return nil
 }
