@@ -71,8 +71,8 @@ type DriftReport struct {
 	StartedAt      time.Time `json:"startedAt" db:"started_at"`
 	FinishedAt     time.Time `json:"finishedAt" db:"finished_at"`
 	DryRun         bool      `json:"dryRun" db:"dry_run"`
-	// Partial means that the run stopped at the limit of its calls to Stripe, or after an error. The
-	// next run of the background work continues there.
+	// Partial means that the run stopped at the limit of its calls to Stripe, or after an error.
+	// The next run of the background work continues there.
 	Partial bool `json:"partial" db:"partial"`
 	Calls   int  `json:"calls" db:"calls"`   // to Stripe, repairs included
 	Events  int  `json:"events" db:"events"` // read from Stripe's list

@@ -63,8 +63,8 @@ type Page[T any] struct {
 }
 
 // ReconcileGateway lists objects at Stripe. Lists are read page by page, newest first, because the
-// reconciler may stop after any call and continue later. A cursor that Stripe does not know any more
-// is a StripeError for which [apperr.IsMissing] is true.
+// reconciler may stop after any call and continue later. A cursor that Stripe does not know any
+// more is a StripeError for which [apperr.IsMissing] is true.
 type ReconcileGateway interface {
 	// Events reads the events of some types, 20 at most, created at since or later. Stripe keeps
 	// events for 30 days (https://docs.stripe.com/api/events).

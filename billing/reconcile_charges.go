@@ -17,15 +17,15 @@ type ListedCharge struct {
 	CustomerID string
 	Currency   string
 	Refunded   int64 // of all refunds that did not fail
-	// HasDispute means that Lost and Disputed are known: of all disputes of the charge, or of one in
-	// a list of disputes.
+	// HasDispute means that Lost and Disputed are known: of all disputes of the charge, or of one
+	// in a list of disputes.
 	HasDispute bool
 	Lost       int64 // of lost disputes
 	Disputed   int64 // of open disputes
 }
 
-// chargeWindow is how far back refunds, disputes and charges are compared. A dispute is opened up to
-// four months after the payment, and decided some months later
+// chargeWindow is how far back refunds, disputes and charges are compared. A dispute is opened up
+// to four months after the payment, and decided some months later
 // (https://docs.stripe.com/disputes/how-disputes-work).
 const chargeWindow = 270 * 24 * time.Hour
 
@@ -37,8 +37,8 @@ const (
 
 // compareCharges compares what was refunded or lost with the payments here, which credits are taken
 // back for. The events of a refund can be lost for good, and neither its invoice nor its
-// subscription shows it. Refunds and disputes are few, so the lists of the account are read; if they
-// are long because of other applications, the charges of our customers are.
+// subscription shows it. Refunds and disputes are few, so the lists of the account are read; if
+// they are long because of other applications, the charges of our customers are.
 func (c *reconcileRun) compareCharges(ctx context.Context, after string) (string, error) {
 	since := c.Now().Add(-chargeWindow)
 	if c.options.OrganizationID != "" {

@@ -44,9 +44,9 @@ func (c *reconcileRun) compareCustomers(ctx context.Context, after string) (stri
 	return searchCursor + page.Next, nil
 }
 
-// isSearchRefused reports whether Stripe does not offer the search: it is not available to merchants
-// in India (https://docs.stripe.com/search) nor to a restricted key without the permission. A page
-// cursor of an earlier run may be unknown too.
+// isSearchRefused reports whether Stripe does not offer the search: it is not available to
+// merchants in India (https://docs.stripe.com/search) nor to a restricted key without the
+// permission. A page cursor of an earlier run may be unknown too.
 func isSearchRefused(err error) bool {
 	var refused *apperr.StripeError
 	return errors.As(err, &refused) && (refused.Status == 400 || refused.Status == 403 || refused.Status == 404) && !refused.OutcomeUnknown

@@ -15,9 +15,9 @@ const (
 	openCursor     = "open:"     // the last open invoice that was read alone
 )
 
-// compareInvoices compares the invoices of the last weeks, and open ones of any age. The list of the
-// account costs least if most of it is ours. If it is longer than our customers explain, the lists
-// of our customers are read instead.
+// compareInvoices compares the invoices of the last weeks, and open ones of any age. The list of
+// the account costs least if most of it is ours. If it is longer than our customers explain, the
+// lists of our customers are read instead.
 func (c *reconcileRun) compareInvoices(ctx context.Context, after string) (string, error) {
 	if c.options.OrganizationID != "" {
 		return "", c.compareOrganizationInvoices(ctx)

@@ -216,8 +216,8 @@ func fetch[T any](ctx context.Context, c *reconcileRun, call func() (T, error)) 
 
 // pageLimit is how many pages of a list of the whole account are read in one comparison. An account
 // of our own has fewer: about two invoices and one refund or dispute for fifty customers a month.
-// More pages mean that other applications share the account. Then it is cheaper to read the lists of
-// our customers one by one.
+// More pages mean that other applications share the account. Then it is cheaper to read the lists
+// of our customers one by one.
 func (c *reconcileRun) pageLimit() int {
 	const least = 5
 	return max(least, c.ourCustomers/10)

@@ -135,11 +135,11 @@ type CheckoutStore interface {
 type SubscriptionStore interface {
 	// Live lists subscriptions that have not ended, of one organization or (empty) of all.
 	Live(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
-	// LiveOfPrice lists our subscriptions that have not ended, have a price, are on no test clock and
-	// were created between two times, both included.
+	// LiveOfPrice lists our subscriptions that have not ended, have a price, are on no test clock
+	// and were created between two times, both included.
 	LiveOfPrice(ctx context.Context, acct StripeAccount, priceID string, from, to time.Time) ([]Subscription, error)
-	// LiveAtOtherPrices lists our subscriptions that have not ended and either have none of the prices
-	// or are on a test clock, whose id is greater, in the order of their ids.
+	// LiveAtOtherPrices lists our subscriptions that have not ended and either have none of the
+	// prices or are on a test clock, whose id is greater, in the order of their ids.
 	LiveAtOtherPrices(ctx context.Context, acct StripeAccount, priceIDs []string, id string, limit int) ([]Subscription, error)
 	// Lock reads and locks the snapshot.
 	Lock(ctx context.Context, id string) (Subscription, error)
@@ -363,8 +363,8 @@ type DeletionStore interface {
 // ReconciliationStore stores the progress of the reconciler and its drift reports.
 type ReconciliationStore interface {
 	// Claim takes the lease on comparing the whole account until leaseUntil, if the last run
-	// finished before due and no other lease is held. It returns where that run stopped. ErrNotFound
-	// if no run is due or the lease is held.
+	// finished before due and no other lease is held. It returns where that run stopped.
+	// ErrNotFound if no run is due or the lease is held.
 	Claim(ctx context.Context, acct StripeAccount, now, due, leaseUntil time.Time) (ReconcileState, error)
 	// SaveState stores the position of the run that holds the lease.
 	SaveState(ctx context.Context, acct StripeAccount, s ReconcileState) error

@@ -9,8 +9,8 @@ import (
 	"usher/billing"
 )
 
-// RefundedCharges reads a page of the account's refunds created at since or later, newest first, and
-// returns their charges (https://docs.stripe.com/api/refunds/list).
+// RefundedCharges reads a page of the account's refunds created at since or later, newest first,
+// and returns their charges (https://docs.stripe.com/api/refunds/list).
 func (g *Gateway) RefundedCharges(ctx context.Context, since time.Time, after string) (billing.Page[billing.ListedCharge], error) {
 	found, _, err := call(ctx, "list refunds", func(ctx context.Context) (*stripe.RefundList, error) {
 		params := &stripe.RefundListParams{

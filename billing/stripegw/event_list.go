@@ -11,9 +11,9 @@ import (
 	"usher/billing"
 )
 
-// Events reads a page of the events of some types, or (empty) of all, created at since or later, newest first
-// (https://docs.stripe.com/api/events/list). Stripe returns them in the account's API version, not
-// the requested one, so each is parsed like a webhook's body.
+// Events reads a page of the events of some types, or (empty) of all, created at since or later,
+// newest first (https://docs.stripe.com/api/events/list). Stripe returns them in the account's API
+// version, not the requested one, so each is parsed like a webhook's body.
 func (g *Gateway) Events(ctx context.Context, types []string, since time.Time, after string) (billing.Page[billing.Event], error) {
 	list, info, err := call(ctx, "list events", func(ctx context.Context) (*stripe.EventList, error) {
 		params := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}}

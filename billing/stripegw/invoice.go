@@ -70,8 +70,8 @@ func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Ti
 	return invoices, nil
 }
 
-// AccountInvoices reads a page of the account's invoices created at since or later, newest first and
-// without their lines.
+// AccountInvoices reads a page of the account's invoices created at since or later, newest first
+// and without their lines.
 func (g *Gateway) AccountInvoices(ctx context.Context, since time.Time, after string) (billing.Page[billing.Invoice], error) {
 	found, info, err := call(ctx, "list invoices", func(ctx context.Context) (*stripe.InvoiceList, error) {
 		params := invoiceListParams(since)

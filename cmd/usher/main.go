@@ -34,7 +34,7 @@ var commands = []command{
 	{"reconcile", "[--dry-run] [--org ID] [--json]", "compare with Stripe and repair differences",
 		runReconcile},
 	{"adopt", "--customer cus_… --org org_… [--dry-run] [--json]", "link a customer at Stripe to an organization",
-		runAdopt},
+		runLinkCustomer},
 	{"events", "list [--outcome O] [--type T] [--org ID] [--object ID] [--limit N] [--json]\n" +
 		"show ID [--json]\nreplay ID", "list stored Stripe events, or process one again", runEvents},
 	{"user", "create EMAIL --name NAME --new-org NAME [--password-file FILE] [--json]\n" +

@@ -10,8 +10,9 @@ import (
 	"usher/billing"
 )
 
-// TestAdopt links a paying customer to an organization beside a server on the same DATA_DIR.
-func TestAdopt(t *testing.T) {
+// TestLinkCustomerCommand links a paying customer to an organization beside a server on the same
+// DATA_DIR.
+func TestLinkCustomerCommand(t *testing.T) {
 	dataDir := newDataDir(t)
 	server := startServer(t, "DATA_DIR="+dataDir)
 	c := server.client(t)
@@ -58,15 +59,15 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("the dry run prints %s", output)
 	}
 	output, _ = run(exitOK, "adopt", "--customer", customerID, "--org", organizationID, "--json")
-	var adopted adoptionView
-	if err := json.Unmarshal([]byte(output), &adopted); err != nil || adopted.CustomerID != customerID || len(adopted.Subscriptions) != 1 || adopted.Report == nil {
+	var linked linkingView
+	if err := json.Unmarshal([]byte(output), &linked); err != nil || linked.CustomerID != customerID || len(linked.Subscriptions) != 1 || linked.Report == nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	c.waitForSummary("the adopted plan", func(s billingSummary) bool {
+	c.waitForSummary("the linked plan", func(s billingSummary) bool {
 		return s.Customer != nil && s.Customer.StripeCustomerID == customerID && s.Subscription != nil && s.Subscription.Status == "active"
 	})
 	if output, _ := run(exitOK, "reconcile", "--json"); strings.Contains(output, "unknown_organization") {
-		t.Errorf("after the adoption: %s", output)
+		t.Errorf("after the linking: %s", output)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestReconcilerKeepsReportingUnknownOrganization(t *testing.T) {
 	}
 }
 
-func TestAdoptLinksAndReconciles(t *testing.T) {
+func TestLinkCustomerReconciles(t *testing.T) {
 	env := newTestEnv(t)
 	customerID := env.addLostCustomer("org_gone")
 	if customers := env.unknownOrganizations(); len(customers) != 1 {
@@ -66,31 +66,31 @@ func TestAdoptLinksAndReconciles(t *testing.T) {
 		t.Errorf("backlog %+v", backlog)
 	}
 	organizationID := env.access.Organization.ID
-	adopt := func(customerID, organizationID string, dryRun bool) (billing.Adoption, error) {
-		return env.service.Reconciler.Adopt(t.Context(), customerID, organizationID, dryRun)
+	link := func(customerID, organizationID string, dryRun bool) (billing.CustomerLinking, error) {
+		return env.service.Reconciler.LinkCustomer(t.Context(), customerID, organizationID, dryRun)
 	}
-	tried, err := adopt(customerID, organizationID, true)
+	tried, err := link(customerID, organizationID, true)
 	env.must(err)
 	if len(tried.Subscriptions) != 1 || tried.AlreadyLinked || env.overview().CustomerID != "" {
 		t.Errorf("the dry run answers %+v and links %q", tried, env.overview().CustomerID)
 	}
-	_, err = adopt(customerID, organizationID, false)
+	_, err = link(customerID, organizationID, false)
 	env.must(err)
 	o := env.overview()
 	if o.CustomerID != customerID || o.Plan == nil || o.Plan.ID != "pro" || o.Credits.Balance != 1000 {
-		t.Errorf("after the adoption: customer %s, plan %v, balance %d", o.CustomerID, o.Plan, o.Credits.Balance)
+		t.Errorf("after the linking: customer %s, plan %v, balance %d", o.CustomerID, o.Plan, o.Credits.Balance)
 	}
 	if customers := env.unknownOrganizations(); len(customers) != 0 {
 		t.Errorf("still unknown: %v", customers)
 	}
-	again, err := adopt(customerID, organizationID, false)
+	again, err := link(customerID, organizationID, false)
 	env.must(err)
 	if !again.AlreadyLinked || len(again.Report.Drifts) != 0 {
-		t.Errorf("the second adoption: %+v", again)
+		t.Errorf("the second linking: %+v", again)
 	}
 }
 
-func TestAdoptRefuses(t *testing.T) {
+func TestLinkCustomerRefuses(t *testing.T) {
 	env := newTestEnv(t)
 	subscribed := env.subscribe("pro").CustomerID
 	_, another := env.insertOrganization()
@@ -118,7 +118,7 @@ func TestAdoptRefuses(t *testing.T) {
 		{"an organization with a customer", lost, env.access.Organization.ID, apperr.CodeConflict, "has another customer, " + subscribed},
 		{"another currency", euro.ID, other, apperr.CodeConflict, "billed in eur"},
 	} {
-		_, err := env.service.Reconciler.Adopt(t.Context(), c.customer, c.organization, false)
+		_, err := env.service.Reconciler.LinkCustomer(t.Context(), c.customer, c.organization, false)
 		if apperr.CodeOf(err) != c.code || !strings.Contains(apperr.MessageOf(err), c.message) {
 			t.Errorf("%s: %v", c.name, err)
 		}

@@ -9,7 +9,7 @@ import (
 	"usher/billing"
 )
 
-func runAdopt(ctx context.Context, inv *invocation) error {
+func runLinkCustomer(ctx context.Context, inv *invocation) error {
 	customer := inv.flags.String("customer", "", "the customer at Stripe (cus_…)")
 	organization := inv.flags.String("org", "", "the organization it pays for (org_…)")
 	dryRun := inv.flags.Bool("dry-run", false, "check and print what would be linked, change nothing")
@@ -21,39 +21,39 @@ func runAdopt(ctx context.Context, inv *invocation) error {
 		return usageError("needs --customer cus_… and --org org_…")
 	}
 	return withService(ctx, inv, func(service *billing.Service) error {
-		adoption, err := service.Reconciler.Adopt(ctx, *customer, *organization, *dryRun)
-		if adoption.Report.ID == "" && err != nil {
+		linking, err := service.Reconciler.LinkCustomer(ctx, *customer, *organization, *dryRun)
+		if linking.Report.ID == "" && err != nil {
 			return err
 		}
-		return errors.Join(err, inv.print(newAdoptionView(adoption), formatAdoption(adoption)))
+		return errors.Join(err, inv.print(newLinkingView(linking), formatLinking(linking)))
 	})
 }
 
-// adoptionView is what --json prints.
-type adoptionView struct {
-	CustomerID     string                    `json:"customerId"`
-	OrganizationID string                    `json:"organizationId"`
-	DryRun         bool                      `json:"dryRun"`
-	AlreadyLinked  bool                      `json:"alreadyLinked"`
-	BilledMembers  int                       `json:"billedMembers"`
-	Subscriptions  []adoptedSubscriptionView `json:"subscriptions"`
-	Report         *billing.DriftReport      `json:"report,omitempty"` // absent after a dry run
+// linkingView is what --json prints.
+type linkingView struct {
+	CustomerID     string                   `json:"customerId"`
+	OrganizationID string                   `json:"organizationId"`
+	DryRun         bool                     `json:"dryRun"`
+	AlreadyLinked  bool                     `json:"alreadyLinked"`
+	BilledMembers  int                      `json:"billedMembers"`
+	Subscriptions  []linkedSubscriptionView `json:"subscriptions"`
+	Report         *billing.DriftReport     `json:"report,omitempty"` // absent after a dry run
 }
 
-type adoptedSubscriptionView struct {
+type linkedSubscriptionView struct {
 	ID       string                     `json:"id"`
 	Status   billing.SubscriptionStatus `json:"status"`
 	PriceID  string                     `json:"priceId"`
 	Quantity int                        `json:"quantity"`
 }
 
-func newAdoptionView(a billing.Adoption) adoptionView {
-	view := adoptionView{
+func newLinkingView(a billing.CustomerLinking) linkingView {
+	view := linkingView{
 		CustomerID: a.Customer.ID, OrganizationID: a.Organization.ID, DryRun: a.DryRun, AlreadyLinked: a.AlreadyLinked,
-		BilledMembers: a.Billed, Subscriptions: []adoptedSubscriptionView{},
+		BilledMembers: a.Billed, Subscriptions: []linkedSubscriptionView{},
 	}
 	for _, s := range a.Subscriptions {
-		view.Subscriptions = append(view.Subscriptions, adoptedSubscriptionView{s.ID, s.Status, s.PriceID, s.Quantity})
+		view.Subscriptions = append(view.Subscriptions, linkedSubscriptionView{s.ID, s.Status, s.PriceID, s.Quantity})
 	}
 	if !a.DryRun {
 		view.Report = &a.Report
@@ -61,7 +61,7 @@ func newAdoptionView(a billing.Adoption) adoptionView {
 	return view
 }
 
-func formatAdoption(a billing.Adoption) string {
+func formatLinking(a billing.CustomerLinking) string {
 	var text strings.Builder
 	verb := "is linked"
 	switch {

@@ -10,8 +10,8 @@ import (
 	"usher/billing/catalog"
 )
 
-// Adoption links a customer at Stripe to an organization, and what it found there.
-type Adoption struct {
+// CustomerLinking links a customer at Stripe to an organization, and what it found there.
+type CustomerLinking struct {
 	Customer     StripeCustomer
 	Organization account.Organization
 	// Subscriptions are the customer's live ones to plans of the catalog.
@@ -23,32 +23,32 @@ type Adoption struct {
 	Report DriftReport
 }
 
-// Adopt links a customer that exists at Stripe to an organization and reconciles the organization.
-// It is the remedy for [DriftUnknownOrganization]. With dryRun it only checks. Errors: CodeNotFound
-// if the organization or the customer does not exist in this account and mode; CodeConflict if
-// either is linked already, the organization is deleted, or the customer has another currency than
-// the plans; a StripeError in the chain.
-func (rc *Reconciler) Adopt(ctx context.Context, customerID, organizationID string, dryRun bool) (Adoption, error) {
+// LinkCustomer links a customer that exists at Stripe to an organization and reconciles the
+// organization. It is the remedy for [DriftUnknownOrganization]. With dryRun it only checks.
+// Errors: CodeNotFound if the organization or the customer does not exist in this account and mode;
+// CodeConflict if either is linked already, the organization is deleted, or the customer has
+// another currency than the plans; a StripeError in the chain.
+func (rc *Reconciler) LinkCustomer(ctx context.Context, customerID, organizationID string, dryRun bool) (CustomerLinking, error) {
 	acct, err := rc.requireAccount(ctx)
 	if err != nil {
-		return Adoption{}, err
+		return CustomerLinking{}, err
 	}
-	adoption, err := rc.checkAdoption(ctx, acct, customerID, organizationID)
+	linking, err := rc.checkLinking(ctx, acct, customerID, organizationID)
 	if err != nil {
-		return adoption, fmt.Errorf("adopt: %w", err)
+		return linking, fmt.Errorf("link customer: %w", err)
 	}
-	if adoption.DryRun = dryRun; dryRun {
-		return adoption, nil
+	if linking.DryRun = dryRun; dryRun {
+		return linking, nil
 	}
-	if err := rc.adopt(ctx, acct, adoption); err != nil {
-		return adoption, fmt.Errorf("adopt: %w", err)
+	if err := rc.putLink(ctx, acct, linking); err != nil {
+		return linking, fmt.Errorf("link customer: %w", err)
 	}
-	adoption.Report, err = rc.Reconcile(ctx, ReconcileOptions{OrganizationID: organizationID})
-	return adoption, err
+	linking.Report, err = rc.Reconcile(ctx, ReconcileOptions{OrganizationID: organizationID})
+	return linking, err
 }
 
-func (rc *Reconciler) checkAdoption(ctx context.Context, acct StripeAccount, customerID, organizationID string) (Adoption, error) {
-	var a Adoption
+func (rc *Reconciler) checkLinking(ctx context.Context, acct StripeAccount, customerID, organizationID string) (CustomerLinking, error) {
+	var a CustomerLinking
 	organization, known, err := apperr.Found(rc.store.Organizations().Get(ctx, organizationID))
 	if err != nil {
 		return a, err
@@ -136,8 +136,8 @@ func (rc *Reconciler) liveSubscriptionsAtStripe(ctx context.Context, customerID 
 	return live, nil
 }
 
-// adopt links the customer. The checks are repeated with the organization locked.
-func (rc *Reconciler) adopt(ctx context.Context, acct StripeAccount, a Adoption) error {
+// putLink links the customer. The checks are repeated with the organization locked.
+func (rc *Reconciler) putLink(ctx context.Context, acct StripeAccount, a CustomerLinking) error {
 	return rc.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
