@@ -150,6 +150,9 @@ func (b *creditBook) recount(ctx context.Context, post func(*creditBook) error, 
 	if err := book.recompute(ctx); err != nil {
 		return err
 	}
+	if err := book.beginMonth(ctx, before); err != nil {
+		return err
+	}
 	if post != nil {
 		if err := post(book); err != nil {
 			return err
@@ -366,21 +369,34 @@ func (cs *Credits) grantDueMonths(ctx context.Context) error {
 
 const creditBatch = 100
 
-// grantMonth writes the grant of the current month. Months that passed while no worker ran get no
-// grant.
+// grantMonth brings an organization's ledger to the current month. Months that passed while no
+// worker ran get no grant.
 func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	return cs.recount(ctx, tx, organizationID, func(b *creditBook) error {
-		source := fmt.Sprintf("invoice:%s:month:%d", b.account.InvoiceID, b.account.Month)
-		_, known, err := apperr.Found(tx.Credits().EntryAccount(ctx, organizationID, source))
-		if err != nil || known || b.account.Month == 0 {
-			return err
-		}
-		expires := b.account.resetsAt()
-		return b.post(ctx, CreditEntry{Kind: CreditGrant, Amount: b.account.PlanGranted, Source: source, PlanID: b.account.PlanID, ExpiresAt: &expires})
-	}, CreditExpire)
+	return cs.recount(ctx, tx, organizationID, nil, CreditExpire)
+}
+
+// beginMonth writes the grant of a new month within a paid period, and the expiry of what is left of
+// the month before. The first recount in the month writes them, whatever caused it: an invoice of
+// seats is created in the second in which a month begins, and its event may be faster than the task
+// of the worker.
+func (b *creditBook) beginMonth(ctx context.Context, before CreditAccount) error {
+	a := b.account
+	if a.InvoiceID == "" || a.InvoiceID != before.InvoiceID || a.Month <= before.Month {
+		return nil
+	}
+	source := fmt.Sprintf("invoice:%s:month:%d", a.InvoiceID, a.Month)
+	_, known, err := apperr.Found(b.tx.Credits().EntryAccount(ctx, a.OrganizationID, source))
+	if err != nil || known {
+		return err
+	}
+	expires := a.resetsAt()
+	if err := b.post(ctx, CreditEntry{Kind: CreditGrant, Amount: a.PlanGranted, Source: source, PlanID: a.PlanID, ExpiresAt: &expires}); err != nil {
+		return err
+	}
+	return b.post(ctx, CreditEntry{Kind: CreditExpire, Amount: -before.PlanLeft, Source: "expire:" + source, PlanID: cmp.Or(before.PlanID, a.PlanID)})
 }
 
 // Consumption is a request to consume credits.

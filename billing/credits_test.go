@@ -153,6 +153,31 @@ func TestYearlyPlansGrantCreditsMonthly(t *testing.T) {
 	env.checkLedger()
 }
 
+// An invoice of seats is created in the second in which a month of a yearly plan begins. Its event
+// may arrive before the worker grants the month: the statement shows the grant and the expiry all
+// the same.
+func TestNewMonthIsGrantedByWhateverRecountsFirst(t *testing.T) {
+	env := newTestEnv(t)
+	clock := newTestClock()
+	env.useClock(clock.now)
+	current := env.subscribe("pro")
+	start, price := clock.now().UTC().Truncate(time.Second), env.planPriceID("pro", catalog.Yearly)
+	year := paidInvoice{"in_year", "subscription_create", start, price, start, start.AddDate(1, 0, 0), false, 29000}
+	deliver(t, env, year.event(env, current, "evt_year", "invoice.paid"))
+	_, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 700, IdempotencyKey: "k"})
+	env.must(err)
+	clock.advance(32 * 24 * time.Hour)
+	month := start.AddDate(0, 0, 32)
+	seats := paidInvoice{"in_seats", "automatic_pending_invoice_item_invoice", month, price, month, start.AddDate(1, 0, 0), true, 450}
+	deliver(t, env, seats.event(env, current, "evt_seats", "invoice.paid"))
+	env.service.Sweep(t.Context())
+	const want = "grant +1000 = 1000 (invoice:in_year); consume -700 = 300 (consume:k); " +
+		"grant +1000 = 1300 (invoice:in_year:month:1); expire -300 = 1000 (expire:invoice:in_year:month:1)"
+	if got := env.checkLedger(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestCancellationRemovesPlanCredits(t *testing.T) {
 	env := newTestEnv(t)
 	current := env.subscribe("starter")

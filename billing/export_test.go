@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"time"
 
 	"usher/billing/mail"
 )
@@ -70,3 +71,9 @@ func (s *Service) ProcessPlanChanges(ctx context.Context) error {
 
 // ReconcileIfDue runs the reconciliation of the background worker once, if it is due.
 func ReconcileIfDue(ctx context.Context, s *Service) error { return s.Reconciler.runIfDue(ctx) }
+
+// Sweep runs every periodic task of the background worker once.
+func (s *Service) Sweep(ctx context.Context) {
+	tasks := s.Worker.periodicTasks()
+	s.Worker.sweep(ctx, tasks, make([]time.Time, len(tasks)))
+}
