@@ -19,6 +19,7 @@ func (env *testEnv) subscribeWithBalance() billing.Subscription {
 	env.stripeRequest(http.MethodPost, "/v1/customers/"+session.CustomerID, url.Values{"balance": {"-1900"}})
 	env.pay(session)
 	env.waitForBalance(1000)
+	env.waitFor("the subscription", func(o billing.Overview) bool { return o.Subscription != nil })
 	return *env.overview().Subscription
 }
 
