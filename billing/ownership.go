@@ -24,9 +24,9 @@ type SubscriptionItem struct {
 }
 
 // Classified returns the snapshot with the fields that follow from its items and the catalog:
-// Foreign, PriceID, ItemID and Quantity. It is the one place that decides whether a subscription is
-// ours: one of its items has a price of a plan, current or former. That item is the seat item. The
-// other items are left alone. It is a pure function.
+// Foreign, PriceID, ItemID and Quantity. It is the one place that decides whether a subscription
+// is ours: one of its items has a price of a plan, current or former. That item is the seat item.
+// The other items are left alone. It is a pure function.
 //
 // A foreign subscription has the price of its first item, for display, and no seat item.
 func (s Subscription) Classified(plans catalog.Catalog) Subscription {

@@ -192,6 +192,12 @@ func checkPlanChange(current Subscription, from, to PlanOffer, billed int) error
 		return apperr.Errorf(apperr.CodeConflict, "Your plan is billed in %s and %s is offered in %s. A running plan keeps its currency.",
 			currencyName(from), to.Plan.Name, currencyName(to))
 	}
+	if len(current.OtherItems()) > 0 && from.Price.Interval != to.Price.Interval {
+		// All items of a subscription have one interval
+		// (https://docs.stripe.com/billing/subscriptions/multiple-products).
+		return apperr.Errorf(apperr.CodeConflict, "Your subscription has further items that are billed %s, so its interval cannot be changed here. Please write to us.",
+			intervalAdverb(from.Price.Interval))
+	}
 	return to.Plan.RequireSeats(billed)
 }
 
@@ -225,6 +231,13 @@ func checkChangeable(current Subscription) error {
 
 // PlanChangeable reports whether the state of the subscription allows a change of its plan.
 func (s Subscription) PlanChangeable() bool { return checkChangeable(s) == nil }
+
+func intervalAdverb(interval catalog.Interval) string {
+	if interval == catalog.Yearly {
+		return "yearly"
+	}
+	return "monthly"
+}
 
 // currencyName returns the currency of an offer as people write it, such as USD.
 func currencyName(o PlanOffer) string { return strings.ToUpper(o.Price.Amount.Currency) }

@@ -703,3 +703,26 @@ func (env *testEnv) sellIn(currency string, amounts [4]int64) {
 	}
 	env.service = env.startService(options)
 }
+
+// An upgrade of a yearly plan, with members who joined since, is paid when it is made and not at
+// the renewal.
+func TestYearlyUpgradeIsChargedAtOnce(t *testing.T) {
+	env := newTestEnv(t)
+	env.stripeClock()
+	session, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "starter", Interval: catalog.Yearly})
+	env.must(err)
+	env.pay(session)
+	_, err = env.service.Checkouts.Complete(t.Context(), env.access, session.StripeSessionID)
+	env.must(err)
+	env.advanceStripe(90 * 24 * time.Hour)
+	env.addMembers(3)
+	preview, change := env.changePlan("pro", catalog.Yearly)
+	wantPlan(t, env, "pro", catalog.Yearly, 4)
+	// Three quarters of a year: 4 × $290 less 1 × $90.
+	if invoice := env.stripeInvoices()[0]; change.Status != billing.PlanChangeApplied || invoice.AmountPaid != preview.DueNow.Minor || invoice.AmountPaid < 78000 || invoice.AmountPaid > 82000 {
+		t.Errorf("invoice %+v, confirmed %+v", invoice, preview.DueNow)
+	}
+	if preview.Next.Amount.Minor != 4*29000 {
+		t.Errorf("next invoice %+v", preview.Next)
+	}
+}

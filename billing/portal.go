@@ -95,7 +95,7 @@ func (p *Portal) withFlow(ctx context.Context, r PortalRequest, organizationID s
 		return r, fmt.Errorf("look up subscription: %w", err)
 	}
 	plan, price, recognized := p.Catalog().ByPrice(current.PriceID)
-	if known && recognized && current.PlanChangeable() {
+	if known && recognized && current.PlanChangeable() && len(current.OtherItems()) == 0 {
 		r.Switch = &PortalSwitch{PriceID: current.PriceID, PerSeat: plan.PerSeat, Currency: price.Amount.Currency}
 	}
 	_, ending := current.EndsAt()
