@@ -16,7 +16,7 @@ var randomActions = []action{
 	{"pay two Checkouts", (*history).payTwoCheckouts},
 	{"two admins subscribe", (*history).subscribeTogether},
 	{"tamper with session ids", (*history).tamperWithSessions},
-	performed(deleteOrganization),
+	{string(deleteOrganization), (*history).deleteOrganization},
 	performed(cancelPlan),
 	performed(resumePlan),
 	{"buy a pack", (*history).buyPack},
@@ -34,6 +34,19 @@ var randomActions = []action{
 	atStripe("change the card", changeCard),
 	atStripe("refund", refund),
 	{"delete the customer", (*history).deleteCustomer},
+	{"add a foreign subscription", (*history).addForeignSubscription},
+	{"add a foreign subscription during Checkout", (*history).addForeignSubscriptionDuringCheckout},
+	{"end a foreign subscription", (*history).endForeignSubscription},
+	{"sell a plan by API", (*history).sellPlanByAPI},
+	atStripe("add a foreign item", addForeignItem),
+	atStripe("switch to any plan", switchToAnyPlan),
+	atStripe("switch to any plan", switchToAnyPlan),
+	atStripe("credit the invoice", creditInvoice),
+	{"credit the customer's balance", (*history).creditBalance},
+	{"change the plan", (*history).changePlan},
+	{"change the plan", (*history).changePlan},
+	{"change the plan", (*history).changePlan},
+	performed(keepPlan),
 }
 
 // Actions of the final scenarios.

@@ -27,8 +27,15 @@ func (h *history) opened(result string) (session, bool) {
 }
 
 func (h *history) anyPlan() operation {
-	plan := []string{"starter", "pro"}[h.random.IntN(2)]
+	plan := planIDs[h.random.IntN(len(planIDs))]
 	return operation{Kind: startCheckout, Plan: plan, Yes: h.random.IntN(4) == 0}
+}
+
+// changePlan confirms a change to any plan, or to another interval.
+func (h *history) changePlan() {
+	o := h.anyPlan()
+	o.Kind = changePlan
+	h.perform(o)
 }
 
 // subscribe goes through Checkout with a random card. The number of billed members may change
@@ -81,7 +88,7 @@ func (h *history) sellSecondPlan() {
 	}
 	var s session
 	h.callStripe(http.MethodPost, "/v1/checkout/sessions", url.Values{
-		"mode": {"subscription"}, "customer": {customer}, "success_url": {siteURL}, "line_items[0][price]": {h.stripe.priceID("starter")},
+		"mode": {"subscription"}, "customer": {customer}, "success_url": {siteURL}, "line_items[0][price]": {h.stripe.priceID("usher_starter_month")},
 		"line_items[0][quantity]": {"2"}, "subscription_data[metadata][orgId]": {h.organizationID}, "metadata[orgId]": {h.organizationID},
 	}, &s)
 	if s.URL != "" {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +34,8 @@ type environment struct {
 	webhookProxy *webhookProxy
 	gateway      *stripegw.Gateway
 	account      billing.StripeAccount
-	plans        catalog.Catalog // with the prices at Stripe
+	prices       []catalog.StripePrice // at the start
+	plans        catalog.Catalog       // with the prices at Stripe
 
 	store    *db.Store
 	replicas []*replicaProcess
@@ -81,19 +85,59 @@ func (e *environment) openStripe(ctx context.Context) (err error) {
 	if e.account, err = e.gateway.Account(ctx); err != nil {
 		return err
 	}
-	return e.pushPlans(ctx)
+	return errors.Join(e.startOnMonthEnd(ctx), e.createAddOn(ctx), e.pushPlans(ctx))
+}
+
+// startOnMonthEnd lets every other batch begin on one of the last days of a long month, so that
+// periods begin on days that other months do not have.
+func (e *environment) startOnMonthEnd(context.Context) error {
+	if e.seed/2%2 == 0 {
+		return nil
+	}
+	now := e.stripe.Now().UTC()
+	start := time.Date(now.Year(), now.Month()+1, 29+int(e.seed%3), 9, 0, 0, 0, time.UTC)
+	for start.Day() < 29 { // the month is shorter
+		start = start.AddDate(0, 0, 28)
+	}
+	e.stripe.AdvanceClock(start)
+	return nil
+}
+
+// createAddOn creates a price of another application.
+func (e *environment) createAddOn(ctx context.Context) error {
+	return e.postStripe(ctx, "/v1/prices", url.Values{
+		"currency": {"usd"}, "unit_amount": {"500"}, "recurring[interval]": {"month"}, "lookup_key": {addOnKey},
+		"product_data[name]": {"Add-on of another application"},
+	})
+}
+
+func (e *environment) postStripe(ctx context.Context, path string, form url.Values) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.stripeOrigin+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth(stripeKey, "")
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := e.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("POST %s: %s", path, response.Status)
+	}
+	return nil
 }
 
 func (e *environment) pushPlans(ctx context.Context) error {
-	var prices []catalog.StripePrice
-	for _, desired := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
+	for _, desired := range stripegw.PlanPrices(plansForSale()) {
 		price, _, err := e.gateway.EnsurePrice(ctx, desired)
 		if err != nil {
 			return err
 		}
-		prices = append(prices, price)
+		e.prices = append(e.prices, price)
 	}
-	e.plans, _ = catalog.BuiltInPlans().Resolved(prices)
+	e.plans, _ = plansForSale().Resolved(e.prices)
 	return nil
 }
 
@@ -133,7 +177,8 @@ func (e *environment) startReplicas(ctx context.Context) error {
 // startReplica starts the nth replica. A replica that is to be killed is killed at a random point.
 func (e *environment) startReplica(ctx context.Context, n int, parent string) (*replicaProcess, error) {
 	config := replicaConfig{
-		DSN: e.shard.dsn(e.databaseName()), Stripe: e.stripeOrigin, Parent: parent, Seed: e.seed + uint64(n), Chance: crashChance,
+		ClockOffset: time.Until(e.stripe.Now()).Round(time.Second),
+		DSN:         e.shard.dsn(e.databaseName()), Stripe: e.stripeOrigin, Parent: parent, Seed: e.seed + uint64(n), Chance: crashChance,
 	}
 	if n < e.kills {
 		config.KillAt = 200 + rand.New(rand.NewPCG(e.seed, uint64(n))).IntN(1500)

@@ -21,6 +21,11 @@ type history struct {
 	announce       func(actionName string)
 	stripeCalls    int // for idempotency keys
 
+	behaviors map[string]string // how its changes at Stripe are prorated, by idempotency key
+	foreign   map[string]int64  // the quantities of its foreign subscriptions
+	ended     map[string]bool   // ids of subscriptions and customers that it ended
+	deletions []int64           // when it requested the organization's deletion, in Unix seconds
+
 	usher    application
 	stripe   stripeAPI
 	sessions *checkoutSessions
@@ -51,15 +56,18 @@ type stripeAPI interface {
 	call(key, method, path string, form url.Values, result any)
 	// submit submits the form of a page.
 	submit(address string, form url.Values)
-	// priceID returns the monthly price of a plan.
-	priceID(plan string) string
+	// now returns the time in Unix seconds.
+	now() int64
+	// priceID returns the price with a lookup key.
+	priceID(lookupKey string) string
 }
 
 func newHistory(seed uint64) *history {
 	return &history{
 		seed: seed, random: rand.New(rand.NewPCG(seed, 3)),
 		organizationID: fmt.Sprintf("org_%d", seed), founderID: userID(seed, 0),
-		announce: func(string) {},
+		announce:  func(string) {},
+		behaviors: map[string]string{}, foreign: map[string]int64{}, ended: map[string]bool{},
 	}
 }
 

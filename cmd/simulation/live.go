@@ -123,8 +123,10 @@ func (s liveStripe) submit(address string, form url.Values) {
 	}
 }
 
-func (s liveStripe) priceID(plan string) string {
-	prices, err := s.env.gateway.Prices(s.ctx, []string{"usher_" + plan + "_month"}, nil)
+func (s liveStripe) now() int64 { return s.env.stripe.Now().Unix() }
+
+func (s liveStripe) priceID(lookupKey string) string {
+	prices, err := s.env.gateway.Prices(s.ctx, []string{lookupKey}, nil)
 	if err != nil || len(prices) == 0 {
 		return ""
 	}

@@ -7,6 +7,10 @@
 // organization is compared with Stripe, with its members, and with an oracle: a replica without
 // faults that receives the same events once and in order. Each difference is a divergence.
 //
+// A second oracle checks the money: what should have been charged, refunded and granted. It works
+// that out from Stripe's records and events and from what the histories did, by rules of its own,
+// and shares no code with the program. The plans are those of plans.toml.
+//
 // Run it with
 //
 //	go run ./cmd/simulation -histories 100 -batch 50 -seed 11
@@ -19,8 +23,8 @@
 // and print its actions without playing them by adding -plan. The timing of concurrent work is not
 // repeated, so a divergence that depends on it may need several runs.
 //
-// The simulation holds no billing rules. The expected state is read from Stripe, from the members
-// and from the oracle.
+// Besides the money oracle, the simulation holds no billing rules. The expected state is read from
+// Stripe, from the members and from the replica without faults.
 package main
 
 import (

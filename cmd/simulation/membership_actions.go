@@ -71,6 +71,13 @@ func (h *history) anyRole() string {
 	return roles[h.random.IntN(len(roles))].ID
 }
 
+// deleteOrganization requests the deletion and withdraws the request. If a crash comes in between,
+// the organization is deleted a week later.
+func (h *history) deleteOrganization() {
+	h.deletions = append(h.deletions, h.stripe.now())
+	h.perform(operation{Kind: deleteOrganization})
+}
+
 // toggleBillable changes the number of billed members by one.
 func (h *history) toggleBillable() {
 	for _, m := range h.usher.members(h.organizationID) {

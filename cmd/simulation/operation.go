@@ -18,6 +18,7 @@ type operation struct {
 	Email          string
 	Role           string
 	Token          string // of an invitation
+	Amount         int    // of credits
 	Yes            bool   // the kind's choice: billable or not, yearly or monthly
 }
 
@@ -34,6 +35,9 @@ const (
 	undoSeatChange        operationKind = "undo seat change"
 	cancelPlan            operationKind = "cancel plan"
 	resumePlan            operationKind = "resume plan"
+	changePlan            operationKind = "change plan" // previews and confirms
+	keepPlan              operationKind = "keep plan"
+	consumeCredits        operationKind = "consume credits"
 	reconcileAll          operationKind = "reconcile"
 	reconcileOrganization operationKind = "reconcile organization"
 )

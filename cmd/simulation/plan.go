@@ -100,4 +100,6 @@ func readable(form url.Values) string {
 	return text
 }
 
-func (planner) priceID(plan string) string { return "price_" + plan }
+func (planner) now() int64 { return 0 }
+
+func (planner) priceID(lookupKey string) string { return "price_" + lookupKey }

@@ -34,11 +34,14 @@ func (e *environment) play(ctx context.Context) error {
 		return err
 	}
 	v := verifier{e}
-	return errors.Join(v.verify(ctx), v.verifyBacklog(ctx))
+	return errors.Join(v.verify(ctx), v.verifyBacklog(ctx), e.playMonths(ctx))
 }
 
 func (e *environment) playRound(ctx context.Context, round int, random *rand.Rand) error {
 	e.round.Store(int64(round))
+	if err := e.pushNewPrices(ctx, round); err != nil {
+		return err
+	}
 	e.webhookProxy.deliverHeld(round)
 	var group sync.WaitGroup
 	if roll := random.Int(); roll%2 == 0 {
@@ -144,6 +147,7 @@ const countUnfinishedWork = `
 	select (select count(*) from stripe_events where outcome = 'pending' and ` + notBacklog + `)
 		+ (select count(*) from billing_seat_state where due_at is not null)
 		+ (select count(*) from duplicate_subscriptions where status = 'ending')
+		+ (select count(*) from plan_changes where status = 'open')
 		+ (select count(*) from emails where status = 'queued')`
 
 // awaitIdle waits until no work is left. When the number of unfinished rows has not changed for 3

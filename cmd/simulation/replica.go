@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/catalog"
 	"usher/billing/job"
 	"usher/billing/mail"
 	"usher/billing/stripegw"
@@ -117,7 +116,7 @@ func newGateway(origin string) *stripegw.Gateway {
 // serviceOptions returns the options that the replicas and the oracle have in common.
 func serviceOptions(store billing.Store, gateway billing.Gateway, now func() time.Time) billing.Options {
 	return billing.Options{
-		Store: store, Gateway: gateway, Catalog: catalog.BuiltInPlans(), KeyFingerprint: "simulation", Now: now,
+		Store: store, Gateway: gateway, Catalog: plansForSale(), KeyFingerprint: "simulation", Now: now,
 		Renderer: mailviews.Renderer{}, BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL,
 		ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
 	}

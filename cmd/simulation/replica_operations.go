@@ -29,7 +29,8 @@ func (r *replica) perform(ctx context.Context, o operation) (result string, err 
 	switch o.Kind {
 	case startCheckout, startPackCheckout:
 		return r.startCheckout(ctx, o, access)
-	case completeCheckout, refreshSubscription, retrySeatSync, undoSeatChange, cancelPlan, resumePlan, reconcileOrganization:
+	case completeCheckout, refreshSubscription, retrySeatSync, undoSeatChange, cancelPlan, resumePlan, reconcileOrganization,
+		changePlan, keepPlan, consumeCredits:
 		return "", r.changeSubscription(ctx, o, access)
 	case invite, revokeInvitation, resendInvitation:
 		return "", r.changeInvitation(ctx, o, access)
@@ -67,9 +68,25 @@ func (r *replica) changeSubscription(ctx context.Context, o operation, access ac
 		err = r.service.Subscriptions.CancelAtPeriodEnd(ctx, access)
 	case resumePlan:
 		err = r.service.Subscriptions.Resume(ctx, access)
+	case changePlan:
+		err = r.changePlan(ctx, o, access)
+	case keepPlan:
+		err = r.service.PlanChanges.Keep(ctx, access)
+	case consumeCredits:
+		_, err = r.service.Credits.Consume(ctx, access, billing.Consumption{Amount: o.Amount, IdempotencyKey: "simulation"})
 	case reconcileOrganization:
 		_, err = r.service.Reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: o.OrganizationID})
 	}
+	return err
+}
+
+// changePlan confirms what it was shown.
+func (r *replica) changePlan(ctx context.Context, o operation, access account.Access) error {
+	preview, err := r.service.PlanChanges.Preview(ctx, access, o.Plan, o.interval())
+	if err != nil {
+		return err
+	}
+	_, err = r.service.PlanChanges.Apply(ctx, access, o.Plan, o.interval(), preview.Confirm())
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -18,9 +19,30 @@ type results struct {
 	kills           int            // of replicas, by SIGKILL
 	databaseCrashes int
 	divergences     []string
+	money           map[string]moneySum // checked, by description and currency
 }
 
-func newResults() *results { return &results{faults: map[string]int{}} }
+// moneySum is a number of records and the sum of their amounts, in the minor unit or in credits.
+type moneySum struct {
+	records int
+	amount  int64
+}
+
+func newResults() *results {
+	return &results{faults: map[string]int{}, money: map[string]moneySum{}}
+}
+
+// countMoney adds what the money check has compared. currency is empty where there is none.
+func (r *results) countMoney(description, currency string, amount int64, records int) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.addMoney(strings.TrimSpace(description+" "+currency), moneySum{records, amount})
+}
+
+func (r *results) addMoney(key string, sum moneySum) {
+	total := r.money[key]
+	r.money[key] = moneySum{total.records + sum.records, total.amount + sum.amount}
+}
 
 // countFault adds n occurrences of a fault.
 func (r *results) countFault(description string, n int) {
@@ -71,6 +93,9 @@ func (r *results) add(other *results) {
 	r.kills += other.kills
 	r.databaseCrashes += other.databaseCrashes
 	r.divergences = append(r.divergences, other.divergences...)
+	for key, sum := range other.money {
+		r.addMoney(key, sum)
+	}
 	for description, n := range other.faults {
 		r.faults[description] += n
 	}
@@ -80,6 +105,9 @@ func (r *results) print(out io.Writer) {
 	fmt.Fprintf(out, "histories               %d\n", r.histories)
 	for _, description := range slices.Sorted(maps.Keys(r.faults)) {
 		fmt.Fprintf(out, "fault                   %s: %d\n", description, r.faults[description])
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.money)) {
+		fmt.Fprintf(out, "money                   %s: %d records, amount %d\n", key, r.money[key].records, r.money[key].amount)
 	}
 	fmt.Fprintf(out, "verified by events only %d\n", r.verifiedEarly)
 	fmt.Fprintf(out, "replicas killed         %d\n", r.kills)

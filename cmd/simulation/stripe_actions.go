@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // stripeObjects are the ids of what an organization has at Stripe; empty if there is none.
@@ -12,7 +13,7 @@ type stripeObjects struct{ customer, subscription, item string }
 // path returns the path of the subscription.
 func (o stripeObjects) path() string { return "/v1/subscriptions/" + o.subscription }
 
-// stripeObjects finds the organization's customer and its first living subscription.
+// stripeObjects finds the organization's customer and its newest living subscription of a plan.
 func (h *history) stripeObjects() stripeObjects {
 	customer := h.usher.customerID(h.organizationID)
 	if customer == "" {
@@ -25,16 +26,26 @@ func (h *history) stripeObjects() stripeObjects {
 		}
 	}
 	h.callStripe(http.MethodGet, "/v1/subscriptions?customer="+customer, nil, &list)
-	if len(list.Data) == 0 || len(list.Data[0].Items.Data) == 0 {
-		return stripeObjects{customer: customer}
+	for _, s := range list.Data {
+		if _, foreign := h.foreign[s.ID]; !foreign && len(s.Items.Data) > 0 {
+			return stripeObjects{customer, s.ID, s.Items.Data[0].ID}
+		}
 	}
-	return stripeObjects{customer, list.Data[0].ID, list.Data[0].Items.Data[0].ID}
+	return stripeObjects{customer: customer}
 }
 
 // callStripe calls Stripe's API under the history's next idempotency key.
 func (h *history) callStripe(method, path string, form url.Values, result any) {
 	h.stripeCalls++
-	h.stripe.call(fmt.Sprintf("simulation:%d:%d", h.seed, h.stripeCalls), method, path, form, result)
+	key := fmt.Sprintf("simulation:%d:%d", h.seed, h.stripeCalls)
+	h.behaviors[key] = form.Get("proration_behavior")
+	h.stripe.call(key, method, path, form, result)
+}
+
+// behaviorOf returns how a change that the history made at Stripe is prorated. The key has the
+// number of the try at its end.
+func (h *history) behaviorOf(key string) string {
+	return h.behaviors[key[:strings.LastIndex(key, ":")]]
 }
 
 func setQuantity(h *history, o stripeObjects, quantity int) {
@@ -55,7 +66,7 @@ func changeQuantityOften(h *history, o stripeObjects) {
 }
 
 func switchPlan(h *history, o stripeObjects) {
-	price := h.stripe.priceID([]string{"starter", "pro"}[h.random.IntN(2)])
+	price := h.stripe.priceID([]string{"usher_starter_month", "usher_pro_month"}[h.random.IntN(2)])
 	h.callStripe(http.MethodPost, o.path(), url.Values{
 		"items[0][id]": {o.item}, "items[0][price]": {price}, "items[0][quantity]": {"2"}, "proration_behavior": {"always_invoice"},
 	}, nil)
@@ -88,6 +99,7 @@ func (h *history) toggleCancellation() {
 
 func endSubscription(h *history, o stripeObjects) {
 	if h.random.IntN(3) == 0 {
+		h.ended[o.subscription] = true
 		h.callStripe(http.MethodDelete, o.path(), nil, nil)
 	}
 }
@@ -119,6 +131,7 @@ func refund(h *history, o stripeObjects) {
 func (h *history) deleteCustomer() {
 	o := h.stripeObjects()
 	if o.customer != "" && h.random.IntN(8) == 0 {
+		h.ended[o.customer] = true
 		h.callStripe(http.MethodDelete, "/v1/customers/"+o.customer, nil, nil)
 	}
 }

@@ -21,7 +21,14 @@ func (v verifier) verify(ctx context.Context) error {
 		return err
 	}
 	defer o.store.Close()
+	money, err := v.env.openMoneyOracle(ctx)
+	if err != nil {
+		return err
+	}
 	for _, h := range v.env.histories {
+		if err := money.verify(ctx, h); err != nil {
+			return err
+		}
 		if err := v.verifyState(ctx, h); err != nil {
 			return err
 		}
@@ -107,7 +114,7 @@ func (v verifier) verifySubscription(ctx context.Context, h *history, atStripe b
 		h.diverged("stored %s, at Stripe %s", summary(stored), summary(atStripe))
 	}
 	if stored.IsCurrent && atStripe.Status.SeatsSynced() {
-		v.verifySeats(ctx, h, atStripe.Quantity)
+		v.verifySeats(ctx, h, atStripe)
 	}
 }
 
@@ -119,17 +126,26 @@ func summary(s billing.Subscription) string {
 	return fmt.Sprintf("%s ×%d %s until %v%s", s.Status, s.Quantity, s.PriceID, s.CurrentPeriodEnd, cancel)
 }
 
-func (v verifier) verifySeats(ctx context.Context, h *history, quantity int) {
+// verifySeats checks that the quantity is the number of billed members, or 1 for a flat plan. It
+// may be larger where removed seats stay paid.
+func (v verifier) verifySeats(ctx context.Context, h *history, atStripe billing.Subscription) {
 	billed, err := v.env.store.Members().CountBillable(ctx, h.organizationID)
-	if err != nil || quantity != max(1, billed) {
-		h.diverged("%d members are billed and the quantity at Stripe is %d (%v)", billed, quantity, err)
+	want := max(1, billed)
+	plan, _, _ := v.env.plans.ByPrice(atStripe.PriceID)
+	if !soldPlans[plan.ID].perSeat {
+		want = 1
+	}
+	paid := soldPlans[plan.ID].atRenewal && atStripe.Quantity > want
+	if err != nil || atStripe.Quantity != want && !paid {
+		h.diverged("%d members are billed and the quantity at Stripe is %d (%v)", billed, atStripe.Quantity, err)
 	}
 }
 
 func (v verifier) verifyEvents(ctx context.Context, h *history) error {
 	var failed int
 	err := v.env.store.DB().GetContext(ctx, &failed, `
-		select count(*) from stripe_events where organization_id = $1 and outcome = 'failed'`, h.organizationID)
+		select count(*) from stripe_events where organization_id = $1 and outcome = 'failed' and error <> $2`,
+		h.organizationID, deadLetterError)
 	if failed > 0 {
 		h.diverged("%d events have failed", failed)
 	}

@@ -19,11 +19,12 @@ type webhookProxy struct {
 	deliveries sync.WaitGroup // under way
 
 	mutex      sync.Mutex
-	events     []receivedEvent  // in Stripe's order
-	known      map[string]bool  // by event id
-	held       map[int][][]byte // by the round in which they are delivered
-	holding    bool             // hold every event until the end
-	faultsOver bool             // deliver every event at once
+	events     []receivedEvent      // in Stripe's order
+	receivedAt map[string]time.Time // from Stripe, by event id
+	answeredAt map[string]time.Time // by a replica with 200, by event id
+	held       map[int][][]byte     // by the round in which they are delivered
+	holding    bool                 // hold every event until the end
+	faultsOver bool                 // deliver every event at once
 }
 
 // afterLastRound is a round that is never played.
@@ -36,7 +37,7 @@ type receivedEvent struct {
 
 func newWebhookProxy(ctx context.Context, e *environment) *webhookProxy {
 	client := &webhookClient{client: e.client, replicas: func() []*replicaProcess { return e.replicas }}
-	return &webhookProxy{ctx: ctx, env: e, client: client, known: map[string]bool{}, held: map[int][][]byte{}}
+	return &webhookProxy{ctx: ctx, env: e, client: client, receivedAt: map[string]time.Time{}, answeredAt: map[string]time.Time{}, held: map[int][][]byte{}}
 }
 
 // ServeHTTP receives an event from Stripe and always responds with 200: retries are the proxy's
@@ -56,14 +57,18 @@ func (p *webhookProxy) receive(payload []byte) {
 	e := parseEvent(payload)
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.known[e.ID] {
+	if _, known := p.receivedAt[e.ID]; known {
 		return // a retry of the local Stripe
 	}
-	p.known[e.ID] = true
+	p.receivedAt[e.ID] = time.Now()
 	p.events = append(p.events, receivedEvent{e.customerID(), payload})
 	random := rand.New(rand.NewPCG(p.env.seed, hash(e.ID)))
 	if random.Float64() < 0.05 && !p.faultsOver {
 		p.sendNegativeCase(payload, random)
+	}
+	if p.isDeadLetter(e, random.Float64()) {
+		p.storeDeadLetter(e, payload)
+		return
 	}
 	if random.Float64() < 0.03 {
 		p.count("another API version")
@@ -113,11 +118,33 @@ func (p *webhookProxy) deliver(payload []byte, delay time.Duration) {
 		time.Sleep(delay)
 		for retries := 0; p.ctx.Err() == nil; retries++ {
 			if p.client.deliver(p.ctx, payload, p.env.sign(payload)) == http.StatusOK {
+				p.recordAnswer(payload)
 				return
 			}
 			time.Sleep(time.Duration(min(retries+1, 10)) * 20 * time.Millisecond)
 		}
 	})
+}
+
+// recordAnswer records when a replica has stored an event.
+func (p *webhookProxy) recordAnswer(payload []byte) {
+	id := parseEvent(payload).ID
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.answeredAt[id].IsZero() {
+		p.answeredAt[id] = time.Now()
+	}
+}
+
+// processingTime is how long a replica may take to process an event that it has stored.
+const processingTime = 15 * time.Second
+
+// acknowledgedBefore reports whether Usher has processed one event before Stripe sent another.
+func (p *webhookProxy) acknowledgedBefore(id, otherID string) bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	answered := p.answeredAt[id]
+	return !answered.IsZero() && answered.Add(processingTime).Before(p.receivedAt[otherID])
 }
 
 // deliverHeld delivers the events that were held until a round.

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// charge identifies what a line charges or credits for a plan.
+type charge struct {
+	price      string
+	start, end int64
+	quantity   int64
+	amount     int64
+	proration  bool
+}
+
+func (c charge) String() string {
+	kind := "period"
+	if c.proration {
+		kind = "proration"
+	}
+	return fmt.Sprintf("%s of %s × %d from %d to %d: %d", kind, c.price, c.quantity, c.start, c.end, c.amount)
+}
+
+// chargeBook compares what a subscription should have charged with what Stripe charged.
+type chargeBook struct {
+	past    *subscriptionPast
+	charged map[charge]int // lines at Stripe that are not explained yet
+	void    map[charge]int // of them, lines of invoices that are void or only begin with the payment
+	missing []charge
+	checked int
+	total   int64
+}
+
+// verifyCharges explains each line of our subscriptions by an event, and each event by its lines.
+func (o *moneyOracle) verifyCharges(h *history) {
+	for _, past := range o.of(h.organizationID) {
+		if !past.ours() || len(past.events) == 0 {
+			continue
+		}
+		book := o.openChargeBook(past)
+		book.explainPeriods()
+		for n := 1; n < len(past.events); n++ {
+			o.explainChange(h, book, n)
+		}
+		o.closeBook(h, book)
+	}
+}
+
+func (o *moneyOracle) openChargeBook(past *subscriptionPast) *chargeBook {
+	book := &chargeBook{past: past, charged: map[charge]int{}, void: map[charge]int{}}
+	for _, line := range past.lines {
+		if line.Price.plan() == "" {
+			continue
+		}
+		c := charge{line.Price.ID, line.Period.Start, line.Period.End, line.Quantity, line.Amount, line.Proration}
+		book.charged[c]++
+		book.total += line.Amount
+		if status := o.statuses[line.Invoice]; status == "void" || status == "open" && past.PendingUpdate != nil {
+			book.void[c]++
+		}
+	}
+	return book
+}
+
+// explain takes an expected line from those at Stripe.
+func (b *chargeBook) explain(c charge) {
+	b.checked++
+	if b.charged[c] == 0 {
+		b.missing = append(b.missing, c)
+		return
+	}
+	if b.charged[c]--; b.charged[c] == 0 {
+		delete(b.charged, c)
+	}
+}
+
+// has reports whether Stripe has a line that is not explained yet.
+func (b *chargeBook) has(c charge) bool { return b.charged[c] > 0 }
+
+// explainPeriods expects one full charge for each period, and nothing for a trial.
+func (b *chargeBook) explainPeriods() {
+	last := recordedSubscription{}
+	for _, e := range b.past.events {
+		s := e.Data.Object
+		item, ours := s.seatItem()
+		if !ours || samePeriod(s, last) {
+			continue
+		}
+		last = s
+		c := charge{item.Price.ID, s.PeriodStart, s.PeriodEnd, item.Quantity, item.Price.UnitAmount * item.Quantity, false}
+		if s.Status == "trialing" {
+			c.amount = 0
+		}
+		b.explain(c)
+	}
+}
+
+// samePeriod reports whether no period began between two states of a subscription.
+func samePeriod(a, b recordedSubscription) bool {
+	return a.PeriodStart == b.PeriodStart && a.PeriodEnd == b.PeriodEnd
+}
+
+// explainChange expects the prorations of a change of the seat item.
+func (o *moneyOracle) explainChange(h *history, b *chargeBook, n int) {
+	before, e := b.past.events[n-1].Data.Object, b.past.events[n]
+	was, had := before.seatItem()
+	is, has := e.Data.Object.seatItem()
+	if !had && !has || was.Price.ID == is.Price.ID && was.Quantity == is.Quantity || before.Status == "trialing" {
+		return
+	}
+	at := e.Created
+	lines := func(at int64) (lines []charge) {
+		for _, c := range []struct {
+			item recordedItem
+			sign int64
+		}{{was, -1}, {is, 1}} {
+			newPeriod := !samePeriod(e.Data.Object, before)
+			if c.item.Quantity > 0 && !(newPeriod && c.sign > 0) {
+				amount := c.sign * shareOf(c.item.Price.UnitAmount*c.item.Quantity, at, before.PeriodStart, before.PeriodEnd)
+				lines = append(lines, charge{c.item.Price.ID, at, before.PeriodEnd, c.item.Quantity, amount, true})
+			}
+		}
+		return lines
+	}
+	switch behavior := o.behavior(h, b.past, n, was, is); behavior {
+	case "none":
+	case "either": // Usher may not have known yet that the subscription is past due
+		if expected := lines(at); b.has(expected[0]) {
+			b.explainAll(expected)
+		}
+	case "confirmed": // at the time of the preview, up to an hour earlier
+		b.explainAll(lines(b.previewedAt(was, at)))
+	default:
+		b.explainAll(lines(at))
+	}
+}
+
+func (b *chargeBook) explainAll(lines []charge) {
+	for _, c := range lines {
+		b.explain(c)
+	}
+}
+
+// previewedAt finds the date from which a confirmed change was prorated.
+func (b *chargeBook) previewedAt(was recordedItem, at int64) int64 {
+	for _, c := range slices.SortedFunc(maps.Keys(b.charged), func(x, y charge) int { return int(y.start - x.start) }) {
+		if c.proration && c.amount <= 0 && c.price == was.Price.ID && c.start <= at && c.start >= at-2*60*60 {
+			return c.start
+		}
+	}
+	return at
+}
+
+// behavior says how a change of a seat item is charged: by the policy if Usher made it, and as they
+// asked if somebody else did.
+func (o *moneyOracle) behavior(h *history, past *subscriptionPast, n int, was, is recordedItem) string {
+	e := past.events[n]
+	switch key := e.Request.IdempotencyKey; {
+	case strings.HasPrefix(key, "simulation:"):
+		return h.behaviorOf(key)
+	case strings.HasPrefix(key, "plan:"):
+		return "confirmed"
+	case !samePeriod(e.Data.Object, past.events[n-1].Data.Object):
+		return "none" // a scheduled change at the end of the period
+	case strings.HasPrefix(key, "seats:"):
+		return o.seatBehavior(past, n, was, is)
+	}
+	return "create_prorations"
+}
+
+// seatBehavior is the policy of the plans: seats that are added are charged and seats that are
+// removed are credited, except while an invoice is unpaid, since the money was not received. Where
+// removed seats stay paid until the period ends, they cost nothing when they are added again.
+//
+// While Usher does not know the state of the subscription, either may happen.
+func (o *moneyOracle) seatBehavior(past *subscriptionPast, n int, was, is recordedItem) string {
+	terms, increase := soldPlans[is.Price.plan()], is.Quantity > was.Quantity
+	switch {
+	case !terms.perSeat:
+		return "create_prorations"
+	case !o.knownBefore(past, n):
+		return "either"
+	case terms.atRenewal && (!increase || is.Quantity <= past.mostSeats(n)):
+		return "either"
+	case !increase && past.events[n-1].Data.Object.Status == "past_due":
+		return "none"
+	}
+	return "create_prorations"
+}
+
+// knownBefore reports whether Usher knew the status and the price before a change.
+func (o *moneyOracle) knownBefore(past *subscriptionPast, n int) bool {
+	is := past.events[n-1].Data.Object
+	since := n - 1
+	for since > 0 {
+		before := past.events[since-1].Data.Object
+		was, _ := before.seatItem()
+		now, _ := is.seatItem()
+		if before.Status != is.Status || was.Price.ID != now.Price.ID {
+			break
+		}
+		since--
+	}
+	return since == 0 || o.env.webhookProxy.acknowledgedBefore(past.events[since].ID, past.events[n].ID)
+}
+
+// mostSeats returns the largest quantity of the running period before an event.
+func (s *subscriptionPast) mostSeats(n int) (most int64) {
+	for _, e := range s.events[:n] {
+		if item, ours := e.Data.Object.seatItem(); ours && samePeriod(e.Data.Object, s.events[n].Data.Object) {
+			most = max(most, item.Quantity)
+		}
+	}
+	return most
+}
+
+// closeBook reports what is missing and what nothing explains.
+func (o *moneyOracle) closeBook(h *history, b *chargeBook) {
+	o.results.countMoney("lines charged", b.past.Currency, b.total, b.checked)
+	for _, c := range b.missing {
+		h.diverged("%s: not charged: %v", b.past.ID, c)
+	}
+	for _, c := range slices.SortedFunc(maps.Keys(b.charged), func(x, y charge) int { return strings.Compare(x.String(), y.String()) }) {
+		if b.charged[c] > b.void[c] { // a change whose payment failed charges nothing
+			h.diverged("%s: charged without a reason: %v", b.past.ID, c)
+		}
+	}
+	o.verifyPendingLines(h, b.past)
+}
+
+// longestPending is how long seats of the current plan may stay uninvoiced, in seconds: a month,
+// with a margin for the time until Usher learns of the plan.
+const longestPending = 62 * 24 * 60 * 60
+
+// verifyPendingLines checks that seats are invoiced each month, also within a yearly period.
+func (o *moneyOracle) verifyPendingLines(h *history, past *subscriptionPast) {
+	current, _ := o.runningSubscription(h.organizationID)
+	if current != past || past.Status != "active" {
+		return
+	}
+	for _, line := range o.pending {
+		if line.Subscription == past.ID && line.Invoice == "" && line.Amount > 0 && line.Period.Start < o.now-longestPending {
+			h.diverged("%s: %d are not invoiced since %d", past.ID, line.Amount, line.Period.Start)
+		}
+	}
+}
