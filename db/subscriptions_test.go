@@ -56,7 +56,7 @@ func TestSubscriptionRoundTrip(t *testing.T) {
 
 	bare := subscription("sub_1", "org_2")
 	full := fullSubscription()
-	wantFilled(t, full, "CardFingerprint")
+	wantFilled(t, full, "PendingItems", "CurrentPhase", "NextPhase", "CardFingerprint")
 	for i, put := range []billing.Subscription{bare, full, bare, full} {
 		storeSubscription(t, store, put)
 		got, err := store.Subscriptions().Get(ctx, "sub_1")

@@ -159,6 +159,7 @@ func TestUpdatePendingInvoiceInterval(t *testing.T) {
 	}
 	common := func(form url.Values) url.Values {
 		form["off_session"], form["expand[0]"], form["expand[1]"] = []string{"true"}, []string{"default_payment_method"}, []string{"latest_invoice"}
+		form["expand[2]"] = []string{"schedule"}
 		return form
 	}
 	sent := f.seen("POST", "/v1/subscriptions/sub_1")
