@@ -211,7 +211,7 @@ func creditLines(lines []InvoiceLine) []InvoiceLine {
 	for _, line := range lines {
 		alike := func(k InvoiceLine) bool {
 			return k.PriceID == line.PriceID && k.Subscription == line.Subscription && k.Proration == line.Proration &&
-				(k.Amount > 0) == (line.Amount > 0)
+				k.Credit == line.Credit && (k.Amount > 0) == (line.Amount > 0)
 		}
 		i := slices.IndexFunc(kept, alike)
 		switch {
