@@ -60,8 +60,7 @@ func (ds *Deletions) refundPeriod(ctx context.Context, invoiceID string, request
 	case invoice.Status == InvoiceOpen && whole:
 		err = ds.gateway.VoidInvoice(ctx, invoice.ID)
 	case invoice.Status == InvoicePaid && invoice.Credited == 0:
-		card := min(refund, invoice.AmountPaid)
-		err = ds.gateway.CreateCreditNote(ctx, CreditNote{InvoiceID: invoice.ID, Refund: card, Credit: refund - card})
+		err = ds.refundPaid(ctx, invoice, refund)
 	}
 	if err != nil {
 		return fmt.Errorf("refund invoice %s: %w", invoice.ID, err)
@@ -70,6 +69,21 @@ func (ds *Deletions) refundPeriod(ctx context.Context, invoiceID string, request
 		return err
 	}
 	return nil
+}
+
+// refundPaid credits a part of a paid invoice: to the payment method what it paid, as far as that is
+// not refunded yet, and the rest to the customer's balance.
+func (ds *Deletions) refundPaid(ctx context.Context, invoice Invoice, part int64) error {
+	left, err := refundable(ctx, ds.gateway, invoice)
+	if err != nil {
+		return err
+	}
+	card := min(part, invoice.AmountPaid)
+	creditNote := CreditNote{InvoiceID: invoice.ID, Refund: min(card, left), Credit: part - card}
+	if creditNote.Refund+creditNote.Credit == 0 {
+		return nil
+	}
+	return ds.gateway.CreateCreditNote(ctx, creditNote)
 }
 
 // periodsBegunSince returns the part of an invoice's total that is for periods that began at a time

@@ -285,12 +285,33 @@ func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error 
 			return fmt.Errorf("void invoice %s: %w", invoice.ID, err)
 		}
 	case invoice.Status == InvoicePaid && invoice.Total > 0 && invoice.Credited == 0:
-		creditNote := CreditNote{InvoiceID: invoice.ID, Refund: invoice.AmountPaid, Credit: invoice.Total - invoice.AmountPaid}
+		card, err := refundable(ctx, ds.gateway, invoice)
+		if err != nil {
+			return err
+		}
+		creditNote := CreditNote{InvoiceID: invoice.ID, Refund: card, Credit: invoice.Total - invoice.AmountPaid}
+		if creditNote.Refund+creditNote.Credit == 0 {
+			return nil
+		}
 		if err := ds.gateway.CreateCreditNote(ctx, creditNote); err != nil {
 			return fmt.Errorf("credit invoice %s: %w", invoice.ID, err)
 		}
 	}
 	return nil
+}
+
+// refundable returns how much of what the payment method paid for an invoice is not refunded yet. A
+// part may have been refunded by hand, without a credit note; Stripe rejects a refund of more than
+// is left (https://docs.stripe.com/refunds).
+func refundable(ctx context.Context, gateway Gateway, invoice Invoice) (int64, error) {
+	if invoice.ChargeID == "" || invoice.AmountPaid == 0 {
+		return invoice.AmountPaid, nil
+	}
+	charge, err := gateway.Charge(ctx, invoice.ChargeID)
+	if err != nil {
+		return 0, fmt.Errorf("fetch charge: %w", err)
+	}
+	return max(0, min(invoice.AmountPaid, charge.Amount-charge.Refunded)), nil
 }
 
 // finish writes the result of an attempt. Once the duplicate is canceled, it queues a notice.

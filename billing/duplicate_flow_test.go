@@ -192,3 +192,25 @@ func TestManuallyCanceledDuplicateIsNotRefunded(t *testing.T) {
 		t.Errorf("refunds %+v", refunds)
 	}
 }
+
+// A part of a duplicate's payment that was refunded by hand is not refunded again, and the rest is
+// refunded with it.
+func TestDuplicateRefundedInPartIsRefundedInFull(t *testing.T) {
+	env := newTestEnv(t)
+	first := env.buyTwoPlans()
+	var charges struct{ Data []struct{ ID string } }
+	env.stripeGet("/v1/charges?limit=1&customer="+first.CustomerID, &charges)
+	env.stripeRequest(http.MethodPost, "/v1/refunds", url.Values{"charge": {charges.Data[0].ID}, "amount": {"900"}})
+	env.startBackground()
+	env.waitForDuplicate(billing.DuplicateCanceled)
+
+	var refunds refundList
+	env.stripeGet("/v1/refunds?charge="+charges.Data[0].ID, &refunds)
+	sum := int64(0)
+	for _, refund := range refunds.Data {
+		sum += refund.Amount
+	}
+	if sum != 2700 {
+		t.Errorf("%d were refunded of 2700: %+v", sum, refunds.Data)
+	}
+}

@@ -69,6 +69,7 @@ type Invoice struct {
 	// never has it; a fetched one does.
 	ActionRequired bool          `db:"action_required"`
 	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
+	ChargeID       string        // ch_…, of its latest payment; not stored
 	Lines          []InvoiceLine // all of them; not stored
 	// CreditLines are the lines that decide about credits; nil while the row is one of the release
 	// before.

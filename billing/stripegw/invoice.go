@@ -172,6 +172,9 @@ func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoi
 	if i.Subscription != nil {
 		invoice.SubscriptionID = i.Subscription.ID
 	}
+	if i.Charge != nil {
+		invoice.ChargeID = i.Charge.ID
+	}
 	if i.StatusTransitions != nil {
 		invoice.FinalizedAt = optionalTime(i.StatusTransitions.FinalizedAt)
 		invoice.PaidAt = optionalTime(i.StatusTransitions.PaidAt)
