@@ -73,9 +73,15 @@ func (f *seatFaults) current() string {
 // newTestEnv starts everything except the background worker. The test becomes parallel.
 func newTestEnv(t *testing.T) *testEnv {
 	t.Helper()
+	return newTestEnvAt(t, nil)
+}
+
+// newTestEnvAt is newTestEnv with the wall clock of the local Stripe; nil is time.Now.
+func newTestEnvAt(t *testing.T, now func() time.Time) *testEnv {
+	t.Helper()
 	t.Parallel()
 	env := &testEnv{t: t, dsn: dbtest.New(t, db.Migrate)}
-	stripe, err := stripelocal.New(stripelocal.Options{})
+	stripe, err := stripelocal.New(stripelocal.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
