@@ -74,7 +74,7 @@ func (p *billingPages) subscriptionProps(o billing.Overview) *billingviews.Subsc
 	name, price := planOf(o)
 	props := &billingviews.SubscriptionProps{
 		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
-		PerSeat: o.Plan != nil && o.Plan.PerSeat, Others: o.OtherItems, EndedAt: timeOrZero(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
+		PerSeat: o.Plan != nil && o.Plan.PerSeat, Others: o.OtherItems, EndedAt: timeOrZero(current.EndedAt), NextInvoice: p.nextInvoice(o), Card: card(current),
 	}
 	props.RenewsAt, props.EndsAt = periodEnd(o)
 	props.Deleting = o.Organization.DeletesAt != nil
@@ -115,16 +115,24 @@ func periodEnd(o billing.Overview) (renews, ends time.Time) {
 	return o.Subscription.CurrentPeriodEnd, time.Time{}
 }
 
-// nextInvoice returns the price of the plan at its next renewal. Stripe adds prorations and tax;
-// the page says so.
-func nextInvoice(o billing.Overview) *billingviews.NextInvoice {
+// nextInvoice returns the price of the plan that begins or goes on at the next renewal. Stripe adds
+// prorations and tax; the page says so.
+func (p *billingPages) nextInvoice(o billing.Overview) *billingviews.NextInvoice {
 	renews, _ := periodEnd(o)
 	running := o.Subscription.Status == billing.StatusActive || o.Subscription.Status == billing.StatusTrialing
 	if o.Plan == nil || renews.IsZero() || !running {
 		return nil
 	}
+	price, quantity := o.Price, o.Subscription.Quantity
+	if o.Subscription.ScheduledPriceID != "" {
+		_, scheduled, known := p.prices.Catalog().ByPrice(o.Subscription.ScheduledPriceID)
+		if !known {
+			return nil
+		}
+		price, quantity = scheduled, o.Subscription.ScheduledQuantity
+	}
 	return &billingviews.NextInvoice{
-		At: renews, Amount: o.Price.Amount.Times(o.Subscription.Quantity), Basis: "The plan alone, without tax and changes on the way.",
+		At: renews, Amount: price.Amount.Times(quantity), Basis: "The plan alone, without tax and changes on the way.",
 	}
 }
 

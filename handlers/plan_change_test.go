@@ -32,6 +32,10 @@ func TestPlanChangePages(t *testing.T) {
 	down := b.submit(b.get(billingPath), `form[action="/billing/preview"]:has(input[value="starter"])`, nil).wantText("You keep Pro until", "Switch on")
 	set := b.follow(b.submit(down, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&notice=" + noticePlanScheduled))
 	set.wantText("The change is set.", "Starter, monthly starts on", "Keep Pro")
+	next := down.doc().Find("section p.tabular-nums").Last().Text()
+	if shown := set.doc().Find("p.text-figure").First().Text(); shown != next {
+		t.Errorf("the next invoice is %q, the preview said %q", shown, next)
+	}
 	if set.doc().Find(`form[action="/billing/preview"]`).Length() != 0 {
 		t.Error("another change is offered while one is set")
 	}

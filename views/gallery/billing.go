@@ -163,6 +163,7 @@ func planChangeSpecimens() []Specimen {
 	return []Specimen{
 		subscribed("scheduled", title+"scheduled", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
 			s.Scheduled = &billingviews.ScheduledChange{Plan: "Starter", Interval: catalog.Monthly, PerSeat: true, Quantity: 9, At: days(12)}
+			s.NextInvoice.Amount, s.NextInvoice.Basis = dollars(8100), "The plan alone, without tax and changes on the way."
 		}),
 		subscribed("pending", title+"not paid", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
 			s.Pending = &billingviews.PendingChange{Plan: "House", Interval: catalog.Yearly, Until: now.Add(23 * time.Hour), PayHref: "/billing/invoices"}
