@@ -115,7 +115,7 @@ func TestUpgradeChargesWhatWasConfirmed(t *testing.T) {
 	}
 	wantSeats(t, env, 4, 4, billing.SyncOK)
 	env.must(env.syncSeats())
-	if n := env.queryInt(`select count(*) from seat_attempts`); n != 1 {
+	if n := env.queryInt(`select count(*) from seat_attempts where key not like 'bought:%'`); n != 1 {
 		t.Errorf("%d quantity updates, want the plan change alone", n)
 	}
 	// A second submission of the same form is the same change.
