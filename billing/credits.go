@@ -378,10 +378,10 @@ func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string)
 	return cs.recount(ctx, tx, organizationID, nil, CreditExpire)
 }
 
-// beginMonth writes the grant of a new month within a paid period, and the expiry of what is left of
-// the month before. The first recount in the month writes them, whatever caused it: an invoice of
-// seats is created in the second in which a month begins, and its event may be faster than the task
-// of the worker.
+// beginMonth writes the grant of a new month within a paid period, and the expiry of what is left
+// of the month before. The first recount in the month writes them, whatever caused it: an invoice
+// of seats is created in the second in which a month begins, and its event may be faster than the
+// task of the worker.
 func (b *creditBook) beginMonth(ctx context.Context, before CreditAccount) error {
 	a := b.account
 	if a.InvoiceID == "" || a.InvoiceID != before.InvoiceID || a.Month <= before.Month {

@@ -71,8 +71,8 @@ func (ds *Deletions) refundPeriod(ctx context.Context, invoiceID string, request
 	return nil
 }
 
-// refundPaid credits a part of a paid invoice: to the payment method what it paid, as far as that is
-// not refunded yet, and the rest to the customer's balance.
+// refundPaid credits a part of a paid invoice: to the payment method what it paid, as far as that
+// is not refunded yet, and the rest to the customer's balance.
 func (ds *Deletions) refundPaid(ctx context.Context, invoice Invoice, part int64) error {
 	left, err := refundable(ctx, ds.gateway, invoice)
 	if err != nil {

@@ -97,7 +97,7 @@ func (y *year) play() {
 	y.pay(session)
 	_, err = y.service.Checkouts.Complete(y.t.Context(), y.access, session.StripeSessionID)
 	y.must(err)
-	y.settle()
+	y.awaitIdle()
 	stops := y.stops()
 	for _, step := range y.script() {
 		for len(stops) > 0 && !stops[0].After(step.at) {
@@ -106,7 +106,7 @@ func (y *year) play() {
 		}
 		y.advanceTo(step.at)
 		y.take(step)
-		y.settle()
+		y.awaitIdle()
 	}
 	for _, stop := range stops {
 		y.advanceTo(stop)
@@ -131,10 +131,10 @@ func (y *year) advanceTo(at time.Time) {
 			break
 		}
 		y.stripe.AdvanceClock(next)
-		y.settle()
+		y.awaitIdle()
 	}
 	y.stripe.AdvanceClock(at)
-	y.settle()
+	y.awaitIdle()
 }
 
 // nextWork returns the next time for which the program has planned work, or Stripe another attempt
@@ -152,10 +152,10 @@ func (y *year) nextWork() time.Time {
 	return next.Truncate(time.Second).Add(time.Second * time.Duration(min(1, next.Nanosecond())))
 }
 
-// settle delivers all webhooks and does all work that is due.
-func (y *year) settle() {
+// awaitIdle delivers all webhooks and does all work that is due.
+func (y *year) awaitIdle() {
 	y.t.Helper()
-	settled := poll(func() bool {
+	isIdle := poll(func() bool {
 		var undelivered struct{ Data []struct{ ID string } }
 		y.stripeGet("/v1/events?limit=1&delivery_success=false", &undelivered)
 		if len(undelivered.Data) > 0 {
@@ -166,7 +166,7 @@ func (y *year) settle() {
 		return y.queryInt(`select (select count(*) from stripe_events where outcome = 'pending' and next_attempt_at <= $1)
 			+ (select count(*) from billing_seat_state where due_at <= $1) + (select count(*) from plan_changes where next_attempt_at <= $1)`, now) == 0
 	})
-	if !settled {
+	if !isIdle {
 		y.t.Fatalf("timed out at %v: %+v", y.stripe.Now(), y.seatState())
 	}
 }
