@@ -231,12 +231,27 @@ func (o *moneyOracle) closeBook(h *history, b *chargeBook) {
 	o.verifyPendingLines(h, b.past)
 }
 
+// needsMonthlyInvoices reports whether Usher has set the seats of a yearly plan.
+func (s *subscriptionPast) needsMonthlyInvoices() bool {
+	item, ours := s.seatItem()
+	if !ours || s.ended() || item.Price.months() != 12 || !soldPlans[item.Price.plan()].perSeat {
+		return false
+	}
+	return slices.ContainsFunc(s.events, func(e subscriptionEvent) bool {
+		then, _ := e.Data.Object.seatItem()
+		return strings.HasPrefix(e.Request.IdempotencyKey, "seats:") && then.Price.ID == item.Price.ID
+	})
+}
+
 // longestPending is how long seats of the current plan may stay uninvoiced, in seconds: a month,
 // with a margin for the time until Usher learns of the plan.
 const longestPending = 62 * 24 * 60 * 60
 
 // verifyPendingLines checks that seats are invoiced each month, also within a yearly period.
 func (o *moneyOracle) verifyPendingLines(h *history, past *subscriptionPast) {
+	if past.needsMonthlyInvoices() && past.PendingInterval.Interval != "month" {
+		h.diverged("%s: seats of the yearly plan are not invoiced each month", past.ID)
+	}
 	current, _ := o.runningSubscription(h.organizationID)
 	if current != past || past.Status != "active" {
 		return

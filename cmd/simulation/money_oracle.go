@@ -113,6 +113,21 @@ func (e *environment) openMoneyOracle(ctx context.Context) (*moneyOracle, error)
 	return o, errors.Join(o.readEvents(), o.sortLines(), o.readDeleted(ctx))
 }
 
+// refresh reads the records and the clock again. It does not read new events.
+func (o *moneyOracle) refresh(ctx context.Context) error {
+	records, err := o.env.readRecords(ctx)
+	if err != nil {
+		return err
+	}
+	o.stripeRecords, o.now = records, o.env.stripe.Now().Unix()
+	for _, s := range o.subscriptions {
+		if past := o.byID[s.ID]; past != nil {
+			past.recordedSubscription = s
+		}
+	}
+	return nil
+}
+
 // readDeleted finds the organizations that were deleted in the end.
 func (o *moneyOracle) readDeleted(ctx context.Context) error {
 	var ids []string
@@ -177,7 +192,7 @@ func (o *moneyOracle) sortLines() error {
 func (o *moneyOracle) of(organizationID string) []*subscriptionPast {
 	var found []*subscriptionPast
 	for i := len(o.subscriptions) - 1; i >= 0; i-- {
-		if past := o.byID[o.subscriptions[i].ID]; past.organization == organizationID {
+		if past := o.byID[o.subscriptions[i].ID]; past != nil && past.organization == organizationID {
 			found = append(found, past)
 		}
 	}

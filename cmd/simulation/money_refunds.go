@@ -107,7 +107,7 @@ func (o *moneyOracle) verifyReturned(h *history, past *subscriptionPast, invoice
 		o.results.countMoney("paid", invoice.Currency, invoice.Total, 1)
 	}
 	if o.deleted[h.organizationID] {
-		o.verifyDeletionRefund(h, invoice, sum)
+		o.verifyDeletionRefund(h, past, invoice, sum)
 		return
 	}
 	switch duplicate := o.endedByUsher(h, past); {
@@ -133,12 +133,12 @@ const (
 )
 
 // verifyDeletionRefund checks that the deletion of an organization returned what was paid for
-// periods that began after the request, and nothing else.
-func (o *moneyOracle) verifyDeletionRefund(h *history, invoice *recordedInvoice, sum returnedMoney) {
+// periods of our subscriptions that began after the request, and nothing else.
+func (o *moneyOracle) verifyDeletionRefund(h *history, past *subscriptionPast, invoice *recordedInvoice, sum returnedMoney) {
 	var least, most int64
 	for _, line := range invoice.Lines.Data {
 		since := func(delay int64) bool {
-			return slices.ContainsFunc(h.deletions, func(at int64) bool { return line.Period.Start >= at+delay })
+			return past.ours() && slices.ContainsFunc(h.deletions, func(at int64) bool { return line.Period.Start >= at+delay })
 		}
 		if line.Type == "subscription" && since(-clockError) {
 			most += line.Amount

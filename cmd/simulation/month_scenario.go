@@ -35,7 +35,7 @@ func (e *environment) playMonths(ctx context.Context) error {
 		if err := e.advance(ctx, stepDays*24*time.Hour); err != nil {
 			return err
 		}
-		if err := e.verifyMonth(ctx, consumed); err != nil {
+		if err := e.verifyMonth(ctx, money, consumed); err != nil {
 			return err
 		}
 	}
@@ -47,21 +47,24 @@ func (e *environment) consume(ctx context.Context, o operation) error {
 	return err
 }
 
-// verifyMonth waits until every balance is right, up to 20 seconds.
-func (e *environment) verifyMonth(ctx context.Context, consumed map[*history]granted) error {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * pollInterval) {
-		if err := e.awaitIdle(ctx); err != nil {
+// monthTimeout is how long the replicas may take until the balances are right.
+const monthTimeout = 20 * time.Second
+
+// verifyMonth waits until every balance is what was granted since the consumption.
+func (e *environment) verifyMonth(ctx context.Context, money *moneyOracle, consumed map[*history]granted) error {
+	if err := e.awaitIdle(ctx); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(monthTimeout); ; time.Sleep(10 * pollInterval) {
+		if err := money.refresh(ctx); err != nil {
 			return err
 		}
-		wrong, err := e.wrongBalances(ctx, consumed)
+		wrong, err := e.awaitBalances(ctx, money, consumed, time.Now().Add(monthTimeout/4))
 		if err != nil {
 			return err
 		}
-		e.results.countMoney("months checked", "", 0, len(consumed))
-		if len(wrong) == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
+		if len(wrong) == 0 || time.Now().After(deadline) {
+			e.results.countMoney("months checked", "", 0, len(consumed))
 			for h, text := range wrong {
 				h.diverged("%s", text)
 				delete(consumed, h)
@@ -71,12 +74,9 @@ func (e *environment) verifyMonth(ctx context.Context, consumed map[*history]gra
 	}
 }
 
-// wrongBalances describes the balances that differ from what was granted since the consumption.
-func (e *environment) wrongBalances(ctx context.Context, consumed map[*history]granted) (map[*history]string, error) {
-	money, err := e.openMoneyOracle(ctx)
-	if err != nil {
-		return nil, err
-	}
+// awaitBalances compares the balances until they are right or the time is over, and describes those
+// that are wrong.
+func (e *environment) awaitBalances(ctx context.Context, money *moneyOracle, consumed map[*history]granted, deadline time.Time) (map[*history]string, error) {
 	wrong := map[*history]string{}
 	for h, before := range consumed {
 		is := money.grantedTo(h.organizationID)
@@ -84,13 +84,20 @@ func (e *environment) wrongBalances(ctx context.Context, consumed map[*history]g
 		if is.month == before.month {
 			want -= before.plan
 		}
-		balance, err := creditBalance(ctx, e.store, h)
-		if err != nil {
-			return nil, err
-		}
-		if balance != want {
-			wrong[h] = fmt.Sprintf("after all credits of month %s were consumed, the balance of month %s is %d at %v, granted were %d",
-				before.month, is.month, balance, e.stripe.Now().UTC(), want)
+		for {
+			balance, err := creditBalance(ctx, e.store, h)
+			if err != nil {
+				return nil, err
+			}
+			if balance == want {
+				break
+			}
+			if time.Now().After(deadline) {
+				wrong[h] = fmt.Sprintf("after all credits of month %s were consumed, the balance of month %s is %d at %v, granted were %d",
+					before.month, is.month, balance, e.stripe.Now().UTC(), want)
+				break
+			}
+			time.Sleep(10 * pollInterval)
 		}
 	}
 	return wrong, nil
