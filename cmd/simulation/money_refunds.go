@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -148,6 +149,9 @@ func (o *moneyOracle) verifyDeletionRefund(h *history, past *subscriptionPast, i
 		}
 	}
 	o.results.countMoney("refunded for deletions", invoice.Currency, sum.byUsher, 1)
+	if o.env.losesEvents() { // Usher may learn of the subscription only after the deletion
+		least = 0
+	}
 	if missing := invoice.Status == "paid" && sum.byHistory == 0 && sum.byUsher < min(least, invoice.Total); missing || sum.byUsher > most {
 		h.diverged("%s: the deletion owes %d to %d and returned %d", invoice.ID, least, most, sum.byUsher)
 	}
@@ -178,9 +182,22 @@ func (o *moneyOracle) verifyEnd(h *history, past *subscriptionPast) {
 	})
 	o.results.countMoney("duplicates", "", 0, 1)
 	if !past.ours() || !o.soldByUsher(past.ID) || !kept {
-		h.diverged("Usher ended %s (ours: %v, sold by Usher: %v, kept another: %v) at %d, to be ended at %d because of %q, by the request %+v",
-			past.ID, past.ours(), o.soldByUsher(past.ID), kept, at, past.CancelAt, past.Cancellation.Reason, past.events[len(past.events)-1].Request)
+		h.diverged("Usher ended %s (ours: %v, sold by Usher: %v, kept another: %v) at %d, to be ended at %d because of %q, beside %s",
+			past.ID, past.ours(), o.soldByUsher(past.ID), kept, at, past.CancelAt, past.Cancellation.Reason, o.summary(h.organizationID))
 	}
+}
+
+// summary describes an organization's subscriptions.
+func (o *moneyOracle) summary(organizationID string) string {
+	var lines []string
+	for _, past := range o.of(organizationID) {
+		line := fmt.Sprintf("%s %s, created at %d, sold by Usher: %v", past.ID, past.Status, past.Created, o.soldByUsher(past.ID))
+		for _, e := range past.events {
+			line += fmt.Sprintf(" [%s %s at %d]", strings.TrimPrefix(e.Type, "customer.subscription."), e.Data.Object.Status, e.Created)
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "; ")
 }
 
 func (o *moneyOracle) soldByUsher(id string) bool {
