@@ -368,7 +368,6 @@ func TestConfirmTokenBelongsToItsPreview(t *testing.T) {
 type lostAnswerGateway struct {
 	billing.Gateway
 	before, crash bool
-	schedules     *int
 }
 
 func (g lostAnswerGateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (billing.UpdatedSubscription, error) {

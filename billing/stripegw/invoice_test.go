@@ -43,8 +43,8 @@ func TestInvoiceThatRequiresAction(t *testing.T) {
 			if seen := f.seen(http.MethodGet, "/v1/invoices/in_1"); len(seen) != 1 || seen[0].form.Get("expand[0]") != "payment_intent" {
 				t.Errorf("requests %+v", seen)
 			}
-			event, err := gateway.ParseEvent([]byte(eventJSON(stripe.APIVersion, "invoice.payment_failed", fmt.Sprintf(`{"id":"in_1","object":"invoice","status":"open","payment_intent":"pi_1",
-				"lines":{"object":"list","data":[],"has_more":false}}`))))
+			event, err := gateway.ParseEvent([]byte(eventJSON(stripe.APIVersion, "invoice.payment_failed", `{"id":"in_1","object":"invoice","status":"open","payment_intent":"pi_1",
+				"lines":{"object":"list","data":[],"has_more":false}}`)))
 			if err != nil || event.Invoice == nil || event.Invoice.ActionRequired {
 				t.Errorf("event %+v, %v", event.Invoice, err)
 			}
