@@ -112,6 +112,7 @@ func TestTrialGuardByCard(t *testing.T) {
 			env.sellTrial(func(p *catalog.Plan) { p.TrialGuard = guard })
 			env.startBackground()
 			first := env.subscribe("pro")
+			env.stripe.AdvanceClock(env.stripe.Now().Add(time.Hour)) // trials of one second are ordered by id
 			user, organization, err := env.service.Users.SignUp(t.Context(), account.SignUp{
 				Name: "Ben", Email: "ben@example.com", Password: testPassword, Organization: "Lantern again",
 			})

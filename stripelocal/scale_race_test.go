@@ -8,7 +8,7 @@ const yearSubscribers = 100
 // The number of random calls is smaller too. They are sequential, so the race detector finds
 // nothing more in them.
 const (
-	RandomCalls      = 400
+	RandomCalls      = 480
 	MinAcceptedCalls = 80
 	SetupCalls       = 5
 )
