@@ -226,14 +226,19 @@ func (ds *Duplicates) cancel(ctx context.Context, duplicate *DuplicateSubscripti
 }
 
 // stillNeeded reports whether the subscription has to be kept after all, or was ended elsewhere,
-// where the refund is decided too.
+// where the refund is decided too. It has ended already if an earlier attempt has canceled it; one
+// whose call failed decides nothing.
 func (ds *Duplicates) stillNeeded(ctx context.Context, duplicate DuplicateSubscription) (bool, error) {
 	for _, id := range []string{duplicate.KeptSubscriptionID, duplicate.SubscriptionID} {
 		if _, err := ds.subscriptions.refetch(ctx, id); err != nil && !errors.Is(err, apperr.ErrNotFound) {
 			return false, err
 		}
 	}
-	if duplicate.CancelingAt != nil {
+	second, _, err := apperr.Found(ds.store.Subscriptions().Get(ctx, duplicate.SubscriptionID))
+	if err != nil {
+		return false, fmt.Errorf("read subscription: %w", err)
+	}
+	if duplicate.CancelingAt != nil && second.Status.Ended() {
 		return false, nil
 	}
 	if err := ds.checkouts.linkCompleted(ctx, duplicate.OrganizationID); err != nil {

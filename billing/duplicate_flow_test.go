@@ -130,6 +130,19 @@ func TestDuplicateIsKeptAsOnlySubscription(t *testing.T) {
 	})
 }
 
+// A first attempt that could not cancel the duplicate does not decide: the first subscription has
+// ended since.
+func TestDuplicateIsKeptAfterAFailedAttempt(t *testing.T) {
+	env := newTestEnv(t)
+	env.registerWebhook()
+	first := env.buyTwoPlans()
+	env.processEventsUntil(func() bool { return env.queryInt(`select count(*) from duplicate_subscriptions`) == 1 })
+	env.exec(`update duplicate_subscriptions set attempts = 1, canceling_at = now()`)
+	env.stripeRequest(http.MethodDelete, "/v1/subscriptions/"+first.ID, url.Values{"invoice_now": {"false"}})
+	env.startWorker(env.service)
+	env.waitForDuplicate(billing.DuplicateKept)
+}
+
 // lossyGateway loses its first responses after the call succeeded.
 type lossyGateway struct {
 	billing.Gateway
