@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,6 +46,12 @@ type subscriptionEvent struct {
 		Object   recordedSubscription
 		Previous json.RawMessage `json:"previous_attributes"`
 	}
+}
+
+// rank orders the events of one moment: a subscription begins with its creation and ends with its
+// deletion.
+func (e subscriptionEvent) rank() int {
+	return map[string]int{"customer.subscription.created": -1, "customer.subscription.deleted": 1}[e.Type]
 }
 
 // planTerms are the terms of a plan of plans.toml.
@@ -158,6 +165,10 @@ func (o *moneyOracle) readEvents() error {
 			o.organizations[e.Data.Object.ID] = id
 		}
 	}
+	// Stripe may send the events of one moment in any order.
+	slices.SortStableFunc(events, func(a, b subscriptionEvent) int {
+		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.rank(), b.rank()))
+	})
 	for _, s := range o.subscriptions {
 		o.byID[s.ID] = &subscriptionPast{recordedSubscription: s, organization: o.organizations[s.Customer]}
 	}
