@@ -38,6 +38,7 @@ var randomActions = []action{
 	{"add a foreign subscription during Checkout", (*history).addForeignSubscriptionDuringCheckout},
 	{"end a foreign subscription", (*history).endForeignSubscription},
 	{"sell a plan by API", (*history).sellPlanByAPI},
+	atStripe("give another trial", giveAnotherTrial),
 	atStripe("add a foreign item", addForeignItem),
 	atStripe("switch to any plan", switchToAnyPlan),
 	atStripe("switch to any plan", switchToAnyPlan),

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 )
 
 // backlogSize is the number of pending events of one organization in the first batch. They must not
 // delay the other organizations, which are verified while the backlog is processed.
 const backlogSize = 100_000
+
+// backlogPart is the number of events inserted by one statement. On a busy machine, all of them
+// would take longer than a statement may.
+const backlogPart = 5_000
 
 const (
 	backlogOrganization = "org_backlog"
@@ -22,17 +25,25 @@ func (e *environment) insertBacklog(ctx context.Context) error {
 	}
 	const payload = `{"id":"evt_backlog","object":"event","api_version":"2024-06-20","created":1700000000,"livemode":false,
 		"type":"customer.updated","data":{"object":{"id":"cus_unknown","object":"customer"}}}`
-	for _, statement := range []string{
-		`insert into organizations (id, name, created_at) values ('` + backlogOrganization + `', 'Backlog', now())`,
-		`insert into stripe_events (id, type, api_version, livemode, account, created, received_at, object_id, object_type,
+	insert := func(statement string, args ...any) error {
+		if _, err := e.store.DB().ExecContext(ctx, statement, args...); err != nil {
+			return fmt.Errorf("insert the backlog: %w", err)
+		}
+		return nil
+	}
+	if err := insert(`insert into organizations (id, name, created_at) values ('` + backlogOrganization + `', 'Backlog', now())`); err != nil {
+		return err
+	}
+	for n := 0; n < backlogSize; n += backlogPart {
+		err := insert(`
+			insert into stripe_events (id, type, api_version, livemode, account, created, received_at, object_id, object_type,
 				customer_id, subscription_id, org_id, test_clock, organization_id, outcome, attempts, error, next_attempt_at, payload)
 			select 'evt_backlog_' || n, 'customer.updated', '2024-06-20', false, '', now() - interval '1 hour', now(),
-				'cus_unknown', 'customer', 'cus_unknown', '', '', false, '` + backlogOrganization + `', 'pending', 0, '',
-				now() - interval '1 hour', '` + payload + `'
-			from generate_series(1, ` + strconv.Itoa(backlogSize) + `) n`,
-	} {
-		if _, err := e.store.DB().ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("insert the backlog: %w", err)
+				'cus_unknown', 'customer', 'cus_unknown', '', '', false, '`+backlogOrganization+`', 'pending', 0, '',
+				now() - interval '1 hour', '`+payload+`'
+			from generate_series($1::int, $2) n`, n+1, n+backlogPart)
+		if err != nil {
+			return err
 		}
 	}
 	e.results.countFault("backlog: pending events of one organization", backlogSize)

@@ -73,6 +73,13 @@ func (h *history) sellPlanByAPI() {
 	}
 }
 
+// giveAnotherTrial ends the subscription and lets support give a trial in its place.
+func giveAnotherTrial(h *history, o stripeObjects) {
+	h.ended[o.subscription] = true
+	h.callStripe(http.MethodDelete, o.path(), nil, nil)
+	h.createSubscription(o.customer, "usher_trial_month", 1, true)
+}
+
 // addForeignItem adds an item that is no plan to the plan's subscription.
 func addForeignItem(h *history, o stripeObjects) {
 	h.callStripe(http.MethodPost, o.path(), url.Values{"items[0][price]": {h.stripe.priceID(addOnKey)}}, nil)
