@@ -26,7 +26,7 @@ test: node_modules/.package-lock.json ## run every test, browser tests included;
 	@.ci/install
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test -race -timeout 14m ./...
-	go run ./cmd/simulation -histories 200 -batch 50 -kills 3 -crashes 1 -shards 2 -seed 11
+	go run ./cmd/simulation -histories 100 -batch 50 -kills 3 -crashes 1 -shards 2 -seed 42
 
 simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes
 	go run ./cmd/simulation -v
