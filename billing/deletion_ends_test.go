@@ -155,7 +155,7 @@ func TestPeriodChargedDuringDeletionIsRefunded(t *testing.T) {
 		t.Errorf("charges %+v, want the renewal's refunded and the first one's kept", charges.Data)
 	}
 	if !env.endsAtStripe(current.ID) {
-		t.Error("the plan goes on")
+		t.Error("the plan continues")
 	}
 }
 
@@ -173,7 +173,7 @@ func TestFailedDeletionRequestKeepsThePlan(t *testing.T) {
 	}
 }
 
-// Stripe fails while the deletion is requested, and while it is withdrawn: the worker goes on.
+// Stripe fails while the deletion is requested, and while it is withdrawn: the worker continues.
 func TestDeletionIsAppliedOnceStripeAnswers(t *testing.T) {
 	env := newTestEnv(t)
 	clock := newTestClock()

@@ -70,7 +70,7 @@ const (
 	PlanUpgrade PlanChangeKind = "upgrade"
 	// PlanDowngrade is made at the end of the period.
 	PlanDowngrade PlanChangeKind = "downgrade"
-	// PlanTrialChange is made at once in a trial. The trial goes on, and nothing is charged.
+	// PlanTrialChange is made at once in a trial. The trial continues, and nothing is charged.
 	PlanTrialChange PlanChangeKind = "trial"
 )
 

@@ -480,7 +480,7 @@ func (g halfScheduleGateway) SchedulePlan(_ context.Context, plan billing.PlanSc
 	return "", &apperr.StripeError{OutcomeUnknown: true, ShouldRetry: true, Message: "timeout"}
 }
 
-// In a trial the plan changes at once, the trial goes on, and nothing is charged.
+// In a trial the plan changes at once, the trial continues, and nothing is charged.
 func TestPlanChangeInTrialKeepsTrial(t *testing.T) {
 	for _, interval := range []catalog.Interval{catalog.Monthly, catalog.Yearly} {
 		t.Run(string(interval), func(t *testing.T) {

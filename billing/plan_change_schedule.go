@@ -49,7 +49,7 @@ func (c *PlanChange) markScheduled(scheduleID string) {
 	c.Status, c.ScheduleID, c.NextAttemptAt, c.Attempts, c.Error = PlanChangeScheduled, scheduleID, &due, 0, ""
 }
 
-// Keep withdraws a scheduled change, so that the plan goes on as it is. Errors: CodeForbidden;
+// Keep withdraws a scheduled change, so that the plan continues as it is. Errors: CodeForbidden;
 // CodeConflict if no change is scheduled, or if it was not scheduled here; CodeStripe.
 func (pc *PlanChanges) Keep(ctx context.Context, a account.Access) error {
 	if err := a.RequireBilling(); err != nil {

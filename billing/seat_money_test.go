@@ -135,7 +135,7 @@ func TestCheckoutRefusesMoreThanSeatMaximum(t *testing.T) {
 }
 
 // Whoever joins while the Checkout page is open stays. The subscription has more seats than the
-// plan's maximum, and nobody else can be added.
+// plan's maximum, and no further people can be added.
 func TestMembersWhoJoinDuringCheckoutStay(t *testing.T) {
 	env := newTestEnv(t)
 	env.sellPro(func(p *catalog.Plan) { p.SeatMaximum = 3 })
