@@ -36,8 +36,9 @@ func unrefunded(note *stripe.CreditNote) int64 {
 }
 
 // CreateCreditNote credits a paid invoice. Stripe makes the refund, and rejects more than was paid.
+// The caller has read that the invoice is not credited yet.
 func (g *Gateway) CreateCreditNote(ctx context.Context, creditNote billing.CreditNote) error {
-	_, _, err := call(ctx, "create credit note", func(ctx context.Context) (*stripe.CreditNote, error) {
+	_, _, err := callKeyed(ctx, "create credit note", hashedKey("credit", creditNote.InvoiceID), func(ctx context.Context, key string) (*stripe.CreditNote, error) {
 		params := &stripe.CreditNoteParams{
 			Invoice: stripe.String(creditNote.InvoiceID), Amount: stripe.Int64(creditNote.Refund + creditNote.Credit), Reason: stripe.String("duplicate"),
 		}
@@ -48,7 +49,7 @@ func (g *Gateway) CreateCreditNote(ctx context.Context, creditNote billing.Credi
 			params.CreditAmount = stripe.Int64(creditNote.Credit)
 		}
 		params.Context = ctx
-		params.SetIdempotencyKey(hashedKey("credit", creditNote.InvoiceID))
+		params.SetIdempotencyKey(key)
 		return g.creditNotes.New(params)
 	})
 	return err

@@ -107,12 +107,12 @@ func (g *Gateway) listedInvoice(ctx context.Context, i *stripe.Invoice, info cal
 	return invoice, nil
 }
 
-// VoidInvoice voids an open invoice.
+// VoidInvoice voids an open invoice. The caller has read that it is open.
 func (g *Gateway) VoidInvoice(ctx context.Context, id string) error {
-	_, _, err := call(ctx, "void invoice", func(ctx context.Context) (*stripe.Invoice, error) {
+	_, _, err := callKeyed(ctx, "void invoice", hashedKey("void", id), func(ctx context.Context, key string) (*stripe.Invoice, error) {
 		params := &stripe.InvoiceVoidInvoiceParams{}
 		params.Context = ctx
-		params.SetIdempotencyKey(hashedKey("void", id))
+		params.SetIdempotencyKey(key)
 		return g.invoices.VoidInvoice(id, params)
 	})
 	return err

@@ -99,10 +99,11 @@ func matchesPlanPrice(p *stripe.Price, desired PlanPrice) bool {
 
 // setTaxBehavior sets the tax behavior of a price that has none.
 func (g *Gateway) setTaxBehavior(ctx context.Context, id string, behavior catalog.TaxBehavior) (catalog.StripePrice, error) {
-	updated, info, err := call(ctx, "set tax behavior", func(ctx context.Context) (*stripe.Price, error) {
+	key := hashedKey("tax_behavior", id, string(behavior))
+	updated, info, err := callKeyed(ctx, "set tax behavior", key, func(ctx context.Context, key string) (*stripe.Price, error) {
 		params := &stripe.PriceParams{TaxBehavior: stripe.String(string(behavior)), Expand: stripe.StringSlice([]string{"product"})}
 		params.Context = ctx
-		params.SetIdempotencyKey(hashedKey("tax_behavior", id, string(behavior)))
+		params.SetIdempotencyKey(key)
 		return g.prices.Update(id, params)
 	})
 	if err == nil && updated.ID == "" {
@@ -119,8 +120,11 @@ func (g *Gateway) createPrice(ctx context.Context, desired PlanPrice, replaced *
 	if err != nil {
 		return catalog.StripePrice{}, err
 	}
-	created, info, err := call(ctx, "create price", func(ctx context.Context) (*stripe.Price, error) {
-		return g.prices.New(priceParams(ctx, desired, productID, replaced))
+	created, info, err := callKeyed(ctx, "create price", priceKey(desired, productID, replaced), func(ctx context.Context, key string) (*stripe.Price, error) {
+		params := priceParams(desired, productID)
+		params.Context = ctx
+		params.SetIdempotencyKey(key)
+		return g.prices.New(params)
 	})
 	if err == nil && created.ID == "" {
 		err = invalidResponse(info, "the response is no price")
@@ -131,13 +135,21 @@ func (g *Gateway) createPrice(ctx context.Context, desired PlanPrice, replaced *
 	return mapPrice(created), nil
 }
 
-// priceParams includes the replaced price in the idempotency key: if an amount changes and changes
-// back within a day, Stripe must not replay the response with the first price.
-func priceParams(ctx context.Context, desired PlanPrice, productID string, replaced *stripe.Price) *stripe.PriceParams {
-	currency := strings.ToLower(desired.Amount.Currency)
+// priceKey returns the idempotency key of a new price. It includes the replaced price: if an amount
+// changes and changes back within a day, Stripe must not replay the response with the first price.
+func priceKey(desired PlanPrice, productID string, replaced *stripe.Price) string {
+	replacedID := "none"
+	if replaced != nil {
+		replacedID = replaced.ID
+	}
+	return hashedKey("price", productID, desired.PlanID, desired.LookupKey, string(desired.Interval), fmt.Sprint(desired.Amount.Minor),
+		strings.ToLower(desired.Amount.Currency), replacedID, string(desired.TaxBehavior))
+}
+
+func priceParams(desired PlanPrice, productID string) *stripe.PriceParams {
 	params := &stripe.PriceParams{
 		Product:           stripe.String(productID),
-		Currency:          stripe.String(currency),
+		Currency:          stripe.String(strings.ToLower(desired.Amount.Currency)),
 		UnitAmount:        stripe.Int64(desired.Amount.Minor),
 		LookupKey:         stripe.String(desired.LookupKey),
 		TaxBehavior:       stripe.String("exclusive"), // the portal switches no unspecified prices
@@ -151,13 +163,6 @@ func priceParams(ctx context.Context, desired PlanPrice, productID string, repla
 	if desired.TaxBehavior != "" && desired.TaxBehavior != catalog.TaxUnspecified {
 		params.TaxBehavior = stripe.String(string(desired.TaxBehavior))
 	}
-	replacedID := "none"
-	if replaced != nil {
-		replacedID = replaced.ID
-	}
-	params.Context = ctx
-	params.SetIdempotencyKey(hashedKey("price", productID, desired.PlanID, desired.LookupKey, string(desired.Interval),
-		fmt.Sprint(desired.Amount.Minor), currency, replacedID, string(desired.TaxBehavior)))
 	return params
 }
 
@@ -170,8 +175,12 @@ func (g *Gateway) productFor(ctx context.Context, desired PlanPrice, replaced *s
 	if id, err := g.productByPlan(ctx, desired.PlanID); err == nil || !isMissing(err) {
 		return id, err
 	}
-	_, _, err := call(ctx, "create product", func(ctx context.Context) (*stripe.Product, error) {
-		return g.products.New(productParams(ctx, desired))
+	key := hashedKey("product", desired.PlanID, desired.PlanName, desired.Description)
+	_, _, err := callKeyed(ctx, "create product", key, func(ctx context.Context, key string) (*stripe.Product, error) {
+		params := productParams(desired)
+		params.Context = ctx
+		params.SetIdempotencyKey(key)
+		return g.products.New(params)
 	})
 	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == string(stripe.ErrorCodeResourceAlreadyExists) {
@@ -194,7 +203,7 @@ func (g *Gateway) productByPlan(ctx context.Context, planID string) (string, err
 
 func productID(planID string) string { return "usher_" + planID }
 
-func productParams(ctx context.Context, desired PlanPrice) *stripe.ProductParams {
+func productParams(desired PlanPrice) *stripe.ProductParams {
 	params := &stripe.ProductParams{
 		ID:       stripe.String(productID(desired.PlanID)),
 		Name:     stripe.String(desired.PlanName),
@@ -203,7 +212,5 @@ func productParams(ctx context.Context, desired PlanPrice) *stripe.ProductParams
 	if desired.Description != "" { // Stripe rejects an empty one
 		params.Description = stripe.String(desired.Description)
 	}
-	params.Context = ctx
-	params.SetIdempotencyKey(hashedKey("product", desired.PlanID, desired.PlanName, desired.Description))
 	return params
 }
