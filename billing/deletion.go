@@ -198,8 +198,8 @@ func (ds *Deletions) deleteDue(ctx context.Context) error {
 	return nil
 }
 
-// delete expires the open checkouts, cancels the live subscriptions at Stripe with an invoice of
-// what is owed, and refunds what was charged for periods that began after the request. The
+// delete expires the open checkouts, cancels the subscriptions that are live at Stripe with an
+// invoice of what is owed, and refunds what was charged for periods that began after the request. The
 // organization is deleted only when nothing is left that could be charged. An invoice that is not
 // paid stays open: invoices can be read and paid after the deletion.
 func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
@@ -212,6 +212,9 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		return err
 	}
 	if err := ds.expireCheckouts(ctx, acct, organizationID); err != nil {
+		return err
+	}
+	if err := ds.readSubscriptions(ctx, acct, organizationID); err != nil {
 		return err
 	}
 	live, err := ds.store.Subscriptions().Live(ctx, acct, organizationID)
@@ -235,6 +238,35 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		return err
 	}
 	return ds.store.InTx(ctx, func(tx Tx) error { return ds.markDeleted(ctx, tx, acct, organizationID) })
+}
+
+// readSubscriptions reads the customer's subscriptions from Stripe that are not known here, or not
+// as ended. Support can sell a plan up to the last moment, and its event can be late or lost.
+func (ds *Deletions) readSubscriptions(ctx context.Context, acct StripeAccount, organizationID string) error {
+	link, linked, err := apperr.Found(ds.store.Customers().Link(ctx, organizationID, acct))
+	if err != nil {
+		return fmt.Errorf("look up customer: %w", err)
+	}
+	if !linked || link.DeletedAt != nil || link.StripeCustomerID == "" {
+		return nil
+	}
+	atStripe, err := ds.gateway.Subscriptions(ctx, link.StripeCustomerID)
+	if err != nil && !apperr.IsMissing(err) {
+		return fmt.Errorf("list subscriptions at Stripe: %w", err)
+	}
+	for _, listed := range atStripe {
+		stored, known, err := apperr.Found(ds.store.Subscriptions().Get(ctx, listed.ID))
+		if err != nil {
+			return fmt.Errorf("read subscription: %w", err)
+		}
+		if known && stored.Status.Ended() {
+			continue
+		}
+		if _, err := ds.subscriptions.refetch(ctx, listed.ID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (ds *Deletions) markDeleted(ctx context.Context, tx Tx, acct StripeAccount, organizationID string) error {

@@ -3,6 +3,7 @@ package billing_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,69 @@ func TestPeriodChargedDuringDeletionIsRefunded(t *testing.T) {
 	}
 	if !env.endsAtStripe(current.ID) {
 		t.Error("the plan continues")
+	}
+}
+
+// Support sells a plan while the deletion is scheduled, and its event is late: the deletion finds it
+// at Stripe, ends it and refunds it.
+func TestPlanSoldDuringDeletionIsRefundedWithoutItsEvent(t *testing.T) {
+	env := newTestEnv(t)
+	env.useClock(env.stripe.Now)
+	current := env.subscribe("pro")
+	env.stripe.AdvanceClock(env.stripe.Now().Add(time.Hour))
+	env.requestDeletion()
+	env.stripe.AdvanceClock(env.stripe.Now().Add(time.Hour))
+	var first struct {
+		Card string `json:"default_payment_method"`
+	}
+	env.stripeGet("/v1/subscriptions/"+current.ID, &first)
+	sold := env.sellAtStripe(current.CustomerID, env.planPriceID("pro", catalog.Monthly), url.Values{
+		"collection_method": {"charge_automatically"}, "days_until_due": nil, "default_payment_method": {first.Card},
+		"metadata[orgId]": {env.access.Organization.ID},
+	})
+	env.deleteWhenDue()
+	var charges struct {
+		Data []struct {
+			Amount         int64
+			AmountRefunded int64 `json:"amount_refunded"`
+		}
+	}
+	env.stripeGet("/v1/charges?customer="+current.CustomerID, &charges)
+	if len(charges.Data) != 2 || charges.Data[0].AmountRefunded != charges.Data[0].Amount || charges.Data[1].AmountRefunded != 0 {
+		t.Errorf("charges %+v, want that of the second plan refunded and the first one's kept", charges.Data)
+	}
+	if !env.endsAtStripe(sold) || !env.endsAtStripe(current.ID) {
+		t.Error("a plan continues")
+	}
+	env.reconcile(billing.ReconcileOptions{}) // the events were not received
+	if drifts := env.reconcile(billing.ReconcileOptions{}); len(drifts) != 0 {
+		t.Errorf("drifts %q", drifts)
+	}
+}
+
+// Support sells a plan to an organization that is deleted: it is kept, and operators see it in every
+// comparison.
+func TestPlanSoldAfterDeletionIsReported(t *testing.T) {
+	env := newTestEnv(t)
+	env.useClock(env.stripe.Now)
+	current := env.subscribe("pro")
+	env.stripe.AdvanceClock(env.stripe.Now().Add(time.Hour))
+	env.requestDeletion()
+	env.deleteWhenDue()
+	sold := env.sellAtStripe(current.CustomerID, env.planPriceID("pro", catalog.Monthly), url.Values{"metadata[orgId]": {env.access.Organization.ID}})
+	env.receiveAll()
+	for range 2 {
+		report, err := env.service.Reconciler.Reconcile(t.Context(), billing.ReconcileOptions{})
+		env.must(err)
+		i := slices.IndexFunc(report.Drifts, func(d billing.Drift) bool { return d.Kind == billing.DriftDeletedOrganization })
+		if i < 0 || report.Drifts[i].ObjectID != sold || report.Drifts[i].Repaired || report.Drifts[i].Remediation == "" {
+			t.Fatalf("drifts %+v", report.Drifts)
+		}
+	}
+	env.wantUntouched(sold)
+	env.stripeRequest(http.MethodDelete, "/v1/subscriptions/"+sold, nil)
+	if drifts := env.reconcile(billing.ReconcileOptions{}); slices.ContainsFunc(drifts, func(d string) bool { return strings.HasPrefix(d, "deleted_organization") }) {
+		t.Errorf("drifts %q", drifts)
 	}
 }
 

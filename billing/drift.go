@@ -23,6 +23,9 @@ const (
 	// DriftDuplicate is a second subscription of an organization to one of our plans, made outside
 	// Usher. Neither is ended automatically.
 	DriftDuplicate DriftKind = "duplicate"
+	// DriftDeletedOrganization is a live subscription to one of our plans that was made at Stripe
+	// after its organization was deleted. It is not ended automatically.
+	DriftDeletedOrganization DriftKind = "deleted_organization"
 
 	DriftStatus       DriftKind = "status"       // a subscription's status
 	DriftQuantity     DriftKind = "quantity"     // a subscription's quantity
@@ -45,7 +48,7 @@ const (
 // DriftKinds lists the kinds, those that cost somebody money first.
 func DriftKinds() []DriftKind {
 	return []DriftKind{
-		DriftUnknownOrganization, DriftCredits, DriftCharge, DriftDuplicate, DriftStatus, DriftQuantity, DriftSubscription,
+		DriftUnknownOrganization, DriftCredits, DriftCharge, DriftDuplicate, DriftDeletedOrganization, DriftStatus, DriftQuantity, DriftSubscription,
 		DriftInvoice, DriftCustomer, DriftEvent, DriftCheckout, DriftSeats, DriftForeignSubscription,
 	}
 }

@@ -58,6 +58,26 @@ func (c *reconcileRun) compareDuplicates(ctx context.Context, _ string) (string,
 	return "", nil
 }
 
+// compareDeleted reports the live subscriptions of ours whose organization was deleted before they
+// were made. Nobody of the organization can use or end them.
+func (c *reconcileRun) compareDeleted(ctx context.Context, _ string) (string, error) {
+	found, err := c.store.Subscriptions().OfDeleted(ctx, c.account, c.options.OrganizationID)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range found {
+		drift := Drift{
+			Kind: DriftDeletedOrganization, ObjectID: s.ID, OrganizationID: s.OrganizationID,
+			Difference:  fmt.Sprintf("%s, and its organization is deleted", s.Status),
+			Remediation: "Nobody can use it. Cancel it at Stripe and refund there what was paid.",
+		}
+		if err := c.addDrift(ctx, drift, nil); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
 // repairDuplicate looks up which Checkouts have sold the organization's subscriptions, and checks
 // again for duplicates.
 func (c *reconcileRun) repairDuplicate(ctx context.Context, second Subscription) error {

@@ -104,6 +104,7 @@ func (c *reconcileRun) steps() []reconcileStep {
 		{name: "failed events", run: c.reprocessFailedEvents},
 		{name: "paid invoices without credits", run: c.comparePaidInvoices, local: true},
 		{name: "duplicates", run: c.compareDuplicates, local: true},
+		{name: "deleted", run: c.compareDeleted, local: true},
 		{name: "seats", run: c.compareSeats, local: true},
 	}
 	if c.options.OrganizationID != "" {

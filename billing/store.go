@@ -154,6 +154,9 @@ type SubscriptionStore interface {
 	// all. Those whose first payment is not finished are left out, and duplicates that are being
 	// canceled.
 	Second(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
+	// OfDeleted lists the live subscriptions of ours of deleted organizations, or (organizationID
+	// not empty) of one of them.
+	OfDeleted(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
 	// Put inserts or overwrites the snapshot except IsCurrent, and raises Revision. It returns all
 	// subscriptions of the same organization, account and mode, with this one as written.
 	Put(ctx context.Context, s Subscription) ([]Subscription, error)

@@ -42,6 +42,17 @@ func (q subscriptionStore) Second(ctx context.Context, acct billing.StripeAccoun
 	return list[billing.Subscription](ctx, q.queries, "list second subscriptions", selectSecondSubscriptions, acct.ID, acct.Livemode, organizationID)
 }
 
+var selectSubscriptionsOfDeleted = `select ` + subscriptionTable.list("s") + ` from subscriptions s
+	join organizations o on o.id = s.organization_id
+	where o.deleted_at is not null and s.account = $1 and s.livemode = $2 and ($3 = '' or o.id = $3)
+		and not s.is_foreign and s.status not in ('canceled', 'incomplete_expired')
+	order by s.id`
+
+// OfDeleted implements [billing.SubscriptionStore].
+func (q subscriptionStore) OfDeleted(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list subscriptions of deleted organizations", selectSubscriptionsOfDeleted, acct.ID, acct.Livemode, organizationID)
+}
+
 // The condition on the status equals the one of subscriptions_live_price_idx.
 var selectLiveOfPrice = `select ` + subscriptionTable.list("") + ` from subscriptions
 	where account = $1 and livemode = $2 and price_id = $3 and created_at between $4 and $5 and not test_clock and not is_foreign

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"usher/billing/catalog"
 	"usher/billing/stripegw"
@@ -29,15 +30,16 @@ func (e *environment) pushNewPrices(ctx context.Context, round int) error {
 		if amount, replaced := newAmounts[desired.LookupKey]; replaced {
 			desired.Amount.Minor = amount
 		}
+		var failed error
 		err := waitUntil(ctx, "a new price", func() bool { // injected errors of Stripe
 			price, _, err := e.gateway.EnsurePrice(ctx, desired)
-			if err == nil {
+			if failed = err; err == nil {
 				prices = append(prices, price)
 			}
 			return err == nil
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", err, failed)
 		}
 	}
 	plans, _ := plansForSale().Resolved(prices)

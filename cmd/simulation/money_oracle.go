@@ -21,7 +21,7 @@ type moneyOracle struct {
 	byID          map[string]*subscriptionPast // by subscription id
 	results       *results
 	statuses      map[string]string         // of invoices, by id
-	deleted       map[string]bool           // organization ids
+	deleted       map[string]int64          // Unix seconds by organization id
 	returnedSums  map[string]*returnedMoney // by invoice, or by charge without one
 }
 
@@ -115,7 +115,7 @@ func (e *environment) openMoneyOracle(ctx context.Context) (*moneyOracle, error)
 	}
 	o := &moneyOracle{
 		stripeRecords: records, env: e, now: e.stripe.Now().Unix(), results: e.results,
-		statuses: map[string]string{}, deleted: map[string]bool{}, organizations: map[string]string{}, byID: map[string]*subscriptionPast{},
+		statuses: map[string]string{}, deleted: map[string]int64{}, organizations: map[string]string{}, byID: map[string]*subscriptionPast{},
 	}
 	return o, errors.Join(o.readEvents(), o.sortLines(), o.readDeleted(ctx))
 }
@@ -135,14 +135,23 @@ func (o *moneyOracle) refresh(ctx context.Context) error {
 	return nil
 }
 
-// readDeleted finds the organizations that were deleted in the end.
+// readDeleted finds the organizations that were deleted in the end, and when.
 func (o *moneyOracle) readDeleted(ctx context.Context) error {
-	var ids []string
-	err := o.env.store.DB().SelectContext(ctx, &ids, `select id from organizations where deleted_at is not null`)
-	for _, id := range ids {
-		o.deleted[id] = true
+	var rows []struct {
+		ID string
+		At int64
+	}
+	err := o.env.store.DB().SelectContext(ctx, &rows, `
+		select id, extract(epoch from deleted_at)::bigint as at from organizations where deleted_at is not null`)
+	for _, row := range rows {
+		o.deleted[row.ID] = row.At
 	}
 	return err
+}
+
+// isDeleted reports whether an organization was deleted in the end.
+func (o *moneyOracle) isDeleted(organizationID string) bool {
+	return o.deleted[organizationID] != 0
 }
 
 // readEvents sorts the events of subscriptions, and learns whose the customers are.

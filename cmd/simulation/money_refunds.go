@@ -107,7 +107,7 @@ func (o *moneyOracle) verifyReturned(h *history, past *subscriptionPast, invoice
 	if invoice.Status == "paid" {
 		o.results.countMoney("paid", invoice.Currency, invoice.Total, 1)
 	}
-	if o.deleted[h.organizationID] {
+	if o.isDeleted(h.organizationID) {
 		o.verifyDeletionRefund(h, past, invoice, sum)
 		return
 	}
@@ -126,8 +126,8 @@ func (o *moneyOracle) verifyReturned(h *history, past *subscriptionPast, invoice
 	}
 }
 
-// requestTime is how much later Usher may have stored the request of a deletion, in seconds, and
-// clockError how much its clock may be behind Stripe's.
+// requestTime is how much later Usher may have stored the request of a deletion, or the deletion,
+// in seconds, and clockError how much its clock may be behind Stripe's.
 const (
 	requestTime = 60
 	clockError  = 2
@@ -149,7 +149,7 @@ func (o *moneyOracle) verifyDeletionRefund(h *history, past *subscriptionPast, i
 		}
 	}
 	o.results.countMoney("refunded for deletions", invoice.Currency, sum.byUsher, 1)
-	if o.env.losesEvents() { // Usher may learn of the subscription only after the deletion
+	if past.Created > o.deleted[h.organizationID]-requestTime { // sold at Stripe after the deletion
 		least = 0
 	}
 	if missing := invoice.Status == "paid" && sum.byHistory == 0 && sum.byUsher < min(least, invoice.Total); missing || sum.byUsher > most {
@@ -173,7 +173,7 @@ func (o *moneyOracle) endedByUsher(h *history, past *subscriptionPast) bool {
 // verifyEnd checks that Usher ended only a subscription that a Checkout page of Usher has sold
 // beside an older one that another has sold.
 func (o *moneyOracle) verifyEnd(h *history, past *subscriptionPast) {
-	if !o.endedByUsher(h, past) || o.deleted[h.organizationID] && past.ours() {
+	if !o.endedByUsher(h, past) || o.isDeleted(h.organizationID) && past.ours() {
 		return
 	}
 	at := past.events[len(past.events)-1].Created

@@ -148,6 +148,7 @@ const countUnfinishedWork = `
 		+ (select count(*) from billing_seat_state where due_at is not null)
 		+ (select count(*) from duplicate_subscriptions where status = 'ending')
 		+ (select count(*) from plan_changes where status = 'open')
+		+ (select count(*) from organizations where deletes_at <= $1 and deleted_at is null)
 		+ (select count(*) from emails where status = 'queued')`
 
 // awaitIdle waits until no work is left. When the number of unfinished rows has not changed for 3
@@ -157,7 +158,7 @@ func (e *environment) awaitIdle(ctx context.Context) error {
 	return waitUntil(ctx, "all work to complete", func() bool {
 		e.webhookProxy.deliveries.Wait()
 		var left int
-		if err := e.store.DB().GetContext(ctx, &left, countUnfinishedWork); err != nil {
+		if err := e.store.DB().GetContext(ctx, &left, countUnfinishedWork, e.stripe.Now()); err != nil {
 			return false
 		}
 		if left != last {

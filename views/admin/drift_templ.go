@@ -379,6 +379,8 @@ func driftKindName(kind billing.DriftKind) string {
 		return "Refund or dispute without taking credits back"
 	case billing.DriftDuplicate:
 		return "Second subscription made outside Usher"
+	case billing.DriftDeletedOrganization:
+		return "Subscription of a deleted organization"
 	case billing.DriftStatus:
 		return "Status of a subscription"
 	case billing.DriftQuantity:
