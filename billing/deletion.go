@@ -199,9 +199,9 @@ func (ds *Deletions) deleteDue(ctx context.Context) error {
 }
 
 // delete expires the open checkouts, cancels the subscriptions that are live at Stripe with an
-// invoice of what is owed, and refunds what was charged for periods that began after the request. The
-// organization is deleted only when nothing is left that could be charged. An invoice that is not
-// paid stays open: invoices can be read and paid after the deletion.
+// invoice of what is owed, and refunds what was charged for periods that began after the request.
+// The organization is deleted only when nothing is left that could be charged. An invoice that is
+// not paid stays open: invoices can be read and paid after the deletion.
 func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 	acct, err := ds.requireAccount(ctx)
 	if err != nil {

@@ -160,8 +160,8 @@ func TestPeriodChargedDuringDeletionIsRefunded(t *testing.T) {
 	}
 }
 
-// Support sells a plan while the deletion is scheduled, and its event is late: the deletion finds it
-// at Stripe, ends it and refunds it.
+// Support sells a plan while the deletion is scheduled, and its event is late: the deletion finds
+// it at Stripe, ends it and refunds it.
 func TestPlanSoldDuringDeletionIsRefundedWithoutItsEvent(t *testing.T) {
 	env := newTestEnv(t)
 	env.useClock(env.stripe.Now)
@@ -197,8 +197,8 @@ func TestPlanSoldDuringDeletionIsRefundedWithoutItsEvent(t *testing.T) {
 	}
 }
 
-// Support sells a plan to an organization that is deleted: it is kept, and operators see it in every
-// comparison.
+// Support sells a plan to an organization that is deleted: it is kept, and operators see it in
+// every comparison.
 func TestPlanSoldAfterDeletionIsReported(t *testing.T) {
 	env := newTestEnv(t)
 	env.useClock(env.stripe.Now)
