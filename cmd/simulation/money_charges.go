@@ -221,11 +221,11 @@ func (s *subscriptionPast) mostSeats(n int) (most int64) {
 func (o *moneyOracle) closeBook(h *history, b *chargeBook) {
 	o.results.countMoney("lines charged", b.past.Currency, b.total, b.checked)
 	for _, c := range b.missing {
-		h.diverged("%s: not charged: %v", b.past.ID, c)
+		h.diverged("%s: not charged: %v, of %s", b.past.ID, c, o.summary(h.organizationID))
 	}
 	for _, c := range slices.SortedFunc(maps.Keys(b.charged), func(x, y charge) int { return strings.Compare(x.String(), y.String()) }) {
 		if b.charged[c] > b.void[c] { // a change whose payment failed charges nothing
-			h.diverged("%s: charged without a reason: %v", b.past.ID, c)
+			h.diverged("%s: charged without a reason: %v, of %s", b.past.ID, c, o.summary(h.organizationID))
 		}
 	}
 	o.verifyPendingLines(h, b.past)

@@ -119,7 +119,8 @@ func (o *moneyOracle) verifyReturned(h *history, past *subscriptionPast, invoice
 	case duplicate && invoice.Status == "paid" && invoice.Total > 0:
 		o.results.countMoney("refunded as duplicates", invoice.Currency, sum.byUsher, 1)
 		if sum.byUsher+sum.byHistory != invoice.Total {
-			h.diverged("%s: a duplicate was paid with %d and %d were returned", invoice.ID, invoice.Total, sum.byUsher+sum.byHistory)
+			h.diverged("%s of %s: a duplicate was paid with %d and %d were returned, beside %s",
+				invoice.ID, past.ID, invoice.Total, sum.byUsher+sum.byHistory, o.summary(h.organizationID))
 		}
 	case duplicate && invoice.Status == "open" && invoice.Total > 0:
 		h.diverged("%s: the invoice of a duplicate is still open", invoice.ID)
@@ -147,6 +148,9 @@ func (o *moneyOracle) verifyDeletionRefund(h *history, past *subscriptionPast, i
 		if line.Type == "subscription" && len(h.deletions) == 1 && since(requestTime) {
 			least += line.Amount
 		}
+	}
+	if o.isDuplicate(h, past) { // it may have been ended and refunded before the deletion
+		most = max(most, invoice.Total)
 	}
 	o.results.countMoney("refunded for deletions", invoice.Currency, sum.byUsher, 1)
 	if past.Created > o.deleted[h.organizationID]-requestTime { // sold at Stripe after the deletion
@@ -176,15 +180,20 @@ func (o *moneyOracle) verifyEnd(h *history, past *subscriptionPast) {
 	if !o.endedByUsher(h, past) || o.isDeleted(h.organizationID) && past.ours() {
 		return
 	}
+	o.results.countMoney("duplicates", "", 0, 1)
+	if !o.isDuplicate(h, past) {
+		h.diverged("Usher ended %s (ours: %v, sold by Usher: %v), to be ended at %d because of %q, beside %s",
+			past.ID, past.ours(), o.soldByUsher(past.ID), past.CancelAt, past.Cancellation.Reason, o.summary(h.organizationID))
+	}
+}
+
+// isDuplicate reports whether a Checkout page of Usher has sold a subscription beside an older one
+// that another has sold, and that gave access when this one ended.
+func (o *moneyOracle) isDuplicate(h *history, past *subscriptionPast) bool {
 	at := past.events[len(past.events)-1].Created
-	kept := slices.ContainsFunc(o.of(h.organizationID), func(other *subscriptionPast) bool {
+	return past.ours() && o.soldByUsher(past.ID) && slices.ContainsFunc(o.of(h.organizationID), func(other *subscriptionPast) bool {
 		return other != past && other.ours() && o.soldByUsher(other.ID) && other.Created <= past.Created && other.gaveAccessAt(at)
 	})
-	o.results.countMoney("duplicates", "", 0, 1)
-	if !past.ours() || !o.soldByUsher(past.ID) || !kept {
-		h.diverged("Usher ended %s (ours: %v, sold by Usher: %v, kept another: %v) at %d, to be ended at %d because of %q, beside %s",
-			past.ID, past.ours(), o.soldByUsher(past.ID), kept, at, past.CancelAt, past.Cancellation.Reason, o.summary(h.organizationID))
-	}
 }
 
 // summary describes an organization's subscriptions.
@@ -193,7 +202,9 @@ func (o *moneyOracle) summary(organizationID string) string {
 	for _, past := range o.of(organizationID) {
 		line := fmt.Sprintf("%s %s, created at %d, sold by Usher: %v", past.ID, past.Status, past.Created, o.soldByUsher(past.ID))
 		for _, e := range past.events {
-			line += fmt.Sprintf(" [%s %s at %d]", strings.TrimPrefix(e.Type, "customer.subscription."), e.Data.Object.Status, e.Created)
+			item, _ := e.Data.Object.seatItem()
+			line += fmt.Sprintf(" [%s %s × %d at %d by %q]", strings.TrimPrefix(e.Type, "customer.subscription."), e.Data.Object.Status,
+				item.Quantity, e.Created, e.Request.IdempotencyKey)
 		}
 		lines = append(lines, line)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -143,33 +144,58 @@ func (e *environment) reconcileAndAwaitIdle(ctx context.Context) error {
 	return e.awaitIdle(ctx)
 }
 
-const countUnfinishedWork = `
-	select (select count(*) from stripe_events where outcome = 'pending' and ` + notBacklog + `)
-		+ (select count(*) from billing_seat_state where due_at is not null)
-		+ (select count(*) from duplicate_subscriptions where status = 'ending')
-		+ (select count(*) from plan_changes where status = 'open')
-		+ (select count(*) from organizations where deletes_at <= $1 and deleted_at is null)
-		+ (select count(*) from emails where status = 'queued')`
+// selectUnfinishedWork lists what is not complete, with the last error.
+const selectUnfinishedWork = `
+	select 'event ' || id as item, error from stripe_events where outcome = 'pending' and ` + notBacklog + `
+	union all select 'seats of ' || organization_id, sync_error from billing_seat_state where due_at is not null
+	union all select 'duplicate ' || subscription_id, error from duplicate_subscriptions where status = 'ending'
+	union all select 'plan change ' || id, error from plan_changes where status = 'open'
+	union all select 'deletion of ' || o.id, d.error from organizations o left join deletions d on d.organization_id = o.id
+		where o.deletes_at <= $1 and o.deleted_at is null
+	union all select 'e-mail ' || id, error from emails where status = 'queued'`
+
+// unfinished is an item of work that is not complete.
+type unfinished struct {
+	Item  string
+	Error *string
+}
 
 // awaitIdle waits until no work is left. When the number of unfinished rows has not changed for 3
 // seconds, the clock is advanced: the remaining work is scheduled for later.
 func (e *environment) awaitIdle(ctx context.Context) error {
+	var left []unfinished
 	last, since := -1, time.Now()
-	return waitUntil(ctx, "all work to complete", func() bool {
+	err := waitUntil(ctx, "all work to complete", func() bool {
 		e.webhookProxy.deliveries.Wait()
-		var left int
-		if err := e.store.DB().GetContext(ctx, &left, countUnfinishedWork, e.stripe.Now()); err != nil {
+		left = nil
+		if err := e.store.DB().SelectContext(ctx, &left, selectUnfinishedWork, e.stripe.Now()); err != nil {
 			return false
 		}
-		if left != last {
-			last, since = left, time.Now()
+		if len(left) != last {
+			last, since = len(left), time.Now()
 		}
-		if left > 0 && time.Since(since) > 3*time.Second {
+		if len(left) > 0 && time.Since(since) > 3*time.Second {
 			since = time.Now()
 			_ = e.advance(ctx, 20*time.Minute)
 		}
-		return left == 0
+		return len(left) == 0
 	})
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, describeUnfinished(left))
+	}
+	return nil
+}
+
+func describeUnfinished(left []unfinished) string {
+	var lines []string
+	for _, work := range left {
+		line := work.Item
+		if work.Error != nil && *work.Error != "" {
+			line += " (" + *work.Error + ")"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, ", ")
 }
 
 // pollInterval is the time between two checks of a condition.
