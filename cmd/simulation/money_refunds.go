@@ -1,7 +1,9 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -119,8 +121,8 @@ func (o *moneyOracle) verifyReturned(h *history, past *subscriptionPast, invoice
 	case duplicate && invoice.Status == "paid" && invoice.Total > 0:
 		o.results.countMoney("refunded as duplicates", invoice.Currency, sum.byUsher, 1)
 		if sum.byUsher+sum.byHistory != invoice.Total {
-			h.diverged("%s of %s: a duplicate was paid with %d and %d were returned, beside %s",
-				invoice.ID, past.ID, invoice.Total, sum.byUsher+sum.byHistory, o.summary(h.organizationID))
+			h.diverged("%s of %s: a duplicate was paid with %d and %d were returned (%s), beside %s",
+				invoice.ID, past.ID, invoice.Total, sum.byUsher+sum.byHistory, o.duplicateRow(past.ID), o.summary(h.organizationID))
 		}
 	case duplicate && invoice.Status == "open" && invoice.Total > 0:
 		h.diverged("%s: the invoice of a duplicate is still open", invoice.ID)
@@ -209,6 +211,18 @@ func (o *moneyOracle) summary(organizationID string) string {
 		lines = append(lines, line)
 	}
 	return strings.Join(lines, "; ")
+}
+
+// duplicateRow describes what Usher knows of a duplicate, for a divergence.
+func (o *moneyOracle) duplicateRow(id string) string {
+	row := "not known"
+	err := o.env.store.DB().Get(&row, `
+		select concat_ws(', ', status, 'attempt ' || attempts, error, 'canceling at ' || canceling_at, 'done at ' || done_at)
+		from duplicate_subscriptions where subscription_id = $1`, id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err.Error()
+	}
+	return row
 }
 
 func (o *moneyOracle) soldByUsher(id string) bool {

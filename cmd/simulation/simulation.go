@@ -71,8 +71,20 @@ func (s *simulation) playBatch(ctx context.Context, sh *shard, b batch) error {
 	}
 	cancel() // stops the replicas, which close waits for
 	s.results.add(env.results)
+	s.printDivergences(env.results.divergences)
 	env.close()
 	return err
+}
+
+// printDivergences prints those of a batch at once, if the output is verbose.
+func (s *simulation) printDivergences(divergences []string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, d := range divergences {
+		if s.verbose {
+			fmt.Fprintln(s.out, "  "+d)
+		}
+	}
 }
 
 func (s *simulation) progress(b batch, elapsed time.Duration) {
