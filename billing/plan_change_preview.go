@@ -15,29 +15,37 @@ const previewLifetime = time.Hour
 
 // InvoicePreview is an invoice that Stripe calculated and did not create.
 type InvoicePreview struct {
-	AmountDue catalog.Money // after the customer's balance
-	Total     catalog.Money // may be negative: it is credited to the customer's balance
-	Tax       catalog.Money
+	AmountDue catalog.Money `json:"amountDue"` // after the customer's balance
+	Total     catalog.Money `json:"total"`     // may be negative: it is credited to the customer's balance
+	Tax       catalog.Money `json:"tax"`
+	// TaxIncluded is the part of Tax that the amounts of the lines include.
+	TaxIncluded catalog.Money `json:"taxIncluded"`
+	Discount    catalog.Money `json:"discount"` // of all discounts; positive
 	// BalanceUsed is the change of the customer's balance: negative if a balance pays a part of
 	// the invoice, positive if the balance grows.
-	BalanceUsed catalog.Money
-	At          time.Time  // when the invoice is created
-	ProratedAt  *time.Time // the time of its prorations; nil: it has none
-	Lines       []PreviewLine
-	MoreLines   bool // Lines is only the first page
+	BalanceUsed catalog.Money `json:"balanceUsed"`
+	At          time.Time     `json:"at"`                   // when the invoice is created
+	ProratedAt  *time.Time    `json:"proratedAt,omitempty"` // the time of its prorations; nil: it has none
+	// Of an upcoming invoice: CollectedAt is when Stripe collects it, about an hour after At;
+	// PendingItemsAt is about when Stripe invoices pending items before the renewal
+	// (next_pending_invoice_item_invoice). nil: not known, or never.
+	CollectedAt    *time.Time    `json:"collectedAt,omitempty"`
+	PendingItemsAt *time.Time    `json:"pendingItemsAt,omitempty"`
+	Lines          []PreviewLine `json:"lines"`
+	MoreLines      bool          `json:"moreLines,omitempty"` // Lines is not complete
 }
 
 // PreviewLine is a line of a preview.
 type PreviewLine struct {
-	Description  string
-	Amount       catalog.Money
-	Net          catalog.Money // after discounts, with the tax that is added to it
-	Proration    bool
-	Subscription bool // a line of a whole period
-	PriceID      string
-	Quantity     int
-	PeriodStart  time.Time
-	PeriodEnd    time.Time
+	Description  string        `json:"description"`
+	Amount       catalog.Money `json:"amount"`
+	Net          catalog.Money `json:"net"` // after discounts, with the tax that is added to it
+	Proration    bool          `json:"proration,omitempty"`
+	Subscription bool          `json:"subscription,omitempty"` // a line of a whole period
+	PriceID      string        `json:"price,omitempty"`
+	Quantity     int           `json:"quantity"`
+	PeriodStart  time.Time     `json:"periodStart"`
+	PeriodEnd    time.Time     `json:"periodEnd"`
 }
 
 // PlanPreview is what a plan change costs. Every amount is Stripe's.

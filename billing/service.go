@@ -48,6 +48,7 @@ type Service struct {
 	Portal        *Portal
 	Subscriptions *Subscriptions
 	PlanChanges   *PlanChanges
+	Upcoming      *UpcomingInvoices
 	Seats         *SeatCounter
 	SeatSyncer    *SeatSyncer
 	SeatLedger    *SeatLedgers
@@ -88,6 +89,7 @@ func New(o Options) *Service {
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}
 	s.Trials = &Trials{core: c, subscriptions: s.Subscriptions}
 	s.PlanChanges = &PlanChanges{core: c, subscriptions: s.Subscriptions}
+	s.Upcoming = &UpcomingInvoices{core: c}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.Checkouts = &Checkouts{

@@ -35,6 +35,7 @@ type Tx interface {
 	SeatLedger() SeatLedgerStore
 	SeatAttempts() SeatAttemptStore
 	PlanChanges() PlanChangeStore
+	UpcomingInvoices() UpcomingInvoiceStore
 	Invoices() InvoiceStore
 	Payments() PaymentStore
 	Credits() CreditStore
@@ -226,6 +227,13 @@ type PlanChangeStore interface {
 	ClaimDue(ctx context.Context, now, leaseUntil time.Time) (PlanChange, error)
 	// Prune removes previews from before a time that were not confirmed.
 	Prune(ctx context.Context, before time.Time) error
+}
+
+// UpcomingInvoiceStore stores Stripe's last answer about each subscription's next invoice.
+type UpcomingInvoiceStore interface {
+	Get(ctx context.Context, organizationID, subscriptionID string) (UpcomingInvoice, error)
+	// Put inserts or overwrites the answer, unless a later one is stored.
+	Put(ctx context.Context, i UpcomingInvoice) error
 }
 
 // InvoiceStore stores snapshots of invoices.

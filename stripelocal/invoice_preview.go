@@ -149,23 +149,35 @@ func (h previews) nextInvoice(sub *Subscription, p changePlan) (*Invoice, error)
 		return h.finish(inv), nil
 	}
 	if sub.CancelAt != 0 && sub.CancelAt <= p.after.End || sub.Status == "paused" {
-		if len(waiting) == 0 {
-			return nil, noUpcomingError("No upcoming invoices for customer: " + sub.Customer)
-		}
-		return h.finish(h.invoicing.build(sub, "upcoming", waiting, nil)), nil
+		return h.lastInvoice(sub, waiting)
 	}
-	next := p.after
+	next, items := p.after, h.schedules.nextPeriodItems(sub, p)
 	next.Start = p.after.End
 	next.Status = "active"
-	if price, ok := h.store.Prices.get(p.items[0].Price); ok {
+	if price, ok := h.store.Prices.get(items[0].Price); ok {
 		next.End = price.periodAfter(next.Anchor, next.Start)
 	}
-	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, h.schedules.nextPeriodItems(sub, p), next))
+	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, items, next))
 	inv.Created, inv.PeriodStart, inv.PeriodEnd = p.after.End, p.after.Start, p.after.End
 	inv.NextPaymentAttempt = p.after.End + draftPeriod
 	h.discounts.applyToInvoice(sub, inv, p.after.End)
 	if len(p.prorations) > 0 {
 		inv.SubscriptionProrationDate = p.prorationDate
+	}
+	return h.finish(inv), nil
+}
+
+// lastInvoice previews the invoice of a subscription that does not renew. There is one while invoice
+// items are pending (docs: error code invoice_upcoming_none, "only customers with active
+// subscriptions or pending invoice items have invoices that can be previewed"); they are collected
+// when the subscription ends (API reference: cancel a subscription).
+func (h previews) lastInvoice(sub *Subscription, waiting []*InvoiceItem) (*Invoice, error) {
+	if len(waiting) == 0 {
+		return nil, noUpcomingError("No upcoming invoices for customer: " + sub.Customer)
+	}
+	inv := h.invoicing.build(sub, "upcoming", waiting, nil)
+	if sub.CancelAt != 0 {
+		inv.Created, inv.PeriodEnd = sub.CancelAt, sub.CancelAt
 	}
 	return h.finish(inv), nil
 }

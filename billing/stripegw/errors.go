@@ -99,6 +99,12 @@ func isMissing(err error) bool {
 	return errors.As(err, &e) && e.Code == string(stripe.ErrorCodeResourceMissing)
 }
 
+// hasCode reports whether Stripe returned an error with the code.
+func hasCode(err error, code stripe.ErrorCode) bool {
+	var e *apperr.StripeError
+	return errors.As(err, &e) && e.Code == string(code)
+}
+
 // isOutcomeUnknown reports whether the request may have been executed despite the error.
 func isOutcomeUnknown(err error) bool {
 	var e *apperr.StripeError

@@ -82,6 +82,16 @@ func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
 		ProratedAt:  optionalTime(i.SubscriptionProrationDate),
 		BalanceUsed: money(i.StartingBalance - i.EndingBalance),
 		MoreLines:   i.Lines.HasMore,
+		Discount:    catalog.Money{Currency: string(i.Currency)},
+		TaxIncluded: catalog.Money{Currency: string(i.Currency)},
+	}
+	for _, discount := range i.TotalDiscountAmounts {
+		preview.Discount.Minor += discount.Amount
+	}
+	for _, tax := range i.TotalTaxAmounts {
+		if tax.Inclusive {
+			preview.TaxIncluded.Minor += tax.Amount
+		}
 	}
 	for _, line := range i.Lines.Data {
 		if line == nil || line.Period == nil {
