@@ -92,6 +92,11 @@ type InvoiceLine struct {
 	Proration    bool   `json:"proration"`
 	PriceID      string `json:"price"`
 	Credit       bool   `json:"credit"` // a proration of unused time
+	// SubscriptionID is the subscription that the line is of; empty: none, or not known.
+	SubscriptionID string `json:"subscriptionId,omitempty"`
+	Quantity       int    `json:"quantity,omitempty"`
+	Description    string `json:"description,omitempty"` // Stripe's
+	Metered        bool   `json:"metered,omitempty"`     // the price is charged by usage
 	// Interval and IntervalCount are the recurring interval of its price: month and 3 mean every
 	// three months. Empty: not recurring, or not known.
 	Interval      string    `json:"interval"`

@@ -37,15 +37,30 @@ type InvoicePreview struct {
 
 // PreviewLine is a line of a preview.
 type PreviewLine struct {
-	Description  string        `json:"description"`
-	Amount       catalog.Money `json:"amount"`
-	Net          catalog.Money `json:"net"` // after discounts, with the tax that is added to it
-	Proration    bool          `json:"proration,omitempty"`
-	Subscription bool          `json:"subscription,omitempty"` // a line of a whole period
-	PriceID      string        `json:"price,omitempty"`
-	Quantity     int           `json:"quantity"`
-	PeriodStart  time.Time     `json:"periodStart"`
-	PeriodEnd    time.Time     `json:"periodEnd"`
+	Description  string
+	Amount       catalog.Money
+	Net          catalog.Money // after discounts, with the tax that is added to it
+	Proration    bool
+	Credit       bool // a proration of unused time
+	Subscription bool // a line of a whole period
+	Metered      bool // the price is charged by usage
+	PriceID      string
+	Quantity     int
+	PeriodStart  time.Time
+	PeriodEnd    time.Time
+}
+
+// invoiceLines returns the lines of a subscription's preview as those of an invoice.
+func invoiceLines(subscriptionID string, preview []PreviewLine) []InvoiceLine {
+	lines := make([]InvoiceLine, 0, len(preview))
+	for _, line := range preview {
+		lines = append(lines, InvoiceLine{
+			SubscriptionID: subscriptionID, Subscription: line.Subscription, Proration: line.Proration, Credit: line.Credit, PriceID: line.PriceID,
+			Quantity: line.Quantity, Description: line.Description, Metered: line.Metered, Amount: line.Amount.Minor,
+			PeriodStart: line.PeriodStart, PeriodEnd: line.PeriodEnd,
+		})
+	}
+	return lines
 }
 
 // PlanPreview is what a plan change costs. Every amount is Stripe's.

@@ -202,24 +202,42 @@ func actionRequired(p *stripe.PaymentIntent) bool {
 	return p.LastPaymentError.Code == stripe.ErrorCodeAuthenticationRequired || p.LastPaymentError.DeclineCode == stripe.DeclineCodeAuthenticationRequired
 }
 
+// mapLines maps all lines. An amount that was added by hand may have no price.
 func mapLines(list *stripe.InvoiceLineItemList) []billing.InvoiceLine {
 	if list == nil {
 		return nil
 	}
 	var lines []billing.InvoiceLine
 	for _, l := range list.Data {
-		if l == nil || l.Price == nil || l.Period == nil {
+		if l == nil {
 			continue
 		}
 		line := billing.InvoiceLine{
-			ID: l.ID, Subscription: l.Type == stripe.InvoiceLineItemTypeSubscription, Proration: l.Proration, PriceID: l.Price.ID, Amount: l.Amount,
-			Credit:      l.Proration && (l.Amount < 0 || l.ProrationDetails != nil && l.ProrationDetails.CreditedItems != nil),
-			PeriodStart: time.Unix(l.Period.Start, 0).UTC(), PeriodEnd: time.Unix(l.Period.End, 0).UTC(),
+			ID: l.ID, Subscription: l.Type == stripe.InvoiceLineItemTypeSubscription, Proration: l.Proration, Amount: l.Amount,
+			Credit: isCredit(l), Quantity: int(l.Quantity), Description: l.Description, Metered: isMetered(l),
 		}
-		if l.Price.Recurring != nil {
+		if l.Subscription != nil {
+			line.SubscriptionID = l.Subscription.ID
+		}
+		if l.Period != nil {
+			line.PeriodStart, line.PeriodEnd = time.Unix(l.Period.Start, 0).UTC(), time.Unix(l.Period.End, 0).UTC()
+		}
+		if l.Price != nil {
+			line.PriceID = l.Price.ID
+		}
+		if l.Price != nil && l.Price.Recurring != nil {
 			line.Interval, line.IntervalCount = string(l.Price.Recurring.Interval), int(l.Price.Recurring.IntervalCount)
 		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// isCredit reports whether a line gives unused time back. A credit of a free price has no amount.
+func isCredit(l *stripe.InvoiceLineItem) bool {
+	return l.Proration && (l.Amount < 0 || l.ProrationDetails != nil && l.ProrationDetails.CreditedItems != nil)
+}
+
+func isMetered(l *stripe.InvoiceLineItem) bool {
+	return l.Price != nil && l.Price.Recurring != nil && l.Price.Recurring.UsageType == stripe.PriceRecurringUsageTypeMetered
 }

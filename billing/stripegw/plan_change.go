@@ -101,7 +101,7 @@ func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
 			Description: line.Description, Amount: money(line.Amount), Proration: line.Proration, Quantity: int(line.Quantity),
 			Subscription: line.Type == stripe.InvoiceLineItemTypeSubscription,
 			PeriodStart:  time.Unix(line.Period.Start, 0).UTC(), PeriodEnd: time.Unix(line.Period.End, 0).UTC(),
-			Net: money(netAmount(line)),
+			Net: money(netAmount(line)), Credit: isCredit(line), Metered: isMetered(line),
 		}
 		if line.Price != nil {
 			mapped.PriceID = line.Price.ID

@@ -1,0 +1,633 @@
+package billing
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/catalog"
+)
+
+// LineReason is why an amount is on an invoice.
+type LineReason string
+
+// The reasons of [ExplainedLine].
+const (
+	LinePlanBegan    LineReason = "plan_began"    // the first period, or the trial
+	LineRenewal      LineReason = "renewal"       // a further period
+	LinePlanChanged  LineReason = "plan_changed"  // another plan or interval within a period
+	LinePlanEnded    LineReason = "plan_ended"    // unused time that a cancellation gave back
+	LineSeatsAdded   LineReason = "seats_added"   // for the rest of a period
+	LineSeatsRemoved LineReason = "seats_removed" // for the rest of a period
+	LinePack         LineReason = "pack"
+	LineUsage        LineReason = "usage"
+	LineDiscount     LineReason = "discount"
+	LineTax          LineReason = "tax"
+	LineOther        LineReason = "other" // not from Usher
+)
+
+// ExplainedLine ties one or several of Stripe's lines to their cause. A change of the quantity has
+// two lines at Stripe, for the unused time of the former quantity and for the remaining time of the
+// new one; they are one ExplainedLine
+// (https://docs.stripe.com/billing/subscriptions/prorations#how-prorations-work).
+type ExplainedLine struct {
+	Reason LineReason
+	Text   string        // such as "Bo, from 26 Nov"
+	Amount catalog.Money // the sum of the amounts of Lines
+	// Explained means that the cause is known. Otherwise Text names what is charged.
+	Explained bool
+	People    []LinePerson // whose seats it charges or gives back
+	Start     time.Time    // of the time that is charged
+	End       time.Time
+	// The cause: a plan change, or the quantity update that Stripe accepted. Empty: another one.
+	PlanChangeID string
+	SeatVersion  int64  // the SyncVersion of the quantity update
+	RequestID    string // Stripe's, of the quantity update
+	Lines        []InvoiceLine
+}
+
+// LinePerson is a person whose seat a line is about.
+type LinePerson struct {
+	UserID string
+	Name   string // as the seat ledger shows it
+	Left   bool   // their seat was given back
+	At     time.Time
+	Reason string // the seat ledger's, such as "joined"
+	By     string // who did it; empty: the system
+}
+
+// LineSources are the causes that lines are tied to, all of one organization, in any order.
+type LineSources struct {
+	Currency      string
+	Catalog       catalog.Catalog
+	SeatChanges   []SeatChange  // the whole seat ledger
+	Attempts      []SeatAttempt // all quantity updates
+	PlanChanges   []PlanChange
+	Subscriptions []Subscription
+	// Unrecorded are billed members without a line in the seat ledger, such as the founder.
+	Unrecorded []LinePerson
+}
+
+// InvoiceTotals are the amounts of an invoice beside its lines, in the minor unit.
+type InvoiceTotals struct {
+	Discount    int64 // taken off the lines
+	Tax         int64 // added to them
+	TaxIncluded int64 // contained in the lines
+	Total       int64
+}
+
+// Explanation is an explained invoice. The amounts of its lines add up to Total.
+type Explanation struct {
+	Lines []ExplainedLine
+	Total catalog.Money
+}
+
+// Remainder returns the lines whose cause is not known.
+func (e Explanation) Remainder() []ExplainedLine {
+	var rest []ExplainedLine
+	for _, line := range e.Lines {
+		if !line.Explained {
+			rest = append(rest, line)
+		}
+	}
+	return rest
+}
+
+// Complete reports whether every minor unit of the invoice is explained.
+func (e Explanation) Complete() bool { return len(e.Remainder()) == 0 }
+
+// Explained returns the sum of the lines whose cause is known.
+func (e Explanation) Explained() catalog.Money {
+	sum := catalog.Money{Currency: e.Total.Currency}
+	for _, line := range e.Lines {
+		if line.Explained {
+			sum.Minor += line.Amount.Minor
+		}
+	}
+	return sum
+}
+
+// Percent returns how much of the amounts charged and given back is explained. It is 100 only if
+// the explanation is complete.
+func (e Explanation) Percent() int {
+	var explained, all int64
+	for _, line := range e.Lines {
+		amount := max(line.Amount.Minor, -line.Amount.Minor)
+		all += amount
+		if line.Explained {
+			explained += amount
+		}
+	}
+	switch {
+	case e.Complete():
+		return 100
+	case all == 0:
+		return 0
+	}
+	return int(min(99, explained*100/all))
+}
+
+// explainInvoice explains the lines, discounts and tax of an invoice. It is a pure function.
+func explainInvoice(lines []InvoiceLine, totals InvoiceTotals, sources LineSources) Explanation {
+	money := func(minor int64) catalog.Money { return catalog.Money{Minor: minor, Currency: sources.Currency} }
+	e := Explanation{Lines: explainLines(lines, sources), Total: money(totals.Total)}
+	if totals.Discount != 0 {
+		e.Lines = append(e.Lines, ExplainedLine{Reason: LineDiscount, Text: "Discount", Amount: money(-totals.Discount), Explained: true})
+	}
+	if totals.Tax != 0 {
+		e.Lines = append(e.Lines, ExplainedLine{Reason: LineTax, Text: "Tax", Amount: money(totals.Tax), Explained: true})
+	}
+	missing := totals.Total
+	for _, line := range e.Lines {
+		missing -= line.Amount.Minor
+	}
+	if missing != 0 {
+		e.Lines = append(e.Lines, ExplainedLine{Reason: LineOther, Text: "Not itemized by Stripe", Amount: money(missing)})
+	}
+	return e
+}
+
+// explainLines ties lines to their causes: periods first, then changes within a period by time,
+// then everything else. It is a pure function.
+func explainLines(lines []InvoiceLine, sources LineSources) []ExplainedLine {
+	x := newLineExplainer(sources)
+	var explained []ExplainedLine
+	for _, group := range x.groupLines(lines) {
+		explained = append(explained, x.explain(group))
+	}
+	explained = x.mergeIntervalChanges(explained)
+	slices.SortStableFunc(explained, func(a, b ExplainedLine) int {
+		return cmp.Or(cmp.Compare(lineOrder[a.Reason], lineOrder[b.Reason]), a.Start.Compare(b.Start))
+	})
+	return explained
+}
+
+var lineOrder = map[LineReason]int{
+	LinePlanBegan: 0, LineRenewal: 0, LinePlanChanged: 1, LineSeatsAdded: 1, LineSeatsRemoved: 1, LinePlanEnded: 1, LinePack: 2, LineUsage: 2, LineOther: 3,
+}
+
+// lineExplainer has the sources in the order in which Stripe got them.
+type lineExplainer struct {
+	LineSources
+}
+
+func newLineExplainer(sources LineSources) lineExplainer {
+	sources.SeatChanges = slices.SortedStableFunc(slices.Values(sources.SeatChanges), func(a, b SeatChange) int { return cmp.Compare(a.ID, b.ID) })
+	sources.Attempts = slices.DeleteFunc(slices.Clone(sources.Attempts), func(a SeatAttempt) bool { return a.Accepted != nil && !*a.Accepted })
+	slices.SortStableFunc(sources.Attempts, func(a, b SeatAttempt) int {
+		return cmp.Or(cmp.Compare(a.Version, b.Version), a.At.Compare(b.At))
+	})
+	return lineExplainer{sources}
+}
+
+// groupLines puts the lines of one change within a period together: the lines of plan prices of one
+// subscription whose time starts in the same second. Every other line is its own group.
+func (x lineExplainer) groupLines(lines []InvoiceLine) [][]InvoiceLine {
+	type change struct {
+		subscription string
+		start        int64
+	}
+	groups := [][]InvoiceLine{}
+	changes := map[change]int{}
+	for _, line := range lines {
+		if !x.isSeatProration(line) {
+			groups = append(groups, []InvoiceLine{line})
+			continue
+		}
+		key := change{line.SubscriptionID, line.PeriodStart.Unix()}
+		i, exists := changes[key]
+		if !exists {
+			i = len(groups)
+			changes[key], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], line)
+	}
+	return groups
+}
+
+func (x lineExplainer) isSeatProration(line InvoiceLine) bool {
+	return line.Proration && x.Catalog.Recognize(line.PriceID) == catalog.PriceOfPlan
+}
+
+func (x lineExplainer) explain(group []InvoiceLine) ExplainedLine {
+	line := group[0]
+	explained := ExplainedLine{Start: line.PeriodStart, End: line.PeriodEnd, Lines: group, Amount: catalog.Money{Currency: x.Currency}}
+	for _, l := range group {
+		explained.Amount.Minor += l.Amount
+	}
+	recognized := x.Catalog.Recognize(line.PriceID)
+	switch {
+	case x.isSeatProration(line):
+		x.explainChange(&explained)
+	case recognized == catalog.PriceOfPlan && line.Subscription:
+		x.explainPeriod(&explained)
+	case recognized == catalog.PriceOfPack:
+		pack, _ := x.Catalog.PackByPrice(line.PriceID)
+		explained.Reason, explained.Text, explained.Explained = LinePack, pack.Name, true
+	default:
+		explained.Reason, explained.Text = LineOther, cmp.Or(line.Description, "An item")+", not from Usher"
+		if line.Metered {
+			explained.Reason = LineUsage
+		}
+	}
+	return explained
+}
+
+// explainPeriod explains a line of a whole period.
+func (x lineExplainer) explainPeriod(e *ExplainedLine) {
+	line := e.Lines[0]
+	plan, _, _ := x.Catalog.ByPrice(line.PriceID)
+	subscription := x.subscription(line.SubscriptionID)
+	e.Reason, e.Explained = LineRenewal, true
+	if !subscription.CreatedAt.IsZero() && line.PeriodStart.Before(subscription.CreatedAt.Add(time.Minute)) {
+		e.Reason = LinePlanBegan
+	}
+	if change, found := x.changeBeginning(line); found {
+		e.PlanChangeID = change.ID
+	}
+	if line.Amount == 0 && subscription.TrialEnd != nil && sameTime(line.PeriodEnd, *subscription.TrialEnd) {
+		e.Text = "Free trial of " + plan.Name + " until " + dateOf(line.PeriodEnd)
+		return
+	}
+	period := dateOf(line.PeriodStart) + " to " + dateOf(line.PeriodEnd)
+	if !plan.PerSeat {
+		e.Text = plan.Name + ", " + period
+		return
+	}
+	if attempt, found := x.attemptBefore(line); found {
+		e.SeatVersion, e.RequestID = attempt.Version, attempt.RequestID
+		e.People = x.billedAt(attempt.Version)
+		e.Explained = attempt.Quantity == line.Quantity || e.PlanChangeID != ""
+	}
+	seats := peopleCount(line.Quantity)
+	if !e.Explained || len(e.People) != line.Quantity && plan.SeatMinimum == line.Quantity {
+		seats = seatCount(line.Quantity)
+	}
+	e.Text = fmt.Sprintf("%s on %s, %s", seats, plan.Name, period)
+	if !e.Explained {
+		e.Text += ", a number that was set at Stripe"
+	}
+}
+
+// explainChange explains the lines of a change within a period.
+func (x lineExplainer) explainChange(e *ExplainedLine) {
+	credit, charge := netLines(e.Lines)
+	attempts := x.attemptsAt(e.Start, e.Lines)
+	changes := x.changesOf(attempts, quantityOf(credit))
+	e.People = x.people(changes)
+	for _, attempt := range attempts {
+		e.SeatVersion, e.RequestID = attempt.Version, attempt.RequestID
+	}
+	planChange, changed := x.planChangeAt(e)
+	switch {
+	case changed:
+		e.Reason, e.PlanChangeID, e.Explained = LinePlanChanged, planChange.ID, true
+		e.Text = x.planChangeText(planChange.FromPriceID, planChange.PriceID, planChange.Quantity) + ", from " + shortDate(e.Start, e.End)
+	case credit != nil && charge != nil && credit.PriceID != charge.PriceID:
+		e.Reason = LinePlanChanged // in Stripe's customer portal, for example
+		e.Text = x.planChangeText(credit.PriceID, charge.PriceID, charge.Quantity) + ", from " + shortDate(e.Start, e.End) + ", changed at Stripe"
+	case len(attempts) > 0:
+		e.Reason, e.Explained = seatReasonOf(quantityOf(credit), quantityOf(charge)), true
+		e.Text = seatText(e, changes, quantityOf(charge))
+	case charge == nil && credit != nil && x.endedAt(*credit):
+		plan, _, _ := x.Catalog.ByPrice(credit.PriceID)
+		e.Reason, e.Explained, e.Text = LinePlanEnded, true, plan.Name+", until "+shortDate(e.Start, e.End)
+	default:
+		e.Reason = seatReasonOf(quantityOf(credit), quantityOf(charge))
+		e.Text = fmt.Sprintf("From %s to %d on %s, changed at Stripe", seatCount(quantityOf(credit)), quantityOf(charge), shortDate(e.Start, e.End))
+	}
+}
+
+// netLines returns the credit of what was billed before a change and the charge of what is billed
+// after it. If there were several changes within one second, each but the last is charged and
+// credited again. nil: none.
+func netLines(lines []InvoiceLine) (credit, charge *InvoiceLine) {
+	var rest []*InvoiceLine
+	for i := range lines {
+		line := &lines[i]
+		opposite := func(l *InvoiceLine) bool {
+			return l.Credit != line.Credit && l.PriceID == line.PriceID && l.Quantity == line.Quantity
+		}
+		if j := slices.IndexFunc(rest, opposite); j >= 0 {
+			rest = slices.Delete(rest, j, j+1)
+			continue
+		}
+		rest = append(rest, line)
+	}
+	for _, line := range rest {
+		if line.Credit {
+			credit = line
+		} else {
+			charge = line
+		}
+	}
+	return credit, charge
+}
+
+func quantityOf(line *InvoiceLine) int {
+	if line == nil {
+		return 0
+	}
+	return line.Quantity
+}
+
+func seatReasonOf(before, after int) LineReason {
+	if after < before {
+		return LineSeatsRemoved
+	}
+	return LineSeatsAdded
+}
+
+// seatText names the people whose seats changed, or the reason if there are none.
+func seatText(e *ExplainedLine, changes []SeatChange, quantity int) string {
+	var joined, left []string
+	for _, person := range e.People {
+		if person.Left {
+			left = append(left, person.Name)
+		} else {
+			joined = append(joined, person.Name)
+		}
+	}
+	date := shortDate(e.Start, e.End)
+	var parts []string
+	if len(joined) > 0 {
+		parts = append(parts, listNames(joined)+", from "+date)
+	}
+	if len(left) > 0 {
+		parts = append(parts, listNames(left)+", until "+date)
+	}
+	if len(parts) > 0 {
+		return strings.Join(parts, "; ")
+	}
+	for _, change := range slices.Backward(changes) {
+		if change.Reason != "" && change.SubjectUserID == "" {
+			return strings.ToUpper(change.Reason[:1]) + change.Reason[1:] + ", " + date
+		}
+	}
+	return seatCount(quantity) + ", from " + date
+}
+
+// planChangeText describes a change of the plan, or of the interval only.
+func (x lineExplainer) planChangeText(fromID, toID string, quantity int) string {
+	from, fromPrice, _ := x.Catalog.ByPrice(fromID)
+	to, toPrice, _ := x.Catalog.ByPrice(toID)
+	text := from.Name + " to " + to.Name
+	if from.Name == to.Name || fromPrice.Interval != toPrice.Interval {
+		text = fmt.Sprintf("%s, %s, to %s, %s", from.Name, intervalAdverb(fromPrice.Interval), to.Name, intervalAdverb(toPrice.Interval))
+	}
+	if to.PerSeat {
+		text += " for " + peopleCount(quantity)
+	}
+	return text
+}
+
+// The times within which Stripe's time of a change and ours are the same. AcknowledgedAt is
+// Stripe's time to the second, minus the duration of the call.
+const (
+	changeBeforeAcknowledgement = time.Second
+	changeAfterAcknowledgement  = 3 * time.Second
+	// changeUnanswered bounds how long after it was sent an update without an answer was made.
+	changeUnanswered = 2 * time.Minute
+)
+
+// attemptsAt returns the quantity updates that made the change at a time: those with a quantity
+// that is charged.
+func (x lineExplainer) attemptsAt(at time.Time, lines []InvoiceLine) []SeatAttempt {
+	var made []SeatAttempt
+	for _, attempt := range x.Attempts {
+		charged := func(l InvoiceLine) bool {
+			return !l.Credit && l.Quantity == attempt.Quantity && l.SubscriptionID == attempt.SubscriptionID
+		}
+		if attempt.madeAt(at) && slices.ContainsFunc(lines, charged) {
+			made = append(made, attempt)
+		}
+	}
+	return made
+}
+
+// madeAt reports whether Stripe may have made the update at a time. A purchase is none.
+func (a SeatAttempt) madeAt(at time.Time) bool {
+	switch {
+	case a.RequestID == a.SubscriptionID && a.RequestID != "":
+		return false
+	case a.AcknowledgedAt == nil:
+		return !at.Before(a.At.Add(-changeAfterAcknowledgement)) && at.Before(a.At.Add(changeUnanswered))
+	}
+	return !at.Before(a.AcknowledgedAt.Add(-changeBeforeAcknowledgement)) && !at.After(a.AcknowledgedAt.Add(changeAfterAcknowledgement))
+}
+
+// changesOf returns the ledger's lines that the updates sent to Stripe: those after the version of
+// the update before. before is the quantity that was replaced: an update without an answer was made
+// if it had that quantity.
+func (x lineExplainer) changesOf(attempts []SeatAttempt, before int) []SeatChange {
+	var changes []SeatChange
+	for _, attempt := range attempts {
+		var since int64
+		for _, earlier := range x.Attempts {
+			if earlier.Version < attempt.Version && (earlier.Accepted != nil || earlier.Quantity == before) {
+				since = max(since, earlier.Version)
+			}
+		}
+		for _, change := range x.SeatChanges {
+			if change.Version > since && change.Version <= attempt.Version && change.Reason != ReasonBought {
+				changes = append(changes, change)
+			}
+		}
+	}
+	return changes
+}
+
+// people returns the people whose seats changed. Somebody who was added and removed again within
+// the changes is not among them.
+func (x lineExplainer) people(changes []SeatChange) []LinePerson {
+	var people []LinePerson
+	for _, change := range changes {
+		if change.SubjectUserID == "" {
+			continue
+		}
+		same := func(p LinePerson) bool { return p.UserID == change.SubjectUserID }
+		if i := slices.IndexFunc(people, same); i >= 0 {
+			people = slices.Delete(people, i, i+1)
+			continue
+		}
+		people = append(people, x.person(change))
+	}
+	return people
+}
+
+func (x lineExplainer) person(change SeatChange) LinePerson {
+	return LinePerson{
+		UserID: change.SubjectUserID, Name: cmp.Or(change.SubjectName, account.DeletedName), Left: x.left(change),
+		At: change.At, Reason: change.Reason, By: change.ActorName,
+	}
+}
+
+// left reports whether a ledger line is about somebody who ceased to be billed. If the number of
+// seats stayed the same, because of the plan's minimum, the lines about them are counted: they
+// alternate.
+func (x lineExplainer) left(change SeatChange) bool {
+	if change.From != change.To {
+		return change.To < change.From
+	}
+	lines := 0
+	for _, earlier := range x.SeatChanges {
+		if earlier.SubjectUserID == change.SubjectUserID && earlier.ID <= change.ID {
+			lines++
+		}
+	}
+	return lines%2 == 0
+}
+
+// billedAt returns the people who were billed at a version of the desired seats. Whoever was billed
+// before the ledger had a line about them ceases to be with their first one.
+func (x lineExplainer) billedAt(version int64) []LinePerson {
+	billed := slices.Clone(x.Unrecorded)
+	known := map[string]bool{}
+	for _, change := range x.SeatChanges {
+		id, left := change.SubjectUserID, x.left(change)
+		same := func(p LinePerson) bool { return p.UserID == id }
+		switch i := slices.IndexFunc(billed, same); {
+		case id == "":
+		case change.Version > version:
+			if !known[id] && left && i < 0 {
+				billed = append(billed, LinePerson{UserID: id, Name: cmp.Or(change.SubjectName, account.DeletedName)})
+			}
+		case left && i >= 0:
+			billed = slices.Delete(billed, i, i+1)
+		case !left && i < 0:
+			billed = append(billed, x.person(change))
+		}
+		known[id] = true
+	}
+	return billed
+}
+
+// attemptBefore returns the last update before a period began; of two within the same seconds, the
+// one with the period's quantity.
+func (x lineExplainer) attemptBefore(line InvoiceLine) (last SeatAttempt, found bool) {
+	for _, attempt := range x.Attempts {
+		at := attempt.At
+		if attempt.AcknowledgedAt != nil {
+			at = *attempt.AcknowledgedAt
+		}
+		if attempt.SubscriptionID != line.SubscriptionID || at.After(line.PeriodStart.Add(changeAfterAcknowledgement)) {
+			continue
+		}
+		atOnce := found && !at.Before(line.PeriodStart.Add(-changeAfterAcknowledgement))
+		if atOnce && last.Quantity == line.Quantity && attempt.Quantity != line.Quantity {
+			continue
+		}
+		last, found = attempt, true
+	}
+	return last, found
+}
+
+// planChangeAt finds the upgrade that made the change.
+func (x lineExplainer) planChangeAt(e *ExplainedLine) (PlanChange, bool) {
+	i := slices.IndexFunc(x.PlanChanges, func(c PlanChange) bool {
+		return c.confirmed() && c.SubscriptionID == e.Lines[0].SubscriptionID && c.ProratedAt != nil && sameTime(*c.ProratedAt, e.Start) &&
+			slices.ContainsFunc(e.Lines, func(l InvoiceLine) bool { return l.PriceID == c.FromPriceID || l.PriceID == c.PriceID })
+	})
+	if i < 0 {
+		return PlanChange{}, false
+	}
+	return x.PlanChanges[i], true
+}
+
+// changeBeginning finds the change with which a period began: a downgrade, or a change of the
+// interval.
+func (x lineExplainer) changeBeginning(line InvoiceLine) (PlanChange, bool) {
+	i := slices.IndexFunc(x.PlanChanges, func(c PlanChange) bool {
+		begins := c.PeriodEnd
+		if c.Kind == PlanUpgrade && c.ProratedAt != nil {
+			begins = *c.ProratedAt
+		}
+		distance := line.PeriodStart.Sub(begins)
+		return c.confirmed() && c.SubscriptionID == line.SubscriptionID && c.PriceID == line.PriceID && distance > -time.Minute && distance < time.Hour
+	})
+	if i < 0 {
+		return PlanChange{}, false
+	}
+	return x.PlanChanges[i], true
+}
+
+// confirmed reports whether the change was confirmed and not refused or withdrawn.
+func (c PlanChange) confirmed() bool { return c.running() || c.Status == PlanChangeApplied }
+
+// mergeIntervalChanges puts the credit of an upgrade to another interval and the new period, which
+// begins at once, into one line.
+func (x lineExplainer) mergeIntervalChanges(lines []ExplainedLine) []ExplainedLine {
+	var merged []ExplainedLine
+	for _, line := range lines {
+		same := func(l ExplainedLine) bool { return line.PlanChangeID != "" && l.PlanChangeID == line.PlanChangeID }
+		i := slices.IndexFunc(merged, same)
+		if i < 0 {
+			merged = append(merged, line)
+			continue
+		}
+		into := &merged[i]
+		if line.Reason == LinePlanChanged {
+			into.Reason, into.Text = line.Reason, line.Text
+		}
+		into.Amount.Minor += line.Amount.Minor
+		into.Lines = append(slices.Clone(into.Lines), line.Lines...)
+	}
+	return merged
+}
+
+// endedAt reports whether the subscription of a credit ended when the credit begins.
+func (x lineExplainer) endedAt(credit InvoiceLine) bool {
+	ended := x.subscription(credit.SubscriptionID).EndedAt
+	return ended != nil && ended.Sub(credit.PeriodStart).Abs() <= changeAfterAcknowledgement
+}
+
+func (x lineExplainer) subscription(id string) Subscription {
+	i := slices.IndexFunc(x.Subscriptions, func(s Subscription) bool { return s.ID == id })
+	if i < 0 {
+		return Subscription{}
+	}
+	return x.Subscriptions[i]
+}
+
+// sameTime compares times to the second, as Stripe has them.
+func sameTime(a, b time.Time) bool { return a.Unix() == b.Unix() }
+
+// shortDate formats the date of a change; with the year if the period ends in another one.
+func shortDate(t, periodEnd time.Time) string {
+	if t.UTC().Year() != periodEnd.UTC().Year() {
+		return dateOf(t)
+	}
+	return t.UTC().Format("2 Jan")
+}
+
+// namesShown is how many people a text names before it counts the others.
+const namesShown = 3
+
+// listNames lists names: "Bo", "Bo and Cy", "Bo, Cy and 3 more".
+func listNames(names []string) string {
+	switch {
+	case len(names) == 1:
+		return names[0]
+	case len(names) > namesShown:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+func seatCount(n int) string {
+	if n == 1 {
+		return "1 seat"
+	}
+	return fmt.Sprintf("%d seats", n)
+}
+
+func peopleCount(n int) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return fmt.Sprintf("%d people", n)
+}
