@@ -24,8 +24,10 @@ type InvoicePreview struct {
 	// BalanceUsed is the change of the customer's balance: negative if a balance pays a part of
 	// the invoice, positive if the balance grows.
 	BalanceUsed catalog.Money `json:"balanceUsed"`
-	At          time.Time     `json:"at"`                   // when the invoice is created
-	ProratedAt  *time.Time    `json:"proratedAt,omitempty"` // the time of its prorations; nil: it has none
+	// EndingBalance is the customer's balance afterwards: negative is a credit.
+	EndingBalance catalog.Money `json:"endingBalance"`
+	At            time.Time     `json:"at"`                   // when the invoice is created
+	ProratedAt    *time.Time    `json:"proratedAt,omitempty"` // the time of its prorations; nil: it has none
 	// Of an upcoming invoice: CollectedAt is when Stripe collects it, about an hour after At;
 	// PendingItemsAt is about when Stripe invoices pending items before the renewal
 	// (next_pending_invoice_item_invoice). nil: not known, or never.

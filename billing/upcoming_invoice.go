@@ -10,6 +10,7 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // UpcomingInvoiceGateway reads invoices that Stripe will create.
@@ -70,6 +71,23 @@ type UpcomingInvoice struct {
 	SeatsPending bool
 }
 
+// OtherLines is the part of the total that Lines, discounts and tax do not have: lines beyond the
+// bound of [UpcomingInvoiceGateway].
+func (p InvoicePreview) OtherLines() catalog.Money {
+	rest := catalog.Money{Minor: p.Total.Minor + p.Discount.Minor - p.Tax.Minor + p.TaxIncluded.Minor, Currency: p.Total.Currency}
+	for _, line := range p.Lines {
+		rest.Minor -= line.Amount.Minor
+	}
+	return rest
+}
+
+// CarriedOver reports whether nothing is charged because the total is below the currency's minimum
+// charge: it is added to the customer's balance
+// (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+func (p InvoicePreview) CarriedOver() bool {
+	return p.Total.Minor > 0 && p.AmountDue.Minor == 0 && p.BalanceUsed.Minor == -p.Total.Minor && p.EndingBalance.Minor > 0
+}
+
 // hasUpcoming reports whether a subscription in this status is invoiced again.
 func (s SubscriptionStatus) hasUpcoming() bool {
 	return s == StatusActive || s == StatusTrialing || s == StatusPastDue
@@ -97,11 +115,54 @@ func (ui *UpcomingInvoices) Get(ctx context.Context, a account.Access) (Upcoming
 	return stored.endingWith(a.Organization), nil
 }
 
-// Last returns the stored answer without a call to Stripe, marked Stale unless it is current; false
-// if there is none.
-func (ui *UpcomingInvoices) Last(ctx context.Context, a account.Access) (UpcomingInvoice, bool, error) {
-	_, stored, err := ui.read(ctx, a)
-	return stored.endingWith(a.Organization), stored.None || stored.SubscriptionID != "", err
+// Last returns the stored answer about the subscription of an overview without a call to Stripe,
+// marked Stale unless it is current; false if there is none.
+func (ui *UpcomingInvoices) Last(ctx context.Context, o Overview) (UpcomingInvoice, bool, error) {
+	if o.Subscription == nil || !o.Subscription.Status.hasUpcoming() {
+		return UpcomingInvoice{None: true}, true, nil
+	}
+	stored, err := ui.readOf(ctx, *o.Subscription)
+	return stored.endingWith(o.Organization), stored.SubscriptionID != "", err
+}
+
+// UpcomingLines are the lines of an upcoming invoice in words.
+type UpcomingLines struct {
+	Lines   []ExplainedLine
+	Renewal []ExplainedLine // see [UpcomingInvoice]
+}
+
+// Explain ties the lines of an organization's upcoming invoice to people and changes.
+func (ui *UpcomingInvoices) Explain(ctx context.Context, a account.Access, i UpcomingInvoice) (UpcomingLines, error) {
+	if i.None {
+		return UpcomingLines{}, nil
+	}
+	sources, err := ui.lineSources(ctx, a.Organization.ID, i.SubscriptionID)
+	if err != nil {
+		return UpcomingLines{}, fmt.Errorf("explain upcoming invoice: %w", err)
+	}
+	sources.Currency = i.AmountDue.Currency
+	return UpcomingLines{
+		Lines:   explainLines(invoiceLines(i.SubscriptionID, i.Lines), sources),
+		Renewal: explainLines(invoiceLines(i.SubscriptionID, i.Renewal), sources),
+	}, nil
+}
+
+// upcomingLedger is how many lines of the seat ledger are read to find the people of a line.
+const upcomingLedger = 5000
+
+// lineSources reads what the lines of a subscription's next invoice can be tied to.
+func (ui *UpcomingInvoices) lineSources(ctx context.Context, organizationID, subscriptionID string) (LineSources, error) {
+	sources := LineSources{Catalog: ui.Catalog()}
+	var failed [4]error
+	sources.SeatChanges, failed[0] = ui.store.SeatLedger().List(ctx, organizationID, upcomingLedger)
+	sources.Attempts, failed[1] = ui.store.SeatAttempts().List(ctx, subscriptionID, time.Time{})
+	sources.Subscriptions, failed[2] = ui.store.Subscriptions().List(ctx, organizationID, ui.knownAccount())
+	running, found, err := apperr.Found(ui.store.PlanChanges().Running(ctx, organizationID))
+	failed[3] = err
+	if found {
+		sources.PlanChanges = []PlanChange{running}
+	}
+	return sources, errors.Join(failed[:]...)
 }
 
 // endingWith sets the date of an organization that is deleted before the period ends: what is
@@ -123,10 +184,16 @@ func (ui *UpcomingInvoices) read(ctx context.Context, a account.Access) (Subscri
 	if !known || !current.Status.hasUpcoming() {
 		return current, UpcomingInvoice{None: true}, nil
 	}
+	stored, err := ui.readOf(ctx, current)
+	return current, stored, err
+}
+
+// readOf returns the stored answer about a running subscription.
+func (ui *UpcomingInvoices) readOf(ctx context.Context, current Subscription) (UpcomingInvoice, error) {
 	stored, state, err := ui.compared(ctx, current)
 	plan := ui.planOf(current)
 	stored.SeatsPending = seatsSynced(plan, current) && state.syncStatus(plan, current.Quantity) == SyncPending
-	return current, stored, err
+	return stored, err
 }
 
 // compared reads the stored answer about a subscription, compared with the present state.

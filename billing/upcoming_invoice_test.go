@@ -218,7 +218,7 @@ func TestNextInvoiceWhileStripeIsUnavailable(t *testing.T) {
 			if took := time.Since(began); took > 3*time.Second {
 				t.Errorf("answered after %s", took)
 			}
-			if again, found, err := env.service.Upcoming.Last(t.Context(), env.access); err != nil || !found || !again.Stale || again.AmountDue != known.AmountDue {
+			if again, found, err := env.service.Upcoming.Last(t.Context(), env.overview()); err != nil || !found || !again.Stale || again.AmountDue != known.AmountDue {
 				t.Errorf("stored %+v, %v, %v", again, found, err)
 			}
 		})
@@ -238,11 +238,11 @@ func TestNextInvoiceFromBeforeAChangeIsStale(t *testing.T) {
 			env := newTestEnv(t)
 			env.subscribe("pro")
 			before := env.upcoming()
-			if last, found, err := env.service.Upcoming.Last(t.Context(), env.access); err != nil || !found || last.Stale {
+			if last, found, err := env.service.Upcoming.Last(t.Context(), env.overview()); err != nil || !found || last.Stale {
 				t.Fatalf("%+v, %v, %v: want a current answer", last, found, err)
 			}
 			change(env)
-			last, _, err := env.service.Upcoming.Last(t.Context(), env.access)
+			last, _, err := env.service.Upcoming.Last(t.Context(), env.overview())
 			if err != nil || !last.Stale || !last.Changed || last.AmountDue != before.AmountDue {
 				t.Errorf("%+v, %v: want a stale answer", last, err)
 			}

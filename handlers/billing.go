@@ -16,6 +16,7 @@ type billingPages struct {
 	checkout        *checkoutPages
 	overviews       *billing.Overviews
 	subscriptions   *billing.Subscriptions
+	upcoming        *billing.UpcomingInvoices
 	invoices        *billing.Invoices
 	duplicates      *billing.Duplicates
 	trials          *billing.Trials

@@ -48,10 +48,14 @@ func renderBillingFragment(w http.ResponseWriter, r *http.Request, panel billing
 // panel returns the content of the billing tab.
 func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutReturn) (billingviews.PanelProps, error) {
 	access := accessOf(r)
+	subscription, err := p.subscriptionProps(r, o)
+	if err != nil {
+		return billingviews.PanelProps{}, err
+	}
 	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
 		CanManageBilling: access.CanManageBilling(), Return: ret.state(o), Bought: ret.credits, PollURL: pollPath(r, 0),
-		Subscription: p.subscriptionProps(o), Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
+		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
 	}
 	if ret.shouldPoll(o) {
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
@@ -66,15 +70,15 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	return panel, err
 }
 
-func (p *billingPages) subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
+func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*billingviews.SubscriptionProps, error) {
 	if o.Subscription == nil {
-		return nil
+		return nil, nil
 	}
 	current := *o.Subscription
 	name, price := planOf(o)
 	props := &billingviews.SubscriptionProps{
 		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
-		PerSeat: o.Plan != nil && o.Plan.PerSeat, Others: o.OtherItems, EndedAt: timeOrZero(current.EndedAt), NextInvoice: p.nextInvoice(o), Card: card(current),
+		PerSeat: o.Plan != nil && o.Plan.PerSeat, Others: o.OtherItems, EndedAt: timeOrZero(current.EndedAt), Card: card(current),
 	}
 	props.RenewsAt, props.EndsAt = periodEnd(o)
 	props.Deleting = o.Organization.DeletesAt != nil
@@ -95,7 +99,9 @@ func (p *billingPages) subscriptionProps(o billing.Overview) *billingviews.Subsc
 		// The first payment is completed on the page of its Checkout session.
 		props.FinishURL = o.OpenCheckout.URL
 	}
-	return props
+	var err error
+	props.NextInvoice, err = p.lastNextInvoice(r, o, false)
+	return props, err
 }
 
 // planOf returns the name and price of the subscription's plan. The catalog may no longer contain
@@ -113,27 +119,6 @@ func periodEnd(o billing.Overview) (renews, ends time.Time) {
 		return time.Time{}, end
 	}
 	return o.Subscription.CurrentPeriodEnd, time.Time{}
-}
-
-// nextInvoice returns the price of the plan that begins or goes on at the next renewal. Stripe adds
-// prorations and tax; the page says so.
-func (p *billingPages) nextInvoice(o billing.Overview) *billingviews.NextInvoice {
-	renews, _ := periodEnd(o)
-	running := o.Subscription.Status == billing.StatusActive || o.Subscription.Status == billing.StatusTrialing
-	if o.Plan == nil || renews.IsZero() || !running {
-		return nil
-	}
-	price, quantity := o.Price, o.Subscription.Quantity
-	if o.Subscription.ScheduledPriceID != "" {
-		_, scheduled, known := p.prices.Catalog().ByPrice(o.Subscription.ScheduledPriceID)
-		if !known {
-			return nil
-		}
-		price, quantity = scheduled, o.Subscription.ScheduledQuantity
-	}
-	return &billingviews.NextInvoice{
-		At: renews, Amount: price.Amount.Times(quantity), Basis: "The plan alone, without tax and changes on the way.",
-	}
 }
 
 func card(s billing.Subscription) *billingviews.CardProps {

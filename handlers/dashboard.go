@@ -20,25 +20,31 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
+	plan, err := p.planSummary(r, overview)
+	if err != nil {
+		return err
+	}
 	props := billingviews.DashboardPageProps{
 		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
-		Plan: planSummary(overview), Seats: seatRowProps(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
+		Plan: plan, Seats: seatRowProps(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
 		Credits: creditsCard(overview),
 		Needs:   append(returnNotices(ret.state(overview), ret.credits, r), attentionNotices(overview, accessOf(r))...),
 	}
 	return render(w, r, http.StatusOK, billingviews.DashboardPage(props))
 }
 
-func planSummary(o billing.Overview) *billingviews.PlanSummary {
+func (p *billingPages) planSummary(r *http.Request, o billing.Overview) (*billingviews.PlanSummary, error) {
 	if o.Subscription == nil || o.Subscription.Status.Ended() {
-		return nil
+		return nil, nil
 	}
 	name, price := planOf(o)
 	summary := &billingviews.PlanSummary{
 		Name: name, Interval: price.Interval, Status: o.Subscription.Status, AwaitsConfirmation: o.PaymentAwaitsConfirmation(),
 	}
 	summary.RenewsAt, summary.EndsAt = periodEnd(o)
-	return summary
+	var err error
+	summary.NextInvoice, err = p.lastNextInvoice(r, o, true)
+	return summary, err
 }
 
 func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request) []ui.NoticeProps {

@@ -103,6 +103,7 @@ func (s *server) routes() []route {
 
 		{method: get, pattern: "/billing/invoices", policy: billingAdmin, afterDeletion: true, handler: s.billing.showInvoices},
 		{method: get, pattern: "/billing/invoices/{id}", policy: billingAdmin, afterDeletion: true, handler: s.billing.openInvoice},
+		{method: get, pattern: "/billing/next-invoice", policy: member, handler: s.billing.showNextInvoice},
 		{method: get, pattern: "/billing/credits", policy: member, handler: s.billing.showCredits},
 		{method: get, pattern: "/billing/seats.csv", policy: member, handler: s.seats.exportLedger},
 

@@ -80,7 +80,7 @@ func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
 		AmountDue: money(i.AmountDue), Total: money(i.Total), Tax: money(i.Tax),
 		At:          time.Unix(max(i.Created, i.PeriodEnd), 0).UTC(),
 		ProratedAt:  optionalTime(i.SubscriptionProrationDate),
-		BalanceUsed: money(i.StartingBalance - i.EndingBalance),
+		BalanceUsed: money(i.StartingBalance - i.EndingBalance), EndingBalance: money(i.EndingBalance),
 		MoreLines:   i.Lines.HasMore,
 		Discount:    catalog.Money{Currency: string(i.Currency)},
 		TaxIncluded: catalog.Money{Currency: string(i.Currency)},

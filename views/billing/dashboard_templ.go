@@ -38,6 +38,7 @@ type PlanSummary struct {
 	EndsAt   time.Time // zero if the plan renews
 	// AwaitsConfirmation means that an open payment has to be confirmed with the bank.
 	AwaitsConfirmation bool
+	NextInvoice        *NextInvoice // nil: the next amount is not shown in this status
 }
 
 // DashboardPage is GET /dashboard: open tasks, then plan, seats and credits.
@@ -172,7 +173,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(p.Plan.Name, p.Plan.Interval))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 71, Col: 80}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 72, Col: 80}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -194,12 +195,22 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</p><p class=\"mt-auto\"><a class=\"link\" href=\"/organization?tab=billing\">Billing</a></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</p>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if p.Plan.NextInvoice != nil {
+				templ_7745c5c3_Err = NextInvoiceSection(*p.Plan.NextInvoice).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, " <p class=\"mt-auto\"><a class=\"link\" href=\"/organization?tab=billing\">Billing</a></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -231,7 +242,7 @@ func dashboardSeats(p DashboardPageProps) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<section aria-labelledby=\"seats\" class=\"flex flex-col gap-4 rounded-card border border-line bg-surface p-5 sm:p-6\"><h2 id=\"seats\" class=\"text-title\">Seats</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<section aria-labelledby=\"seats\" class=\"flex flex-col gap-4 rounded-card border border-line bg-surface p-5 sm:p-6\"><h2 id=\"seats\" class=\"text-title\">Seats</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -239,7 +250,7 @@ func dashboardSeats(p DashboardPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p class=\"mt-auto\"><a class=\"link\" href=\"/organization?tab=members\">Members</a></p></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<p class=\"mt-auto\"><a class=\"link\" href=\"/organization?tab=members\">Members</a></p></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"slices"
 	"time"
 
 	"usher/billing"
@@ -31,7 +32,7 @@ func unsettled(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
 func running(status billing.SubscriptionStatus) billingviews.SubscriptionProps {
 	return billingviews.SubscriptionProps{
 		Status: status, Plan: "Pro", Interval: catalog.Yearly, Price: dollars(29000), PerSeat: true, Quantity: 9, RenewsAt: days(12),
-		NextInvoice: &billingviews.NextInvoice{At: days(12), Amount: dollars(261000), Basis: "9 seats at $290, before tax"},
+		NextInvoice: &billingviews.NextInvoice{At: days(12), Amount: dollars(261000), Lines: []billingviews.ChangeLine{{Text: "9 people on Pro, 1 Dec 2026 to 1 Dec 2027", Amount: dollars(261000)}}},
 		Card:        &billingviews.CardProps{Brand: "visa", Last4: "4242", Expires: "12/34"},
 	}
 }
@@ -98,7 +99,7 @@ func billingSpecimens() []Specimen {
 		returned("settled", "Back from Checkout, confirmed", billingviews.ReturnConfirmed, &active, nil),
 		awaitingInvoice(),
 		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),
-	}, append(statusSpecimens(), planChangeSpecimens()...)...)
+	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), planChangeSpecimens())...)
 }
 
 func awaitingInvoice() Specimen {
@@ -163,7 +164,7 @@ func planChangeSpecimens() []Specimen {
 	return []Specimen{
 		subscribed("scheduled", title+"scheduled", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
 			s.Scheduled = &billingviews.ScheduledChange{Plan: "Starter", Interval: catalog.Monthly, PerSeat: true, Quantity: 9, At: days(12)}
-			s.NextInvoice.Amount, s.NextInvoice.Basis = dollars(8100), "The plan alone, without tax and changes on the way."
+			s.NextInvoice.Amount, s.NextInvoice.Lines = dollars(8100), []billingviews.ChangeLine{{Text: "9 people on Starter, 1 Dec 2026 to 1 Jan 2027", Amount: dollars(8100)}}
 		}),
 		subscribed("pending", title+"not paid", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
 			s.Pending = &billingviews.PendingChange{Plan: "House", Interval: catalog.Yearly, Until: now.Add(23 * time.Hour), PayHref: "/billing/invoices"}
