@@ -25,6 +25,7 @@ type Inbox struct {
 	subscriptions *Subscriptions
 	invoices      *Invoices
 	payments      *Payments
+	upcoming      *UpcomingInvoices
 
 	handlers map[string]eventHandler // by event type
 	cursor   atomic.Value            // QueueCursor: the position of the last claimed event
@@ -33,7 +34,7 @@ type Inbox struct {
 func newInbox(c *core, s *Service) *Inbox {
 	in := &Inbox{
 		core: c, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions, invoices: s.Invoices,
-		payments: s.Payments,
+		payments: s.Payments, upcoming: s.Upcoming,
 	}
 	in.handlers = in.handlersByType()
 	return in
@@ -119,18 +120,18 @@ type eventHandler struct {
 // handlers. An event of another type is stored and ignored.
 func (in *Inbox) handlersByType() map[string]eventHandler {
 	var (
-		charge                = eventHandler{in.payments.handleEvent, in.payments.refetchForEvent}
-		creditNote            = eventHandler{in.invoices.handleCreditNote, in.invoices.refetchCredited}
-		checkout              = eventHandler{in.checkouts.handleEvent, in.checkouts.refetchForEvent}
-		customerCreated       = eventHandler{in.customers.handleCreated, nil}
-		customerDeleted       = eventHandler{in.customers.handleDeleted, nil}
-		customerUpdated       = eventHandler{in.subscriptions.handleCustomerUpdated, in.subscriptions.refetchCustomer}
-		subscription          = eventHandler{in.subscriptions.handleEvent, in.subscriptions.refetchForEvent}
-		trialWillEnd          = eventHandler{in.subscriptions.handleTrialWillEnd, in.subscriptions.refetchTrialWillEnd}
-		relatedToSubscription = eventHandler{in.subscriptions.handleRelated, in.subscriptions.refetchForEvent}
-		schedule              = eventHandler{in.subscriptions.handleSchedule, in.subscriptions.refetchForEvent}
-		paymentMethod         = eventHandler{in.subscriptions.handlePaymentMethod, in.subscriptions.refetchPaymentMethod}
-		invoice               = eventHandler{in.invoices.handleEvent, in.invoices.refetchForEvent}
+		charge          = eventHandler{in.payments.handleEvent, in.payments.refetchForEvent}
+		creditNote      = eventHandler{in.invoices.handleCreditNote, in.invoices.refetchCredited}
+		checkout        = eventHandler{in.checkouts.handleEvent, in.checkouts.refetchForEvent}
+		customerCreated = eventHandler{in.customers.handleCreated, nil}
+		customerDeleted = eventHandler{in.customers.handleDeleted, nil}
+		customerUpdated = eventHandler{in.subscriptions.handleCustomerUpdated, in.subscriptions.refetchCustomer}
+		subscription    = eventHandler{in.subscriptions.handleEvent, in.subscriptions.refetchForEvent}
+		trialWillEnd    = eventHandler{in.subscriptions.handleTrialWillEnd, in.upcoming.refetchTrialWillEnd}
+		upcomingInvoice = eventHandler{in.upcoming.handleEvent, in.upcoming.refetchForEvent}
+		schedule        = eventHandler{in.subscriptions.handleSchedule, in.subscriptions.refetchForEvent}
+		paymentMethod   = eventHandler{in.subscriptions.handlePaymentMethod, in.subscriptions.refetchPaymentMethod}
+		invoice         = eventHandler{in.invoices.handleEvent, in.invoices.refetchForEvent}
 	)
 	return map[string]eventHandler{
 		"charge.refunded":                              charge,
@@ -169,18 +170,16 @@ func (in *Inbox) handlersByType() map[string]eventHandler {
 		"payment_method.updated":                       paymentMethod,
 		"payment_method.automatically_updated":         paymentMethod,
 		"payment_method.detached":                      paymentMethod,
-		// The upcoming invoice has no id. Some days before the renewal, its event causes a refetch
-		// of the subscription.
-		"invoice.upcoming":                relatedToSubscription,
-		"invoice.created":                 invoice,
-		"invoice.finalized":               invoice,
-		"invoice.paid":                    invoice,
-		"invoice.payment_succeeded":       invoice,
-		"invoice.payment_failed":          invoice,
-		"invoice.payment_action_required": invoice,
-		"invoice.updated":                 invoice,
-		"invoice.voided":                  invoice,
-		"invoice.marked_uncollectible":    invoice,
+		"invoice.upcoming":                             upcomingInvoice,
+		"invoice.created":                              invoice,
+		"invoice.finalized":                            invoice,
+		"invoice.paid":                                 invoice,
+		"invoice.payment_succeeded":                    invoice,
+		"invoice.payment_failed":                       invoice,
+		"invoice.payment_action_required":              invoice,
+		"invoice.updated":                              invoice,
+		"invoice.voided":                               invoice,
+		"invoice.marked_uncollectible":                 invoice,
 	}
 }
 

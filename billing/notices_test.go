@@ -1,7 +1,9 @@
 package billing_test
 
 import (
-	"encoding/json"
+	"bytes"
+	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -48,34 +50,22 @@ func TestCancellationNoticeIsQueuedOnce(t *testing.T) {
 	}
 }
 
-func TestTrialEndingNoticeRequiresLinkedCustomer(t *testing.T) {
+// The notice before a trial ends has Stripe's amount of the first payment: here with a coupon.
+func TestTrialEndingNoticeHasStripesAmount(t *testing.T) {
 	env := newTestEnv(t)
+	env.sellPro(func(p *catalog.Plan) { p.TrialDays = 14 })
+	env.addMembers(1)
 	current := env.subscribe("pro")
-	now := time.Now().UTC().Truncate(time.Second)
-	event := func(id, customerID string) []byte {
-		payload, err := json.Marshal(map[string]any{
-			"id": id, "object": "event", "type": "customer.subscription.trial_will_end", "api_version": "2024-06-20", "created": now.Unix(),
-			"data": map[string]any{"object": map[string]any{
-				"id": current.ID, "object": "subscription", "customer": customerID, "status": "trialing", "trial_end": now.AddDate(0, 0, 3).Unix(),
-				"metadata": map[string]any{"orgId": env.access.Organization.ID},
-				"items": map[string]any{"object": "list", "data": []any{map[string]any{
-					"id": current.ItemID, "object": "subscription_item", "quantity": 1, "price": map[string]any{"id": current.PriceID, "object": "price"},
-				}}},
-			}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return payload
-	}
-	deliver(t, env, event("evt_other", "cus_other"))
-	if got := env.countMails(mail.KindTrialEnding); got != 0 {
-		t.Errorf("%d trial notices for an unlinked customer, want 0", got)
-	}
-	for _, id := range []string{"evt_1", "evt_2"} {
-		deliver(t, env, event(id, current.CustomerID))
-	}
-	if got := env.countMails(mail.KindTrialEnding); got != 1 {
-		t.Errorf("%d trial notices, want 1", got)
+	env.stripeRequest(http.MethodPost, "/v1/coupons", url.Values{"id": {"half"}, "percent_off": {"50"}, "duration": {"forever"}})
+	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"coupon": {"half"}})
+	env.stripe.AdvanceClock(current.TrialEnd.AddDate(0, 0, -2))
+	events := env.eventsOfType("customer.subscription.trial_will_end")
+	unlinked := bytes.ReplaceAll(bytes.ReplaceAll(events[0], []byte(current.ID), []byte("sub_other")), []byte(current.CustomerID), []byte("cus_other"))
+	deliver(t, env, bytes.ReplaceAll(unlinked, []byte(`"id":"evt_`), []byte(`"id":"evt_x`)))
+	deliver(t, env, events[0])
+	deliver(t, env, bytes.Replace(events[0], []byte(`"id":"evt_`), []byte(`"id":"evt_y`), 1))
+	env.processEvents()
+	if got := env.queuedMails(mail.KindTrialEnding); len(got) != 1 || got[0].Amount.Minor != 2900 || !got[0].At.Equal(*current.TrialEnd) {
+		t.Errorf("trial notices %+v, want one of $29.00", got)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/apperr"
-	"usher/billing/mail"
 )
 
 // Subscriptions stores snapshots of subscriptions and changes subscriptions at Stripe.
@@ -428,47 +427,14 @@ func (ss *Subscriptions) currentOf(ctx context.Context, tx Tx, customerID string
 
 // handleTrialWillEnd handles customer.subscription.trial_will_end, which Stripe sends three days
 // before a trial ends, or at once for a shorter one
-// (https://docs.stripe.com/billing/subscriptions/trials). It queues a notice, or leaves that to the
-// refetch if the payload has an unknown price.
+// (https://docs.stripe.com/billing/subscriptions/trials). The event stays pending for the notice:
+// its amount comes from Stripe.
 func (ss *Subscriptions) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	result, err := ss.handleEvent(ctx, tx, e)
-	if err != nil {
-		return result, err
+	if err == nil && result.outcome != OutcomeIgnored && ss.notices.isRecent(e.Created) {
+		result.outcome = OutcomePending
 	}
-	_, linked, err := ss.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
-	if err != nil || !linked || e.Subscription == nil || !e.Subscription.classifiable(ss.Catalog()) {
-		return result, err
-	}
-	trial := e.Subscription.Classified(ss.Catalog())
-	trial.OrganizationID = result.organizationID
-	return result, ss.queueTrialEnding(ctx, tx, e, trial)
-}
-
-// refetchTrialWillEnd processes a pending trial_will_end event. The notice is queued once,
-// whichever of the two queues it.
-func (ss *Subscriptions) refetchTrialWillEnd(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	fetched, err := ss.refetchRecording(ctx, e.SubscriptionID, changes)
-	if errors.Is(err, apperr.ErrNotFound) {
-		return OutcomeIgnored, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return OutcomeApplied, ss.store.InTxRecording(ctx, changes, func(tx Tx) error { return ss.queueTrialEnding(ctx, tx, e, fetched) })
-}
-
-func (ss *Subscriptions) queueTrialEnding(ctx context.Context, tx Tx, e Event, trial Subscription) error {
-	if trial.Foreign || trial.TrialEnd == nil || !ss.notices.isRecent(e.Created) {
-		return nil
-	}
-	plan, price, _ := ss.Catalog().ByPrice(trial.PriceID)
-	return ss.notices.queue(ctx, tx, mail.Message{
-		Kind: mail.KindTrialEnding, OrganizationID: trial.OrganizationID, StaleAt: *trial.TrialEnd,
-		Key: fmt.Sprintf("subscription:%s:trial:%d", trial.ID, trial.TrialEnd.Unix()),
-		Data: mail.Data{
-			Plan: plan.Name, Interval: price.Interval, At: *trial.TrialEnd, Amount: price.Amount.Times(trial.Quantity),
-		},
-	})
+	return result, err
 }
 
 // Refresh refetches the organization's current subscription, after a return from the portal for

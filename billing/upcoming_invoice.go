@@ -27,7 +27,9 @@ type UpcomingInvoiceGateway interface {
 // answer is stored, so that pages have it while Stripe is slow or unavailable.
 type UpcomingInvoices struct {
 	*core
-	limit time.Duration // of the wait for Stripe; 0: upcomingTimeout
+	subscriptions *Subscriptions
+	notices       *Notices
+	baseURL       string
 
 	mutex    sync.Mutex
 	running  map[string]*upcomingFetch // by subscription
@@ -242,7 +244,7 @@ func (ui *UpcomingInvoices) fetchOnce(ctx context.Context, current Subscription)
 	if err != nil {
 		return UpcomingInvoice{}, err
 	}
-	timer := time.NewTimer(ui.timeout())
+	timer := time.NewTimer(upcomingTimeout)
 	defer timer.Stop()
 	select {
 	case <-fetch.done:
@@ -269,20 +271,13 @@ func (ui *UpcomingInvoices) join(ctx context.Context, current Subscription) (*up
 		ui.running, ui.failedAt = map[string]*upcomingFetch{}, map[string]time.Time{}
 	}
 	ui.running[current.ID] = fetch
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ui.timeout())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), upcomingTimeout)
 	go func() {
 		defer cancel()
 		defer ui.leave(current.ID, fetch)
 		fetch.answer, fetch.err = ui.fetchRecovering(ctx, current)
 	}()
 	return fetch, nil
-}
-
-func (ui *UpcomingInvoices) timeout() time.Duration {
-	if ui.limit > 0 {
-		return ui.limit
-	}
-	return upcomingTimeout
 }
 
 // leave ends a call and remembers whether it failed.

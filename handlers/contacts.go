@@ -26,6 +26,8 @@ var noticeLabels = []struct {
 	{mail.KindPaymentFailed, "A payment failed"},
 	{mail.KindActionRequired, "A payment has to be confirmed with the bank"},
 	{mail.KindTrialEnding, "The trial ends soon"},
+	{mail.KindRenewalNotice, "A yearly plan renews soon"},
+	{mail.KindPriceChange, "The price changes with the next period"},
 	{mail.KindRenewed, "The plan was renewed"},
 	{mail.KindCanceled, "The plan is canceled, or has ended"},
 	{mail.KindResumed, "The plan goes on after all"},

@@ -19,10 +19,16 @@ const (
 	KindActionRequired Kind = "action_required"
 	KindTrialEnding    Kind = "trial_ending"
 	KindRenewed        Kind = "renewed"
-	KindCanceled       Kind = "canceled"
-	KindResumed        Kind = "resumed"
-	KindPackReceipt    Kind = "pack_receipt"
-	KindSeatSummary    Kind = "seat_summary"
+	// A yearly plan renews soon, or the next period has another price: At is when, Amount what
+	// Stripe will charge, Changes the lines of the invoice. Plan and Interval are those from then
+	// on.
+	KindRenewalNotice Kind = "renewal_notice"
+	KindPriceChange   Kind = "price_change"
+
+	KindCanceled    Kind = "canceled"
+	KindResumed     Kind = "resumed"
+	KindPackReceipt Kind = "pack_receipt"
+	KindSeatSummary Kind = "seat_summary"
 	// A second subscription was canceled and refunded.
 	KindDuplicateCanceled Kind = "second_plan_ended"
 	// An admin requested the organization's deletion: Inviter is the admin, At the time it takes
@@ -35,13 +41,14 @@ const (
 var requiresLink = map[Kind]bool{
 	KindInvitation: true, KindVerifyEmail: true, KindPasswordReset: true, KindActionRequired: true,
 	KindPaymentFailed: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
-	KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
+	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
 }
 
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPaymentFailed, KindActionRequired, KindTrialEnding, KindRenewed,
+		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPaymentFailed, KindActionRequired, KindTrialEnding, KindRenewalNotice,
+		KindPriceChange, KindRenewed,
 		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
 	}
 }
@@ -72,15 +79,19 @@ type Data struct {
 	Inviter      string `json:"inviter,omitempty"` // invitation: who invites
 	Role         string `json:"role,omitempty"`    // invitation: the role's name
 	// The plan's name; pack receipt: the pack's.
-	Plan     string           `json:"plan,omitempty"`
-	Interval catalog.Interval `json:"interval,omitempty"`
-	Amount   catalog.Money    `json:"amount,omitzero"` // due, paid, or charged next
-	// Payment failed: for example 'the card was declined'.
+	Plan string `json:"plan,omitempty"`
+	// Price change: the plan until then.
+	FormerPlan     string           `json:"formerPlan,omitempty"`
+	FormerInterval catalog.Interval `json:"formerInterval,omitempty"`
+	Interval       catalog.Interval `json:"interval,omitempty"`
+	Amount         catalog.Money    `json:"amount,omitzero"` // due, paid, or charged next
+	// Payment failed: for example 'the card was declined'. Renewal: what else there is to know.
 	Reason      string `json:"reason,omitempty"`
 	Seats       int    `json:"seats,omitempty"` // billed from now on
 	FormerSeats int    `json:"formerSeats,omitempty"`
 	Credits     int64  `json:"credits,omitempty"` // pack receipt: purchased
-	// Seat summary: one line each, for example 'Ana added Bo'.
+	// Seat summary: one line each, for example 'Ana added Bo'. Renewal and price change: the lines
+	// of the invoice.
 	Changes []string `json:"changes,omitempty"`
 	// URL is absolute. Invitation, verification, password reset: the link with the token; action
 	// required: Stripe's hosted page; others: the page about the subject, by default the billing

@@ -28,14 +28,17 @@ func nextInvoiceSpecimens() []Specimen {
 	}
 	with := func(change func(*billingviews.NextInvoice)) billingviews.NextInvoice {
 		next := monthly
+		next.LoadDelay = pollInterval
 		change(&next)
 		return next
 	}
 	stale := with(func(n *billingviews.NextInvoice) { n.AsOf, n.Load, n.Lines = now.Add(-2*time.Hour), true, nil })
-	changed := with(func(n *billingviews.NextInvoice) { n.AsOf, n.Load, n.Changed, n.Lines = now.Add(-time.Minute), true, true, nil })
+	changed := with(func(n *billingviews.NextInvoice) {
+		n.AsOf, n.Load, n.Changed, n.Lines = now.Add(-time.Minute), true, true, nil
+	})
 	failed := with(func(n *billingviews.NextInvoice) { n.AsOf, n.Failed = now.Add(-2*time.Hour), true })
 	pending := with(func(n *billingviews.NextInvoice) { n.SeatsPending = true })
-	missing := billingviews.NextInvoice{Missing: true, Load: true}
+	missing := billingviews.NextInvoice{Missing: true, Load: true, LoadDelay: pollInterval}
 	unknown := billingviews.NextInvoice{Missing: true, Failed: true}
 	last := billingviews.NextInvoice{Kind: billingviews.NextLast, At: days(12), Amount: dollars(1257), Lines: []billingviews.ChangeLine{line("Bo, from 18 Nov", 1257)}}
 	specimens := []Specimen{
@@ -51,7 +54,15 @@ func nextInvoiceSpecimens() []Specimen {
 		{"lines", "discount, tax and balance", monthly}, {"yearly", "before a yearly renewal", yearly}, {"stale", "an hour old", stale},
 		{"changed", "from before a change", changed}, {"pending", "a seat change on its way", pending}, {"loading", "loading", missing},
 	} {
-		specimens = append(specimens, subscribed("next-"+c.name, title+c.words, billing.StatusActive, func(s *billingviews.SubscriptionProps) { s.NextInvoice = &c.next }))
+		specimens = append(specimens, subscribed("next-"+c.name, title+c.words, billing.StatusActive, func(s *billingviews.SubscriptionProps) {
+			s.NextInvoice, s.Interval, s.Price, s.RenewsAt = &c.next, catalog.Monthly, dollars(2900), c.next.At
+			if len(c.next.Renewal) > 0 {
+				s.Interval, s.Price, s.RenewsAt = catalog.Yearly, dollars(29000), c.next.RenewsAt
+			}
+			if c.next.Missing {
+				s.RenewsAt = days(12)
+			}
+		}))
 	}
 	return append(specimens,
 		subscribed("next-last", title+"the last one", billing.StatusActive, func(s *billingviews.SubscriptionProps) { s.EndsAt, s.NextInvoice = days(12), &last }),

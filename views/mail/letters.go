@@ -19,6 +19,8 @@ var letters = map[mail.Kind]func(mail.Data) letter{
 	mail.KindPaymentFailed:  paymentFailedLetter,
 	mail.KindActionRequired: actionRequiredLetter,
 	mail.KindTrialEnding:    trialEndingLetter,
+	mail.KindRenewalNotice:  renewalNoticeLetter,
+	mail.KindPriceChange:    priceChangeLetter,
 	mail.KindRenewed:        renewedLetter,
 	mail.KindCanceled:       canceledLetter,
 	mail.KindResumed:        resumedLetter,
@@ -153,6 +155,38 @@ func trialEndingLetter(d mail.Data) letter {
 		),
 		button: linkTo("See plan and payment", d),
 		why:    contactWhy(d),
+	}
+}
+
+func renewalNoticeLetter(d mail.Data) letter {
+	plan := cmp.Or(ui.PlanName(d.Plan, d.Interval), "The plan")
+	return letter{
+		subject: d.Organization + " renews on " + formatDay(d.At),
+		opening: sentences(
+			plan+" of "+d.Organization+" renews on "+formatDay(d.At)+onlyIf(d.Amount.Currency != "", ", and "+formatAmount(d.Amount)+" is charged")+".",
+			d.Reason,
+		),
+		lines:   sentences(d.Changes...),
+		button:  linkTo("See the next invoice", d),
+		closing: sentences("If people join or leave before then, the amount changes. You can change or cancel the plan until then."),
+		why:     contactWhy(d),
+	}
+}
+
+func priceChangeLetter(d mail.Data) letter {
+	plan := cmp.Or(ui.PlanName(d.Plan, d.Interval), "another plan")
+	former := cmp.Or(ui.PlanName(d.FormerPlan, d.FormerInterval), "the present plan")
+	return letter{
+		subject: "The price for " + d.Organization + " changes on " + formatDay(d.At),
+		opening: sentences(
+			d.Organization+" changes from "+former+" to "+plan+" on "+formatDay(d.At)+".",
+			onlyIf(d.Amount.Currency != "", "The first invoice with the new price is "+formatAmount(d.Amount)+"."),
+			d.Reason,
+		),
+		lines:   sentences(d.Changes...),
+		button:  linkTo("See the next invoice", d),
+		closing: sentences("If people join or leave before then, the amount changes. You can keep the present plan until then."),
+		why:     contactWhy(d),
 	}
 }
 

@@ -19,7 +19,7 @@ var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 // fullMail has every field set.
 func fullMail() mail.Data {
 	return mail.Data{
-		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly,
+		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
 		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 1500,
 		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
@@ -52,6 +52,8 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		mail.KindPaymentFailed:  {"A payment for Lyric Street failed", "$2,610.00 USD", "Pro, yearly", "on 1 Dec 2026: the card was declined", "again on 4 Dec 2026"},
 		mail.KindActionRequired: {"needs your confirmation", "$2,610.00 USD"},
 		mail.KindTrialEnding:    {"ends on 1 Dec 2026", "$2,610.00 USD", "for 9 seats"},
+		mail.KindRenewalNotice:  {"Lyric Street renews on 1 Dec 2026", "Pro, yearly", "$2,610.00 USD is charged", "Bo added Chidi"},
+		mail.KindPriceChange:    {"The price for Lyric Street changes on 1 Dec 2026", "from Starter, monthly to Pro, yearly", "is $2,610.00 USD"},
 		mail.KindRenewed:        {"is renewed", "Paid: $2,610.00 USD", "For: 9 seats", "Renews next on 4 Dec 2026"},
 		mail.KindCanceled:       {"ends on 1 Dec 2026", "Until then everything works as before"},
 		mail.KindResumed:        {"goes on", "renews on 4 Dec 2026"},
