@@ -194,7 +194,7 @@ func (ui *UpcomingInvoices) read(ctx context.Context, a account.Access) (Subscri
 func (ui *UpcomingInvoices) readOf(ctx context.Context, current Subscription) (UpcomingInvoice, error) {
 	stored, state, err := ui.compared(ctx, current)
 	plan := ui.planOf(current)
-	stored.SeatsPending = seatsSynced(plan, current) && state.syncStatus(plan, current.Quantity) == SyncPending
+	stored.SeatsPending = seatsSynced(plan, current) && state.syncStatus(plan, current.Quantity) != SyncOK
 	return stored, err
 }
 

@@ -189,3 +189,7 @@ func (g crashingGateway) ReleaseSchedule(ctx context.Context, id string) error {
 	_, err := around(ctx, g.crashes, func() (struct{}, error) { return struct{}{}, g.Gateway.ReleaseSchedule(ctx, id) })
 	return err
 }
+
+func (g crashingGateway) UpcomingInvoice(ctx context.Context, id string) (billing.InvoicePreview, error) {
+	return around(ctx, g.crashes, func() (billing.InvoicePreview, error) { return g.Gateway.UpcomingInvoice(ctx, id) })
+}

@@ -26,7 +26,7 @@ const NextInvoicePath = "/billing/next-invoice"
 
 // seatsPendingDelay is how long after it was shown the amount is asked for again while a seat change
 // is on its way to Stripe.
-const seatsPendingDelay = 5 * time.Second
+const seatsPendingDelay = 8 * time.Second
 
 // NextInvoice is the next invoice as Stripe calculates it. Amounts are Stripe's.
 type NextInvoice struct {
@@ -473,7 +473,7 @@ func nextInvoiceState(n NextInvoice) templ.Component {
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
 		if n.SeatsPending {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<p class=\"text-small text-quiet\">A seat change is being saved. The amount will follow.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<p class=\"text-small text-quiet\">A seat change is on its way to Stripe and not included yet.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
