@@ -167,9 +167,9 @@ func (h previews) nextInvoice(sub *Subscription, p changePlan) (*Invoice, error)
 	return h.finish(inv), nil
 }
 
-// lastInvoice previews the invoice of a subscription that does not renew. There is one while invoice
-// items are pending (docs: error code invoice_upcoming_none, "only customers with active
-// subscriptions or pending invoice items have invoices that can be previewed"); they are collected
+// lastInvoice previews the invoice of a subscription that does not renew. There is one while
+// invoice items are pending (docs: error code invoice_upcoming_none, "only customers with active
+// subscriptions or pending invoice items have invoices that can be previewed"). They are collected
 // when the subscription ends (API reference: cancel a subscription).
 func (h previews) lastInvoice(sub *Subscription, waiting []*InvoiceItem) (*Invoice, error) {
 	if len(waiting) == 0 {

@@ -24,7 +24,7 @@ const NextInvoiceID = "next-invoice"
 // NextInvoicePath is the page of the next invoice; [NextInvoiceSection] as a fragment.
 const NextInvoicePath = "/billing/next-invoice"
 
-// seatsPendingDelay is how long after it was shown the amount is asked for again while a seat change
+// seatsPendingDelay is how long after it was shown the amount is loaded again while a seat change
 // is on its way to Stripe.
 const seatsPendingDelay = 8 * time.Second
 

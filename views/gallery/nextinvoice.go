@@ -9,8 +9,8 @@ import (
 	"usher/views/layout"
 )
 
-// nextInvoiceSpecimens are the states of the next invoice: on the billing tab, on its own page and on
-// the dashboard.
+// nextInvoiceSpecimens are the states of the next invoice: on the billing tab, on its own page and
+// on the dashboard.
 func nextInvoiceSpecimens() []Specimen {
 	const title = "Next invoice, "
 	line := func(text string, cents int64) billingviews.ChangeLine {
