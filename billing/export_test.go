@@ -77,3 +77,6 @@ func (s *Service) Sweep(ctx context.Context) {
 	tasks := s.Worker.periodicTasks()
 	s.Worker.sweep(ctx, tasks, make([]time.Time, len(tasks)))
 }
+
+// SetUpcomingLimit replaces the limit of the wait for upcoming invoices, for a busy machine.
+func (s *Service) SetUpcomingLimit(limit time.Duration) { s.Upcoming.limit = limit }

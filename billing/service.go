@@ -89,7 +89,7 @@ func New(o Options) *Service {
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}
 	s.Trials = &Trials{core: c, subscriptions: s.Subscriptions}
 	s.PlanChanges = &PlanChanges{core: c, subscriptions: s.Subscriptions}
-	s.Upcoming = &UpcomingInvoices{core: c, subscriptions: s.Subscriptions, notices: s.Notices, baseURL: baseURL}
+	s.Upcoming = &UpcomingInvoices{core: c, subscriptions: s.Subscriptions, notices: s.Notices, baseURL: baseURL, limit: upcomingTimeout}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.Checkouts = &Checkouts{

@@ -30,6 +30,7 @@ type UpcomingInvoices struct {
 	subscriptions *Subscriptions
 	notices       *Notices
 	baseURL       string
+	limit         time.Duration // of the wait for Stripe
 
 	mutex    sync.Mutex
 	running  map[string]*upcomingFetch // by subscription
@@ -38,6 +39,10 @@ type UpcomingInvoices struct {
 
 // upcomingTimeout bounds the wait for Stripe, so that the page is complete within three seconds.
 const upcomingTimeout = 2500 * time.Millisecond
+
+// upcomingStoreTimeout bounds reading and writing the stored answer around a call. It is apart from
+// the limit of the call: many viewers at once may use all connections to the database.
+const upcomingStoreTimeout = 15 * time.Second
 
 // upcomingFreshness is how long a stored answer is shown without a call. Things change at Stripe
 // that no event reports here, such as an invoice item that support adds.
@@ -96,7 +101,7 @@ func (s SubscriptionStatus) hasUpcoming() bool {
 }
 
 // Get returns the organization's next invoice. It calls Stripe unless a current answer is stored,
-// and waits at most [upcomingTimeout]. If Stripe does not answer, the stored answer is returned and
+// and waits at most [upcomingTimeout] for it. If Stripe does not answer, the stored answer is returned and
 // marked Stale. Error: CodeStripe if there is none.
 func (ui *UpcomingInvoices) Get(ctx context.Context, a account.Access) (UpcomingInvoice, error) {
 	current, stored, err := ui.read(ctx, a)
@@ -244,7 +249,7 @@ func (ui *UpcomingInvoices) fetchOnce(ctx context.Context, current Subscription)
 	if err != nil {
 		return UpcomingInvoice{}, err
 	}
-	timer := time.NewTimer(upcomingTimeout)
+	timer := time.NewTimer(ui.limit)
 	defer timer.Stop()
 	select {
 	case <-fetch.done:
@@ -271,7 +276,7 @@ func (ui *UpcomingInvoices) join(ctx context.Context, current Subscription) (*up
 		ui.running, ui.failedAt = map[string]*upcomingFetch{}, map[string]time.Time{}
 	}
 	ui.running[current.ID] = fetch
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), upcomingTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ui.limit+upcomingStoreTimeout)
 	go func() {
 		defer cancel()
 		defer ui.leave(current.ID, fetch)
@@ -317,7 +322,9 @@ func (ui *UpcomingInvoices) fetch(ctx context.Context, current Subscription) (Up
 		SubscriptionRevision: current.Revision, SeatsAcknowledgedAt: state.AcknowledgedAt,
 		FetchedAt: ui.Now().UTC().Truncate(time.Microsecond),
 	}
-	if err := ui.preview(ctx, current, &answer); err != nil {
+	limited, cancel := context.WithTimeout(ctx, ui.limit)
+	defer cancel()
+	if err := ui.preview(limited, current, &answer); err != nil {
 		return UpcomingInvoice{}, err
 	}
 	if err := ui.store.UpcomingInvoices().Put(ctx, answer); err != nil {
