@@ -159,11 +159,11 @@ func trialEndingLetter(d mail.Data) letter {
 }
 
 func renewalNoticeLetter(d mail.Data) letter {
-	plan := cmp.Or(ui.PlanName(d.Plan, d.Interval), "The plan")
+	plan, when := cmp.Or(ui.PlanName(d.Plan, d.Interval), "The plan"), soonOrOn(d.At)
 	return letter{
-		subject: d.Organization + " renews on " + formatDay(d.At),
+		subject: d.Organization + " renews " + when,
 		opening: sentences(
-			plan+" of "+d.Organization+" renews on "+formatDay(d.At)+onlyIf(d.Amount.Currency != "", ", and "+formatAmount(d.Amount)+" is charged")+".",
+			plan+" of "+d.Organization+" renews "+when+onlyIf(d.Amount.Currency != "", ", and "+formatAmount(d.Amount)+" is charged")+".",
 			d.Reason,
 		),
 		lines:   sentences(d.Changes...),
@@ -175,11 +175,12 @@ func renewalNoticeLetter(d mail.Data) letter {
 
 func priceChangeLetter(d mail.Data) letter {
 	plan := cmp.Or(ui.PlanName(d.Plan, d.Interval), "another plan")
+	when := soonOrOn(d.At)
 	former := cmp.Or(ui.PlanName(d.FormerPlan, d.FormerInterval), "the present plan")
 	return letter{
-		subject: "The price for " + d.Organization + " changes on " + formatDay(d.At),
+		subject: "The price for " + d.Organization + " changes " + when,
 		opening: sentences(
-			d.Organization+" changes from "+former+" to "+plan+" on "+formatDay(d.At)+".",
+			d.Organization+" changes from "+former+" to "+plan+" "+when+".",
 			onlyIf(d.Amount.Currency != "", "The first invoice with the new price is "+formatAmount(d.Amount)+"."),
 			d.Reason,
 		),
@@ -188,6 +189,14 @@ func priceChangeLetter(d mail.Data) letter {
 		closing: sentences("If people join or leave before then, the amount changes. You can keep the present plan until then."),
 		why:     contactWhy(d),
 	}
+}
+
+// soonOrOn is the date of something that will happen.
+func soonOrOn(at time.Time) string {
+	if at.IsZero() {
+		return "soon"
+	}
+	return "on " + formatDay(at)
 }
 
 func renewedLetter(d mail.Data) letter {
