@@ -31,6 +31,8 @@ const (
 	InvoiceOpen  = "open"
 	InvoicePaid  = "paid"
 	InvoiceVoid  = "void"
+	// InvoiceUncollectible is not collected any more, but can still be paid.
+	InvoiceUncollectible = "uncollectible"
 )
 
 // Invoice is our snapshot of an invoice at Stripe. Amounts are in the minor unit of Currency.
@@ -61,6 +63,7 @@ type Invoice struct {
 	NextAttemptAt         *time.Time `db:"next_attempt_at"` // when Stripe retries the payment
 	// HostedURL is where it can be paid; empty until it is finalized.
 	HostedURL   string     `db:"hosted_url"`
+	PDFURL      string     // not stored: it expires
 	CreatedAt   time.Time  `db:"created_at"` // at Stripe
 	FinalizedAt *time.Time `db:"finalized_at"`
 	PaidAt      *time.Time `db:"paid_at"`
@@ -70,7 +73,11 @@ type Invoice struct {
 	ActionRequired bool          `db:"action_required"`
 	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
 	ChargeID       string        // ch_…, of its latest payment; not stored
-	Lines          []InvoiceLine // all of them; not stored
+	Lines          []InvoiceLine // all of them; stored as [InvoiceDetails]
+	Totals         InvoiceTotals // stored as [InvoiceDetails]
+	// FailureCode is Stripe's code of why the last payment failed, as far as a fetched invoice says
+	// it (https://docs.stripe.com/declines/codes); stored as [InvoiceDetails].
+	FailureCode string
 	// CreditLines are the lines that decide about credits; nil while the row is one of the release
 	// before.
 	CreditLines []InvoiceLine `db:"credit_lines,json"`
@@ -239,6 +246,9 @@ func (iv *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) err
 	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
 		tx.Record("invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
 	}
+	if err := tx.InvoiceDetails().Put(ctx, fresh.details()); err != nil {
+		return fmt.Errorf("write invoice details: %w", err)
+	}
 	if err := iv.storeProrations(ctx, tx, fresh); err != nil {
 		return err
 	}
@@ -385,23 +395,38 @@ func (iv *Invoices) List(ctx context.Context, a account.Access) ([]Invoice, erro
 
 const invoicePage = 100
 
-// URL fetches the address of an invoice's hosted page from Stripe. Such addresses expire, so a
+// InvoiceDocument is a document of an invoice at Stripe.
+type InvoiceDocument int
+
+// The documents of an invoice.
+const (
+	HostedPage InvoiceDocument = iota // where it can be read and paid
+	PDF
+)
+
+// URL fetches the address of a document of an invoice from Stripe. Such addresses expire, so a
 // stored one is not used. Errors: CodeForbidden, [apperr.ErrNotFound], CodeStripe.
-func (iv *Invoices) URL(ctx context.Context, a account.Access, id string) (string, error) {
+func (iv *Invoices) URL(ctx context.Context, a account.Access, id string, document InvoiceDocument) (string, error) {
 	if err := a.RequireBilling(); err != nil {
 		return "", err
 	}
 	if err := iv.requireOwn(ctx, a, id); err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
+	defer cancel()
 	answer, err := iv.gateway.Invoice(ctx, id)
 	if err != nil {
 		return "", apperr.StripeFailed("read invoice", err)
 	}
-	if answer.HostedURL == "" {
+	url := answer.HostedURL
+	if document == PDF {
+		url = answer.PDFURL
+	}
+	if url == "" {
 		return "", apperr.ErrNotFound
 	}
-	return answer.HostedURL, nil
+	return url, nil
 }
 
 // requireOwn returns [apperr.ErrNotFound] unless an invoice is the organization's. The newest

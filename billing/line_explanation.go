@@ -3,6 +3,7 @@ package billing
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -73,10 +74,14 @@ type LineSources struct {
 
 // InvoiceTotals are the amounts of an invoice beside its lines, in the minor unit.
 type InvoiceTotals struct {
-	Discount    int64 // taken off the lines
-	Tax         int64 // added to them
-	TaxIncluded int64 // contained in the lines
-	Total       int64
+	Discount    int64 `db:"discount"`     // taken off the lines
+	Tax         int64 `db:"tax"`          // added to them
+	TaxIncluded int64 `db:"tax_included"` // contained in them
+	Total       int64 `db:"total"`
+	// Balance is what the customer's balance changes: negative if it pays a part of the total,
+	// positive if a negative total is added to it.
+	Balance   int64 `db:"balance"`
+	AmountDue int64 `db:"amount_due"` // to be paid, before anything was
 }
 
 // Explanation is an explained invoice. The amounts of its lines add up to Total.
@@ -172,15 +177,37 @@ var lineOrder = map[LineReason]int{
 // lineExplainer has the sources in the order in which Stripe got them.
 type lineExplainer struct {
 	LineSources
+	left map[int64]bool // whether a seat change is about somebody who ceased to be billed, by id
 }
 
 func newLineExplainer(sources LineSources) lineExplainer {
 	sources.SeatChanges = slices.SortedStableFunc(slices.Values(sources.SeatChanges), func(a, b SeatChange) int { return cmp.Compare(a.ID, b.ID) })
-	sources.Attempts = slices.DeleteFunc(slices.Clone(sources.Attempts), func(a SeatAttempt) bool { return a.Accepted != nil && !*a.Accepted })
+	sources.Attempts = slices.DeleteFunc(slices.Clone(sources.Attempts), func(a SeatAttempt) bool {
+		return a.Accepted != nil && !*a.Accepted && !sources.appliedLater(a)
+	})
 	slices.SortStableFunc(sources.Attempts, func(a, b SeatAttempt) int {
 		return cmp.Or(cmp.Compare(a.Version, b.Version), a.At.Compare(b.At))
 	})
-	return lineExplainer{sources}
+	return lineExplainer{sources, whoLeft(sources.SeatChanges)}
+}
+
+// appliedLater reports whether an attempt is of an upgrade that waited for its payment.
+func (s LineSources) appliedLater(a SeatAttempt) bool {
+	return slices.ContainsFunc(s.PlanChanges, func(c PlanChange) bool {
+		return c.Kind == PlanUpgrade && c.Status == PlanChangeApplied && c.update().IdempotencyKey == a.Key
+	})
+}
+
+// whoLeft reports for each ledger line about a person whether they ceased to be billed. If the
+// number of seats stayed the same, because of the plan's minimum, the lines about them are counted:
+// they alternate.
+func whoLeft(changes []SeatChange) map[int64]bool {
+	left, lines := map[int64]bool{}, map[string]int{}
+	for _, change := range changes {
+		lines[change.SubjectUserID]++
+		left[change.ID] = change.To < change.From || change.To == change.From && lines[change.SubjectUserID]%2 == 0
+	}
+	return left
 }
 
 // groupLines puts the lines of one change within a period together: the lines of plan prices of one
@@ -260,7 +287,10 @@ func (x lineExplainer) explainPeriod(e *ExplainedLine) {
 	if attempt, found := x.attemptBefore(line); found {
 		e.SeatVersion, e.RequestID = attempt.Version, attempt.RequestID
 		e.People = x.billedAt(attempt.Version)
-		e.Explained = attempt.Quantity == line.Quantity || e.PlanChangeID != ""
+		if attempt.Quantity != line.Quantity {
+			e.People = x.billedAt(x.versionAt(line.PeriodStart))
+			e.Explained = e.PlanChangeID != "" || len(e.People) == line.Quantity || plan.SeatMinimum == line.Quantity
+		}
 	}
 	seats := peopleCount(line.Quantity)
 	if !e.Explained || len(e.People) != line.Quantity && plan.SeatMinimum == line.Quantity {
@@ -460,49 +490,46 @@ func (x lineExplainer) people(changes []SeatChange) []LinePerson {
 
 func (x lineExplainer) person(change SeatChange) LinePerson {
 	return LinePerson{
-		UserID: change.SubjectUserID, Name: cmp.Or(change.SubjectName, account.DeletedName), Left: x.left(change),
+		UserID: change.SubjectUserID, Name: cmp.Or(change.SubjectName, account.DeletedName), Left: x.left[change.ID],
 		At: change.At, Reason: change.Reason, By: change.ActorName,
 	}
 }
 
-// left reports whether a ledger line is about somebody who ceased to be billed. If the number of
-// seats stayed the same, because of the plan's minimum, the lines about them are counted: they
-// alternate.
-func (x lineExplainer) left(change SeatChange) bool {
-	if change.From != change.To {
-		return change.To < change.From
-	}
-	lines := 0
-	for _, earlier := range x.SeatChanges {
-		if earlier.SubjectUserID == change.SubjectUserID && earlier.ID <= change.ID {
-			lines++
-		}
-	}
-	return lines%2 == 0
-}
-
-// billedAt returns the people who were billed at a version of the desired seats. Whoever was billed
-// before the ledger had a line about them ceases to be with their first one.
+// billedAt returns the people who were billed at a version of the desired seats, by name. Whoever
+// was billed before the ledger had a line about them ceases to be with their first one.
 func (x lineExplainer) billedAt(version int64) []LinePerson {
-	billed := slices.Clone(x.Unrecorded)
-	known := map[string]bool{}
+	billed, known := map[string]LinePerson{}, map[string]bool{}
+	for _, person := range x.Unrecorded {
+		billed[person.UserID] = person
+	}
 	for _, change := range x.SeatChanges {
-		id, left := change.SubjectUserID, x.left(change)
-		same := func(p LinePerson) bool { return p.UserID == id }
-		switch i := slices.IndexFunc(billed, same); {
+		id, left := change.SubjectUserID, x.left[change.ID]
+		switch {
 		case id == "":
+			continue
 		case change.Version > version:
-			if !known[id] && left && i < 0 {
-				billed = append(billed, LinePerson{UserID: id, Name: cmp.Or(change.SubjectName, account.DeletedName)})
+			if !known[id] && left {
+				billed[id] = LinePerson{UserID: id, Name: cmp.Or(change.SubjectName, account.DeletedName)}
 			}
-		case left && i >= 0:
-			billed = slices.Delete(billed, i, i+1)
-		case !left && i < 0:
-			billed = append(billed, x.person(change))
+		case left:
+			delete(billed, id)
+		default:
+			billed[id] = x.person(change)
 		}
 		known[id] = true
 	}
-	return billed
+	return slices.SortedFunc(maps.Values(billed), func(a, b LinePerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UserID, b.UserID)) })
+}
+
+// versionAt returns the version of the desired seats at a time.
+func (x lineExplainer) versionAt(at time.Time) int64 {
+	var version int64
+	for _, change := range x.SeatChanges {
+		if !change.At.After(at) {
+			version = max(version, change.Version)
+		}
+	}
+	return version
 }
 
 // attemptBefore returns the last update before a period began; of two within the same seconds, the
@@ -515,6 +542,9 @@ func (x lineExplainer) attemptBefore(line InvoiceLine) (last SeatAttempt, found 
 		}
 		if attempt.SubscriptionID != line.SubscriptionID || at.After(line.PeriodStart.Add(changeAfterAcknowledgement)) {
 			continue
+		}
+		if attempt.Accepted == nil && attempt.Quantity != line.Quantity {
+			continue // without an answer, and not made
 		}
 		atOnce := found && !at.Before(line.PeriodStart.Add(-changeAfterAcknowledgement))
 		if atOnce && last.Quantity == line.Quantity && attempt.Quantity != line.Quantity {

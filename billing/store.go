@@ -37,6 +37,7 @@ type Tx interface {
 	PlanChanges() PlanChangeStore
 	UpcomingInvoices() UpcomingInvoiceStore
 	Invoices() InvoiceStore
+	InvoiceDetails() InvoiceDetailStore
 	Payments() PaymentStore
 	Credits() CreditStore
 	Trials() TrialStore
@@ -195,6 +196,8 @@ type SeatLedgerStore interface {
 	Insert(ctx context.Context, c SeatChange) error
 	// Newest first.
 	List(ctx context.Context, organizationID string, limit int) ([]SeatChange, error)
+	// History lists the ledger with names and without outcomes, oldest first.
+	History(ctx context.Context, organizationID string) ([]SeatChange, error)
 	// Search lists the matching lines, newest first, and the number of all matches.
 	Search(ctx context.Context, organizationID string, search LedgerSearch) ([]SeatChange, int, error)
 }
@@ -207,6 +210,8 @@ type SeatAttemptStore interface {
 	RecordAnswer(ctx context.Context, a SeatAttempt) error
 	// List lists a subscription's attempts sent at since or later, oldest first.
 	List(ctx context.Context, subscriptionID string, since time.Time) ([]SeatAttempt, error)
+	// OfOrganization lists all attempts of an organization, oldest first.
+	OfOrganization(ctx context.Context, organizationID string) ([]SeatAttempt, error)
 }
 
 // PlanChangeStore stores previewed and confirmed plan changes.
@@ -215,6 +220,8 @@ type PlanChangeStore interface {
 	Get(ctx context.Context, organizationID, id string) (PlanChange, error)
 	// BySchedule reads the change that made a schedule.
 	BySchedule(ctx context.Context, organizationID, scheduleID string) (PlanChange, error)
+	// Confirmed lists the changes of the organization that were confirmed, oldest first.
+	Confirmed(ctx context.Context, organizationID string) ([]PlanChange, error)
 	// Running reads the newest change of the organization that is open, pending or scheduled.
 	Running(ctx context.Context, organizationID string) (PlanChange, error)
 	// Put overwrites a change.
@@ -252,8 +259,23 @@ type InvoiceStore interface {
 	PaidWithoutFact(ctx context.Context, acct StripeAccount, organizationID, after string, limit int) ([]Invoice, error)
 	// PutProration inserts or overwrites a line that prorates a change within a period.
 	PutProration(ctx context.Context, invoiceID, subscriptionID string, line InvoiceLine) error
+	// Read reads an invoice of the organization in this account and mode, with the sums of its
+	// charges.
+	Read(ctx context.Context, organizationID string, acct StripeAccount, id string) (Invoice, error)
 	// List lists the organization's invoices in this account and mode, except drafts, newest first.
 	List(ctx context.Context, organizationID string, acct StripeAccount, limit int) ([]Invoice, error)
+	// Search is List with a filter, and the number of all matches.
+	Search(ctx context.Context, organizationID string, acct StripeAccount, search InvoiceSearch) ([]Invoice, int, error)
+	// Years lists the years (UTC) of the invoices of List, newest first.
+	Years(ctx context.Context, organizationID string, acct StripeAccount) ([]int, error)
+}
+
+// InvoiceDetailStore stores the lines and amounts of invoices.
+type InvoiceDetailStore interface {
+	// Put inserts or overwrites. An empty FailureCode keeps the stored one.
+	Put(ctx context.Context, d InvoiceDetails) error
+	// List lists the details of those invoices that are the organization's and have any.
+	List(ctx context.Context, organizationID string, invoiceIDs []string) ([]InvoiceDetails, error)
 }
 
 // PaymentStore stores snapshots of charges.

@@ -33,6 +33,8 @@ func TestYearIsChargedAsCalculatedByHand(t *testing.T) {
 			year.compareInvoices(year.readInvoices(), invoices)
 			year.compareCredits(year.creditStatement(), credits)
 			year.checkStoredInvoices(invoices)
+			year.invoicePack()
+			year.checkExplanations()
 		})
 	}
 }
@@ -70,6 +72,7 @@ func (y *year) catalog() catalog.Catalog {
 				interval, y.format(y.prices[plan+" per "+interval]), plan+" per "+interval)
 		}
 	}
+	file += fmt.Sprintf("[[pack]]\nid = \"small\"\nname = \"500 credits\"\ncredits = 500\namount = %q\nlookup_key = \"small\"\n", y.format(1500))
 	plans, err := catalog.ParsePlans("year.toml", []byte(file))
 	y.must(err)
 	return plans

@@ -45,14 +45,51 @@ func (q invoiceStore) Put(ctx context.Context, i billing.Invoice) error {
 	return q.exec(ctx, "put invoice", putInvoice, invoiceTable.values(i)...)
 }
 
-var selectInvoices = `select ` + invoiceTable.list("i") + `,
+var selectInvoicesOf = `select ` + invoiceTable.list("i") + `,
 		coalesce(p.refunded, 0) as refunded, coalesce(p.lost, 0) as lost, coalesce(p.disputed, 0) as disputed
 	from invoices i
 	left join lateral (
 		select sum(refunded)::bigint as refunded, sum(lost)::bigint as lost, sum(disputed)::bigint as disputed from payments
 		where organization_id = i.organization_id and invoice_id = i.id
 	) p on true
-	where i.organization_id = $1 and i.account = $2 and i.livemode = $3 and i.status <> 'draft' order by i.created_at desc, i.id desc limit $4`
+	where i.organization_id = $1 and i.account = $2 and i.livemode = $3`
+
+var (
+	readInvoice    = selectInvoicesOf + ` and i.id = $4`
+	selectInvoices = selectInvoicesOf + ` and i.status <> 'draft' order by i.created_at desc, i.id desc limit $4`
+	searchInvoices = selectInvoicesOf + invoicesOfYear + ` order by i.created_at desc, i.id desc limit $5 offset $6`
+	countInvoices  = `select count(*) from invoices i where i.organization_id = $1 and i.account = $2 and i.livemode = $3` + invoicesOfYear
+)
+
+// The year is that of the list: when the invoice was finalized, in UTC.
+const (
+	invoicesOfYear     = ` and i.status <> 'draft' and ($4 = 0 or extract(year from coalesce(i.finalized_at, i.created_at) at time zone 'utc') = $4)`
+	selectInvoiceYears = `select distinct extract(year from coalesce(finalized_at, created_at) at time zone 'utc')::int as year from invoices
+	where organization_id = $1 and account = $2 and livemode = $3 and status <> 'draft' order by year desc`
+)
+
+// Read implements [billing.InvoiceStore].
+func (q invoiceStore) Read(ctx context.Context, organizationID string, acct billing.StripeAccount, id string) (billing.Invoice, error) {
+	return get[billing.Invoice](ctx, q.queries, "read an organization's invoice", readInvoice, organizationID, acct.ID, acct.Livemode, id)
+}
+
+// Search implements [billing.InvoiceStore].
+func (q invoiceStore) Search(
+	ctx context.Context, organizationID string, acct billing.StripeAccount, search billing.InvoiceSearch,
+) ([]billing.Invoice, int, error) {
+	total, err := get[int](ctx, q.queries, "count invoices", countInvoices, organizationID, acct.ID, acct.Livemode, search.Year)
+	if err != nil || total == 0 {
+		return nil, 0, err
+	}
+	found, err := list[billing.Invoice](ctx, q.queries, "search invoices", searchInvoices,
+		organizationID, acct.ID, acct.Livemode, search.Year, search.Limit, search.Offset)
+	return found, total, err
+}
+
+// Years implements [billing.InvoiceStore].
+func (q invoiceStore) Years(ctx context.Context, organizationID string, acct billing.StripeAccount) ([]int, error) {
+	return list[int](ctx, q.queries, "list the years of invoices", selectInvoiceYears, organizationID, acct.ID, acct.Livemode)
+}
 
 // List implements [billing.InvoiceStore].
 func (q invoiceStore) List(

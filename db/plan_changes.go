@@ -45,6 +45,14 @@ func (q planChangeStore) Running(ctx context.Context, organizationID string) (bi
 	return get[billing.PlanChange](ctx, q.queries, "read running plan change", selectRunningPlanChange, organizationID)
 }
 
+var selectConfirmedPlanChanges = `select ` + planChangeTable.list("") + ` from plan_changes
+	where organization_id = $1 and status <> 'previewed' order by confirmed_at, id`
+
+// Confirmed implements [billing.PlanChangeStore].
+func (q planChangeStore) Confirmed(ctx context.Context, organizationID string) ([]billing.PlanChange, error) {
+	return list[billing.PlanChange](ctx, q.queries, "list confirmed plan changes", selectConfirmedPlanChanges, organizationID)
+}
+
 var updatePlanChange = planChangeTable.update("id")
 
 // Put implements [billing.PlanChangeStore]; ErrNotFound if it is not stored.

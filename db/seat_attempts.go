@@ -36,3 +36,11 @@ var selectSeatAttempts = `select ` + seatAttemptTable.list("") + `
 func (q seatAttemptStore) List(ctx context.Context, subscriptionID string, since time.Time) ([]billing.SeatAttempt, error) {
 	return list[billing.SeatAttempt](ctx, q.queries, "list seat attempts", selectSeatAttempts, subscriptionID, since)
 }
+
+var selectOrganizationsSeatAttempts = `select ` + seatAttemptTable.list("") + `
+	from seat_attempts where organization_id = $1 order by at, key`
+
+// OfOrganization implements [billing.SeatAttemptStore].
+func (q seatAttemptStore) OfOrganization(ctx context.Context, organizationID string) ([]billing.SeatAttempt, error) {
+	return list[billing.SeatAttempt](ctx, q.queries, "list seat attempts of the organization", selectOrganizationsSeatAttempts, organizationID)
+}

@@ -57,6 +57,16 @@ func (q seatLedgerStore) List(ctx context.Context, organizationID string, limit 
 	return list[billing.SeatChange](ctx, q.queries, "list seat changes", selectSeatChanges, organizationID, limit)
 }
 
+var selectSeatHistory = `select ` + seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name from seat_changes c
+	left join users actor on actor.id = c.actor_user_id
+	left join users subject on subject.id = c.subject_user_id
+	where c.organization_id = $1 order by c.id`
+
+// History implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) History(ctx context.Context, organizationID string) ([]billing.SeatChange, error) {
+	return list[billing.SeatChange](ctx, q.queries, "read the seat ledger", selectSeatHistory, organizationID)
+}
+
 // The search text has no wildcards: position compares literally.
 const matchingSeatChanges = ` from seat_changes c` + seatChangeOutcome + `
 	where c.organization_id = $1

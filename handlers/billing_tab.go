@@ -85,7 +85,7 @@ func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*
 	props.Scheduled, props.Pending = scheduledChange(current, p.prices.Catalog()), pendingChange(current, p.prices.Catalog())
 	props.GraceEndsAt = timeOrZero(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
-		props.OpenInvoiceURL = invoicePath(*open)
+		props.OpenInvoiceURL = payInvoicePath(open.ID)
 		props.AwaitsConfirmation = o.PaymentAwaitsConfirmation()
 		props.Failure = &billingviews.PaymentFailure{Amount: catalog.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
 		if open.FinalizedAt != nil {

@@ -98,7 +98,7 @@ func TestPagesShowThatAPaymentNeedsConfirmation(t *testing.T) {
 	}
 	for _, path := range []string{"/organization?tab=billing", "/dashboard"} {
 		page := b.get(path).wantStatus(http.StatusOK)
-		button := page.doc().Find("a[href='/billing/invoices/in_open']").First()
+		button := page.doc().Find("a[href='/billing/invoices/in_open/stripe']").First()
 		if text := page.text("main"); strings.Contains(text, "failed") || !strings.Contains(text, "confirmed with the bank") || strings.TrimSpace(button.Text()) != "Confirm payment" {
 			t.Errorf("%s: button %q, text %s", path, button.Text(), text)
 		}

@@ -84,7 +84,7 @@ func subscriptionNotice(o billing.Overview, a account.Access, toBilling *ui.Link
 	if ok && o.PaymentAwaitsConfirmation() {
 		notice.Tone, notice.Title, notice.Body = ui.Wait, "A payment has to be confirmed with the bank.", "The card is fine. Confirming takes a minute, on Stripe's page."
 		if a.CanManageBilling() {
-			notice.Link = &ui.LinkButtonProps{Label: "Confirm payment", Href: invoicePath(*o.OpenInvoice), Kind: ui.Secondary}
+			notice.Link = &ui.LinkButtonProps{Label: "Confirm payment", Href: payInvoicePath(o.OpenInvoice.ID), Kind: ui.Secondary}
 		}
 	}
 	return notice, ok

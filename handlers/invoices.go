@@ -13,14 +13,34 @@ import (
 // invoicesOnTab is how many invoices the billing tab shows.
 const invoicesOnTab = 5
 
+// invoicesPerPage is the page size of the list.
+const invoicesPerPage = 25
+
 func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) error {
-	rows, err := p.invoiceRows(r)
+	search := billing.InvoiceSearch{Year: queryYear(r), Offset: (pageNumber(r) - 1) * invoicesPerPage, Limit: invoicesPerPage}
+	invoices, total, err := p.invoices.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, billingviews.InvoicesPage(billingviews.InvoicesPageProps{
-		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Invoices: rows,
-	}))
+	from, _, pager := paginate(r, total, invoicesPerPage)
+	if from != search.Offset { // beyond the last page: show that one
+		search.Offset = from
+		if invoices, _, err = p.invoices.Search(r.Context(), accessOf(r), search); err != nil {
+			return err
+		}
+	}
+	years, err := p.invoices.Years(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	props := billingviews.InvoicesPageProps{
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
+		Years: yearFilter(years, search.Year), CSVHref: invoicesCSVPath(search.Year), Pager: pager,
+	}
+	for _, invoice := range invoices {
+		props.Invoices = append(props.Invoices, explainedRow(invoice))
+	}
+	return render(w, r, http.StatusOK, billingviews.InvoicesPage(props))
 }
 
 func (p *billingPages) invoiceRows(r *http.Request) ([]billingviews.InvoiceRow, error) {
@@ -51,9 +71,6 @@ func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
 	return row
 }
 
-// invoicePath is our redirect to the invoice's page at Stripe, whose address expires.
-func invoicePath(i billing.Invoice) string { return "/billing/invoices/" + i.ID }
-
 // invoiceReasons are the labels of Stripe's billing_reason
 // (https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason).
 var invoiceReasons = map[string]string{
@@ -73,6 +90,8 @@ func invoiceBadge(i billing.Invoice) ui.BadgeProps {
 			return ui.BadgeProps{Tone: ui.Wait, Label: "Disputed"}
 		case all && i.Lost > 0:
 			return ui.BadgeProps{Tone: ui.Bad, Label: "Dispute lost"}
+		case some && i.Refunded+i.Lost == 0:
+			return ui.BadgeProps{Tone: ui.Note, Label: creditedLabel(all)}
 		case all:
 			return ui.BadgeProps{Tone: ui.Note, Label: "Refunded"}
 		case some:
@@ -80,11 +99,28 @@ func invoiceBadge(i billing.Invoice) ui.BadgeProps {
 		}
 		return ui.BadgeProps{Tone: ui.Good, Label: "Paid"}
 	case billing.InvoiceOpen:
+		switch {
+		case i.ActionRequired:
+			return ui.BadgeProps{Tone: ui.Wait, Label: "Confirmation needed"}
+		case i.Attempts > 0:
+			return ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}
+		}
 		return ui.BadgeProps{Tone: ui.Wait, Label: "To be paid"}
 	case billing.InvoiceVoid:
 		return ui.BadgeProps{Tone: ui.Note, Label: "Void"}
+	case billing.InvoiceDraft:
+		return ui.BadgeProps{Tone: ui.Note, Label: "Draft"}
+	case billing.InvoiceUncollectible:
+		return ui.BadgeProps{Tone: ui.Bad, Label: "Uncollectible"}
 	}
 	return ui.BadgeProps{Tone: ui.Bad, Label: "Not paid"}
+}
+
+func creditedLabel(all bool) string {
+	if all {
+		return "Credited"
+	}
+	return "Partly credited"
 }
 
 // invoiceDetails says what became of a part of the amount.
@@ -101,16 +137,6 @@ func invoiceDetails(i billing.Invoice) []string {
 		}
 	}
 	return details
-}
-
-// openInvoice redirects to the invoice's hosted page at Stripe.
-func (p *billingPages) openInvoice(w http.ResponseWriter, r *http.Request) error {
-	to, err := p.invoices.URL(r.Context(), accessOf(r), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	redirect(w, r, to)
-	return nil
 }
 
 // addInvoices adds the newest invoices, a link to all of them, and notices about duplicate

@@ -132,7 +132,7 @@ func pendingChange(s billing.Subscription, plans catalog.Catalog) *billingviews.
 	}
 	change := &billingviews.PendingChange{Plan: plan.Name, Interval: price.Interval, Until: timeOrZero(s.PendingUntil)}
 	if s.LatestInvoiceID != "" {
-		change.PayHref = "/billing/invoices/" + s.LatestInvoiceID
+		change.PayHref = payInvoicePath(s.LatestInvoiceID)
 	}
 	return change
 }

@@ -102,8 +102,11 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/billing/resync", policy: billingAdmin, handler: s.billing.resync},
 
 		{method: get, pattern: "/billing/invoices", policy: billingAdmin, afterDeletion: true, handler: s.billing.showInvoices},
-		{method: get, pattern: "/billing/invoices/{id}", policy: billingAdmin, afterDeletion: true, handler: s.billing.openInvoice},
 		{method: get, pattern: "/billing/next-invoice", policy: member, handler: s.billing.showNextInvoice},
+		{method: get, pattern: "/billing/invoices.csv", policy: billingAdmin, afterDeletion: true, handler: s.billing.exportInvoices},
+		{method: get, pattern: "/billing/invoices/{id}", policy: billingAdmin, afterDeletion: true, handler: s.billing.showInvoice},
+		{method: get, pattern: "/billing/invoices/{id}/stripe", policy: billingAdmin, afterDeletion: true, handler: s.billing.openInvoice},
+		{method: get, pattern: "/billing/invoices/{id}/pdf", policy: billingAdmin, afterDeletion: true, handler: s.billing.openInvoicePDF},
 		{method: get, pattern: "/billing/credits", policy: member, handler: s.billing.showCredits},
 		{method: get, pattern: "/billing/seats.csv", policy: member, handler: s.seats.exportLedger},
 

@@ -165,7 +165,7 @@ func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoi
 		ID: i.ID, CustomerID: customerID(i.Customer), Account: account, Livemode: i.Livemode, TestClock: i.TestClock != nil,
 		Number: i.Number, Status: string(i.Status), Reason: string(i.BillingReason), Currency: string(i.Currency),
 		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Attempts: int(i.AttemptCount),
-		NextAttemptAt: optionalTime(i.NextPaymentAttempt), HostedURL: i.HostedInvoiceURL,
+		NextAttemptAt: optionalTime(i.NextPaymentAttempt), HostedURL: i.HostedInvoiceURL, PDFURL: i.InvoicePDF,
 		CreatedAt: time.Unix(i.Created, 0).UTC(), AsOf: asOf, ActionRequired: i.Status == stripe.InvoiceStatusOpen && actionRequired(i.PaymentIntent),
 	}
 	invoice.Credited, invoice.CreditedBeforePayment = i.PostPaymentCreditNotesAmount, i.PrePaymentCreditNotesAmount
@@ -182,8 +182,37 @@ func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoi
 	if i.SubscriptionDetails != nil {
 		invoice.OrgID = i.SubscriptionDetails.Metadata["orgId"]
 	}
-	invoice.Lines = mapLines(i.Lines)
+	invoice.Lines, invoice.Totals, invoice.FailureCode = mapLines(i.Lines), mapTotals(i), failureCode(i.PaymentIntent)
 	return invoice
+}
+
+// mapTotals maps the amounts beside the lines. A discount takes off the lines; exclusive tax is
+// added to them (https://docs.stripe.com/api/invoices/object#invoice_object-total_tax_amounts). The
+// ending balance is known when the invoice is finalized; before that it is zero.
+func mapTotals(i *stripe.Invoice) billing.InvoiceTotals {
+	totals := billing.InvoiceTotals{Total: i.Total, AmountDue: i.AmountDue}
+	for _, discount := range i.TotalDiscountAmounts {
+		totals.Discount += discount.Amount
+	}
+	for _, tax := range i.TotalTaxAmounts {
+		if tax.Inclusive {
+			totals.TaxIncluded += tax.Amount
+		} else {
+			totals.Tax += tax.Amount
+		}
+	}
+	if i.StatusTransitions != nil && i.StatusTransitions.FinalizedAt != 0 {
+		totals.Balance = i.StartingBalance - i.EndingBalance
+	}
+	return totals
+}
+
+// failureCode returns why an expanded payment failed: the bank's decline code if there is one.
+func failureCode(p *stripe.PaymentIntent) string {
+	if p == nil || p.LastPaymentError == nil {
+		return ""
+	}
+	return cmp.Or(string(p.LastPaymentError.DeclineCode), string(p.LastPaymentError.Code))
 }
 
 // actionRequired reports whether the customer has to confirm an expanded payment: Stripe waits for

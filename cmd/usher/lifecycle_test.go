@@ -106,7 +106,7 @@ func (l *lifecycle) failRenewal() {
 	l.openBilling()
 	l.expect(pageState{"past-due-without-invoice", "#billing-panel", "The last payment failed."})
 	l.expectRefresh("The last payment of")
-	l.client().openUntil("the renewal's invoice", "/billing/invoices", "Renewal", "To be paid")
+	l.client().openUntil("the renewal's invoice", "/billing/invoices", "Renewal", "Payment failed")
 }
 
 // dropInvoices drops the events of invoices and fails the API calls by which a reconciliation would
@@ -144,7 +144,7 @@ func (l *lifecycle) payOpenInvoice() {
 	l.openBilling()
 	l.expect(pageState{"past-due", "#billing-panel", "The last payment of"})
 	const newCard = `input[name="card"][value="new"]`
-	l.do("open the invoice", click(`a[href^="/billing/invoices/"]`), waitVisible(newCard), click(newCard))
+	l.do("open the invoice", click(`a[href^="/billing/invoices/"][href$="/stripe"]`), waitVisible(newCard), click(newCard))
 	l.do("pay", enterCard("4242 4242 4242 4242",
 		`form[action*="/i/"] button[type="submit"], form[method="post"] button[type="submit"]`)...)
 	l.expectSubscription("the payment", "active", false)

@@ -99,7 +99,7 @@ func billingSpecimens() []Specimen {
 		returned("settled", "Back from Checkout, confirmed", billingviews.ReturnConfirmed, &active, nil),
 		awaitingInvoice(),
 		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),
-	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), planChangeSpecimens())...)
+	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), planChangeSpecimens(), invoiceSpecimens())...)
 }
 
 func awaitingInvoice() Specimen {

@@ -1,0 +1,287 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+)
+
+// InvoiceDetails are the lines and amounts of an invoice, as far as its explanation needs them.
+type InvoiceDetails struct {
+	InvoiceID      string `db:"invoice_id"`
+	OrganizationID string `db:"organization_id"`
+	Account        string `db:"account"`
+	Livemode       bool   `db:"livemode"`
+	InvoiceTotals
+	Lines       []InvoiceLine `db:"lines,json"`
+	FailureCode string        `db:"failure_code"` // see [Invoice.FailureCode]
+	AsOf        time.Time     `db:"as_of"`
+}
+
+func (i Invoice) details() InvoiceDetails {
+	details := InvoiceDetails{
+		InvoiceID: i.ID, OrganizationID: i.OrganizationID, Account: i.Account, Livemode: i.Livemode,
+		InvoiceTotals: i.Totals, Lines: i.Lines, FailureCode: i.FailureCode, AsOf: i.AsOf,
+	}
+	if details.Lines == nil {
+		details.Lines = []InvoiceLine{}
+	}
+	return details
+}
+
+// ExplainedInvoice is an invoice with the causes of its lines.
+type ExplainedInvoice struct {
+	Invoice
+	Explanation Explanation
+	// Known is false if its lines are not stored and Stripe did not answer.
+	Known bool
+	// Stale means that Stripe was asked for the present state and did not answer.
+	Stale bool
+}
+
+// explainTimeout bounds the calls of Stripe within a request, so that the page is sent within 3
+// seconds.
+const explainTimeout = 2500 * time.Millisecond
+
+// Explained reads an invoice of the organization and explains it. Lines that are not stored, and
+// an invoice that is not paid yet, are fetched from Stripe first, for at most 3 seconds; if Stripe
+// does not answer, the stored state is returned as Stale. Errors: CodeForbidden;
+// [apperr.ErrNotFound].
+func (iv *Invoices) Explained(ctx context.Context, a account.Access, id string) (ExplainedInvoice, error) {
+	if err := a.RequireBilling(); err != nil {
+		return ExplainedInvoice{}, err
+	}
+	if err := iv.requireOwn(ctx, a, id); err != nil {
+		return ExplainedInvoice{}, err
+	}
+	stale, err := iv.refetchIncomplete(ctx, a, id)
+	if err != nil {
+		return ExplainedInvoice{}, err
+	}
+	invoice, err := iv.store.Invoices().Read(ctx, a.Organization.ID, iv.knownAccount(), id)
+	if err != nil {
+		return ExplainedInvoice{}, fmt.Errorf("read invoice: %w", err)
+	}
+	explained, err := iv.explainAll(ctx, a, []Invoice{invoice})
+	if err != nil {
+		return ExplainedInvoice{}, err
+	}
+	explained[0].Stale = stale
+	return explained[0], nil
+}
+
+// refetchIncomplete fetches an invoice whose details are not stored, or that is still to be paid.
+// stale means that Stripe did not answer.
+func (iv *Invoices) refetchIncomplete(ctx context.Context, a account.Access, id string) (stale bool, err error) {
+	stored, known, err := apperr.Found(iv.store.Invoices().Get(ctx, id))
+	if err != nil {
+		return false, fmt.Errorf("read invoice: %w", err)
+	}
+	if known && stored.Status != InvoiceOpen {
+		details, err := iv.store.InvoiceDetails().List(ctx, a.Organization.ID, []string{id})
+		if err != nil {
+			return false, fmt.Errorf("read invoice details: %w", err)
+		}
+		if len(details) > 0 && details[0].current(stored) {
+			return false, nil
+		}
+	}
+	fetchCtx, cancel := context.WithTimeout(ctx, explainTimeout)
+	defer cancel()
+	err = iv.refetch(fetchCtx, id)
+	var unknown *unknownPriceError
+	switch {
+	case err == nil, errors.As(err, &unknown):
+		return false, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case !known || errors.Is(err, apperr.ErrNotFound):
+		return false, apperr.ErrNotFound
+	}
+	iv.Log.WarnContext(ctx, "invoice not refreshed", "organization_id", a.Organization.ID, "invoice_id", id, "err", err)
+	return true, nil
+}
+
+// current reports whether the details are of the invoice's present state. A draft gets lines until
+// it is finalized, and a program that runs beside this one may not have stored them.
+func (d InvoiceDetails) current(invoice Invoice) bool {
+	return d.Total == invoice.Total && (invoice.FinalizedAt == nil || !d.AsOf.Before(*invoice.FinalizedAt))
+}
+
+// explainAll explains stored invoices of the organization.
+func (iv *Invoices) explainAll(ctx context.Context, a account.Access, invoices []Invoice) ([]ExplainedInvoice, error) {
+	ids := make([]string, 0, len(invoices))
+	for _, invoice := range invoices {
+		ids = append(ids, invoice.ID)
+	}
+	stored, err := iv.store.InvoiceDetails().List(ctx, a.Organization.ID, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list invoice details: %w", err)
+	}
+	details := make(map[string]InvoiceDetails, len(stored))
+	for _, d := range stored {
+		details[d.InvoiceID] = d
+	}
+	sources, err := iv.lineSources(ctx, a.Organization.ID)
+	if err != nil {
+		return nil, err
+	}
+	explained := make([]ExplainedInvoice, 0, len(invoices))
+	for _, invoice := range invoices {
+		d, known := details[invoice.ID]
+		known = known && d.current(invoice)
+		if !known {
+			d = InvoiceDetails{InvoiceTotals: InvoiceTotals{Total: invoice.Total, AmountDue: invoice.AmountDue + invoice.AmountPaid}}
+		}
+		invoice.Lines, invoice.Totals, invoice.FailureCode = d.Lines, d.InvoiceTotals, d.FailureCode
+		sources.Currency = invoice.Currency
+		explained = append(explained, ExplainedInvoice{Invoice: invoice, Known: known, Explanation: explainInvoice(d.Lines, d.InvoiceTotals, sources)})
+	}
+	return explained, nil
+}
+
+// InvoiceSearch filters and pages an organization's invoices.
+type InvoiceSearch struct {
+	Year   int // in UTC; 0: all
+	Offset int
+	Limit  int // at most [InvoiceLimit]
+}
+
+// InvoiceLimit is the maximum number of invoices of one search.
+const InvoiceLimit = 1000
+
+// Search lists the matching invoices explained, newest first, and the number of all matches. It
+// reads nothing from Stripe: an invoice whose lines are not stored is not Known. Error:
+// CodeForbidden.
+func (iv *Invoices) Search(ctx context.Context, a account.Access, search InvoiceSearch) (invoices []ExplainedInvoice, total int, err error) {
+	if err := a.RequireBilling(); err != nil {
+		return nil, 0, err
+	}
+	search.Limit = min(search.Limit, InvoiceLimit)
+	found, total, err := iv.store.Invoices().Search(ctx, a.Organization.ID, iv.knownAccount(), search)
+	if err != nil {
+		return nil, 0, fmt.Errorf("search invoices: %w", err)
+	}
+	invoices, err = iv.explainAll(ctx, a, found)
+	return invoices, total, err
+}
+
+// Years lists the years of the organization's invoices, newest first. Error: CodeForbidden.
+func (iv *Invoices) Years(ctx context.Context, a account.Access) ([]int, error) {
+	if err := a.RequireBilling(); err != nil {
+		return nil, err
+	}
+	return iv.store.Invoices().Years(ctx, a.Organization.ID, iv.knownAccount())
+}
+
+// lineSources reads what lines can be tied to.
+func (c *core) lineSources(ctx context.Context, organizationID string) (LineSources, error) {
+	sources := LineSources{Catalog: c.Catalog()}
+	var failed [5]error
+	sources.SeatChanges, failed[0] = c.store.SeatLedger().History(ctx, organizationID)
+	sources.Attempts, failed[1] = c.store.SeatAttempts().OfOrganization(ctx, organizationID)
+	sources.PlanChanges, failed[2] = c.store.PlanChanges().Confirmed(ctx, organizationID)
+	sources.Subscriptions, failed[3] = c.store.Subscriptions().List(ctx, organizationID, c.knownAccount())
+	members, err := c.store.Members().List(ctx, organizationID)
+	failed[4] = err
+	if err := errors.Join(failed[:]...); err != nil {
+		return LineSources{}, fmt.Errorf("read what invoices charge for: %w", err)
+	}
+	sources.Unrecorded = unrecorded(members, sources.SeatChanges)
+	return sources, nil
+}
+
+// unrecorded returns the billed members about whom the seat ledger has no line: the founder, for
+// example.
+func unrecorded(members []account.Member, changes []SeatChange) []LinePerson {
+	recorded := map[string]bool{}
+	for _, change := range changes {
+		recorded[change.SubjectUserID] = true
+	}
+	var people []LinePerson
+	for _, member := range members {
+		if member.Billed() && !recorded[member.UserID] {
+			people = append(people, LinePerson{UserID: member.UserID, Name: member.Name, At: member.JoinedAt})
+		}
+	}
+	return people
+}
+
+// Why says in a few words why an invoice was made, in people's names: "Renewal, Bo added",
+// "3 seats added by Ana". Empty: the lines do not say it.
+func (e Explanation) Why() string {
+	var parts []string
+	var added, removed []LinePerson
+	seats := 0 // lines about seats without people
+	for _, line := range e.Lines {
+		switch line.Reason {
+		case LinePlanBegan:
+			parts = append(parts, "Plan started")
+		case LineRenewal:
+			parts = append(parts, "Renewal")
+		case LinePlanChanged:
+			parts = append(parts, "Plan changed")
+		case LinePlanEnded:
+			parts = append(parts, "Plan ended")
+		case LinePack, LineOther, LineUsage:
+			name, _, _ := strings.Cut(line.Text, ",")
+			parts = append(parts, name)
+		case LineSeatsAdded, LineSeatsRemoved:
+			if len(line.People) == 0 {
+				seats++
+			}
+			for _, person := range line.People {
+				if person.Left {
+					removed = append(removed, person)
+				} else {
+					added = append(added, person)
+				}
+			}
+		}
+	}
+	parts = append(parts, seatWords(added, "added"), seatWords(removed, "removed"))
+	if seats > 0 {
+		parts = append(parts, "Seats adjusted")
+	}
+	return joinWords(parts)
+}
+
+// seatWords describes people whose seats changed, and who changed them if it was one person.
+func seatWords(people []LinePerson, verb string) string {
+	if len(people) == 0 {
+		return ""
+	}
+	names, by := []string{}, people[0].By
+	for _, person := range people {
+		names = append(names, person.Name)
+		if person.By != by {
+			by = ""
+		}
+	}
+	text := listNames(names) + " " + verb
+	if len(people) > 2 {
+		text = seatCount(len(people)) + " " + verb
+	}
+	if by != "" && (len(people) > 1 || by != people[0].Name) {
+		text += " by " + by
+	}
+	return text
+}
+
+// joinWords joins the parts that are not empty, each once.
+func joinWords(parts []string) string {
+	var kept []string
+	seen := map[string]bool{"": true}
+	for _, part := range parts {
+		if !seen[part] {
+			kept = append(kept, part)
+		}
+		seen[part] = true
+	}
+	return strings.Join(kept, ", ")
+}

@@ -1,0 +1,239 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"usher/billing"
+	"usher/billing/catalog"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	"usher/views/ui"
+)
+
+// invoicePath is the page of an invoice.
+func invoicePath(i billing.Invoice) string { return "/billing/invoices/" + i.ID }
+
+// payInvoicePath redirects to the invoice's page at Stripe, where it can be paid or confirmed.
+func payInvoicePath(id string) string { return "/billing/invoices/" + id + "/stripe" }
+
+// showInvoice shows an invoice with the cause of each line.
+func (p *billingPages) showInvoice(w http.ResponseWriter, r *http.Request) error {
+	invoice, err := p.invoices.Explained(r.Context(), accessOf(r), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	props := invoicePageProps(invoice)
+	props.Layout, props.Organization = p.layout(r, layout.SectionOrganization), organizationHeader(r, layout.TabBilling)
+	return render(w, r, http.StatusOK, billingviews.InvoicePage(props))
+}
+
+// openInvoice redirects to the invoice's hosted page at Stripe, whose address expires.
+func (p *billingPages) openInvoice(w http.ResponseWriter, r *http.Request) error {
+	return p.openInvoiceDocument(w, r, billing.HostedPage)
+}
+
+// openInvoicePDF redirects to the invoice's PDF at Stripe, whose address expires.
+func (p *billingPages) openInvoicePDF(w http.ResponseWriter, r *http.Request) error {
+	return p.openInvoiceDocument(w, r, billing.PDF)
+}
+
+func (p *billingPages) openInvoiceDocument(w http.ResponseWriter, r *http.Request, document billing.InvoiceDocument) error {
+	to, err := p.invoices.URL(r.Context(), accessOf(r), r.PathValue("id"), document)
+	if err != nil {
+		return err
+	}
+	redirect(w, r, to)
+	return nil
+}
+
+func invoicePageProps(i billing.ExplainedInvoice) billingviews.InvoicePageProps {
+	e := i.Explanation
+	props := billingviews.InvoicePageProps{
+		Row: explainedRow(i), State: invoiceState(i.Invoice), Totals: invoiceTotals(i), Known: i.Known, Stale: i.Stale, AsOf: i.AsOf,
+		Percent: e.Percent(), Groups: invoiceGroups(e),
+	}
+	for _, line := range e.Remainder() {
+		props.Remainder = append(props.Remainder, line.Amount.Format()+" "+line.Text)
+	}
+	if i.Number != "" {
+		props.PDFHref, props.StripeHref = invoicePath(i.Invoice)+"/pdf", payInvoicePath(i.ID)
+	}
+	if i.Status == billing.InvoiceOpen && i.AmountDue > 0 {
+		props.PayLabel = "Pay " + catalog.Money{Minor: i.AmountDue, Currency: i.Currency}.Format()
+		if i.ActionRequired {
+			props.PayLabel = "Confirm payment"
+		}
+	}
+	return props
+}
+
+// invoiceGroupTitles are the headings of the lines of a reason. Discount and tax are below them.
+var invoiceGroupTitles = []struct {
+	title   string
+	reasons []billing.LineReason
+}{
+	{"Plan", []billing.LineReason{billing.LinePlanBegan, billing.LineRenewal}},
+	{"Plan changes", []billing.LineReason{billing.LinePlanChanged, billing.LinePlanEnded}},
+	{"Seats", []billing.LineReason{billing.LineSeatsAdded, billing.LineSeatsRemoved}},
+	{"Credits", []billing.LineReason{billing.LinePack}},
+	{"Usage", []billing.LineReason{billing.LineUsage}},
+	{"Other", []billing.LineReason{billing.LineOther}},
+}
+
+func invoiceGroups(e billing.Explanation) []billingviews.InvoiceGroup {
+	var groups []billingviews.InvoiceGroup
+	for _, kind := range invoiceGroupTitles {
+		group := billingviews.InvoiceGroup{Title: kind.title}
+		for _, line := range e.Lines {
+			for _, reason := range kind.reasons {
+				if line.Reason == reason {
+					group.Lines = append(group.Lines, invoiceLine(line))
+				}
+			}
+		}
+		if len(group.Lines) > 0 {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
+// linePeopleShown bounds the people that a line lists.
+const linePeopleShown = 100
+
+func invoiceLine(line billing.ExplainedLine) billingviews.InvoiceLine {
+	shown := billingviews.InvoiceLine{Text: line.Text, Amount: line.Amount, Explained: line.Explained, RequestID: line.RequestID}
+	whole := line.Reason == billing.LineRenewal || line.Reason == billing.LinePlanBegan
+	for i, person := range line.People {
+		if i == linePeopleShown {
+			shown.MorePeople = len(line.People) - i
+			break
+		}
+		who := billingviews.InvoicePerson{Name: person.Name}
+		if !whole {
+			who.What, who.By, who.At = person.Reason, person.By, person.At
+		}
+		shown.People = append(shown.People, who)
+	}
+	for _, l := range line.Lines {
+		shown.StripeLines = append(shown.StripeLines, billingviews.ChangeLine{Text: l.Description, Amount: catalog.Money{Minor: l.Amount, Currency: line.Amount.Currency}})
+	}
+	return shown
+}
+
+// invoiceTotals lists the amounts below the lines, in the order in which they add up.
+func invoiceTotals(i billing.ExplainedInvoice) []billingviews.InvoiceTotal {
+	money := func(minor int64) catalog.Money { return catalog.Money{Minor: minor, Currency: i.Currency} }
+	var totals []billingviews.InvoiceTotal
+	add := func(label string, minor int64, strong bool) {
+		if minor != 0 || strong {
+			totals = append(totals, billingviews.InvoiceTotal{Label: label, Amount: money(minor), Strong: strong})
+		}
+	}
+	add("Discount", -i.Totals.Discount, false)
+	add("Tax", i.Totals.Tax, false)
+	add("Total", i.Total, true)
+	if i.Totals.TaxIncluded != 0 {
+		totals = append(totals, billingviews.InvoiceTotal{Label: "Including tax of " + money(i.Totals.TaxIncluded).Format()})
+	}
+	if i.Totals.Balance < 0 {
+		add("Paid from your balance", i.Totals.Balance, false)
+	} else {
+		add("Added to your balance", i.Totals.Balance, false)
+	}
+	add("Credited before payment", -i.CreditedBeforePayment, false)
+	add("Paid", -i.AmountPaid, false)
+	if i.Status == billing.InvoiceOpen {
+		add("To be paid", i.AmountDue, true)
+	}
+	add("Refunded", i.Refunded, false)
+	add("Credited", i.CreditedUnrefunded, false)
+	add("Lost in a dispute", i.Lost, false)
+	add("Disputed", i.Disputed, false)
+	return totals
+}
+
+// invoiceState says in a sentence what became of an invoice.
+func invoiceState(i billing.Invoice) string {
+	switch {
+	case i.Status == billing.InvoicePaid && i.PaidAt != nil && i.AmountPaid > 0:
+		return "Paid on " + ui.FormatDate(i.PaidAt.UTC()) + "."
+	case i.Status == billing.InvoicePaid && i.Total > 0:
+		return "Paid from your balance."
+	case i.Status == billing.InvoicePaid && i.Total < 0:
+		return "The credit was added to your balance and pays for your next invoices."
+	case i.Status == billing.InvoicePaid:
+		return "There was nothing to pay."
+	case i.Status == billing.InvoiceVoid:
+		return "This invoice was canceled. Nothing is owed."
+	case i.Status == billing.InvoiceUncollectible:
+		return "We stopped trying to collect this invoice. It can still be paid."
+	case i.Status == billing.InvoiceDraft:
+		return "This invoice is still being prepared, so its amounts may change."
+	case i.ActionRequired:
+		return "Your bank needs you to confirm this payment."
+	case i.Attempts == 0:
+		return "Not paid yet."
+	}
+	state := "The payment failed" + declineReason(i.FailureCode) + "."
+	if i.NextAttemptAt != nil {
+		state += " We'll retry on " + ui.FormatDate(i.NextAttemptAt.UTC()) + "."
+	}
+	return state
+}
+
+// declineReasons are Stripe's decline codes in plain words
+// (https://docs.stripe.com/declines/codes). Codes that could help a thief are not told.
+var declineReasons = map[string]string{
+	"insufficient_funds":        "the card doesn't have enough money",
+	"expired_card":              "the card has expired",
+	"incorrect_cvc":             "the security code is wrong",
+	"incorrect_number":          "the card number is wrong",
+	"card_velocity_exceeded":    "the card is over its limit",
+	"withdrawal_count_exceeded": "the card is over its limit",
+	"currency_not_supported":    "the card can't be charged in this currency",
+	"processing_error":          "the bank couldn't process it",
+	"issuer_not_available":      "the bank couldn't be reached",
+}
+
+func declineReason(code string) string {
+	switch reason, known := declineReasons[code]; {
+	case known:
+		return ": " + reason
+	case code == "":
+		return ""
+	}
+	return ": the bank declined the card"
+}
+
+// explainedRow is invoiceRow with the reason in people's names.
+func explainedRow(i billing.ExplainedInvoice) billingviews.InvoiceRow {
+	row := invoiceRow(i.Invoice)
+	if why := i.Explanation.Why(); i.Known && why != "" {
+		row.Why = why
+	}
+	row.PDFHref = ""
+	if i.Number != "" {
+		row.PDFHref = invoicePath(i.Invoice) + "/pdf"
+	}
+	return row
+}
+
+// yearFilter returns the links of the list's filter; none if all invoices are of one year.
+func yearFilter(years []int, current int) []billingviews.YearLink {
+	if len(years) < 2 && current == 0 {
+		return nil
+	}
+	links := []billingviews.YearLink{{Label: "All", Href: "/billing/invoices", Current: current == 0}}
+	for _, year := range years {
+		label := yearText(year)
+		links = append(links, billingviews.YearLink{Label: label, Href: "/billing/invoices?year=" + label, Current: year == current})
+	}
+	return links
+}
+
+// invoicesCSVPath returns the path of the filtered list as a CSV file.
+func invoicesCSVPath(year int) string {
+	return strings.TrimSuffix("/billing/invoices.csv?year="+yearText(year), "?year=")
+}
