@@ -212,7 +212,7 @@ func unrecorded(members []account.Member, changes []SeatChange) []LinePerson {
 	return people
 }
 
-// Why says in a few words why an invoice was made, in people's names: "Renewal, Bo added",
+// Why says in a few words why an invoice was made, in people's names: "Renewal; Bo added",
 // "3 seats added by Ana". Empty: the lines do not say it.
 func (e Explanation) Why() string {
 	var parts []string
@@ -283,5 +283,5 @@ func joinWords(parts []string) string {
 		}
 		seen[part] = true
 	}
-	return strings.Join(kept, ", ")
+	return strings.Join(kept, "; ")
 }

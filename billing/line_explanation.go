@@ -285,7 +285,10 @@ func (x lineExplainer) explainPeriod(e *ExplainedLine) {
 		return
 	}
 	if attempt, found := x.attemptBefore(line); found {
-		e.SeatVersion, e.RequestID = attempt.Version, attempt.RequestID
+		e.SeatVersion = attempt.Version
+		if !attempt.isPurchase() {
+			e.RequestID = attempt.RequestID
+		}
 		e.People = x.billedAt(attempt.Version)
 		if attempt.Quantity != line.Quantity {
 			e.People = x.billedAt(x.versionAt(line.PeriodStart))
@@ -438,10 +441,13 @@ func (x lineExplainer) attemptsAt(at time.Time, lines []InvoiceLine) []SeatAttem
 	return made
 }
 
-// madeAt reports whether Stripe may have made the update at a time. A purchase is none.
+// isPurchase reports whether it stands for the quantity that a subscription was bought with.
+func (a SeatAttempt) isPurchase() bool { return a.RequestID == a.SubscriptionID && a.RequestID != "" }
+
+// madeAt reports whether Stripe may have made the update at a time.
 func (a SeatAttempt) madeAt(at time.Time) bool {
 	switch {
-	case a.RequestID == a.SubscriptionID && a.RequestID != "":
+	case a.isPurchase():
 		return false
 	case a.AcknowledgedAt == nil:
 		return !at.Before(a.At.Add(-changeAfterAcknowledgement)) && at.Before(a.At.Add(changeUnanswered))
@@ -461,10 +467,29 @@ func (x lineExplainer) changesOf(attempts []SeatAttempt, before int) []SeatChang
 				since = max(since, earlier.Version)
 			}
 		}
-		for _, change := range x.SeatChanges {
-			if change.Version > since && change.Version <= attempt.Version && change.Reason != ReasonBought {
-				changes = append(changes, change)
-			}
+		changes = append(changes, sinceRestored(x.changesBetween(since, attempt.Version), before)...)
+	}
+	return changes
+}
+
+// changesBetween returns the ledger's lines after one version, up to and with another.
+func (x lineExplainer) changesBetween(since, until int64) []SeatChange {
+	var changes []SeatChange
+	for _, change := range x.SeatChanges {
+		if change.Version > since && change.Version <= until && change.Reason != ReasonBought {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}
+
+// sinceRestored leaves out changes that cost nothing: somebody took over the seat of somebody else,
+// so that the number was again the one that Stripe had, and nothing was sent. Changes that were sent
+// together are kept.
+func sinceRestored(changes []SeatChange, before int) []SeatChange {
+	for i := len(changes) - 1; i > 0; i-- {
+		if changes[i-1].To == before && changes[i].At.Sub(changes[i-1].At) > DebounceLimit {
+			return changes[i:]
 		}
 	}
 	return changes

@@ -55,7 +55,7 @@ func sent(version int64, day, quantity int) SeatAttempt {
 }
 
 // ledger returns lines of the seat ledger, from texts such as "3 +Bo by Ana": version 3, one seat
-// more.
+// more. "@26" is the day; without it, it is the first.
 func ledger(texts ...string) []SeatChange {
 	var changes []SeatChange
 	seats := 0
@@ -71,6 +71,12 @@ func ledger(texts ...string) []SeatChange {
 		}
 		change.SubjectName = strings.Trim(fields[1], "+-=")
 		change.SubjectUserID, change.To = "usr_"+change.SubjectName, seats
+		for _, field := range fields[2:] {
+			day := 0
+			if _, err := fmt.Sscanf(field, "@%d", &day); err == nil {
+				change.At = november(day)
+			}
+		}
 		if len(fields) > 3 {
 			change.ActorName = fields[3]
 		}
@@ -119,6 +125,10 @@ func TestExplainLines(t *testing.T) {
 			[]string{"seats_added: Bo and Cy, from 26 Nov; Ana, until 26 Nov 483"}},
 		{"taken back before it was sent", prorated(pro, 26, 2, 3, 967, 1450), []string{"3 +Bo", "4 +Cy", "5 -Cy"}, []SeatAttempt{sent(5, 26, 3)}, nil,
 			[]string{"seats_added: Bo, from 26 Nov 483"}},
+		{"after somebody took over a seat", prorated(pro, 26, 2, 3, 967, 1450), []string{"3 +Bo @5", "4 -Di @5", "5 +Cy @26"}, []SeatAttempt{sent(5, 26, 3)}, nil,
+			[]string{"seats_added: Cy, from 26 Nov 483"}},
+		{"together with a taken over seat", prorated(pro, 26, 2, 3, 967, 1450), []string{"3 +Bo @26", "4 -Di @26", "5 +Cy @26"}, []SeatAttempt{sent(5, 26, 3)}, nil,
+			[]string{"seats_added: Bo and Cy, from 26 Nov; Di, until 26 Nov 483"}},
 		{"two changes", append(prorated(pro, 26, 2, 3, 967, 1450), prorated(pro, 28, 3, 2, 580, 387)...), []string{"3 +Bo", "4 -Di"},
 			[]SeatAttempt{sent(4, 28, 2), sent(3, 26, 3)}, nil, []string{"seats_added: Bo, from 26 Nov 483", "seats_removed: Di, until 28 Nov -193"}},
 		{"two within a second", append(prorated(pro, 26, 2, 3, 967, 1450), prorated(pro, 26, 3, 4, 1450, 1933)...), []string{"3 +Bo", "4 +Cy"},

@@ -33,7 +33,7 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 	if !ok {
 		t.Fatal("no link to the invoice")
 	}
-	if to := b.get(link+"/stripe").wantStatus(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(to, h.origin) {
+	if to := b.get(link + "/stripe").wantStatus(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(to, h.origin) {
 		t.Errorf("the invoice redirects to %s", to)
 	}
 

@@ -144,7 +144,9 @@ func (l *lifecycle) payOpenInvoice() {
 	l.openBilling()
 	l.expect(pageState{"past-due", "#billing-panel", "The last payment of"})
 	const newCard = `input[name="card"][value="new"]`
-	l.do("open the invoice", click(`a[href^="/billing/invoices/"][href$="/stripe"]`), waitVisible(newCard), click(newCard))
+	l.do("open the invoice", chromedp.Navigate(l.server.url+"/billing/invoices"), click(`a[aria-label^="Open invoice"]`))
+	l.expect(pageState{"invoice-failed", `a[href$="/pdf"]`, "The payment failed"})
+	l.do("pay it at Stripe", click(`a[href^="/billing/invoices/"][href$="/stripe"]`), waitVisible(newCard), click(newCard))
 	l.do("pay", enterCard("4242 4242 4242 4242",
 		`form[action*="/i/"] button[type="submit"], form[method="post"] button[type="submit"]`)...)
 	l.expectSubscription("the payment", "active", false)

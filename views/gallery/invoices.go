@@ -8,7 +8,7 @@ import (
 
 const (
 	invoiceHref = "/billing/invoices/in_1"
-	invoiceWhy  = "Renewal, Bo Lind and Cy added by Ana Petrović"
+	invoiceWhy  = "Renewal; Bo Lind and Cy added by Ana Petrović"
 )
 
 func invoiceRow(badge ui.BadgeProps) billingviews.InvoiceRow {
