@@ -176,6 +176,7 @@ func (h customers) update(in *input) (any, error) {
 	if source != nil {
 		h.paymentMethods.attachTo(source, c)
 		h.sources.insertDefault(c, source)
+		h.dunning.retryAfterSource(c)
 	}
 	return h.render(c), nil
 }

@@ -62,6 +62,22 @@ func (h dunning) retry(inv *Invoice) {
 	}
 }
 
+// retryAfterSource retries the latest open invoice of each past due subscription after the customer
+// was updated with the legacy parameter source. It is no automatic retry: the schedule stays as it
+// is. Another default payment method, in the portal or in invoice_settings, causes none (API
+// reference: update a customer).
+func (h dunning) retryAfterSource(c *Customer) {
+	for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
+		inv, ok := h.store.Invoices.get(sub.LatestInvoice)
+		if !ok || sub.Status != "past_due" || !h.retriesAutomatically(inv) {
+			continue
+		}
+		if pm, ok := h.paymentMethods.forInvoice(inv); ok {
+			h.invoicing.attemptPayment(inv, pm, false)
+		}
+	}
+}
+
 // recordDecline remembers a payment method that must not be retried automatically.
 func (inv *Invoice) recordDecline(pm *PaymentMethod, result paymentOutcome, decline *Decline) {
 	inv.DeclinedMethod = ""
