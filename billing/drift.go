@@ -105,8 +105,8 @@ func subscriptionDriftKind(local, remote Subscription) DriftKind {
 }
 
 // subscriptionDrift describes how a snapshot differs from Stripe's object, as the catalog
-// classifies it; empty if it does not. The card is not compared: lists contain it and payloads do
-// not.
+// classifies it; empty if it does not. The card is compared only while an invoice is open for it:
+// lists contain it and payloads do not.
 func subscriptionDrift(local, remote Subscription) string {
 	if local.Revision == 0 {
 		return fmt.Sprintf("not known here, %s at Stripe", remote.Status)
@@ -123,6 +123,9 @@ func subscriptionDrift(local, remote Subscription) string {
 	d.add("current_period_end", local.CurrentPeriodEnd.Unix(), remote.CurrentPeriodEnd.Unix())
 	d.add("cancel_at_period_end", local.CancelAtPeriodEnd, remote.CancelAtPeriodEnd)
 	d.add("pending_invoice_item_interval", cmp.Or(local.PendingInvoiceInterval, "none"), cmp.Or(remote.PendingInvoiceInterval, "none"))
+	if local.PaymentMethodID != "" && (remote.Status == StatusPastDue || remote.Status == StatusUnpaid) {
+		d.add("payment method", local.PaymentMethodID, cmp.Or(remote.PaymentMethodID, "none"))
+	}
 	d.add("cancel_at", unixOf(local.CancelAt), unixOf(remote.CancelAt))
 	return d.String()
 }

@@ -80,3 +80,8 @@ func (s *Service) Sweep(ctx context.Context) {
 
 // SetUpcomingLimit replaces the limit of the wait for upcoming invoices, for a busy machine.
 func (s *Service) SetUpcomingLimit(limit time.Duration) { s.Upcoming.limit = limit }
+
+// NoticeExpiringCards runs the periodic task.
+func (s *Service) NoticeExpiringCards(ctx context.Context) error {
+	return s.InvoicePayments.noticeExpiringCards(ctx)
+}

@@ -26,6 +26,7 @@ type Inbox struct {
 	invoices      *Invoices
 	payments      *Payments
 	upcoming      *UpcomingInvoices
+	attempts      *PaymentAttempts
 
 	handlers map[string]eventHandler // by event type
 	cursor   atomic.Value            // QueueCursor: the position of the last claimed event
@@ -34,7 +35,7 @@ type Inbox struct {
 func newInbox(c *core, s *Service) *Inbox {
 	in := &Inbox{
 		core: c, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions, invoices: s.Invoices,
-		payments: s.Payments, upcoming: s.Upcoming,
+		payments: s.Payments, upcoming: s.Upcoming, attempts: s.Attempts,
 	}
 	in.handlers = in.handlersByType()
 	return in
@@ -132,8 +133,10 @@ func (in *Inbox) handlersByType() map[string]eventHandler {
 		schedule        = eventHandler{in.subscriptions.handleSchedule, in.subscriptions.refetchForEvent}
 		paymentMethod   = eventHandler{in.subscriptions.handlePaymentMethod, in.subscriptions.refetchPaymentMethod}
 		invoice         = eventHandler{in.invoices.handleEvent, in.invoices.refetchForEvent}
+		failedCharge    = eventHandler{in.attempts.handleFailedCharge, in.attempts.refetchFailedCharge}
 	)
 	return map[string]eventHandler{
+		"charge.failed":                                failedCharge,
 		"charge.refunded":                              charge,
 		"charge.refund.updated":                        charge,
 		"charge.dispute.created":                       charge,

@@ -81,6 +81,9 @@ type Invoice struct {
 	// CreditLines are the lines that decide about credits; nil while the row is one of the release
 	// before.
 	CreditLines []InvoiceLine `db:"credit_lines,json"`
+	// LastAttempt is the last unsuccessful attempt to collect it, of a fetched snapshot; nil: none,
+	// or not known. Only what Stripe's payment intent says is set; not stored.
+	LastAttempt *PaymentAttempt
 
 	// Of its charges, filled by the list of an organization's invoices only.
 	Refunded int64 `db:"refunded,joined"` // to the payment method
@@ -116,6 +119,11 @@ type InvoiceLine struct {
 // TotalMoney returns the total amount.
 func (i Invoice) TotalMoney() catalog.Money {
 	return catalog.Money{Minor: i.Total, Currency: i.Currency}
+}
+
+// DueMoney returns the amount still to be paid.
+func (i Invoice) DueMoney() catalog.Money {
+	return catalog.Money{Minor: i.AmountDue, Currency: i.Currency}
 }
 
 // CreditedMinor returns how much was credited by credit notes and not refunded.
@@ -250,6 +258,9 @@ func (iv *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) err
 		return fmt.Errorf("write invoice details: %w", err)
 	}
 	if err := iv.storeProrations(ctx, tx, fresh); err != nil {
+		return err
+	}
+	if err := iv.recordLastAttempt(ctx, tx, fresh); err != nil {
 		return err
 	}
 	if err := iv.credits.recordPaidInvoice(ctx, tx, fresh); err != nil || fresh.sameCredits(before) {

@@ -78,6 +78,11 @@ func (n *Notices) attemptAt(ctx context.Context, tx Tx, e Event, invoice Invoice
 	case invoice.ActionRequired && invoice.HostedURL != "":
 		return errors.Join(n.outbox.Discard(ctx, tx, failed.Kind, failed.Key), n.queueOfPlan(ctx, tx, invoice, confirm))
 	}
+	if invoice.LastAttempt != nil { // it replaces the one of the payload, which has no reason
+		if err := n.outbox.Discard(ctx, tx, failed.Kind, failed.Key); err != nil {
+			return err
+		}
+	}
 	return errors.Join(n.outbox.Discard(ctx, tx, confirm.Kind, confirm.Key), n.queueOfPlan(ctx, tx, invoice, failed))
 }
 
@@ -98,9 +103,12 @@ func (n *Notices) invoiceMailData(invoice Invoice, e Event) mail.Data {
 	if invoice.Status == InvoicePaid {
 		data.Amount.Minor = invoice.AmountPaid
 	}
-	if invoice.NextAttemptAt != nil {
-		data.NextAt = *invoice.NextAttemptAt
+	decline := DeclineOf("")
+	if invoice.LastAttempt != nil {
+		decline = invoice.LastAttempt.Decline()
+		data.Reason, data.Step = decline.Reason, decline.Step
 	}
+	data.NextAt = nextTry(invoice, decline, n.Now())
 	line, plan, _ := n.periodLine(invoice)
 	data.Plan = plan.Name
 	if _, price, known := n.Catalog().ByPrice(line.PriceID); known {

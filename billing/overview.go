@@ -31,7 +31,9 @@ type Overview struct {
 	GraceEndsAt *time.Time // past due: access until then; nil: no limit
 	// OpenInvoice is the oldest open invoice of an incomplete, past due or unpaid subscription;
 	// nil: none is stored.
-	OpenInvoice  *Invoice
+	OpenInvoice *Invoice
+	// Trouble is what is wrong with the payment; nil: nothing.
+	Trouble      *PaymentTrouble
 	Seats        SeatsOverview
 	Credits      CreditsOverview
 	OpenCheckout *CheckoutSession // an open subscription checkout, if any
@@ -82,6 +84,9 @@ func (ov *Overviews) Get(ctx context.Context, a account.Access) (Overview, error
 			return o, fmt.Errorf("overview: %w", err)
 		}
 	}
+	if err := ov.describeTrouble(ctx, &o); err != nil {
+		return o, fmt.Errorf("overview: %w", err)
+	}
 	session, open, err := apperr.Found(ov.store.Checkouts().Open(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
@@ -106,7 +111,7 @@ func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, curr
 	if plan, price, known := ov.Catalog().ByPrice(current.PriceID); known {
 		o.Plan, o.Price = &plan, price
 	}
-	if current.Status.leavesInvoiceOpen() {
+	if current.Status.leavesInvoiceOpen() || current.Status == StatusPaused { // resumed, and not paid
 		open, found, err := apperr.Found(ov.store.Invoices().OldestOpen(ctx, o.Organization.ID, current.ID))
 		if err != nil {
 			return fmt.Errorf("look up open invoice: %w", err)

@@ -41,30 +41,32 @@ type Options struct {
 // is safe for concurrent use.
 type Service struct {
 	*account.Service
-	Outbox        *mail.Outbox
-	Prices        *Prices
-	Customers     *Customers
-	Checkouts     *Checkouts
-	Portal        *Portal
-	Subscriptions *Subscriptions
-	PlanChanges   *PlanChanges
-	Upcoming      *UpcomingInvoices
-	Seats         *SeatCounter
-	SeatSyncer    *SeatSyncer
-	SeatLedger    *SeatLedgers
-	Invoices      *Invoices
-	Payments      *Payments
-	Credits       *Credits
-	Trials        *Trials
-	Duplicates    *Duplicates
-	Notices       *Notices
-	Contacts      *Contacts
-	Deletions     *Deletions
-	Overviews     *Overviews
-	Inbox         *Inbox
-	Reconciler    *Reconciler
-	Operations    *Operations
-	Worker        *Worker
+	Outbox          *mail.Outbox
+	Prices          *Prices
+	Customers       *Customers
+	Checkouts       *Checkouts
+	Portal          *Portal
+	Subscriptions   *Subscriptions
+	PlanChanges     *PlanChanges
+	Upcoming        *UpcomingInvoices
+	Seats           *SeatCounter
+	SeatSyncer      *SeatSyncer
+	SeatLedger      *SeatLedgers
+	Invoices        *Invoices
+	Payments        *Payments
+	Attempts        *PaymentAttempts
+	InvoicePayments *InvoicePayments
+	Credits         *Credits
+	Trials          *Trials
+	Duplicates      *Duplicates
+	Notices         *Notices
+	Contacts        *Contacts
+	Deletions       *Deletions
+	Overviews       *Overviews
+	Inbox           *Inbox
+	Reconciler      *Reconciler
+	Operations      *Operations
+	Worker          *Worker
 }
 
 // New returns a Service. It calls neither Stripe nor the store; [Prices.Start] does.
@@ -99,6 +101,8 @@ func New(o Options) *Service {
 	s.Portal = &Portal{core: c, checkouts: s.Checkouts, customers: s.Customers, returnURL: o.ReturnURL}
 	s.Invoices = &Invoices{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices}
 	s.Payments = &Payments{core: c, customers: s.Customers, credits: s.Credits}
+	s.Attempts = &PaymentAttempts{core: c, customers: s.Customers}
+	s.InvoicePayments = &InvoicePayments{core: c, invoices: s.Invoices, subscriptions: s.Subscriptions}
 	s.Duplicates = &Duplicates{core: c, checkouts: s.Checkouts, subscriptions: s.Subscriptions, notices: s.Notices}
 	s.Contacts = &Contacts{core: c, customers: s.Customers, members: s.Members}
 	s.Deletions = &Deletions{

@@ -39,6 +39,8 @@ type Tx interface {
 	Invoices() InvoiceStore
 	InvoiceDetails() InvoiceDetailStore
 	Payments() PaymentStore
+	PaymentAttempts() PaymentAttemptStore
+	InvoicePayments() InvoicePaymentStore
 	Credits() CreditStore
 	Trials() TrialStore
 	Events() EventStore
@@ -166,6 +168,12 @@ type SubscriptionStore interface {
 	Current(ctx context.Context, organizationID string, acct StripeAccount) (Subscription, error)
 	// List lists the organization's subscriptions in this account and mode.
 	List(ctx context.Context, organizationID string, acct StripeAccount) ([]Subscription, error)
+	// CardsExpiring lists current subscriptions that are active or in a trial and whose card is not
+	// valid from a time until, or earlier, on; those that were noticed are left out.
+	CardsExpiring(ctx context.Context, acct StripeAccount, until time.Time, limit int) ([]Subscription, error)
+	// NoticeCard stores that the expiry of a subscription's card was noticed; false if it is stored
+	// already.
+	NoticeCard(ctx context.Context, s Subscription, now time.Time) (bool, error)
 	// SetCurrent makes one subscription, and no other, the organization's current one in its
 	// account and mode.
 	SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct StripeAccount) error
@@ -253,6 +261,8 @@ type InvoiceStore interface {
 	Get(ctx context.Context, id string) (Invoice, error)  // without Lines
 	// OldestOpen reads the open invoice of a subscription that was finalized first.
 	OldestOpen(ctx context.Context, organizationID, subscriptionID string) (Invoice, error)
+	// OpenOf lists the open invoices of a subscription, the one that was finalized first first.
+	OpenOf(ctx context.Context, organizationID, subscriptionID string) ([]Invoice, error)
 	Put(ctx context.Context, i Invoice) error // inserts or overwrites, and raises Revision
 	// PaidWithoutFact lists paid invoices of subscriptions, of one organization or (empty) of all,
 	// that have no credit fact, by id, from the one after the given id on.
@@ -284,6 +294,32 @@ type PaymentStore interface {
 	Lock(ctx context.Context, id string) (Payment, error)
 	// Put inserts or overwrites the snapshot and raises Revision.
 	Put(ctx context.Context, p Payment) error
+}
+
+// PaymentAttemptStore stores unsuccessful attempts to collect invoices.
+type PaymentAttemptStore interface {
+	// Put writes an attempt once, or completes the stored one: the earliest At, the highest Number,
+	// and NextAttemptAt of the latest AsOf. It reports whether the attempt is new.
+	Put(ctx context.Context, a PaymentAttempt) (bool, error)
+	// List lists the attempts to collect an invoice, newest first.
+	List(ctx context.Context, organizationID, invoiceID string) ([]PaymentAttempt, error)
+}
+
+// InvoicePaymentStore stores payments of open invoices.
+type InvoicePaymentStore interface {
+	Insert(ctx context.Context, p InvoicePayment) error // CodeConflict if the invoice has an open one
+	// InsertForCard inserts a payment with a replaced card. It does nothing, and returns false, if
+	// the invoice has an open payment or has had one with this payment method.
+	InsertForCard(ctx context.Context, p InvoicePayment) (bool, error)
+	// Open reads the open payment of an invoice.
+	Open(ctx context.Context, invoiceID string) (InvoicePayment, error)
+	// Latest reads the newest payment of an organization that was asked for.
+	Latest(ctx context.Context, organizationID string, acct StripeAccount) (InvoicePayment, error)
+	// Put overwrites an open payment; an ended one stays as it is.
+	Put(ctx context.Context, p InvoicePayment) error
+	// ClaimDue returns the open payment that has been due longest and moves its NextAttemptAt to
+	// leaseUntil; ErrNotFound if none is due.
+	ClaimDue(ctx context.Context, acct StripeAccount, now, leaseUntil time.Time) (InvoicePayment, error)
 }
 
 // CreditStore stores the credit ledger.

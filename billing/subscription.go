@@ -87,6 +87,16 @@ type Subscription struct {
 	// CardBrand is the brand of the default payment method, if the snapshot had it.
 	CardBrand string `db:"card_brand"`
 	CardLast4 string `db:"card_last4"`
+	// PaymentMethodID (pm_…) is what its invoices are charged to: its own default payment method
+	// or, without one, the customer's
+	// (https://docs.stripe.com/billing/subscriptions/payment-methods-setting).
+	// Empty: none, or not known.
+	PaymentMethodID string `db:"payment_method_id"`
+	// CardExpiresAt is the first moment at which the card is not valid any more; nil: not known.
+	CardExpiresAt *time.Time `db:"card_expires_at"`
+	// SendsInvoices means that Stripe sends its invoices and charges nothing by itself
+	// (collection_method send_invoice).
+	SendsInvoices bool `db:"sends_invoices"`
 	// CardFingerprint identifies the card number. It is stored with a trial only.
 	CardFingerprint string
 	CreatedAt       time.Time `db:"created_at"`      // at Stripe
@@ -149,7 +159,10 @@ func (s Subscription) EndsAt() (time.Time, bool) {
 // phases, from the stored snapshot. A phase that has begun is not copied.
 func (s *Subscription) keepUnexpanded(stored Subscription) {
 	if s.CardLast4 == "" {
-		s.CardBrand, s.CardLast4 = stored.CardBrand, stored.CardLast4
+		s.CardBrand, s.CardLast4, s.CardExpiresAt = stored.CardBrand, stored.CardLast4, stored.CardExpiresAt
+	}
+	if s.PaymentMethodID == "" { // the customer's, which a payload does not name
+		s.PaymentMethodID = stored.PaymentMethodID
 	}
 	if s.ScheduleID == "" || s.ScheduleID != stored.ScheduleID || len(s.NextPhase) > 0 {
 		return

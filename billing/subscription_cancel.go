@@ -42,7 +42,32 @@ func (ss *Subscriptions) Resume(ctx context.Context, a account.Access) error {
 	if err := errors.Join(a.RequireBilling(), a.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
+	if resumed, err := ss.resumePaused(ctx, a); err != nil || resumed {
+		return err
+	}
 	return ss.setCancelAtPeriodEnd(ctx, a, false)
+}
+
+// resumePaused resumes the current subscription if it is paused and has a payment method; false if
+// it is not paused. Error: CodeConflict if it stays paused, since its payment failed.
+func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bool, error) {
+	current, known, err := apperr.Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("look up subscription: %w", err)
+	case !known || current.Status != StatusPaused:
+		return false, nil
+	case current.PaymentMethodID == "":
+		return false, apperr.Errorf(apperr.CodeConflict, "The plan is paused because there is no card. Add a card first.")
+	}
+	if err := ss.gateway.ResumePaused(ctx, current); err != nil {
+		return false, apperr.StripeFailed("resume paused subscription", err)
+	}
+	fresh, err := ss.refetch(ctx, current.ID)
+	if err == nil && fresh.Status == StatusPaused {
+		err = apperr.Errorf(apperr.CodeConflict, "The payment did not go through, so the plan is still paused. The billing page says what to do.")
+	}
+	return true, err
 }
 
 func (ss *Subscriptions) setCancelAtPeriodEnd(ctx context.Context, a account.Access, end bool) error {

@@ -85,6 +85,9 @@ func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdat
 	if verdict != Apply {
 		return eventResult{outcomeOf(verdict), target.organizationID}, nil
 	}
+	if u.payload.PaymentMethodID != "" && stored.PaymentMethodID != "" && u.payload.PaymentMethodID != stored.PaymentMethodID {
+		return eventResult{OutcomePending, target.organizationID}, nil // the payload does not carry the new card
+	}
 	fresh := *u.payload
 	fresh.OrganizationID = target.organizationID
 	fresh.keepUnexpanded(stored)
@@ -141,6 +144,9 @@ func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscri
 		return fresh, fmt.Errorf("write subscription: %w", err)
 	}
 	recordChanges(tx, before, fresh)
+	if err := ss.requestCardPayments(ctx, tx, fresh); err != nil {
+		return fresh, err
+	}
 	return fresh, ss.applyChange(ctx, tx, before, fresh, ours)
 }
 

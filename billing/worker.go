@@ -24,6 +24,7 @@ type Worker struct {
 	credits    *Credits
 	trials     *Trials
 	duplicates *Duplicates
+	payments   *InvoicePayments
 	customers  *Customers
 	deletions  *Deletions
 	reconciler *Reconciler
@@ -32,7 +33,7 @@ type Worker struct {
 func newWorker(c *core, s *Service) *Worker {
 	return &Worker{
 		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
-		seatLedger: s.SeatLedger, plans: s.PlanChanges, credits: s.Credits, trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
+		payments: s.InvoicePayments, seatLedger: s.SeatLedger, plans: s.PlanChanges, credits: s.Credits, trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
 		reconciler: s.Reconciler,
 	}
 }
@@ -66,6 +67,8 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"seat releases", 0, 1, w.seatSyncer.releaseUnusedSeats},
 		{"plan changes", 0, 1, w.plans.processAllDue},
 		{"duplicate subscriptions", 0, 1, w.duplicates.cancelAllDue},
+		{"payments of invoices", 0, 1, w.payments.processAllDue},
+		{"cards that expire", pruneInterval, 1, w.payments.noticeExpiringCards},
 		{"customer updates", 0, 1, w.customers.updateDue},
 		{"seat summaries", setupInterval, 1, w.seatLedger.sendDueSummaries},
 		{"cancellations of deletions", 0, 1, w.deletions.cancelDue},

@@ -38,6 +38,14 @@ func (q invoiceStore) OldestOpen(ctx context.Context, organizationID, subscripti
 	return get[billing.Invoice](ctx, q.queries, "read the oldest open invoice", selectOldestOpenInvoice, organizationID, subscriptionID)
 }
 
+var selectOpenInvoicesOf = `select ` + invoiceTable.list("") + ` from invoices
+	where organization_id = $1 and subscription_id = $2 and status = 'open' order by finalized_at nulls last, created_at, id`
+
+// OpenOf implements [billing.InvoiceStore].
+func (q invoiceStore) OpenOf(ctx context.Context, organizationID, subscriptionID string) ([]billing.Invoice, error) {
+	return list[billing.Invoice](ctx, q.queries, "list open invoices of subscription", selectOpenInvoicesOf, organizationID, subscriptionID)
+}
+
 var putInvoice = invoiceTable.upsert("id") + `, revision = invoices.revision + 1`
 
 // Put implements [billing.InvoiceStore]. A snapshot without a time (as_of) is an error.

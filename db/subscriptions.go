@@ -196,3 +196,28 @@ func (q subscriptionStore) SetCurrent(ctx context.Context, organizationID, subsc
 	}
 	return err
 }
+
+// The condition on the card equals the one of subscriptions_card_expiry_idx.
+var selectCardsExpiring = `select ` + subscriptionTable.list("") + ` from subscriptions s
+	where account = $1 and livemode = $2 and card_expires_at <= $3 and card_expires_at is not null and is_current
+		and status in ('active', 'trialing') and card_expires_at <= current_period_end
+		and not cancel_at_period_end and cancel_at is null and not sends_invoices
+		and not exists (
+			select from card_expiry_notices n where n.organization_id = s.organization_id
+				and n.payment_method_id = s.payment_method_id and n.expires_at = s.card_expires_at
+		)
+	order by card_expires_at, id limit $4`
+
+// CardsExpiring implements [billing.SubscriptionStore].
+func (q subscriptionStore) CardsExpiring(ctx context.Context, acct billing.StripeAccount, until time.Time, limit int) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list cards that expire", selectCardsExpiring, acct.ID, acct.Livemode, until, limit)
+}
+
+const insertCardNotice = `insert into card_expiry_notices (organization_id, payment_method_id, expires_at, noticed_at)
+	values ($1, $2, $3, $4) on conflict do nothing`
+
+// NoticeCard implements [billing.SubscriptionStore].
+func (q subscriptionStore) NoticeCard(ctx context.Context, s billing.Subscription, now time.Time) (bool, error) {
+	n, err := q.execCount(ctx, "insert card notice", insertCardNotice, s.OrganizationID, s.PaymentMethodID, s.CardExpiresAt, now)
+	return n > 0, err
+}

@@ -24,7 +24,7 @@ func fullSubscription() billing.Subscription {
 		CurrentPeriodStart: testTime, CurrentPeriodEnd: testTime.Add(time.Hour), CancelAtPeriodEnd: true,
 		CancelAt: ptr(testTime.Add(2 * time.Hour)), CanceledAt: ptr(testTime.Add(3 * time.Hour)), EndedAt: ptr(testTime.Add(4 * time.Hour)),
 		TrialStart: ptr(testTime.Add(8 * time.Hour)), TrialEnd: ptr(testTime.Add(5 * time.Hour)), BillingCycleAnchor: ptr(testTime.Add(9 * time.Hour)),
-		PendingInvoiceInterval: "month", CardBrand: "visa", CardLast4: "4242", CreatedAt: testTime.Add(6 * time.Hour),
+		PendingInvoiceInterval: "month", CardBrand: "visa", CardLast4: "4242", PaymentMethodID: "pm_1", SendsInvoices: true, CardExpiresAt: ptr(testTime.Add(10 * time.Hour)), CreatedAt: testTime.Add(6 * time.Hour),
 		LatestInvoiceID: "in_1", PendingPriceID: "price_2", PendingQuantity: 8, PendingUntil: ptr(testTime.Add(8 * time.Hour)),
 		ScheduleID: "sub_sched_1", ScheduledPriceID: "price_3", ScheduledQuantity: 9, ScheduledAt: ptr(testTime.Add(9 * time.Hour)),
 		MetadataOrgID: "org_meta", IsCurrent: true, AsOf: testTime.Add(7 * time.Hour), Revision: 99,
@@ -37,7 +37,7 @@ func stored(s billing.Subscription, isCurrent bool, revision int64) billing.Subs
 	for _, p := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CreatedAt, &s.AsOf} {
 		*p = p.UTC()
 	}
-	for _, p := range []**time.Time{&s.CancelAt, &s.CanceledAt, &s.EndedAt, &s.TrialStart, &s.TrialEnd, &s.BillingCycleAnchor, &s.PendingUntil, &s.ScheduledAt} {
+	for _, p := range []**time.Time{&s.CancelAt, &s.CanceledAt, &s.EndedAt, &s.TrialStart, &s.TrialEnd, &s.BillingCycleAnchor, &s.PendingUntil, &s.ScheduledAt, &s.CardExpiresAt} {
 		*p = utc(*p)
 	}
 	s.IsCurrent, s.Revision = isCurrent, revision

@@ -18,6 +18,7 @@ type billingPages struct {
 	subscriptions   *billing.Subscriptions
 	upcoming        *billing.UpcomingInvoices
 	invoices        *billing.Invoices
+	payments        *billing.InvoicePayments
 	duplicates      *billing.Duplicates
 	trials          *billing.Trials
 	credits         *billing.Credits

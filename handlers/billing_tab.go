@@ -57,7 +57,8 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		CanManageBilling: access.CanManageBilling(), Return: ret.state(o), Bought: ret.credits, PollURL: pollPath(r, 0),
 		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
 	}
-	if ret.shouldPoll(o) {
+	panel.Trouble = p.trouble(o, access)
+	if ret.shouldPoll(o) || o.Trouble != nil && o.Trouble.Kind == billing.TroublePaying && !o.MissesInvoice() && ret.polls < returnPolls {
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
 	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && ret.polls < returnPolls {
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
@@ -85,19 +86,14 @@ func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*
 	props.Scheduled, props.Pending = scheduledChange(current, p.prices.Catalog()), pendingChange(current, p.prices.Catalog())
 	props.GraceEndsAt = timeOrZero(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
-		props.OpenInvoiceURL = payInvoicePath(open.ID)
 		props.AwaitsConfirmation = o.PaymentAwaitsConfirmation()
-		props.Failure = &billingviews.PaymentFailure{Amount: catalog.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
+		props.Failure = &billingviews.PaymentFailure{Amount: open.DueMoney(), At: open.CreatedAt}
 		if open.FinalizedAt != nil {
 			props.Failure.At = *open.FinalizedAt
 		}
 	}
 	if current.Status == billing.StatusTrialing {
 		props.TrialEndsAt = timeOrZero(current.TrialEnd)
-	}
-	if current.Status == billing.StatusIncomplete && o.OpenCheckout != nil {
-		// The first payment is completed on the page of its Checkout session.
-		props.FinishURL = o.OpenCheckout.URL
 	}
 	var err error
 	props.NextInvoice, err = p.lastNextInvoice(r, o, false)
@@ -125,5 +121,9 @@ func card(s billing.Subscription) *billingviews.CardProps {
 	if s.CardLast4 == "" {
 		return nil
 	}
-	return &billingviews.CardProps{Brand: s.CardBrand, Last4: s.CardLast4}
+	shown := &billingviews.CardProps{Brand: s.CardBrand, Last4: s.CardLast4}
+	if s.CardExpiresAt != nil {
+		shown.Expires = s.CardExpiresAt.AddDate(0, 0, -1).Format("01/06")
+	}
+	return shown
 }

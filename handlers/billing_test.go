@@ -50,7 +50,7 @@ func TestBillingTabBeforeTheInvoiceEvent(t *testing.T) {
 	h.dropWebhooks.Store(true)
 	b := h.signIn("admin")
 	b.follow(b.subscribe("pro", "month")).wantText("Active")
-	const path, title = "/organization?tab=billing", "The last payment of $87.00 failed on 3 Nov 2026."
+	const path, title = "/organization?tab=billing", "$87.00 could not be collected on 3 Nov 2026."
 
 	for _, status := range []billing.SubscriptionStatus{billing.StatusIncomplete, billing.StatusUnpaid, billing.StatusPastDue} {
 		h.setStatus(status)
@@ -99,7 +99,7 @@ func TestPagesShowThatAPaymentNeedsConfirmation(t *testing.T) {
 	for _, path := range []string{"/organization?tab=billing", "/dashboard"} {
 		page := b.get(path).wantStatus(http.StatusOK)
 		button := page.doc().Find("a[href='/billing/invoices/in_open/stripe']").First()
-		if text := page.text("main"); strings.Contains(text, "failed") || !strings.Contains(text, "confirmed with the bank") || strings.TrimSpace(button.Text()) != "Confirm payment" {
+		if text := page.text("main"); strings.Contains(text, "failed") || !strings.Contains(text, "wants the payment of $87.00 confirmed") || strings.TrimSpace(button.Text()) != "Confirm payment" {
 			t.Errorf("%s: button %q, text %s", path, button.Text(), text)
 		}
 	}

@@ -201,7 +201,7 @@ func TestReturnFromPortalRefetchesSubscription(t *testing.T) {
 	if _, err := h.store.DB().ExecContext(t.Context(), `update subscriptions set status = 'past_due', as_of = as_of - interval '1 hour'`); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/organization?tab=billing").wantText("Payment failed")
+	b.get("/organization?tab=billing").wantText("Payment due")
 	b.get("/organization?tab=billing&portal=1").wantStatus(http.StatusOK).wantText("Active")
 
 	h.stripeHangs.Store(true)

@@ -24,6 +24,7 @@ var noticeLabels = []struct {
 	label string
 }{
 	{mail.KindPaymentFailed, "A payment failed"},
+	{mail.KindCardExpiring, "The card expires soon"},
 	{mail.KindActionRequired, "A payment has to be confirmed with the bank"},
 	{mail.KindTrialEnding, "The trial ends soon"},
 	{mail.KindRenewalNotice, "A yearly plan renews soon"},

@@ -39,6 +39,11 @@ var notices = map[string]ui.NoticeProps{
 	noticePlanScheduled:     {Tone: ui.Good, Title: "The change is set.", Body: "Your plan stays as it is until then."},
 	noticePlanPending:       {Tone: ui.Wait, Title: "The payment is not complete.", Body: "Your plan is as it was. Pay or confirm the invoice below to finish the change."},
 	noticePlanKept:          {Tone: ui.Good, Title: "You keep your plan."},
+	noticePaid:              {Tone: ui.Good, Title: "Payment received. Thank you."},
+	noticePayDeclined:       {Tone: ui.Bad, Title: "The payment was declined.", Body: "Nothing was charged, and nothing else has changed."},
+	noticePayConfirm:        {Tone: ui.Wait, Title: "Your bank wants you to confirm the payment.", Body: "Nothing was charged yet."},
+	noticePayNoCard:         {Tone: ui.Bad, Title: "There is no card to charge.", Body: "Add a card, and the payment is made at once."},
+	noticePayFailed:         {Tone: ui.Bad, Title: "The payment could not be made.", Body: "Nothing was charged. Please try again in a moment."},
 	noticeAccountDeleted:    {Tone: ui.Good, Title: "Your account is deleted."},
 	noticeRenamed:           {Tone: ui.Good, Title: "The organization has its new name."},
 }
@@ -71,6 +76,11 @@ const (
 	noticePlanScheduled     = "plan-scheduled"
 	noticePlanPending       = "plan-pending"
 	noticePlanKept          = "plan-kept"
+	noticePaid              = "paid"
+	noticePayDeclined       = "payment-declined"
+	noticePayConfirm        = "payment-confirm"
+	noticePayNoCard         = "payment-no-card"
+	noticePayFailed         = "payment-failed"
 	noticeAccountDeleted    = "account-deleted"
 	noticeRenamed           = "renamed"
 	noticeReplayed          = "replayed"

@@ -19,16 +19,17 @@ type rateLimit struct {
 // Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails.
 // Limits per address leave room for an office behind one address; limits per account do not.
 var (
-	logInsByIP     = rateLimit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).clientIP}
-	logInsByEmail  = rateLimit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailKey}
-	signUps        = rateLimit{account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, (*server).clientIP}
-	passwordResets = rateLimit{account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).clientIP}
-	tokenAttempts  = rateLimit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).clientIP}
-	checkoutStarts = rateLimit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationKey}
-	portalSessions = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
-	planPreviews   = rateLimit{account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, organizationKey}
-	seatRetries    = rateLimit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationKey}
-	newInvitations = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
+	logInsByIP      = rateLimit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).clientIP}
+	logInsByEmail   = rateLimit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailKey}
+	signUps         = rateLimit{account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, (*server).clientIP}
+	passwordResets  = rateLimit{account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).clientIP}
+	tokenAttempts   = rateLimit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).clientIP}
+	checkoutStarts  = rateLimit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationKey}
+	portalSessions  = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
+	planPreviews    = rateLimit{account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, organizationKey}
+	invoicePayments = rateLimit{account.Limit{Name: "payment", Max: 30, Per: time.Hour}, organizationKey}
+	seatRetries     = rateLimit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationKey}
+	newInvitations  = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
 )
 
 func emailKey(_ *server, r *http.Request) string {

@@ -94,6 +94,7 @@ func (s *server) routes() []route {
 
 		{method: post, pattern: "/billing/checkout", policy: billingAdmin, handler: s.checkout.startCheckout, signedOut: s.checkout.rememberSelection, limits: []rateLimit{checkoutStarts}},
 		{method: post, pattern: "/billing/portal", policy: billingAdmin, handler: s.billing.openPortal, limits: []rateLimit{portalSessions}},
+		{method: post, pattern: "/billing/pay", policy: billingAdmin, handler: s.billing.pay, limits: []rateLimit{invoicePayments}},
 		{method: post, pattern: "/billing/preview", policy: billingAdmin, handler: s.plans.preview, limits: []rateLimit{planPreviews}},
 		{method: post, pattern: "/billing/plan", policy: billingAdmin, handler: s.plans.change, limits: []rateLimit{planPreviews}},
 		{method: post, pattern: "/billing/plan/keep", policy: billingAdmin, handler: s.plans.keep, limits: []rateLimit{portalSessions}},

@@ -18,7 +18,10 @@ const (
 	KindPaymentFailed  Kind = "payment_failed"
 	KindActionRequired Kind = "action_required"
 	KindTrialEnding    Kind = "trial_ending"
-	KindRenewed        Kind = "renewed"
+	// The card expires before the next charge: Reason is its brand, Card its last four digits, At
+	// when it is not valid any more, NextAt the next charge.
+	KindCardExpiring Kind = "card_expiring"
+	KindRenewed      Kind = "renewed"
 	// A yearly plan renews soon, or the next period has another price: At is when, Amount what
 	// Stripe will charge, Changes the lines of the invoice. Plan and Interval are those from then
 	// on.
@@ -40,14 +43,14 @@ const (
 // defaults to the billing page.
 var requiresLink = map[Kind]bool{
 	KindInvitation: true, KindVerifyEmail: true, KindPasswordReset: true, KindActionRequired: true,
-	KindPaymentFailed: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
+	KindPaymentFailed: false, KindCardExpiring: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
 	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
 }
 
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPaymentFailed, KindActionRequired, KindTrialEnding, KindRenewalNotice,
+		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
 		KindPriceChange, KindRenewed,
 		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
 	}
@@ -86,7 +89,10 @@ type Data struct {
 	Interval       catalog.Interval `json:"interval,omitempty"`
 	Amount         catalog.Money    `json:"amount,omitzero"` // due, paid, or charged next
 	// Payment failed: for example 'the card was declined'. Renewal: what else there is to know.
-	Reason      string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Payment failed: a sentence that says what helps.
+	Step        string `json:"step,omitempty"`
+	Card        string `json:"card,omitempty"`  // card expiring: its last four digits
 	Seats       int    `json:"seats,omitempty"` // billed from now on
 	FormerSeats int    `json:"formerSeats,omitempty"`
 	Credits     int64  `json:"credits,omitempty"` // pack receipt: purchased

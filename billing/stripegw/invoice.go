@@ -16,7 +16,7 @@ import (
 // request.
 func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, error) {
 	found, info, err := call(ctx, "read invoice", func(ctx context.Context) (*stripe.Invoice, error) {
-		params := &stripe.InvoiceParams{Expand: stripe.StringSlice([]string{"payment_intent"})}
+		params := &stripe.InvoiceParams{Expand: stripe.StringSlice([]string{"payment_intent.latest_charge"})}
 		params.Context = ctx
 		return g.invoices.Get(id, params)
 	})
@@ -182,7 +182,8 @@ func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoi
 	if i.SubscriptionDetails != nil {
 		invoice.OrgID = i.SubscriptionDetails.Metadata["orgId"]
 	}
-	invoice.Lines, invoice.Totals, invoice.FailureCode = mapLines(i.Lines), mapTotals(i), failureCode(i.PaymentIntent)
+	invoice.Lines, invoice.Totals, invoice.LastAttempt = mapLines(i.Lines), mapTotals(i), lastAttempt(i)
+	invoice.FailureCode = failureCode(i.PaymentIntent)
 	return invoice
 }
 

@@ -40,7 +40,7 @@ func TestInvoiceThatRequiresAction(t *testing.T) {
 			if err != nil || invoice.ActionRequired != test.want {
 				t.Errorf("got %v, %v, want %v", invoice.ActionRequired, err, test.want)
 			}
-			if seen := f.seen(http.MethodGet, "/v1/invoices/in_1"); len(seen) != 1 || seen[0].form.Get("expand[0]") != "payment_intent" {
+			if seen := f.seen(http.MethodGet, "/v1/invoices/in_1"); len(seen) != 1 || seen[0].form.Get("expand[0]") != "payment_intent.latest_charge" {
 				t.Errorf("requests %+v", seen)
 			}
 			event, err := gateway.ParseEvent([]byte(eventJSON(stripe.APIVersion, "invoice.payment_failed", `{"id":"in_1","object":"invoice","status":"open","payment_intent":"pi_1",

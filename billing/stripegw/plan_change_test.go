@@ -16,7 +16,7 @@ func TestChangePlanParameters(t *testing.T) {
 	at := time.Unix(1714608000, 0)
 	common := url.Values{
 		"items[0][id]": {"si_1"}, "items[0][price]": {"price_2"}, "items[0][quantity]": {"5"}, "payment_behavior": {"pending_if_incomplete"},
-		"expand[0]": {"default_payment_method"}, "expand[1]": {"latest_invoice"}, "expand[2]": {"schedule"},
+		"expand[0]": {"default_payment_method"}, "expand[1]": {customerCard}, "expand[2]": {"latest_invoice"}, "expand[3]": {"schedule"},
 	}
 	tests := map[string]struct {
 		update billing.PlanUpdate

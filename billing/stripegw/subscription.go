@@ -16,11 +16,15 @@ import (
 // pageSize is Stripe's maximum page size.
 const pageSize = 100
 
+// customerCard expands the customer's default payment method, for subscriptions without one of
+// their own.
+const customerCard = "customer.invoice_settings.default_payment_method"
+
 // Subscription reads a subscription with its card. AsOf is the Date header minus the duration of
 // the request.
 func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
 	found, info, err := call(ctx, "read subscription", func(ctx context.Context) (*stripe.Subscription, error) {
-		params := &stripe.SubscriptionParams{Expand: stripe.StringSlice([]string{"default_payment_method", "schedule"})}
+		params := &stripe.SubscriptionParams{Expand: stripe.StringSlice([]string{"default_payment_method", customerCard, "schedule"})}
 		params.Context = ctx
 		return g.subscriptions.Get(id, params)
 	})
@@ -70,7 +74,7 @@ func (g *Gateway) SubscriptionsByPrice(ctx context.Context, priceID, after strin
 func subscriptionListParams() *stripe.SubscriptionListParams {
 	return &stripe.SubscriptionListParams{
 		Status: stripe.String("all"), // Stripe omits canceled ones by default
-		Expand: stripe.StringSlice([]string{"data.default_payment_method", "data.schedule"}),
+		Expand: stripe.StringSlice([]string{"data.default_payment_method", "data." + customerCard, "data.schedule"}),
 	}
 }
 
@@ -162,9 +166,10 @@ func mapSubscription(s *stripe.Subscription, account string, asOf time.Time) bil
 		CreatedAt:              time.Unix(s.Created, 0).UTC(),
 		MetadataOrgID:          s.Metadata["orgId"],
 		Items:                  mapItems(s.Items),
+		SendsInvoices:          s.CollectionMethod == stripe.SubscriptionCollectionMethodSendInvoice,
 		AsOf:                   asOf,
 	}
-	setCard(&snapshot, s.DefaultPaymentMethod)
+	setCard(&snapshot, defaultMethod(s))
 	setPendingUpdate(&snapshot, s.PendingUpdate)
 	setSchedule(&snapshot, s.Schedule)
 	if s.LatestInvoice != nil {
@@ -215,9 +220,37 @@ func isLicensed(p *stripe.Price) bool {
 	return p != nil && (p.Recurring == nil || p.Recurring.UsageType != stripe.PriceRecurringUsageTypeMetered)
 }
 
+// defaultMethod returns the payment method that a subscription's invoices are charged to: its own
+// or, if the customer is expanded, the customer's
+// (https://docs.stripe.com/billing/subscriptions/payment-methods-setting#payment-method-priority).
+func defaultMethod(s *stripe.Subscription) *stripe.PaymentMethod {
+	switch {
+	case s.DefaultPaymentMethod != nil:
+		return s.DefaultPaymentMethod
+	case s.DefaultSource == nil && s.Customer != nil && s.Customer.InvoiceSettings != nil:
+		return s.Customer.InvoiceSettings.DefaultPaymentMethod
+	}
+	return nil
+}
+
+// cardExpiry returns the first moment at which a card is not valid any more: the start of the month
+// after the one printed on it.
+func cardExpiry(card *stripe.PaymentMethodCard) *time.Time {
+	if card.ExpYear == 0 || card.ExpMonth == 0 {
+		return nil
+	}
+	at := time.Date(int(card.ExpYear), time.Month(card.ExpMonth)+1, 1, 0, 0, 0, 0, time.UTC)
+	return &at
+}
+
 // setCard sets the card if the payment method is expanded; in an event it is only an id.
 func setCard(snapshot *billing.Subscription, method *stripe.PaymentMethod) {
-	if method != nil && method.Card != nil {
+	if method == nil {
+		return
+	}
+	snapshot.PaymentMethodID = method.ID
+	if method.Card != nil {
+		snapshot.CardExpiresAt = cardExpiry(method.Card)
 		snapshot.CardBrand, snapshot.CardLast4 = string(method.Card.Brand), method.Card.Last4
 		snapshot.CardFingerprint = method.Card.Fingerprint
 	}
@@ -287,7 +320,7 @@ func (g *Gateway) updateSubscription(ctx context.Context, operation, id string, 
 	if _, err := g.Account(ctx); err != nil {
 		return billing.UpdatedSubscription{}, err
 	}
-	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice", "schedule"})
+	params.Expand = stripe.StringSlice([]string{"default_payment_method", customerCard, "latest_invoice", "schedule"})
 	updated, info, err := call(ctx, operation, func(ctx context.Context) (*stripe.Subscription, error) {
 		params.Context = ctx
 		return g.subscriptions.Update(id, params)

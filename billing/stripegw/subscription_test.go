@@ -14,6 +14,7 @@ import (
 
 func TestSubscriptionMapping(t *testing.T) {
 	t.Parallel()
+	january := time.Date(2035, time.January, 1, 0, 0, 0, 0, time.UTC)
 	may, june := time.Unix(1714521600, 0).UTC(), time.Unix(1717200000, 0).UTC()
 	plain := billing.Subscription{
 		ID: "sub_1", CustomerID: "cus_1", Account: "acct_own", Status: billing.StatusActive,
@@ -21,6 +22,7 @@ func TestSubscriptionMapping(t *testing.T) {
 			{ID: "si_1", PriceID: "price_team_month", ProductID: "prod_team", Quantity: 3, CreatedAt: may},
 		},
 		CurrentPeriodStart: may, CurrentPeriodEnd: june, BillingCycleAnchor: &may, CreatedAt: may, MetadataOrgID: "org_1", LatestInvoiceID: "in_1",
+		PaymentMethodID: "pm_1",
 	}
 	with := func(change func(*billing.Subscription)) billing.Subscription {
 		changed := plain
@@ -40,9 +42,13 @@ func TestSubscriptionMapping(t *testing.T) {
 			})},
 		"trial": {[]string{"status", `"trialing"`, "trial_end", "1717200000"},
 			with(func(s *billing.Subscription) { s.Status, s.TrialEnd = billing.StatusTrialing, &june })},
-		"card expanded": {[]string{"default_payment_method", `{"id":"pm_1","object":"payment_method","type":"card","card":{"brand":"visa","last4":"4242"}}`},
-			with(func(s *billing.Subscription) { s.CardBrand, s.CardLast4 = "visa", "4242" })},
-		"no card but a debit": {[]string{"default_payment_method", `{"id":"pm_1","object":"payment_method","type":"sepa_debit"}`}, plain},
+		"card expanded": {[]string{"default_payment_method", `{"id":"pm_1","object":"payment_method","type":"card","card":{"brand":"visa","last4":"4242","exp_month":12,"exp_year":2034}}`},
+			with(func(s *billing.Subscription) { s.CardBrand, s.CardLast4, s.CardExpiresAt = "visa", "4242", &january })},
+		"the customer's card": {[]string{"default_payment_method", "null", "customer", `{"id":"cus_1","object":"customer","invoice_settings":{"default_payment_method":
+				{"id":"pm_2","object":"payment_method","type":"card","card":{"brand":"visa","last4":"4444"}}}}`},
+			with(func(s *billing.Subscription) { s.PaymentMethodID, s.CardBrand, s.CardLast4 = "pm_2", "visa", "4444" })},
+		"its own card before the customer's": {[]string{"customer", `{"id":"cus_1","object":"customer","invoice_settings":{"default_payment_method":{"id":"pm_2","object":"payment_method"}}}`}, plain},
+		"no card but a debit":                {[]string{"default_payment_method", `{"id":"pm_1","object":"payment_method","type":"sepa_debit"}`}, plain},
 		"test clock and live": {[]string{"test_clock", `"clock_1"`, "livemode", "true"},
 			with(func(s *billing.Subscription) { s.TestClock, s.Livemode = true, true })},
 		"unknown status": {[]string{"status", `"hibernating"`}, with(func(s *billing.Subscription) { s.Status = "hibernating" })},
@@ -137,7 +143,7 @@ func TestUpdateQuantity(t *testing.T) {
 	sent := f.seen("POST", "/v1/subscriptions/sub_1")[0]
 	wantForm(t, sent.form, url.Values{
 		"items[0][id]": {"si_1"}, "items[0][quantity]": {"0"}, "proration_behavior": {"none"}, "off_session": {"true"},
-		"expand[0]": {"default_payment_method"}, "expand[1]": {"latest_invoice"}, "expand[2]": {"schedule"},
+		"expand[0]": {"default_payment_method"}, "expand[1]": {customerCard}, "expand[2]": {"latest_invoice"}, "expand[3]": {"schedule"},
 	})
 	if sent.key != "seats:si_1:7:2" {
 		t.Errorf("request has the key %q", sent.key)
@@ -158,8 +164,8 @@ func TestUpdatePendingInvoiceInterval(t *testing.T) {
 		}
 	}
 	common := func(form url.Values) url.Values {
-		form["off_session"], form["expand[0]"], form["expand[1]"] = []string{"true"}, []string{"default_payment_method"}, []string{"latest_invoice"}
-		form["expand[2]"] = []string{"schedule"}
+		form["off_session"], form["expand[0]"], form["expand[1]"] = []string{"true"}, []string{"default_payment_method"}, []string{customerCard}
+		form["expand[2]"], form["expand[3]"] = []string{"latest_invoice"}, []string{"schedule"}
 		return form
 	}
 	sent := f.seen("POST", "/v1/subscriptions/sub_1")

@@ -185,6 +185,15 @@ func (g crashingGateway) SchedulePlan(ctx context.Context, plan billing.PlanSche
 	return around(ctx, g.crashes, func() (string, error) { return g.Gateway.SchedulePlan(ctx, plan) })
 }
 
+func (g crashingGateway) ResumePaused(ctx context.Context, paused billing.Subscription) error {
+	_, err := around(ctx, g.crashes, func() (struct{}, error) { return struct{}{}, g.Gateway.ResumePaused(ctx, paused) })
+	return err
+}
+
+func (g crashingGateway) PayInvoice(ctx context.Context, request billing.PayRequest) (billing.PaidInvoice, error) {
+	return around(ctx, g.crashes, func() (billing.PaidInvoice, error) { return g.Gateway.PayInvoice(ctx, request) })
+}
+
 func (g crashingGateway) ReleaseSchedule(ctx context.Context, id string) error {
 	_, err := around(ctx, g.crashes, func() (struct{}, error) { return struct{}{}, g.Gateway.ReleaseSchedule(ctx, id) })
 	return err

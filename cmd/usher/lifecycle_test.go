@@ -104,8 +104,8 @@ func (l *lifecycle) failRenewal() {
 	l.advanceClock("1 month", "2 hours")
 	l.expectSubscription("the failed renewal", "past_due", false)
 	l.openBilling()
-	l.expect(pageState{"past-due-without-invoice", "#billing-panel", "The last payment failed."})
-	l.expectRefresh("The last payment of")
+	l.expect(pageState{"past-due-without-invoice", "#billing-panel", "The last payment could not be collected."})
+	l.expectRefresh("could not be collected on")
 	l.client().openUntil("the renewal's invoice", "/billing/invoices", "Renewal", "Payment failed")
 }
 

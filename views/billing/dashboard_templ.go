@@ -23,7 +23,8 @@ type DashboardPageProps struct {
 	Layout           layout.Props
 	Organization     string
 	Needs            []ui.NoticeProps
-	Plan             *PlanSummary // nil without a plan
+	Trouble          *PaymentTroubleProps // nil: nothing is wrong with the payment
+	Plan             *PlanSummary         // nil without a plan
 	Seats            ui.SeatRowProps
 	Credits          *CreditsProps // nil for a plan without credits
 	CanManageBilling bool
@@ -79,13 +80,19 @@ func DashboardPage(p DashboardPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
+			if p.Trouble != nil {
+				templ_7745c5c3_Err = PaymentTrouble(*p.Trouble).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
 			for _, need := range p.Needs {
 				templ_7745c5c3_Err = ui.Notice(need).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			if len(p.Needs) == 0 {
+			if len(p.Needs) == 0 && p.Trouble == nil {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<p class=\"flex items-center gap-2 text-lead text-quiet\"><span class=\"text-good\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -173,7 +180,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(p.Plan.Name, p.Plan.Interval))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 72, Col: 80}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 76, Col: 80}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {

@@ -54,16 +54,18 @@ func TestBillingPanelByStatus(t *testing.T) {
 	}{
 		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, home, ""},
 		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, home, ""},
-		{billing.StatusPastDue, []string{"Payment failed", "The last payment failed."}, card + " " + home, "alert"},
-		{billing.StatusUnpaid, []string{"Unpaid", "The plan has stopped."}, home + " " + cancel + " " + home, "alert"},
-		{billing.StatusPaused, []string{"Paused", "Add a card to go on."}, card + " " + cancel + " " + home, "status"},
+		{billing.StatusPastDue, []string{"Payment due", "The last payment could not be collected."}, card + " " + home, "alert"},
+		{billing.StatusUnpaid, []string{"Unpaid", "The plan has stopped."}, card + " " + cancel + " " + home, "alert"},
+		{billing.StatusPaused, []string{"Paused", "Add a card, then resume the plan."}, card + " " + cancel + " " + home, "status"},
 		{billing.StatusIncomplete, []string{"Payment not finished", "The first payment is not finished."}, "", "status"},
 		{billing.StatusIncompleteExpired, []string{"No plan yet", "nothing was charged", "See the plans"}, "", ""},
 		{billing.StatusCanceled, []string{"Pro has ended", "See the plans"}, "", ""},
 		{"on_hold", []string{"on hold"}, home, ""},
 	} {
 		t.Run(string(c.status), func(t *testing.T) {
-			doc := billingPanel(t, func(p *billingviews.PanelProps) { p.Subscription = subscription(c.status) })
+			doc := billingPanel(t, func(p *billingviews.PanelProps) {
+				p.Subscription, p.Trouble = subscription(c.status), trouble(c.status)
+			})
 			for _, want := range c.says {
 				if !strings.Contains(viewtest.Text(doc.Selection), want) {
 					t.Errorf("the panel does not say %q: %s", want, viewtest.Text(doc.Selection))
@@ -82,18 +84,68 @@ func TestBillingPanelByStatus(t *testing.T) {
 	}
 }
 
-func TestBillingPanelSaysHowMuchFailedAndWhy(t *testing.T) {
-	doc := billingPanel(t, func(p *billingviews.PanelProps) {
-		p.Subscription = subscription(billing.StatusPastDue)
-		p.Subscription.GraceEndsAt = december
-		p.Subscription.Failure = &billingviews.PaymentFailure{Amount: usd(261000), At: december.AddDate(0, 0, -28), Reason: "the card was declined"}
-	})
-	for _, want := range []string{
-		"The last payment of $2,610.00 failed on 3 Nov 2026: the card was declined.", "Everything goes on working until 1 Dec 2026.", "Update card", "Open since 3 Nov 2026",
+// trouble is what a status says about the payment, before the invoice is known; nil: nothing.
+func trouble(status billing.SubscriptionStatus) *billingviews.PaymentTroubleProps {
+	kinds := map[billing.SubscriptionStatus]billing.TroubleKind{
+		billing.StatusPastDue: billing.TroublePastDue, billing.StatusUnpaid: billing.TroubleUnpaid,
+		billing.StatusPaused: billing.TroublePaused, billing.StatusIncomplete: billing.TroubleIncomplete,
+	}
+	if kinds[status] == "" {
+		return nil
+	}
+	return &billingviews.PaymentTroubleProps{OrganizationID: "org_1", CanManageBilling: true, Kind: kinds[status], HasAccess: status.GrantsAccess()}
+}
+
+func failed(kind billing.TroubleKind) *billingviews.PaymentTroubleProps {
+	return &billingviews.PaymentTroubleProps{
+		OrganizationID: "org_1", CanManageBilling: true, Kind: kind, HasAccess: true, Amount: usd(261000), FailedAt: december.AddDate(0, 0, -28),
+		Reason: "the card was declined", Step: "Ask your bank, or use another card.", InvoiceID: "in_1", ConfirmHref: "/billing/invoices/in_1", CanPay: true, Card: &billingviews.CardProps{Brand: "visa", Last4: "4242"},
+		Attempts: []billingviews.AttemptRow{{At: december.AddDate(0, 0, -28), Result: "the card was declined"}},
+	}
+}
+
+func TestBannerSaysHowMuchFailedAndWhy(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*billingviews.PaymentTroubleProps)
+		says   []string
+		not    []string
+		flows  string
+		pays   int
+	}{
+		"retried": {func(p *billingviews.PaymentTroubleProps) {
+			p.AccessUntil, p.NextTry = december, december.AddDate(0, 0, -25)
+		}, []string{
+			"$2,610.00 could not be collected on 3 Nov 2026: the card was declined.", "You have access until 1 Dec 2026.", "Next try on 6 Nov 2026.",
+			"Pay $2,610.00", "Update card", "3 Nov 2026, 12:00 · the card was declined", "6 Nov 2026 · next try",
+		}, nil, "payment_method_update", 1},
+		"not retried":     {func(*billingviews.PaymentTroubleProps) {}, []string{"There is no automatic retry.", "You still have access."}, []string{"Next try", "next try"}, "payment_method_update", 1},
+		"new card needed": {func(p *billingviews.PaymentTroubleProps) { p.CanPay, p.HasAccess = false, false }, []string{"Update card", "Access has ended."}, []string{"Pay $2,610.00"}, "payment_method_update", 0},
+		"moved":           {func(p *billingviews.PaymentTroubleProps) { p.Moved = usd(290000) }, []string{"it was $2,900.00, now it is $2,610.00. Nothing was charged."}, nil, "payment_method_update", 1},
+		"read only":       {func(p *billingviews.PaymentTroubleProps) { p.CanManageBilling = false }, []string{"could not be collected"}, []string{"Pay $", "Update card", "charged at once"}, "", 0},
 	} {
-		if !strings.Contains(viewtest.Text(doc.Selection), want) {
-			t.Errorf("the panel does not say %q: %s", want, viewtest.Text(doc.Selection))
-		}
+		t.Run(name, func(t *testing.T) {
+			p := failed(billing.TroublePastDue)
+			c.change(p)
+			doc := viewtest.Render(t, billingviews.PaymentTrouble(*p))
+			text := viewtest.Text(doc.Selection)
+			for _, want := range c.says {
+				if !strings.Contains(text, want) {
+					t.Errorf("the banner does not say %q: %s", want, text)
+				}
+			}
+			for _, no := range c.not {
+				if strings.Contains(text, no) {
+					t.Errorf("the banner says %q: %s", no, text)
+				}
+			}
+			form := doc.Find("form[action='/billing/pay']")
+			if flows(doc) != c.flows || form.Length() != c.pays {
+				t.Errorf("links %q, %d forms that pay", flows(doc), form.Length())
+			}
+			if c.pays > 0 && (form.Find("[name=invoice]").AttrOr("value", "") != "in_1" || form.Find("[name=amount]").AttrOr("value", "") != "261000" || form.Find("[name=currency]").AttrOr("value", "") != "usd") {
+				t.Error("the form does not carry the invoice and the amount")
+			}
+		})
 	}
 }
 
@@ -115,12 +167,13 @@ func TestBillingPanelDuringDeletion(t *testing.T) {
 func TestBillingPanelAsksForTheConfirmation(t *testing.T) {
 	for _, status := range []billing.SubscriptionStatus{billing.StatusPastDue, billing.StatusUnpaid} {
 		doc := billingPanel(t, func(p *billingviews.PanelProps) {
-			p.Subscription = subscription(status)
-			p.Subscription.AwaitsConfirmation, p.Subscription.OpenInvoiceURL = true, "/billing/invoices/in_1"
+			p.Subscription, p.Trouble = subscription(status), failed(billing.TroubleConfirm)
+			p.Subscription.AwaitsConfirmation, p.Trouble.Stopped = true, status == billing.StatusUnpaid
 			p.Subscription.Failure = &billingviews.PaymentFailure{Amount: usd(261000), At: december.AddDate(0, 0, -28)}
+			p.Trouble.Attempts[0].Result = "the bank wants the payment confirmed"
 		})
 		text := viewtest.Text(doc.Selection)
-		if !strings.Contains(text, "The payment of $2,610.00 from 3 Nov 2026 has to be confirmed with the bank.") || strings.Contains(text, "failed") || strings.Contains(text, "Update card") {
+		if !strings.Contains(text, "Your bank wants the payment of $2,610.00 confirmed.") || strings.Contains(text, "failed") || strings.Contains(text, "Update card") || strings.Contains(text, "declined") {
 			t.Errorf("%s: the panel says %s", status, text)
 		}
 		if got := viewtest.Text(doc.Find("a[href='/billing/invoices/in_1']")); got != "Confirm payment" {
@@ -141,17 +194,10 @@ func TestBillingPanelWithoutTheOpenInvoice(t *testing.T) {
 	}
 }
 
-func TestBillingPanelLinksToOpenPayments(t *testing.T) {
-	unpaid := billingPanel(t, func(p *billingviews.PanelProps) {
-		p.Subscription = subscription(billing.StatusUnpaid)
-		p.Subscription.OpenInvoiceURL = "https://pay.example/in_1"
-	})
-	if got := viewtest.Text(unpaid.Find("a[href='https://pay.example/in_1']")); got != "Pay the open invoice" {
-		t.Errorf("link to the open invoice: %q", got)
-	}
+func TestBillingPanelLinksToTheFirstPayment(t *testing.T) {
 	incomplete := billingPanel(t, func(p *billingviews.PanelProps) {
-		p.Subscription = subscription(billing.StatusIncomplete)
-		p.Subscription.FinishURL = "https://pay.example/cs_1"
+		p.Subscription, p.Trouble = subscription(billing.StatusIncomplete), trouble(billing.StatusIncomplete)
+		p.Trouble.FinishHref = "https://pay.example/cs_1"
 	})
 	if got := viewtest.Text(incomplete.Find("a[href='https://pay.example/cs_1']")); got != "Finish the payment" {
 		t.Errorf("link to the open session: %q", got)
@@ -176,7 +222,9 @@ func TestBillingPanelReadOnlyHasNoButtons(t *testing.T) {
 	for _, status := range statuses {
 		doc := billingPanel(t, func(p *billingviews.PanelProps) {
 			p.Subscription = subscription(status)
-			p.Subscription.FinishURL, p.Subscription.OpenInvoiceURL = "https://pay.example/a", "https://pay.example/b"
+			if p.Trouble = trouble(status); p.Trouble != nil {
+				p.Trouble.CanManageBilling, p.Trouble.FinishHref, p.Trouble.ConfirmHref = false, "https://pay.example/a", "https://pay.example/b"
+			}
 			p.CanManageBilling, p.Seats.CanManageBilling, p.BillingNames = false, false, []string{"Ana Lima", "Ben Okafor"}
 		})
 		if doc.Find("button, form, a[href]").Length() != 0 {

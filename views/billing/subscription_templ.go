@@ -20,24 +20,22 @@ import (
 
 // SubscriptionProps is a subscription. A time is zero if it does not apply to the status.
 type SubscriptionProps struct {
-	Status         billing.SubscriptionStatus
-	Plan           string
-	Interval       catalog.Interval
-	Price          catalog.Money // of one seat, or of the plan if PerSeat is false
-	PerSeat        bool
-	Quantity       int
-	Others         []billing.SubscriptionItem // other items of the subscription
-	RenewsAt       time.Time
-	EndsAt         time.Time // cancellation is scheduled, or the organization's deletion
-	Deleting       bool      // the organization is about to be deleted: the plan can't be resumed
-	EndedAt        time.Time // status canceled
-	TrialEndsAt    time.Time // status trialing
-	GraceEndsAt    time.Time // past_due: access ends then
-	NextInvoice    *NextInvoice
-	Card           *CardProps
-	Failure        *PaymentFailure // past_due and unpaid, if known
-	FinishURL      string          // incomplete: page to finish the payment
-	OpenInvoiceURL string          // past_due and unpaid: page to pay the open invoice
+	Status      billing.SubscriptionStatus
+	Plan        string
+	Interval    catalog.Interval
+	Price       catalog.Money // of one seat, or of the plan if PerSeat is false
+	PerSeat     bool
+	Quantity    int
+	Others      []billing.SubscriptionItem // other items of the subscription
+	RenewsAt    time.Time
+	EndsAt      time.Time // cancellation is scheduled, or the organization's deletion
+	Deleting    bool      // the organization is about to be deleted: the plan can't be resumed
+	EndedAt     time.Time // status canceled
+	TrialEndsAt time.Time // status trialing
+	GraceEndsAt time.Time // past_due: access ends then
+	NextInvoice *NextInvoice
+	Card        *CardProps
+	Failure     *PaymentFailure // past_due and unpaid, if known
 	// AwaitsConfirmation means that the open invoice's payment has to be confirmed with the bank.
 	AwaitsConfirmation bool
 	Scheduled          *ScheduledChange // a change that begins with the next period
@@ -51,11 +49,10 @@ type CardProps struct {
 	Expires string // such as 12/34; empty if unknown
 }
 
-// PaymentFailure is the last failed payment.
+// PaymentFailure is the open amount after a failed payment, and since when it is open.
 type PaymentFailure struct {
 	Amount catalog.Money
 	At     time.Time
-	Reason string // in words, without a full stop; may be empty
 }
 
 // statusBadge is the badge of a subscription's status.
@@ -70,7 +67,7 @@ func statusBadge(status billing.SubscriptionStatus, endsAt time.Time, awaitsConf
 	case status == billing.StatusTrialing:
 		return ui.BadgeProps{Tone: ui.Note, Label: "Trial"}
 	case status == billing.StatusPastDue:
-		return ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}
+		return ui.BadgeProps{Tone: ui.Bad, Label: "Payment due"}
 	case status == billing.StatusUnpaid:
 		return ui.BadgeProps{Tone: ui.Bad, Label: "Unpaid"}
 	case status == billing.StatusPaused:
@@ -115,12 +112,12 @@ func periodLine(status billing.SubscriptionStatus, renewsAt, endsAt time.Time, a
 				return templ_7745c5c3_Err
 			}
 		case status == billing.StatusPastDue && awaitsConfirmation:
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "Running on; the open payment has to be confirmed.")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "A payment has to be confirmed.")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case status == billing.StatusPastDue:
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "Running on; the open payment is tried again by itself.")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "A payment is open.")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -154,7 +151,8 @@ func periodLine(status billing.SubscriptionStatus, renewsAt, endsAt time.Time, a
 	})
 }
 
-// statusNotice explains a status that needs action. It is empty for other statuses.
+// statusNotice explains a trial. It is empty for other statuses; what is wrong with a payment is
+// said by [PaymentTrouble].
 func statusNotice(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -172,110 +170,14 @@ func statusNotice(p PanelProps) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		switch p.Subscription.Status {
-		case billing.StatusPastDue:
-			if p.Subscription.AwaitsConfirmation {
-				templ_7745c5c3_Err = confirmationNotice(p, confirmationGrace(p.Subscription.GraceEndsAt)).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			} else {
-				templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Bad, Title: failureTitle(p.Subscription.Failure), Body: graceBody(p.Subscription.GraceEndsAt), Action: portalIf(p, "payment_method_update", "Update card")}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-		case billing.StatusUnpaid:
-			if p.Subscription.AwaitsConfirmation {
-				templ_7745c5c3_Err = confirmationNotice(p, "The plan has stopped. It runs again as soon as the payment is confirmed.").Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			} else {
-				templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Bad, Title: failureTitle(p.Subscription.Failure), Body: "The plan has stopped. It runs again as soon as the open invoice is paid.", Link: payLink(p), Action: payInPortal(p)}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-		case billing.StatusPaused:
-			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Wait, Title: "The plan is paused, because the trial ended without a card.", Body: "Add a card to go on. Nothing was charged.", Action: portalIf(p, "payment_method_update", "Add a card")}).Render(ctx, templ_7745c5c3_Buffer)
+		if p.Subscription.Status == billing.StatusTrialing && !p.Subscription.TrialEndsAt.IsZero() {
+			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Note, Title: "The trial ends on " + ui.FormatDate(p.Subscription.TrialEndsAt) + ".", Body: trialBody(p.Subscription)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
-			}
-		case billing.StatusIncomplete:
-			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Wait, Title: "The first payment is not finished.", Body: "The plan starts once it is. An unfinished payment ends by itself after 23 hours, and nothing is charged.", Link: finishLink(p)}).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-		case billing.StatusTrialing:
-			if !p.Subscription.TrialEndsAt.IsZero() {
-				templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Note, Title: "The trial ends on " + ui.FormatDate(p.Subscription.TrialEndsAt) + ".", Body: trialBody(p.Subscription)}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
 			}
 		}
 		return nil
 	})
-}
-
-// confirmationNotice asks for the confirmation of a payment. The link leads to Stripe's page via
-// our redirect, since the address of that page expires.
-func confirmationNotice(p PanelProps, body string) templ.Component {
-	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
-		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
-		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
-			return templ_7745c5c3_CtxErr
-		}
-		templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)
-		if !templ_7745c5c3_IsBuffer {
-			defer func() {
-				templ_7745c5c3_BufErr := templruntime.ReleaseBuffer(templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err == nil {
-					templ_7745c5c3_Err = templ_7745c5c3_BufErr
-				}
-			}()
-		}
-		ctx = templ.InitializeContext(ctx)
-		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Wait, Title: confirmationTitle(p.Subscription.Failure), Body: body, Link: invoiceLink(p, "Confirm payment")}).Render(ctx, templ_7745c5c3_Buffer)
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
-		return nil
-	})
-}
-
-func confirmationTitle(f *PaymentFailure) string {
-	if f == nil {
-		return "The last payment has to be confirmed with the bank."
-	}
-	return "The payment of " + f.Amount.Format() + " from " + ui.FormatDate(f.At) + " has to be confirmed with the bank."
-}
-
-func confirmationGrace(until time.Time) string {
-	if until.IsZero() {
-		return "The card is fine. Confirming takes a minute, on Stripe's page."
-	}
-	return "The card is fine, and everything goes on working until " + ui.FormatDate(until) + ". Confirming takes a minute, on Stripe's page."
-}
-
-func failureTitle(f *PaymentFailure) string {
-	if f == nil {
-		return "The last payment failed."
-	}
-	title := "The last payment of " + f.Amount.Format() + " failed on " + ui.FormatDate(f.At)
-	if f.Reason != "" {
-		title += ": " + f.Reason
-	}
-	return title + "."
-}
-
-func graceBody(until time.Time) string {
-	if until.IsZero() {
-		return "Stripe tries again by itself. A card that works settles it at once."
-	}
-	return "Everything goes on working until " + ui.FormatDate(until) + ". A card that works settles it."
 }
 
 func trialBody(s *SubscriptionProps) string {
@@ -288,46 +190,12 @@ func trialBody(s *SubscriptionProps) string {
 	return "The first payment follows then."
 }
 
-func portalIf(p PanelProps, flow, label string) *ui.PostButtonProps {
-	if !p.CanManageBilling {
-		return nil
-	}
-	form := portalButton(p, flow, label, ui.Primary)
-	return &form
-}
-
 func portalButton(p PanelProps, flow, label string, kind ui.ButtonKind) ui.PostButtonProps {
 	return ui.PostButtonProps{
 		Action: "/billing/portal",
 		Fields: []ui.Hidden{{Name: "organizationId", Value: p.OrganizationID}, {Name: "flow", Value: flow}},
 		Button: ui.ButtonProps{Label: label, Kind: kind},
 	}
-}
-
-func payLink(p PanelProps) *ui.LinkButtonProps { return invoiceLink(p, "Pay the open invoice") }
-
-func invoiceLink(p PanelProps, label string) *ui.LinkButtonProps {
-	if !p.CanManageBilling || p.Subscription.OpenInvoiceURL == "" {
-		return nil
-	}
-	return &ui.LinkButtonProps{Label: label, Href: p.Subscription.OpenInvoiceURL}
-}
-
-func payInPortal(p PanelProps) *ui.PostButtonProps {
-	if payLink(p) != nil {
-		return nil
-	}
-	return portalIf(p, "", "Pay the open invoice")
-}
-
-func finishLink(p PanelProps) *ui.LinkButtonProps {
-	switch {
-	case !p.CanManageBilling:
-		return nil
-	case p.Subscription.FinishURL != "":
-		return &ui.LinkButtonProps{Label: "Finish the payment", Href: p.Subscription.FinishURL}
-	}
-	return &ui.LinkButtonProps{Label: "Choose again", Href: "/pricing"}
 }
 
 // planSection shows the plan on the left and the next payment on the right.
@@ -352,12 +220,12 @@ func planSection(p PanelProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var5 string
-		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(p.Subscription.Plan, p.Subscription.Interval))
+		var templ_7745c5c3_Var4 string
+		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(p.Subscription.Plan, p.Subscription.Interval))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 224, Col: 96}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 131, Col: 96}
 		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -373,12 +241,12 @@ func planSection(p PanelProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var6 string
-		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(priceLine(p.Subscription))
+		var templ_7745c5c3_Var5 string
+		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(priceLine(p.Subscription))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 228, Col: 55}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 135, Col: 55}
 		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -463,12 +331,12 @@ func otherItems(items []billing.SubscriptionItem) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				var templ_7745c5c3_Var8 string
-				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(item.Name)
+				var templ_7745c5c3_Var7 string
+				templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(item.Name)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 255, Col: 22}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 162, Col: 22}
 				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -482,12 +350,12 @@ func otherItems(items []billing.SubscriptionItem) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				var templ_7745c5c3_Var9 string
-				templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(item.Quantity))
+				var templ_7745c5c3_Var8 string
+				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(item.Quantity))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 258, Col: 40}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 165, Col: 40}
 				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -757,12 +625,12 @@ func paymentAmount(s *SubscriptionProps, awaitsInvoice bool) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var14 string
-			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(s.Failure.Amount.Format())
+			var templ_7745c5c3_Var13 string
+			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(s.Failure.Amount.Format())
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 353, Col: 94}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 260, Col: 94}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -833,12 +701,12 @@ func cardLine(c *CardProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var16 string
-			templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(cardBrand(c.Brand))
+			var templ_7745c5c3_Var15 string
+			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(ui.CardBrand(c.Brand))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 373, Col: 24}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 280, Col: 27}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -846,12 +714,12 @@ func cardLine(c *CardProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var17 string
-			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(c.Last4)
+			var templ_7745c5c3_Var16 string
+			templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(c.Last4)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 373, Col: 36}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 280, Col: 39}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -864,12 +732,12 @@ func cardLine(c *CardProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				var templ_7745c5c3_Var18 string
-				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(c.Expires)
+				var templ_7745c5c3_Var17 string
+				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(c.Expires)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 375, Col: 52}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/subscription.templ`, Line: 282, Col: 52}
 				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -889,30 +757,6 @@ func cardLine(c *CardProps) templ.Component {
 		}
 		return nil
 	})
-}
-
-// cardBrand is the brand's own spelling. Stripe's names are lower-case
-// (https://docs.stripe.com/api/payment_methods/object#payment_method_object-card-brand).
-func cardBrand(brand string) string {
-	switch brand {
-	case "visa":
-		return "Visa"
-	case "mastercard":
-		return "Mastercard"
-	case "amex":
-		return "American Express"
-	case "discover":
-		return "Discover"
-	case "diners":
-		return "Diners Club"
-	case "jcb":
-		return "JCB"
-	case "unionpay":
-		return "UnionPay"
-	case "":
-		return "Card"
-	}
-	return brand
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -83,7 +83,53 @@ func returned(name, title string, to billingviews.CheckoutReturn, s *billingview
 }
 
 func failed(s *billingviews.SubscriptionProps) {
-	s.Failure = &billingviews.PaymentFailure{Amount: dollars(261000), At: days(-16), Reason: "the card was declined"}
+	s.Failure = &billingviews.PaymentFailure{Amount: dollars(261000), At: days(-16)}
+}
+
+// trouble is a payment that failed, for an admin.
+func trouble(kind billing.TroubleKind) billingviews.PaymentTroubleProps {
+	t := billingviews.PaymentTroubleProps{OrganizationID: "org_4h2k9x", CanManageBilling: true, Kind: kind, HasAccess: true, Now: now, Card: &billingviews.CardProps{Brand: "visa", Last4: "4242", Expires: "12/34"}}
+	switch kind {
+	case billing.TroublePastDue, billing.TroubleUnpaid:
+		t.FailedAt, t.Reason, t.Step, t.CanPay = days(-16), "the card was declined", "Ask your bank, or use another card.", true
+	}
+	switch kind {
+	case billing.TroublePastDue, billing.TroubleUnpaid, billing.TroubleConfirm, billing.TroublePaying:
+		t.Amount, t.InvoiceID, t.ConfirmHref = dollars(261000), "in_1", "/billing/invoices/in_1"
+	}
+	return t
+}
+
+func attempts(results ...string) []billingviews.AttemptRow {
+	var rows []billingviews.AttemptRow
+	for i, result := range results {
+		rows = append(rows, billingviews.AttemptRow{At: days(-3 * i), Result: result})
+	}
+	return rows
+}
+
+// troubled is the billing tab of a plan whose payment needs somebody.
+func troubled(name, title string, status billing.SubscriptionStatus, kind billing.TroubleKind, change func(*billingviews.PaymentTroubleProps)) Specimen {
+	s, t := running(status), trouble(kind)
+	if t.Amount.Currency != "" {
+		failed(&s)
+		s.AwaitsConfirmation = kind == billing.TroubleConfirm
+	}
+	if status != billing.StatusActive {
+		s.NextInvoice = nil
+	}
+	if status == billing.StatusPaused || status == billing.StatusIncomplete || kind == billing.TroubleTrialCard {
+		s.Card = nil
+	}
+	if change != nil {
+		change(&t)
+	}
+	if s.Card != nil && t.Card != nil {
+		s.Card = t.Card
+	}
+	p := billingPanel(&s)
+	p.Trouble = &t
+	return Specimen{Name: "billing-" + name, Title: title, Page: billingviews.Page(billingPage(p))}
 }
 
 func billingSpecimens() []Specimen {
@@ -107,6 +153,7 @@ func awaitingInvoice() Specimen {
 	s.NextInvoice = nil
 	p := billingPanel(&s)
 	p.AwaitsInvoice, p.PollURL, p.PollEvery = true, "/organization?poll=1&tab=billing", pollInterval
+	p.Trouble = &billingviews.PaymentTroubleProps{OrganizationID: p.OrganizationID, CanManageBilling: true, Kind: billing.TroublePastDue, HasAccess: true}
 	return Specimen{Name: "billing-awaits-invoice", Title: "Payment failed, the invoice not known yet", Page: billingviews.Page(billingPage(p))}
 }
 
@@ -122,19 +169,31 @@ func statusSpecimens() []Specimen {
 			s.EndsAt, s.Deleting, s.NextInvoice = days(5), true, nil
 		}),
 		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *billingviews.SubscriptionProps) { s.TrialEndsAt, s.Card = days(12), nil }),
-		subscribed("past-due", "Payment failed", billing.StatusPastDue, func(s *billingviews.SubscriptionProps) { failed(s); s.GraceEndsAt = days(5) }),
-		subscribed("confirm", "Payment to be confirmed", billing.StatusPastDue, func(s *billingviews.SubscriptionProps) {
-			failed(s)
-			s.AwaitsConfirmation, s.OpenInvoiceURL, s.GraceEndsAt, s.NextInvoice = true, "/billing/invoices/in_1", days(5), nil
+		troubled("past-due", "Payment failed", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) {
+			t.NextTry, t.AccessUntil = days(3), days(5)
+			t.Attempts = attempts("the card has insufficient funds", "the card was declined")
 		}),
-		subscribed("unpaid", "Unpaid", billing.StatusUnpaid, func(s *billingviews.SubscriptionProps) {
-			failed(s)
-			s.OpenInvoiceURL, s.NextInvoice = "/billing/invoices", nil
+		troubled("past-due-new-card", "Payment failed, another card is needed", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) {
+			t.Reason, t.Step, t.CanPay, t.HasAccess, t.Attempts = "the card has expired", "Update the card to pay.", false, false, attempts("the card has expired")
 		}),
-		subscribed("paused", "Paused", billing.StatusPaused, func(s *billingviews.SubscriptionProps) { s.Card, s.NextInvoice = nil, nil }),
-		subscribed("incomplete", "First payment not finished", billing.StatusIncomplete, func(s *billingviews.SubscriptionProps) {
-			s.FinishURL, s.Card, s.NextInvoice = "/pricing", nil, nil
+		troubled("past-due-moved", "Payment failed, the amount moved", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) {
+			t.Moved = dollars(290000)
 		}),
+		troubled("confirm", "Payment to be confirmed", billing.StatusPastDue, billing.TroubleConfirm, func(t *billingviews.PaymentTroubleProps) {
+			t.AccessUntil, t.Attempts = days(5), attempts("the bank wants the payment confirmed")
+		}),
+		troubled("paying", "Payment on its way", billing.StatusPastDue, billing.TroublePaying, nil),
+		troubled("paying-new-card", "Payment with a new card on its way", billing.StatusPastDue, billing.TroublePaying, func(t *billingviews.PaymentTroubleProps) { t.NewCard = true }),
+		troubled("unpaid", "Unpaid", billing.StatusUnpaid, billing.TroubleUnpaid, func(t *billingviews.PaymentTroubleProps) {
+			t.HasAccess, t.Attempts = false, attempts("the card was declined", "the card was declined")
+		}),
+		troubled("paused", "Paused", billing.StatusPaused, billing.TroublePaused, nil),
+		troubled("paused-card", "Paused, with a card", billing.StatusPaused, billing.TroublePaused, func(t *billingviews.PaymentTroubleProps) { t.HasCard = true }),
+		troubled("trial-card", "Trial without a card", billing.StatusTrialing, billing.TroubleTrialCard, func(t *billingviews.PaymentTroubleProps) { t.At = days(3) }),
+		troubled("card-expiring", "Card expires before the next charge", billing.StatusActive, billing.TroubleCardExpiry, func(t *billingviews.PaymentTroubleProps) {
+			t.At, t.NextCharge, t.Card = days(11), days(12), &billingviews.CardProps{Brand: "visa", Last4: "4242", Expires: "11/26"}
+		}),
+		troubled("incomplete", "First payment not finished", billing.StatusIncomplete, billing.TroubleIncomplete, func(t *billingviews.PaymentTroubleProps) { t.FinishHref = "/pricing" }),
 		subscribed("incomplete-expired", "First payment expired", billing.StatusIncompleteExpired, nil),
 		subscribed("canceled", "Ended", billing.StatusCanceled, func(s *billingviews.SubscriptionProps) { s.EndedAt = days(-4) }),
 		subscribed("unknown", "A status not known here", "on_hold", func(s *billingviews.SubscriptionProps) { s.NextInvoice = nil }),
@@ -156,6 +215,11 @@ func fullBilling() Specimen {
 func readOnly(name, title string, s billingviews.SubscriptionProps) Specimen {
 	p := billingPanel(&s)
 	p.CanManageBilling, p.Seats.CanManageBilling = false, false
+	if s.Failure != nil {
+		t := trouble(billing.TroublePastDue)
+		t.CanManageBilling, t.NextTry = false, days(3)
+		p.Trouble = &t
+	}
 	return Specimen{Name: "billing-" + name, Title: title, Page: billingviews.Page(billingPage(p))}
 }
 

@@ -24,10 +24,9 @@ func dashboardSpecimens() []Specimen {
 	needed := running
 	needed.Plan = &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
 	needed.Seats = ui.SeatRowProps{Billed: 9, Pending: 2, Free: 1, Failed: 1, Sentence: "13 seats: 9 billed, 1 free, 2 on their way, 1 refused"}
-	needed.Needs = []ui.NoticeProps{{
-		Tone: ui.Bad, Title: "The last payment of $2,610.00 failed on 3 Nov 2026: the card was declined.", Body: "Everything goes on working until 10 Nov 2026.",
-		Action: &ui.PostButtonProps{Action: "/billing/portal", Fields: []ui.Hidden{{Name: "organizationId", Value: "org_4h2k9x"}}, Button: ui.ButtonProps{Label: "Update card"}},
-	}}
+	needed.Trouble = new(billingviews.PaymentTroubleProps)
+	*needed.Trouble = trouble(billing.TroublePastDue)
+	needed.Trouble.NextTry, needed.Trouble.AccessUntil, needed.Trouble.Attempts = days(3), days(5), attempts("the card was declined")
 	return []Specimen{
 		{Name: "dashboard", Title: "All is well", Page: billingviews.DashboardPage(running)},
 		{Name: "dashboard-needs", Title: "Something needs you", Page: billingviews.DashboardPage(needed)},

@@ -19,6 +19,7 @@ var letters = map[mail.Kind]func(mail.Data) letter{
 	mail.KindPaymentFailed:  paymentFailedLetter,
 	mail.KindActionRequired: actionRequiredLetter,
 	mail.KindTrialEnding:    trialEndingLetter,
+	mail.KindCardExpiring:   cardExpiringLetter,
 	mail.KindRenewalNotice:  renewalNoticeLetter,
 	mail.KindPriceChange:    priceChangeLetter,
 	mail.KindRenewed:        renewedLetter,
@@ -112,18 +113,19 @@ func resetLetter(d mail.Data) letter {
 }
 
 func paymentFailedLetter(d mail.Data) letter {
-	amount := formatAmount(d.Amount)
-	if amount == "" {
-		amount = "the bill"
+	label := "Pay now"
+	if d.Amount.Currency != "" {
+		label = ui.PayLabel(d.Amount)
 	}
 	return letter{
 		subject: "A payment for " + d.Organization + " failed",
 		opening: sentences(
-			"The payment of "+amount+" for "+d.Organization+onlyIf(d.Plan != "", " ("+ui.PlanName(d.Plan, d.Interval)+")")+" did not go through"+
-				onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+onlyIf(d.Reason != "", ": "+d.Reason)+".",
-			onlyIf(!d.NextAt.IsZero(), "It is tried again on "+formatDay(d.NextAt)+". With another card it can be paid before."),
+			ui.NotCollected(d.Amount, d.At.UTC(), d.Reason),
+			onlyIf(d.Plan != "", "It is for "+ui.PlanName(d.Plan, d.Interval)+" of "+d.Organization+"."),
+			d.Step,
+			ui.NextTry(d.NextAt.UTC()),
 		),
-		button: linkTo("Look after the payment", d),
+		button: linkTo(label, d),
 		why:    contactWhy(d),
 	}
 }
@@ -132,11 +134,24 @@ func actionRequiredLetter(d mail.Data) letter {
 	return letter{
 		subject: "A payment for " + d.Organization + " needs your confirmation",
 		opening: sentences(
-			"Your bank asks you to confirm the payment"+onlyIf(d.Amount.Currency != "", " of "+formatAmount(d.Amount))+" for "+d.Organization+
-				onlyIf(d.Plan != "", " ("+ui.PlanName(d.Plan, d.Interval)+")")+".",
-			"It takes a minute, on Stripe's own page. Nothing is charged before.",
+			ui.ToConfirm(d.Amount),
+			onlyIf(d.Plan != "", "It is for "+ui.PlanName(d.Plan, d.Interval)+" of "+d.Organization+"."),
+			ui.ConfirmStep,
 		),
-		button: linkTo("Confirm the payment", d),
+		button: linkTo("Confirm payment", d),
+		why:    contactWhy(d),
+	}
+}
+
+func cardExpiringLetter(d mail.Data) letter {
+	card := strings.TrimSpace(ui.CardBrand(d.Reason) + " " + d.Card)
+	return letter{
+		subject: "The card of " + d.Organization + " expires soon",
+		opening: sentences(
+			ui.CardExpiring(card, d.At.UTC(), d.NextAt.UTC(), time.Time{}),
+			"Update the card to keep "+cmp.Or(ui.PlanName(d.Plan, d.Interval), "the plan")+" without interruption.",
+		),
+		button: linkTo("Update card", d),
 		why:    contactWhy(d),
 	}
 }

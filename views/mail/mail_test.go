@@ -20,7 +20,7 @@ var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 func fullMail() mail.Data {
 	return mail.Data{
 		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
-		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 1500,
+		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500,
 		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
 	}
@@ -49,8 +49,9 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		mail.KindInvitation:     {"Bo Lind invites you to Lyric Street", "as Member", "works until 1 Dec 2026, 13:00 UTC"},
 		mail.KindVerifyEmail:    {"Please confirm your e-mail address", "1 Dec 2026"},
 		mail.KindPasswordReset:  {"Choose a new password", "once, until 1 Dec 2026, 13:00 UTC", "your password stays as it is"},
-		mail.KindPaymentFailed:  {"A payment for Lyric Street failed", "$2,610.00 USD", "Pro, yearly", "on 1 Dec 2026: the card was declined", "again on 4 Dec 2026"},
-		mail.KindActionRequired: {"needs your confirmation", "$2,610.00 USD"},
+		mail.KindPaymentFailed:  {"A payment for Lyric Street failed", "$2,610.00 could not be collected on 1 Dec 2026: the card was declined.", "Pro, yearly", "Use another card.", "Next try on 4 Dec 2026.", "Pay $2,610.00"},
+		mail.KindActionRequired: {"needs your confirmation", "Your bank wants the payment of $2,610.00 confirmed.", "Confirm payment"},
+		mail.KindCardExpiring:   {"The card of Lyric Street expires soon", "4242 expires on 30 Nov 2026, before the next charge on 4 Dec 2026.", "Update card"},
 		mail.KindTrialEnding:    {"ends on 1 Dec 2026", "$2,610.00 USD", "for 9 seats"},
 		mail.KindRenewalNotice:  {"Lyric Street renews on 1 Dec 2026", "Pro, yearly", "$2,610.00 USD is charged", "Bo added Chidi"},
 		mail.KindPriceChange:    {"The price for Lyric Street changes on 1 Dec 2026", "from Starter, monthly to Pro, yearly", "is $2,610.00 USD"},

@@ -22,7 +22,7 @@ const (
 	Plain Tone = "plain"
 )
 
-func toneText(tone Tone) string {
+func ToneText(tone Tone) string {
 	switch tone {
 	case Good:
 		return "text-good"

@@ -1,0 +1,99 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+)
+
+// pay pays an open invoice for the amount that the form shows. If the amount moved, the response is
+// the billing page with the new one.
+func (p *billingPages) pay(w http.ResponseWriter, r *http.Request) error {
+	minor, err := strconv.ParseInt(r.PostFormValue("amount"), 10, 64)
+	if err != nil {
+		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The form names no amount. Open the billing page and try again.", Err: err}
+	}
+	shown := catalog.Money{Minor: minor, Currency: r.PostFormValue("currency")}
+	payment, err := p.payments.Pay(r.Context(), accessOf(r), r.PostFormValue("invoice"), shown)
+	var moved *billing.AmountMovedError
+	if errors.As(err, &moved) {
+		return p.showMoved(w, r, shown, refusalStatus(err))
+	}
+	if err != nil {
+		return err
+	}
+	to := billingPath
+	if notice := paymentNotices[payment.Status]; notice != "" {
+		to += "&notice=" + notice
+	}
+	redirect(w, r, to)
+	return nil
+}
+
+// paymentNotices are the notices after a payment. The banner says the rest.
+var paymentNotices = map[billing.PaymentStatus]string{
+	billing.PaymentPaid:            noticePaid,
+	billing.PaymentDeclined:        noticePayDeclined,
+	billing.PaymentNoPaymentMethod: noticePayNoCard,
+	billing.PaymentActionRequired:  noticePayConfirm,
+	billing.PaymentFailed:          noticePayFailed,
+}
+
+// showMoved shows the billing page after a payment of another amount than the invoice's was
+// refused.
+func (p *billingPages) showMoved(w http.ResponseWriter, r *http.Request, shown catalog.Money, status int) error {
+	overview, err := p.overviews.Get(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	panel, err := p.panel(r, overview, checkoutReturn{})
+	if err != nil {
+		return err
+	}
+	if panel.Trouble != nil && panel.Trouble.Amount.Currency != "" {
+		panel.Trouble.Moved = shown
+	}
+	return render(w, r, status, billingviews.Page(billingviews.PageProps{
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Panel: panel,
+	}))
+}
+
+// trouble returns what is wrong with the payment; nil: nothing.
+func (p *billingPages) trouble(o billing.Overview, a account.Access) *billingviews.PaymentTroubleProps {
+	t := o.Trouble
+	if t == nil {
+		return nil
+	}
+	props := &billingviews.PaymentTroubleProps{
+		OrganizationID: o.Organization.ID, CanManageBilling: a.CanManageBilling(), Kind: t.Kind, Amount: t.Amount(),
+		FailedAt: t.FailedAt, Reason: t.Decline.Reason, Step: t.Decline.Step, AccessUntil: t.AccessUntil, HasAccess: t.HasAccess,
+		Stopped: t.Stopped, NextTry: t.NextTry, CanPay: t.CanPay, At: t.At, NextCharge: t.NextCharge, Now: p.now(),
+		Card: card(*o.Subscription), HasCard: t.HasCard, NewCard: t.Payment != nil && t.Payment.Origin == billing.PaymentByCard,
+	}
+	if t.Invoice != nil {
+		props.InvoiceID, props.ConfirmHref = t.Invoice.ID, payInvoicePath(t.Invoice.ID)
+	}
+	if t.Kind == billing.TroubleIncomplete && o.OpenCheckout != nil {
+		// The first payment is completed on the page of its Checkout session.
+		props.FinishHref = o.OpenCheckout.URL
+	}
+	if t.Kind != billing.TroubleIncomplete {
+		props.Attempts = attemptRows(t.Attempts)
+	}
+	return props
+}
+
+func attemptRows(attempts []billing.PaymentAttempt) []billingviews.AttemptRow {
+	var rows []billingviews.AttemptRow
+	for _, attempt := range attempts {
+		rows = append(rows, billingviews.AttemptRow{At: attempt.At, Result: attempt.Decline().Reason})
+	}
+	return rows
+}
