@@ -85,3 +85,8 @@ func (s *Service) SetUpcomingLimit(limit time.Duration) { s.Upcoming.limit = lim
 func (s *Service) NoticeExpiringCards(ctx context.Context) error {
 	return s.InvoicePayments.noticeExpiringCards(ctx)
 }
+
+// HoldsSeats is exported for tests.
+func (s Subscription) HoldsSeats(quantity int, now time.Time) bool {
+	return s.holdsSeats(quantity, now)
+}

@@ -263,6 +263,9 @@ func (iv *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) err
 	if err := iv.recordLastAttempt(ctx, tx, fresh); err != nil {
 		return err
 	}
+	if err := iv.matchCharge(ctx, tx, fresh); err != nil {
+		return err
+	}
 	if err := iv.credits.recordPaidInvoice(ctx, tx, fresh); err != nil || fresh.sameCredits(before) {
 		return err
 	}

@@ -48,10 +48,13 @@ type Backlog struct {
 	FailedDuplicates int `db:"failed_ends"`
 	// SecondSubscriptions counts live subscriptions beside an organization's current one, except
 	// duplicates that are being canceled. An operator has to decide about them.
-	SecondSubscriptions int            `db:"second_subscriptions"`
-	QueuedMails         int            `db:"queued_mails"`
-	FailedMails         int            `db:"failed_mails"`
-	Jobs                map[string]int `db:"jobs,json"` // of the queue, by state
+	SecondSubscriptions int `db:"second_subscriptions"`
+	// MischargedChanges counts the plan changes of the last 90 days whose invoice has another amount
+	// than was confirmed.
+	MischargedChanges int            `db:"mischarged_changes"`
+	QueuedMails       int            `db:"queued_mails"`
+	FailedMails       int            `db:"failed_mails"`
+	Jobs              map[string]int `db:"jobs,json"` // of the queue, by state
 	// PricesNotOffered counts the prices of the plan file that this replica has not found at
 	// Stripe, or that differ there.
 	PricesNotOffered int

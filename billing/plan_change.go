@@ -17,6 +17,7 @@ import (
 type PlanChanges struct {
 	*core
 	subscriptions *Subscriptions
+	invoices      *Invoices
 }
 
 // PlanChangeGateway previews and makes plan changes.
@@ -109,7 +110,9 @@ type PlanChange struct {
 	AmountDue int64  `db:"amount_due"`
 	Currency  string `db:"currency"`
 	// Charged is the amount due of the invoice that the change created; nil: none was created.
-	Charged     *int64     `db:"charged"`
+	Charged *int64 `db:"charged"`
+	// Digest is what the preview showed, see [PlanPreview]; empty: of the release before.
+	Digest      string     `db:"digest"`
 	InvoiceID   string     `db:"invoice_id"`
 	ScheduleID  string     `db:"schedule_id"`
 	RequestedBy string     `db:"requested_by"` // user id

@@ -87,7 +87,7 @@ func (pc *PlanChanges) open(ctx context.Context, current Subscription, change Pl
 	if err != nil {
 		return change, err
 	}
-	if err := pc.compareAmount(ctx, change); err != nil {
+	if err := pc.comparePreview(ctx, change, current); err != nil {
 		// Nothing was sent to Stripe.
 		_, failed := pc.finish(context.WithoutCancel(ctx), change, func(c *PlanChange, _ *SeatState) { c.end(PlanChangeWithdrawn, pc.Now()) }, nil)
 		return change, errors.Join(err, failed)
@@ -168,17 +168,17 @@ func (c PlanChange) seatAttempt() SeatAttempt {
 	}
 }
 
-// compareAmount previews an upgrade once more, with the same date: a coupon, a tax rate, the
-// customer's balance or pending items may have changed the amount.
-func (pc *PlanChanges) compareAmount(ctx context.Context, change PlanChange) error {
-	if change.Kind != PlanUpgrade {
+// comparePreview previews a change once more, with the same date: a coupon, a tax rate, the
+// customer's balance or pending items may have changed what was shown.
+func (pc *PlanChanges) comparePreview(ctx context.Context, change PlanChange, current Subscription) error {
+	if change.Kind != PlanUpgrade && change.Digest == "" {
 		return nil
 	}
-	invoice, err := pc.gateway.PreviewPlanChange(ctx, change.update())
+	again, err := pc.calculate(ctx, current, change, pc.offerOf(change.PriceID))
 	if err != nil {
-		return previewFailed(err)
+		return err
 	}
-	if invoice.AmountDue.Minor != change.AmountDue {
+	if again.Change.AmountDue != change.AmountDue || change.Digest != "" && again.digest() != change.Digest {
 		return errMoved
 	}
 	return nil
@@ -206,12 +206,11 @@ func (pc *PlanChanges) send(ctx context.Context, change PlanChange, current Subs
 // recordAnswer stores Stripe's answer and, in the same transaction, the snapshot that came with
 // it.
 func (pc *PlanChanges) recordAnswer(ctx context.Context, change PlanChange, answer UpdatedSubscription, before Subscription) (PlanChange, error) {
-	applied := false
+	applied, fresh := false, false
 	change, err := pc.finish(ctx, change, func(c *PlanChange, state *SeatState) {
 		c.RequestID = answer.RequestID
 		if invoice := answer.LatestInvoice; invoice != nil && invoice.ID != before.LatestInvoiceID {
-			charged := invoice.AmountPaid + invoice.AmountDue
-			c.InvoiceID, c.Charged = invoice.ID, &charged
+			fresh = c.recordCharge(*invoice)
 		}
 		c.recordOutcome(answer.Subscription.Classified(pc.Catalog()), state, pc.Now())
 	}, func(tx Tx) error {
@@ -223,6 +222,9 @@ func (pc *PlanChanges) recordAnswer(ctx context.Context, change PlanChange, answ
 	})
 	if err == nil && !applied {
 		_, err = pc.subscriptions.refetch(ctx, change.SubscriptionID)
+	}
+	if fresh {
+		pc.logCharge(ctx, change)
 	}
 	pc.logOutcome(ctx, change)
 	return change, err
@@ -239,7 +241,10 @@ func (pc *PlanChanges) recordReplayed(ctx context.Context, change PlanChange, re
 		c.recordOutcome(current, state, pc.Now())
 	}, nil)
 	pc.logOutcome(ctx, change)
-	return change, err
+	if err != nil {
+		return change, err
+	}
+	return change, pc.findCharge(ctx, change)
 }
 
 // recordOutcome sets what came of a change that was sent, by the subscription's state after it.
@@ -249,6 +254,12 @@ func (c *PlanChange) recordOutcome(s Subscription, state *SeatState, now time.Ti
 		c.end(PlanChangeApplied, now)
 		state.recordPlanChange(*c, s)
 	case s.PendingPriceID:
+		if c.InvoiceID != "" && c.InvoiceID != s.LatestInvoiceID {
+			// Another change to this price replaced it and voided its invoice
+			// (https://docs.stripe.com/billing/subscriptions/pending-updates).
+			c.end(PlanChangeWithdrawn, now)
+			break
+		}
 		c.Status, c.InvoiceID, c.NextAttemptAt = PlanChangePending, s.LatestInvoiceID, s.PendingUntil
 	default:
 		c.end(PlanChangeWithdrawn, now)
@@ -351,9 +362,5 @@ func planChangeError(refused *apperr.StripeError, definite bool, cause error) er
 }
 
 func (pc *PlanChanges) logOutcome(ctx context.Context, c PlanChange) {
-	if c.Charged != nil && *c.Charged != c.AmountDue {
-		pc.Log.ErrorContext(ctx, "plan change charged another amount than was confirmed", "organization_id", c.OrganizationID,
-			"plan_change_id", c.ID, "invoice_id", c.InvoiceID, "confirmed", c.AmountDue, "charged", *c.Charged, "currency", c.Currency)
-	}
 	pc.Log.InfoContext(ctx, "plan change sent", "organization_id", c.OrganizationID, "plan_change_id", c.ID, "kind", c.Kind, "status", c.Status)
 }

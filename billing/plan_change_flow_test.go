@@ -319,8 +319,15 @@ func TestChangeThatMovedIsRefusedWithNewPreview(t *testing.T) {
 		"a balance": func(env *testEnv, s billing.Subscription) {
 			env.stripeRequest(http.MethodPost, "/v1/customers/"+s.CustomerID, url.Values{"balance": {"-500"}})
 		},
-		"the hour is over": func(env *testEnv, _ billing.Subscription) { env.advanceStripe(2 * time.Hour) },
-		"another period":   func(env *testEnv, _ billing.Subscription) { env.advanceStripe(31 * 24 * time.Hour) },
+		"a coupon": func(env *testEnv, s billing.Subscription) {
+			env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+s.ID, url.Values{"coupon": {env.coupon(url.Values{"percent_off": {"25"}, "duration": {"forever"}})}})
+		},
+		"an item that is not invoiced yet": func(env *testEnv, s billing.Subscription) {
+			env.stripeRequest(http.MethodPost, "/v1/invoiceitems", url.Values{"customer": {s.CustomerID}, "subscription": {s.ID}, "amount": {"1000"}, "currency": {"usd"}})
+		},
+		"another admin's change of interval": func(env *testEnv, _ billing.Subscription) { env.changePlan("starter", catalog.Yearly) },
+		"the hour is over":                   func(env *testEnv, _ billing.Subscription) { env.advanceStripe(2 * time.Hour) },
+		"another period":                     func(env *testEnv, _ billing.Subscription) { env.advanceStripe(31 * 24 * time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newTestEnv(t)
@@ -330,7 +337,7 @@ func TestChangeThatMovedIsRefusedWithNewPreview(t *testing.T) {
 			before := len(env.stripeInvoices())
 			preview := env.previewPlan("pro", catalog.Monthly)
 			move(env, current)
-			if name == "another period" {
+			if name == "another period" || name == "another admin's change of interval" {
 				before++
 			}
 			_, err := env.service.PlanChanges.Apply(t.Context(), env.access, "pro", catalog.Monthly, preview.Confirm())
@@ -342,10 +349,44 @@ func TestChangeThatMovedIsRefusedWithNewPreview(t *testing.T) {
 				t.Errorf("%d invoices, want %d; plan %s", n, before, env.overview().Plan.ID)
 			}
 			change, err := env.service.PlanChanges.Apply(t.Context(), env.access, "pro", catalog.Monthly, moved.Preview.Confirm())
+			if moved.Preview.Change.Kind == billing.PlanDowngrade { // from the year that another admin chose
+				if err != nil || change.Status != billing.PlanChangeScheduled {
+					t.Errorf("after the new preview: %+v, %v", change, err)
+				}
+				return
+			}
 			if err != nil || change.Status != billing.PlanChangeApplied || env.stripeInvoices()[0].AmountDue != moved.Preview.DueNow.Minor {
 				t.Errorf("after the new preview: %+v, %v", change, err)
 			}
 		})
+	}
+}
+
+// A schedule that support made at Stripe meanwhile refuses the change, and nothing is charged.
+func TestChangeIsRefusedWhileScheduleIsAttached(t *testing.T) {
+	env := newTestEnv(t)
+	current := env.subscribe("starter")
+	preview := env.previewPlan("pro", catalog.Monthly)
+	env.stripeRequest(http.MethodPost, "/v1/subscription_schedules", url.Values{"from_subscription": {current.ID}})
+	_, err := env.service.PlanChanges.Apply(t.Context(), env.access, "pro", catalog.Monthly, preview.Confirm())
+	wantConflict(t, err, "being completed")
+	if n := len(env.stripeInvoices()); n != 1 {
+		t.Errorf("%d invoices", n)
+	}
+}
+
+// What a downgrade will cost is compared too: a coupon that went away is shown before anything is
+// scheduled.
+func TestDowngradeWithMovedAmountIsRefused(t *testing.T) {
+	env := newTestEnv(t)
+	env.stripeClock()
+	current := env.subscribe("pro")
+	preview := env.previewPlan("starter", catalog.Monthly)
+	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"coupon": {env.coupon(url.Values{"percent_off": {"50"}, "duration": {"forever"}})}})
+	_, err := env.service.PlanChanges.Apply(t.Context(), env.access, "starter", catalog.Monthly, preview.Confirm())
+	var moved *billing.PlanMovedError
+	if !errors.As(err, &moved) || moved.Preview.Next.Amount.Minor >= preview.Next.Amount.Minor || env.overview().Subscription.ScheduleID != "" {
+		t.Errorf("%v, subscription %+v", err, env.overview().Subscription)
 	}
 }
 

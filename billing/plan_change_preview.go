@@ -17,12 +17,13 @@ const previewLifetime = time.Hour
 type InvoicePreview struct {
 	AmountDue catalog.Money `json:"amountDue"` // after the customer's balance
 	Total     catalog.Money `json:"total"`     // may be negative: it is credited to the customer's balance
-	Tax       catalog.Money `json:"tax"`
+	Subtotal  catalog.Money `json:"subtotal"`  // the sum of the lines, before discounts and added tax
+	Tax       catalog.Money `json:"tax"`       // added to the lines, or included in them
 	// TaxIncluded is the part of Tax that the amounts of the lines include.
 	TaxIncluded catalog.Money `json:"taxIncluded"`
 	Discount    catalog.Money `json:"discount"` // of all discounts; positive
-	// BalanceUsed is the change of the customer's balance: negative if a balance pays a part of
-	// the invoice, positive if the balance grows.
+	// BalanceUsed is the difference of AmountDue to Total: negative if the customer's balance pays a
+	// part of the invoice, positive if the balance grows.
 	BalanceUsed catalog.Money `json:"balanceUsed"`
 	// EndingBalance is the customer's balance afterwards: negative is a credit.
 	EndingBalance catalog.Money `json:"endingBalance"`
@@ -80,6 +81,8 @@ type PlanPreview struct {
 	// MoreLines means that Lines is only the first page of the invoice.
 	MoreLines bool
 	Next      NextInvoicePreview
+	// Invoice is the invoice that is created at once, as Stripe calculated it; of an upgrade only.
+	Invoice InvoicePreview
 }
 
 // NextInvoicePreview is the first regular invoice of the new price.
@@ -118,6 +121,7 @@ func (pc *PlanChanges) Preview(ctx context.Context, a account.Access, planID str
 	if err != nil {
 		return PlanPreview{}, err
 	}
+	preview.Change.Digest = preview.digest()
 	if err := pc.store.PlanChanges().Insert(ctx, preview.Change); err != nil {
 		return PlanPreview{}, fmt.Errorf("store preview: %w", err)
 	}
@@ -205,6 +209,7 @@ func (pc *PlanChanges) calculateNow(ctx context.Context, preview *PlanPreview) e
 	if preview.Change.ProratedAt == nil {
 		preview.Change.ProratedAt = invoice.ProratedAt
 	}
+	preview.Invoice = invoice
 	preview.DueNow, preview.Lines, preview.MoreLines = invoice.AmountDue, invoice.Lines, invoice.MoreLines
 	if invoice.Total.Minor < 0 {
 		preview.Credit.Minor = -invoice.Total.Minor

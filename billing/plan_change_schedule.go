@@ -140,7 +140,14 @@ func (pc *PlanChanges) processAllDue(ctx context.Context) error {
 		bounded, cancel := context.WithTimeout(ctx, jobTimeout)
 		err = pc.process(bounded, change)
 		cancel()
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case errors.Is(err, errLeased):
+			// A seat update of the same moment is being sent. That is no failure: the next look is soon.
+			if err := pc.wait(ctx, change); err != nil {
+				return err
+			}
+		default:
 			pc.Log.WarnContext(ctx, "plan change not processed", "organization_id", change.OrganizationID, "plan_change_id", change.ID, "err", err)
 			if err := pc.postpone(ctx, change, err); err != nil {
 				return err
@@ -148,6 +155,14 @@ func (pc *PlanChanges) processAllDue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// wait looks at a change again once the seat update that is under way should be answered.
+func (pc *PlanChanges) wait(ctx context.Context, change PlanChange) error {
+	return pc.update(ctx, change, func(c *PlanChange) {
+		next := pc.Now().Add(DebounceQuiet)
+		c.NextAttemptAt = &next
+	})
 }
 
 // postpone stores why a change could not be processed and when it is tried again.
@@ -187,7 +202,15 @@ func (pc *PlanChanges) process(ctx context.Context, change PlanChange) error {
 	case PlanChangeOpen:
 		return pc.processOpen(ctx, change, current)
 	case PlanChangePending:
-		return pc.update(ctx, change, func(c *PlanChange) { c.recordOutcome(current, &SeatState{}, pc.Now()) })
+		var outcome PlanChange
+		err := pc.update(ctx, change, func(c *PlanChange) {
+			c.recordOutcome(current, &SeatState{}, pc.Now())
+			outcome = *c
+		})
+		if err != nil {
+			return err
+		}
+		return pc.findCharge(ctx, outcome)
 	case PlanChangeScheduled:
 		return pc.processScheduled(ctx, change, current)
 	}
@@ -198,8 +221,11 @@ func (pc *PlanChanges) process(ctx context.Context, change PlanChange) error {
 // under the same idempotency key, provided that it would still do what was confirmed.
 func (pc *PlanChanges) processOpen(ctx context.Context, change PlanChange, current Subscription) error {
 	record := func(set func(*PlanChange, *SeatState)) error {
-		_, err := pc.finish(ctx, change, set, nil)
-		return err
+		finished, err := pc.finish(ctx, change, set, nil)
+		if err != nil {
+			return err
+		}
+		return pc.findCharge(ctx, finished)
 	}
 	switch {
 	case change.PriceID == current.PriceID || change.PriceID == current.PendingPriceID:
@@ -220,8 +246,8 @@ func (pc *PlanChanges) resume(ctx context.Context, change PlanChange, current Su
 		expected.ScheduleID = ""
 	}
 	opened, err := pc.takeLease(ctx, expected, change)
-	if err == nil {
-		err = pc.compareAmount(ctx, opened)
+	if err == nil && current.ScheduleID == "" {
+		err = pc.comparePreview(ctx, opened, current)
 	}
 	switch {
 	case errors.Is(err, errLeased):

@@ -50,6 +50,9 @@ const (
 	seatAttemptsKept  = 24 * time.Hour // the longest window of the limits
 )
 
+// pendingUpdateHold is when a seat update that a pending update holds back is looked at again.
+const pendingUpdateHold = time.Minute
+
 // retryTimeout bounds the call of Stripe within a request for another attempt.
 const retryTimeout = 3 * time.Second
 
@@ -208,6 +211,10 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (a
 		switch {
 		case !known, !seatsSynced(plan, current), equal && !stale && pendingIntervalChange(plan, current) == "":
 			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "checked before the seat update"})
+		case !equal && !stale && current.holdsSeats(state.quantity(plan), sy.Now()):
+			later := sy.Now().Add(pendingUpdateHold)
+			state.DueAt = &later
+			return tx.Seats().PutState(ctx, state)
 		case equal && stale, !equal && state.AppliedVersion == state.SyncVersion, state.renewalUnseen(plan, current, latest(sy.Now(), current.AsOf)):
 			attempt = openedAttempt{subscriptionID: current.ID, state: state}
 			return nil

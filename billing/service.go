@@ -101,6 +101,7 @@ func New(o Options) *Service {
 	s.Portal = &Portal{core: c, checkouts: s.Checkouts, customers: s.Customers, returnURL: o.ReturnURL}
 	s.Invoices = &Invoices{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices}
 	s.Payments = &Payments{core: c, customers: s.Customers, credits: s.Credits}
+	s.PlanChanges.invoices = s.Invoices
 	s.Attempts = &PaymentAttempts{core: c, customers: s.Customers}
 	s.InvoicePayments = &InvoicePayments{core: c, invoices: s.Invoices, subscriptions: s.Subscriptions}
 	s.Duplicates = &Duplicates{core: c, checkouts: s.Checkouts, subscriptions: s.Subscriptions, notices: s.Notices}

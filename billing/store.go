@@ -232,6 +232,9 @@ type PlanChangeStore interface {
 	Confirmed(ctx context.Context, organizationID string) ([]PlanChange, error)
 	// Running reads the newest change of the organization that is open, pending or scheduled.
 	Running(ctx context.Context, organizationID string) (PlanChange, error)
+	// OfInvoice lists the confirmed upgrades of a subscription that an invoice may belong to: those
+	// with its id, and those without an invoice, oldest first.
+	OfInvoice(ctx context.Context, organizationID, subscriptionID, invoiceID string) ([]PlanChange, error)
 	// Put overwrites a change.
 	Put(ctx context.Context, c PlanChange) error
 	// MarkDue makes the pending and scheduled changes of a subscription due at a time, unless they

@@ -155,6 +155,19 @@ func (s Subscription) EndsAt() (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// holdsSeats reports whether a seat update has to be held back, because the payment of a confirmed
+// change is not complete: Stripe replaces a pending update by the next update that is invoiced or
+// prorated, and voids its invoice
+// (https://docs.stripe.com/billing/subscriptions/pending-updates#cancel). Stripe discards a pending
+// update after 23 hours at the latest. One that lasts until the period's end does not hold a smaller
+// quantity back, since the renewal would charge for the removed seats.
+func (s Subscription) holdsSeats(quantity int, now time.Time) bool {
+	if s.PendingPriceID == "" || s.PendingUntil == nil || !now.Before(*s.PendingUntil) {
+		return false
+	}
+	return quantity > s.Quantity || s.PendingUntil.Before(s.CurrentPeriodEnd)
+}
+
 // keepUnexpanded copies what the payload of an event has only as an id, the card and the schedule's
 // phases, from the stored snapshot. A phase that has begun is not copied.
 func (s *Subscription) keepUnexpanded(stored Subscription) {

@@ -62,6 +62,8 @@ const selectBacklog = `select
 	(select count(*) from billing_seat_state where due_at is not null) as waiting_seats,
 	(select count(*) from billing_seat_state where sync_error <> '') as failing_seats,
 	(select count(*) from duplicate_subscriptions where status = 'failed') as failed_ends,
+	(select count(*) from plan_changes where charged is not null and charged <> amount_due
+		and confirmed_at > now() - interval '90 days') as mischarged_changes,
 	(select count(*) ` + secondSubscriptions + `) as second_subscriptions,
 	(select count(*) from emails where status = 'queued') as queued_mails,
 	(select count(*) from emails where status = 'failed') as failed_mails,

@@ -28,6 +28,9 @@ var (
 	where organization_id = $1 and schedule_id = $2 and schedule_id <> ''`
 	selectRunningPlanChange = `select ` + planChangeTable.list("") + ` from plan_changes
 	where organization_id = $1 and status in ('open', 'pending', 'scheduled') order by confirmed_at desc, id limit 1`
+	selectPlanChangesOfInvoice = `select ` + planChangeTable.list("") + ` from plan_changes
+	where organization_id = $1 and subscription_id = $2 and invoice_id in ($3, '') and kind = 'upgrade'
+		and status in ('open', 'pending', 'applied') order by confirmed_at, id`
 )
 
 // Get implements [billing.PlanChangeStore].
@@ -51,6 +54,11 @@ var selectConfirmedPlanChanges = `select ` + planChangeTable.list("") + ` from p
 // Confirmed implements [billing.PlanChangeStore].
 func (q planChangeStore) Confirmed(ctx context.Context, organizationID string) ([]billing.PlanChange, error) {
 	return list[billing.PlanChange](ctx, q.queries, "list confirmed plan changes", selectConfirmedPlanChanges, organizationID)
+}
+
+// OfInvoice implements [billing.PlanChangeStore].
+func (q planChangeStore) OfInvoice(ctx context.Context, organizationID, subscriptionID, invoiceID string) ([]billing.PlanChange, error) {
+	return list[billing.PlanChange](ctx, q.queries, "list plan changes of invoice", selectPlanChangesOfInvoice, organizationID, subscriptionID, invoiceID)
 }
 
 var updatePlanChange = planChangeTable.update("id")

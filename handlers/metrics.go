@@ -71,6 +71,7 @@ var (
 	seatsGauge       = prometheus.NewDesc("usher_seat_syncs", "Organizations with a pending or failing seat sync, by state.", []string{"state"}, nil)
 	duplicatesGauge  = prometheus.NewDesc("usher_duplicate_subscriptions_failed", "Duplicate subscriptions that could not be canceled and refunded.", nil, nil)
 	secondGauge      = prometheus.NewDesc("usher_second_subscriptions", "Live subscriptions beside an organization's current one that an operator has to decide about.", nil, nil)
+	mischargedGauge  = prometheus.NewDesc("usher_plan_changes_mischarged", "Plan changes of the last 90 days whose invoice has another amount than was confirmed.", nil, nil)
 	mailsGauge       = prometheus.NewDesc("usher_emails", "E-mails that are queued or failed, by status.", []string{"status"}, nil)
 	pricesGauge      = prometheus.NewDesc("usher_prices_not_offered", "Prices of the plan file that were not found at Stripe, or differ there in interval, currency or type.", nil, nil)
 	driftsGauge      = prometheus.NewDesc("usher_drifts", "Differences from Stripe that the last whole comparison found and did not repair, by kind.", []string{"kind"}, nil)
@@ -80,7 +81,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mailsGauge, pricesGauge, driftsGauge, comparedGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mischargedGauge, mailsGauge, pricesGauge, driftsGauge, comparedGauge, jobsGauge} {
 		into <- gauge
 	}
 }
@@ -105,6 +106,7 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	emit(seatsGauge, backlog.FailingSeats, "failing")
 	emit(duplicatesGauge, backlog.FailedDuplicates)
 	emit(secondGauge, backlog.SecondSubscriptions)
+	emit(mischargedGauge, backlog.MischargedChanges)
 	emit(mailsGauge, backlog.QueuedMails, "queued")
 	emit(mailsGauge, backlog.FailedMails, "failed")
 	emit(pricesGauge, backlog.PricesNotOffered)

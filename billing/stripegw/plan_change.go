@@ -77,16 +77,15 @@ func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCrea
 func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
 	money := func(minor int64) catalog.Money { return catalog.Money{Minor: minor, Currency: string(i.Currency)} }
 	preview := billing.InvoicePreview{
-		AmountDue: money(i.AmountDue), Total: money(i.Total), Tax: money(i.Tax),
-		At:          time.Unix(max(i.Created, i.PeriodEnd), 0).UTC(),
-		ProratedAt:  optionalTime(i.SubscriptionProrationDate),
-		BalanceUsed: money(i.StartingBalance - i.EndingBalance), EndingBalance: money(i.EndingBalance),
+		AmountDue: money(i.AmountDue), Total: money(i.Total), Subtotal: money(i.Subtotal), Tax: money(i.Tax),
+		Discount:   money(discountOf(i)),
+		At:         time.Unix(max(i.Created, i.PeriodEnd), 0).UTC(),
+		ProratedAt: optionalTime(i.SubscriptionProrationDate),
+		// A preview need not have an ending_balance: it is null until an invoice is finalized
+		// (https://docs.stripe.com/api/invoices/object#invoice_object-ending_balance).
+		BalanceUsed: money(i.AmountDue - i.Total), EndingBalance: money(i.EndingBalance),
 		MoreLines:   i.Lines.HasMore,
-		Discount:    catalog.Money{Currency: string(i.Currency)},
 		TaxIncluded: catalog.Money{Currency: string(i.Currency)},
-	}
-	for _, discount := range i.TotalDiscountAmounts {
-		preview.Discount.Minor += discount.Amount
 	}
 	for _, tax := range i.TotalTaxAmounts {
 		if tax.Inclusive {
@@ -109,6 +108,15 @@ func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
 		preview.Lines = append(preview.Lines, mapped)
 	}
 	return preview
+}
+
+// discountOf returns the sum of an invoice's discounts.
+func discountOf(i *stripe.Invoice) int64 {
+	var sum int64
+	for _, discount := range i.TotalDiscountAmounts {
+		sum += discount.Amount
+	}
+	return sum
 }
 
 // netAmount returns a line's amount after discounts and with the tax that is added to it.
