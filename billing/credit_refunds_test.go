@@ -146,11 +146,11 @@ func TestNoCreditsArePromisedAfterThePlanEnds(t *testing.T) {
 	env.startBackground()
 	current := env.subscribe("pro")
 	env.waitFor("the promise", func(o billing.Overview) bool { return o.Credits.ResetsAt != nil })
-	env.must(env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access))
+	env.must(env.service.Cancellations.Cancel(t.Context(), env.access, billing.CancelRequest{}))
 	if got := env.overview().Credits; got.ResetsAt != nil || got.Balance != 1000 {
 		t.Errorf("the plan ends at %s: credits %+v", current.CurrentPeriodEnd, got)
 	}
-	env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
+	env.must(env.service.Cancellations.Resume(t.Context(), env.access))
 	if env.overview().Credits.ResetsAt == nil {
 		t.Error("no date for the next credits after the plan was resumed")
 	}

@@ -292,9 +292,27 @@ func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption)
 type CreditsOverview struct {
 	Balance int
 	Granted int // for the current month of the plan; 0: none
+	// PlanLeft is the part of Balance that expires with the month. The rest was bought, and stays
+	// when the plan ends.
+	PlanLeft int
 	// ResetsAt is when the month's credits are replaced by the next month's; nil: the plan grants
-	// no more, because it ends by then or gives no access.
+	// no more, because it ends by then, gives no access, or changes to one without credits.
 	ResetsAt *time.Time
+	// NextGrant is how many credits come then: those of a smaller plan, if the change to it is
+	// scheduled by then.
+	NextGrant int
+}
+
+// nextGrant returns how many credits the plan will grant at a time in the future; 0: none.
+func (cs *Credits) nextGrant(s Subscription, granted int, at time.Time) int {
+	switch plan, _, known := cs.Catalog().ByPrice(s.ScheduledPriceID); {
+	case !s.grantsAt(at, cs.Now()):
+		return 0
+	case s.ScheduledPriceID == "" || s.ScheduledAt == nil || at.Before(*s.ScheduledAt) || !known:
+		return granted
+	default:
+		return plan.Credits
+	}
 }
 
 // overview reads the credits; current is the current subscription, nil if there is none.
@@ -314,9 +332,11 @@ func (cs *Credits) overview(ctx context.Context, organizationID string, current 
 		book.account.Balance += book.missing()
 	}
 	account = book.account
-	view := CreditsOverview{Balance: account.Balance, Granted: account.PlanGranted}
-	if resets := account.resetsAt(); account.PlanGranted > 0 && current != nil && current.grantsAt(resets, cs.Now()) {
-		view.ResetsAt = &resets
+	view := CreditsOverview{Balance: account.Balance, Granted: account.PlanGranted, PlanLeft: account.PlanLeft}
+	if resets := account.resetsAt(); account.PlanGranted > 0 && current != nil {
+		if view.NextGrant = cs.nextGrant(*current, account.PlanGranted, resets); view.NextGrant > 0 {
+			view.ResetsAt = &resets
+		}
 	}
 	return view, nil
 }

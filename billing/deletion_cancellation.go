@@ -112,7 +112,7 @@ func (ds *Deletions) updateAtStripe(ctx context.Context, c DeletionCancellation)
 	if i < 0 || live[i].Status == StatusIncomplete {
 		return ending, nil // it has ended, or is not ours
 	}
-	return ending, ds.subscriptions.updateCancelAtPeriodEnd(ctx, live[i], ending)
+	return ending, ds.subscriptions.updateCancelAtPeriodEnd(ctx, live[i], ending, CancellationDetails{})
 }
 
 // finishCancellation writes the result of an attempt. If the deletion was requested or withdrawn

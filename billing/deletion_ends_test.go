@@ -88,7 +88,7 @@ func TestResumeIsRefusedDuringDeletion(t *testing.T) {
 	env := newTestEnv(t)
 	current := env.subscribe("pro")
 	env.requestDeletion()
-	if err := env.service.Subscriptions.Resume(t.Context(), env.access); apperr.CodeOf(err) != apperr.CodeConflict || apperr.MessageOf(err) != account.MessageDeleting {
+	if err := env.service.Cancellations.Resume(t.Context(), env.access); apperr.CodeOf(err) != apperr.CodeConflict || apperr.MessageOf(err) != account.MessageDeleting {
 		t.Errorf("resume: %v", err)
 	}
 	if !env.endsAtStripe(current.ID) {
@@ -127,7 +127,7 @@ func TestPlanResumedAtStripeDuringDeletionIsCanceledAgain(t *testing.T) {
 func TestWithdrawalKeepsEarlierCancellation(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
-	env.must(env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access))
+	env.must(env.service.Cancellations.Cancel(t.Context(), env.access, billing.CancelRequest{}))
 	env.requestDeletion()
 	env.must(env.service.Deletions.Withdraw(t.Context(), env.access))
 	if !env.cancelsAtPeriodEnd() {

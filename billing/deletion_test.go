@@ -30,24 +30,24 @@ func (env *testEnv) cancelsAtPeriodEnd() bool {
 
 func TestCancelAtPeriodEndAndResume(t *testing.T) {
 	env := newTestEnv(t)
-	if err := env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access); apperr.MessageOf(err) != billing.MessageNoPlan {
+	if err := env.service.Cancellations.Cancel(t.Context(), env.access, billing.CancelRequest{}); apperr.MessageOf(err) != billing.MessageNoPlan {
 		t.Errorf("without a plan: %v", err)
 	}
 	env.subscribe("pro")
 	for range 2 { // repeating it is allowed
-		env.must(env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access))
+		env.must(env.service.Cancellations.Cancel(t.Context(), env.access, billing.CancelRequest{}))
 	}
 	if !env.cancelsAtPeriodEnd() || !env.overview().HasAccess {
 		t.Error("not canceled at the end of the period, or access is lost already")
 	}
-	env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
+	env.must(env.service.Cancellations.Resume(t.Context(), env.access))
 	if env.cancelsAtPeriodEnd() {
 		t.Error("still canceled at the end of the period")
 	}
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+env.overview().Subscription.ID,
 		map[string][]string{"cancel_at": {strconv.FormatInt(time.Now().Add(20*24*time.Hour).Unix(), 10)}})
 	env.must(env.service.Subscriptions.Refresh(t.Context(), env.access))
-	env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
+	env.must(env.service.Cancellations.Resume(t.Context(), env.access))
 	if _, ending := env.overview().Subscription.EndsAt(); ending {
 		t.Error("the scheduled cancellation remains")
 	}

@@ -86,6 +86,11 @@ func (s *Service) NoticeExpiringCards(ctx context.Context) error {
 	return s.InvoicePayments.noticeExpiringCards(ctx)
 }
 
+// ProcessCancellations runs the task of the background worker that completes cancellations once.
+func (s *Service) ProcessCancellations(ctx context.Context) error {
+	return s.Cancellations.processAllDue(ctx)
+}
+
 // HoldsSeats is exported for tests.
 func (s Subscription) HoldsSeats(quantity int, now time.Time) bool {
 	return s.holdsSeats(quantity, now)

@@ -163,13 +163,13 @@ func TestTroubleFollowsFromWhatHappens(t *testing.T) {
 		env.waitFor("the pause", func(o billing.Overview) bool {
 			return o.Trouble != nil && o.Trouble.Kind == billing.TroublePaused && !o.HasAccess && !o.Trouble.HasCard
 		})
-		if err := env.service.Subscriptions.Resume(t.Context(), env.access); apperr.CodeOf(err) != apperr.CodeConflict {
+		if err := env.service.Cancellations.Resume(t.Context(), env.access); apperr.CodeOf(err) != apperr.CodeConflict {
 			t.Errorf("resumed without a card: %v", err)
 		}
 		// A card that fails leaves it paused with an open invoice, which a card that works pays.
 		env.useCard("pm_card_chargeCustomerFail")
 		env.waitFor("the card", func(o billing.Overview) bool { return o.Trouble.HasCard })
-		if err := env.service.Subscriptions.Resume(t.Context(), env.access); apperr.CodeOf(err) != apperr.CodeConflict {
+		if err := env.service.Cancellations.Resume(t.Context(), env.access); apperr.CodeOf(err) != apperr.CodeConflict {
 			t.Errorf("resumed with a card that fails: %v", err)
 		}
 		env.waitFor("the open invoice", func(o billing.Overview) bool {
@@ -189,7 +189,7 @@ func TestTroubleFollowsFromWhatHappens(t *testing.T) {
 		env.waitFor("the pause", func(o billing.Overview) bool { return o.Subscription.Status == billing.StatusPaused })
 		env.useCard("pm_card_visa")
 		env.waitFor("the card", func(o billing.Overview) bool { return o.Trouble != nil && o.Trouble.HasCard })
-		env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
+		env.must(env.service.Cancellations.Resume(t.Context(), env.access))
 		env.wantPaid(t, 1)
 	})
 	t.Run("card expiring", func(t *testing.T) {

@@ -231,7 +231,7 @@ func TestForeignSubscriptionIsNoPlan(t *testing.T) {
 	if ids := env.foreignIDs(); !slices.Equal(ids, []string{support}) {
 		t.Errorf("foreign subscriptions %v, want %s", ids, support)
 	}
-	if err := env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access); apperr.CodeOf(err) != apperr.CodeConflict {
+	if err := env.service.Cancellations.Cancel(t.Context(), env.access, billing.CancelRequest{}); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("cancel: %v, want a conflict: there is no plan", err)
 	}
 

@@ -47,7 +47,9 @@ type PlanUpdate struct {
 	// ProratedAt is the time up to which the former price counts as used; nil: now. Not with none.
 	ProratedAt *time.Time
 	// TrialEnd keeps the trial of a subscription in trial.
-	TrialEnd       *time.Time
+	TrialEnd *time.Time
+	// Discounts are, for a preview, the discounts (di_…) that count; nil: those of the subscription.
+	Discounts      *[]string
 	IdempotencyKey string
 }
 

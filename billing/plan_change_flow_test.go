@@ -220,7 +220,7 @@ func TestScheduledDowngradeIsWithdrawn(t *testing.T) {
 	for name, act := range map[string]func(*testing.T, *testEnv) error{
 		"keep": func(t *testing.T, env *testEnv) error { return env.service.PlanChanges.Keep(t.Context(), env.access) },
 		"cancel": func(t *testing.T, env *testEnv) error {
-			return env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access)
+			return env.service.Cancellations.Cancel(t.Context(), env.access, billing.CancelRequest{})
 		},
 		"delete": func(t *testing.T, env *testEnv) error {
 			return env.service.Deletions.Request(t.Context(), env.access, env.access.Organization.Name)
@@ -575,7 +575,7 @@ func TestPlanChangeIsRefusedWithReason(t *testing.T) {
 	}{
 		"the same price": {func(*testEnv, billing.Subscription) {}, "starter", "your plan already"},
 		"an end is set": {func(env *testEnv, _ billing.Subscription) {
-			env.must(env.service.Subscriptions.CancelAtPeriodEnd(env.t.Context(), env.access))
+			env.must(env.service.Cancellations.Cancel(env.t.Context(), env.access, billing.CancelRequest{}))
 		}, "pro", "ends on"},
 		"past due":        {func(env *testEnv, s billing.Subscription) { env.leaveRenewalUnpaid(s) }, "pro", "not paid"},
 		"too many people": {func(env *testEnv, _ billing.Subscription) { env.addMembers(3) }, "pro", "takes at most 3 billed people"},

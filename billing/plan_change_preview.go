@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"usher/billing/account"
@@ -32,10 +33,23 @@ type InvoicePreview struct {
 	// Of an upcoming invoice: CollectedAt is when Stripe collects it, about an hour after At;
 	// PendingItemsAt is about when Stripe invoices pending items before the renewal
 	// (next_pending_invoice_item_invoice). nil: not known, or never.
-	CollectedAt    *time.Time    `json:"collectedAt,omitempty"`
-	PendingItemsAt *time.Time    `json:"pendingItemsAt,omitempty"`
-	Lines          []PreviewLine `json:"lines"`
-	MoreLines      bool          `json:"moreLines,omitempty"` // Lines is not complete
+	CollectedAt    *time.Time        `json:"collectedAt,omitempty"`
+	PendingItemsAt *time.Time        `json:"pendingItemsAt,omitempty"`
+	Lines          []PreviewLine     `json:"lines"`
+	MoreLines      bool              `json:"moreLines,omitempty"` // Lines is not complete
+	Discounts      []PreviewDiscount `json:"discounts,omitempty"`
+}
+
+// PreviewDiscount is a discount that applies to a previewed invoice.
+type PreviewDiscount struct {
+	ID   string // di_…
+	Once bool   // it applies to one invoice only
+}
+
+// hasPending reports whether the preview has lines that are not of a whole period: seat changes
+// and other items that are pending.
+func (p InvoicePreview) hasPending() bool {
+	return slices.ContainsFunc(p.Lines, func(l PreviewLine) bool { return l.Proration || !l.Subscription })
 }
 
 // PreviewLine is a line of a preview.
@@ -223,27 +237,56 @@ func (pc *PlanChanges) calculateNow(ctx context.Context, preview *PlanPreview) e
 }
 
 // nextInvoice returns the first regular invoice of the new price. Stripe cannot preview an
-// interval that changes later, so that is previewed as a subscription of its own.
+// interval that changes later. It is previewed as if it changed at once, which bills a whole period
+// (https://docs.stripe.com/billing/subscriptions/billing-cycle), with those discounts of the
+// subscription that Stripe still applies at the renewal.
 func (pc *PlanChanges) nextInvoice(ctx context.Context, current Subscription, change PlanChange, from, to PlanOffer) (NextInvoicePreview, error) {
-	if change.Kind == PlanDowngrade && from.Price.Interval != to.Price.Interval {
-		invoice, err := pc.gateway.PreviewPrice(ctx, current.CustomerID, change.PriceID, change.Quantity)
+	update := change.update()
+	update.Proration, update.ProratedAt = catalog.ProrationNone, nil
+	later := change.Kind == PlanDowngrade && from.Price.Interval != to.Price.Interval
+	if later || change.Kind == PlanDowngrade && current.PendingInvoiceInterval != "" {
+		discounts, err := pc.renewalDiscounts(ctx, current)
 		if err != nil {
 			return NextInvoicePreview{}, previewFailed(err)
 		}
-		return NextInvoicePreview{At: change.PeriodEnd, Amount: invoice.Total, Lines: invoice.Lines}, nil
+		update.Discounts = &discounts
 	}
-	update := change.update()
-	update.Proration, update.ProratedAt = catalog.ProrationNone, nil
 	invoice, err := pc.gateway.PreviewPlanChange(ctx, update)
 	if err != nil {
 		return NextInvoicePreview{}, previewFailed(err)
 	}
 	next := NextInvoicePreview{At: invoice.At, Amount: invoice.AmountDue, Lines: invoice.Lines}
-	if change.Kind == PlanUpgrade {
+	if later {
+		next.At = change.PeriodEnd
+	}
+	regular, lines := regularLines(invoice)
+	switch {
+	case change.Kind == PlanUpgrade:
 		// Prorations that are pending now are on the invoice that the change creates at once.
-		next.Amount, next.Lines = regularLines(invoice)
+		next.Amount, next.Lines = regular, lines
+	case current.PendingInvoiceInterval != "" && invoice.Total.Minor > regular.Minor && regular.Minor < next.Amount.Minor:
+		// They are on an invoice before the renewal, which uses up the customer's balance first. If
+		// they are a credit, it comes to the renewal through that balance.
+		next.Amount, next.Lines = regular, lines
 	}
 	return next, nil
+}
+
+// renewalDiscounts lists the discounts (di_…) that count at the renewal. A coupon for one invoice is
+// left out if an invoice of pending items comes before: that one may use it up, and the amount shown
+// must not be too low.
+func (pc *PlanChanges) renewalDiscounts(ctx context.Context, current Subscription) ([]string, error) {
+	renewal, err := pc.gateway.PreviewPeriodEnd(ctx, current, false)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for _, discount := range renewal.Discounts {
+		if !discount.Once || current.PendingInvoiceInterval == "" || !renewal.hasPending() {
+			ids = append(ids, discount.ID)
+		}
+	}
+	return ids, nil
 }
 
 // regularLines returns the lines of whole periods and their sum.

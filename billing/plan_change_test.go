@@ -131,3 +131,12 @@ func TestClassifyChangesOfSeatItem(t *testing.T) {
 		}
 	}
 }
+
+// A subscription whose first payment is open cannot be updated at Stripe.
+func TestUnfinishedPlanCannotBeCanceled(t *testing.T) {
+	for status, refused := range map[SubscriptionStatus]bool{StatusIncomplete: true, StatusActive: false, StatusPastDue: false, StatusTrialing: false, StatusUnpaid: false} {
+		if err := checkCancelable(Subscription{Status: status}); (err != nil) != refused {
+			t.Errorf("%s: %v", status, err)
+		}
+	}
+}

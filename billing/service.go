@@ -62,6 +62,7 @@ type Service struct {
 	Notices         *Notices
 	Contacts        *Contacts
 	Deletions       *Deletions
+	Cancellations   *Cancellations
 	Overviews       *Overviews
 	Inbox           *Inbox
 	Reconciler      *Reconciler
@@ -92,6 +93,7 @@ func New(o Options) *Service {
 	s.Trials = &Trials{core: c, subscriptions: s.Subscriptions}
 	s.PlanChanges = &PlanChanges{core: c, subscriptions: s.Subscriptions}
 	s.Upcoming = &UpcomingInvoices{core: c, subscriptions: s.Subscriptions, notices: s.Notices, baseURL: baseURL, limit: upcomingTimeout}
+	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.Checkouts = &Checkouts{

@@ -36,6 +36,7 @@ type Tx interface {
 	SeatAttempts() SeatAttemptStore
 	PlanChanges() PlanChangeStore
 	UpcomingInvoices() UpcomingInvoiceStore
+	Cancellations() CancellationStore
 	Invoices() InvoiceStore
 	InvoiceDetails() InvoiceDetailStore
 	Payments() PaymentStore
@@ -252,6 +253,22 @@ type UpcomingInvoiceStore interface {
 	Get(ctx context.Context, organizationID, subscriptionID string) (UpcomingInvoice, error)
 	// Put inserts or overwrites the answer, unless a later one is stored.
 	Put(ctx context.Context, i UpcomingInvoice) error
+}
+
+// CancellationStore stores requests to end a plan at the end of its period.
+type CancellationStore interface {
+	Insert(ctx context.Context, c Cancellation) error
+	Get(ctx context.Context, organizationID, id string) (Cancellation, error)
+	// Open reads the newest request of the organization that is open.
+	Open(ctx context.Context, organizationID string) (Cancellation, error)
+	Put(ctx context.Context, c Cancellation) error // overwrites
+	// MarkResumed marks the open and set requests of a subscription as resumed.
+	MarkResumed(ctx context.Context, organizationID, subscriptionID, userID string, at time.Time) error
+	// ClaimDue returns the open request that has been due longest and moves its DueAt to leaseUntil;
+	// ErrNotFound if none is due.
+	ClaimDue(ctx context.Context, now, leaseUntil time.Time) (Cancellation, error)
+	// List lists the requests of an organization, newest first.
+	List(ctx context.Context, organizationID string) ([]Cancellation, error)
 }
 
 // InvoiceStore stores snapshots of invoices.

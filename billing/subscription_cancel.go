@@ -19,34 +19,23 @@ type CancellationGateway interface {
 	CancelInvoicing(ctx context.Context, id string) error
 	// CancelAtPeriodEnd cancels a subscription at the end of its period
 	// (https://docs.stripe.com/billing/subscriptions/cancel).
-	CancelAtPeriodEnd(ctx context.Context, id string) (UpdatedSubscription, error)
+	CancelAtPeriodEnd(ctx context.Context, id string, details CancellationDetails) (UpdatedSubscription, error)
+	// PreviewPeriodEnd returns the next invoice of the subscription with a scheduled end, or without
+	// one. If there is none, the error is a StripeError with the code invoice_upcoming_none.
+	PreviewPeriodEnd(ctx context.Context, current Subscription, ends bool) (InvoicePreview, error)
 	// Resume removes the scheduled end of a subscription.
 	Resume(ctx context.Context, ending Subscription) (UpdatedSubscription, error)
 }
 
+// CancellationDetails is why a subscription is canceled, as Stripe keeps it; empty: not said
+// (https://docs.stripe.com/api/subscriptions/object#subscription_object-cancellation_details).
+type CancellationDetails struct {
+	Feedback CancelReason
+	Comment  string
+}
+
 // MessageNoPlan is the message for an organization without a live subscription.
 const MessageNoPlan = "There is no plan to change."
-
-// CancelAtPeriodEnd cancels the current subscription at the end of the paid period. It does
-// nothing if an end is scheduled already. Errors: CodeForbidden; CodeConflict without a live
-// subscription; CodeStripe if Stripe refused or did not answer. If a change was made without an
-// answer, its event updates the snapshot.
-func (ss *Subscriptions) CancelAtPeriodEnd(ctx context.Context, a account.Access) error {
-	return ss.setCancelAtPeriodEnd(ctx, a, true)
-}
-
-// Resume removes the scheduled end of the current subscription. Errors: as
-// [Subscriptions.CancelAtPeriodEnd], and CodeConflict while the organization is about to be
-// deleted.
-func (ss *Subscriptions) Resume(ctx context.Context, a account.Access) error {
-	if err := errors.Join(a.RequireBilling(), a.Organization.RequireNotDeleting()); err != nil {
-		return err
-	}
-	if resumed, err := ss.resumePaused(ctx, a); err != nil || resumed {
-		return err
-	}
-	return ss.setCancelAtPeriodEnd(ctx, a, false)
-}
 
 // resumePaused resumes the current subscription if it is paused and has a payment method; false if
 // it is not paused. Error: CodeConflict if it stays paused, since its payment failed.
@@ -70,23 +59,21 @@ func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bo
 	return true, err
 }
 
-func (ss *Subscriptions) setCancelAtPeriodEnd(ctx context.Context, a account.Access, end bool) error {
-	if err := a.RequireBilling(); err != nil {
+// undoCancellation removes the scheduled end of a subscription; one without an end stays as it is.
+func (ss *Subscriptions) undoCancellation(ctx context.Context, id string) error {
+	current, err := ss.refetch(ctx, id)
+	if err != nil {
+		return apperr.StripeFailed("refetch subscription", err)
+	}
+	if err := requireLive(current); err != nil {
 		return err
 	}
-	current, known, err := apperr.Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
-	if err != nil {
-		return fmt.Errorf("look up subscription: %w", err)
-	}
-	if !known || current.Status.Ended() {
-		return apperr.Errorf(apperr.CodeConflict, MessageNoPlan)
-	}
-	return ss.updateCancelAtPeriodEnd(ctx, current, end)
+	return ss.updateCancelAtPeriodEnd(ctx, current, false, CancellationDetails{})
 }
 
 // updateCancelAtPeriodEnd updates the subscription at Stripe, unless it is so already, and applies
-// the answer.
-func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Subscription, end bool) error {
+// the answer. details are those of an end.
+func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Subscription, end bool, details CancellationDetails) error {
 	_, ending := current.EndsAt()
 	if ending == end {
 		return nil
@@ -94,7 +81,7 @@ func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Su
 	var answer UpdatedSubscription
 	var err error
 	if end {
-		answer, current, err = ss.scheduleCancellation(ctx, current)
+		answer, current, err = ss.scheduleCancellation(ctx, current, details)
 	} else {
 		answer, err = ss.gateway.Resume(ctx, current)
 	}
@@ -114,9 +101,9 @@ func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Su
 // a schedule is attached, so the schedule is released first: what it would change never begins.
 // The snapshot may not show the schedule yet. The second result is the subscription before the
 // update.
-func (ss *Subscriptions) scheduleCancellation(ctx context.Context, current Subscription) (UpdatedSubscription, Subscription, error) {
+func (ss *Subscriptions) scheduleCancellation(ctx context.Context, current Subscription, details CancellationDetails) (UpdatedSubscription, Subscription, error) {
 	if current.ScheduleID == "" {
-		answer, err := ss.gateway.CancelAtPeriodEnd(ctx, current.ID)
+		answer, err := ss.gateway.CancelAtPeriodEnd(ctx, current.ID, details)
 		var refused *apperr.StripeError
 		if !errors.As(err, &refused) || refused.Status != 400 {
 			return answer, current, err
@@ -130,6 +117,6 @@ func (ss *Subscriptions) scheduleCancellation(ctx context.Context, current Subsc
 	if err != nil {
 		return UpdatedSubscription{}, current, err
 	}
-	answer, err := ss.gateway.CancelAtPeriodEnd(ctx, current.ID)
+	answer, err := ss.gateway.CancelAtPeriodEnd(ctx, current.ID, details)
 	return answer, current, err
 }

@@ -14,26 +14,28 @@ import (
 // rows are authoritative; a job only wakes the worker early.
 type Worker struct {
 	*core
-	recovery   *account.Recovery
-	rateLimits *account.RateLimits
-	outbox     *mail.Outbox
-	inbox      *Inbox
-	seatSyncer *SeatSyncer
-	seatLedger *SeatLedgers
-	plans      *PlanChanges
-	credits    *Credits
-	trials     *Trials
-	duplicates *Duplicates
-	payments   *InvoicePayments
-	customers  *Customers
-	deletions  *Deletions
-	reconciler *Reconciler
+	recovery      *account.Recovery
+	rateLimits    *account.RateLimits
+	outbox        *mail.Outbox
+	inbox         *Inbox
+	seatSyncer    *SeatSyncer
+	seatLedger    *SeatLedgers
+	plans         *PlanChanges
+	cancellations *Cancellations
+	credits       *Credits
+	trials        *Trials
+	duplicates    *Duplicates
+	payments      *InvoicePayments
+	customers     *Customers
+	deletions     *Deletions
+	reconciler    *Reconciler
 }
 
 func newWorker(c *core, s *Service) *Worker {
 	return &Worker{
 		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
-		payments: s.InvoicePayments, seatLedger: s.SeatLedger, plans: s.PlanChanges, credits: s.Credits, trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
+		payments: s.InvoicePayments, seatLedger: s.SeatLedger, plans: s.PlanChanges, cancellations: s.Cancellations, credits: s.Credits,
+		trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
 		reconciler: s.Reconciler,
 	}
 }
@@ -66,6 +68,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"seat syncs", 0, 1, w.seatSyncer.syncAllDue},
 		{"seat releases", 0, 1, w.seatSyncer.releaseUnusedSeats},
 		{"plan changes", 0, 1, w.plans.processAllDue},
+		{"cancellations", 0, 1, w.cancellations.processAllDue},
 		{"duplicate subscriptions", 0, 1, w.duplicates.cancelAllDue},
 		{"payments of invoices", 0, 1, w.payments.processAllDue},
 		{"cards that expire", pruneInterval, 1, w.payments.noticeExpiringCards},

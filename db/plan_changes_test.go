@@ -14,7 +14,7 @@ func TestPlanChanges(t *testing.T) {
 	full := billing.PlanChange{
 		ID: "chg_1", OrganizationID: "org_1", SubscriptionID: "sub_1", ItemID: "si_1", Kind: billing.PlanUpgrade,
 		Status: billing.PlanChangeScheduled, FromPriceID: "price_1", PriceID: "price_2", Quantity: 3, PeriodEnd: at(30),
-		ProratedAt: ptr(at(2)), TrialEnd: ptr(at(9)), AmountDue: 1500, Currency: "usd", Charged: ptr(int64(1499)), InvoiceID: "in_1",
+		ProratedAt: ptr(at(2)), TrialEnd: ptr(at(9)), AmountDue: 1500, Currency: "usd", Digest: "d1", Charged: ptr(int64(1499)), InvoiceID: "in_1",
 		ScheduleID: "sub_sched_1", RequestedBy: "usr_1", PreviewedAt: at(1), ConfirmedAt: ptr(at(2)), DoneAt: ptr(at(3)),
 		SeatVersion: 4, Attempts: 5, Error: "declined", RequestID: "req_1", NextAttemptAt: ptr(at(20)),
 	}
@@ -39,6 +39,26 @@ func TestPlanChanges(t *testing.T) {
 	}
 	_, err = store.PlanChanges().BySchedule(ctx, "org_1", "")
 	wantNotFound(t, err)
+
+	// An invoice belongs to a confirmed upgrade that has it, or that has none yet.
+	for invoice, want := range map[string]int{"in_1": 0, "in_9": 0} {
+		list, err := store.PlanChanges().OfInvoice(ctx, "org_1", "sub_1", invoice)
+		must(t, err)
+		wantEqual(t, len(list), want) // it is scheduled
+	}
+	applied := full
+	applied.Status = billing.PlanChangeApplied
+	must(t, store.PlanChanges().Put(ctx, applied))
+	list, err := store.PlanChanges().OfInvoice(ctx, "org_1", "sub_1", "in_1")
+	must(t, err)
+	wantEqual(t, list, []billing.PlanChange{applied})
+	list, err = store.PlanChanges().OfInvoice(ctx, "org_1", "sub_1", "in_9")
+	must(t, err)
+	wantEqual(t, len(list), 0)
+	backlog, err := store.Operations().Backlog(ctx)
+	must(t, err)
+	wantEqual(t, backlog.MischargedChanges, 0) // long ago
+	must(t, store.PlanChanges().Put(ctx, full))
 
 	_, err = store.PlanChanges().ClaimDue(ctx, at(19), at(40))
 	wantNotFound(t, err)

@@ -25,6 +25,8 @@ type billingPages struct {
 	prices          *billing.Prices
 	portal          *billing.Portal
 	reconciler      *billing.Reconciler
+	planChanges     *billing.PlanChanges
+	cancellations   *billing.Cancellations
 	members         *account.Members
 	portalReturnURL string
 }
@@ -38,24 +40,6 @@ func (p *billingPages) openPortal(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	redirect(w, r, to)
-	return nil
-}
-
-// cancelPlan cancels the plan at the end of the period.
-func (p *billingPages) cancelPlan(w http.ResponseWriter, r *http.Request) error {
-	return p.finishPlanChange(w, r, p.subscriptions.CancelAtPeriodEnd(r.Context(), accessOf(r)), noticeCanceled)
-}
-
-// resumePlan withdraws the cancellation.
-func (p *billingPages) resumePlan(w http.ResponseWriter, r *http.Request) error {
-	return p.finishPlanChange(w, r, p.subscriptions.Resume(r.Context(), accessOf(r)), noticeResumed)
-}
-
-func (p *billingPages) finishPlanChange(w http.ResponseWriter, r *http.Request, err error, notice string) error {
-	if err != nil {
-		return err
-	}
-	redirect(w, r, billingPath+"&notice="+notice)
 	return nil
 }
 

@@ -64,11 +64,38 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
 	}
 	if panel.CanManageBilling {
+		if err := p.addRunning(r, panel.Subscription); err != nil {
+			return panel, err
+		}
 		return p.addInvoices(r, panel)
 	}
 	members, err := p.members.List(r.Context(), access)
 	panel.BillingNames = billingNames(members)
 	return panel, err
+}
+
+// addRunning shows the change of plan and the cancellation that Stripe has not acknowledged, what is
+// known of a change whose payment is not complete, and whether a scheduled one can be withdrawn.
+func (p *billingPages) addRunning(r *http.Request, s *billingviews.SubscriptionProps) error {
+	if s == nil || s.Status.Ended() {
+		return nil
+	}
+	change, running, err := p.planChanges.Running(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	if s.Scheduled != nil {
+		s.Scheduled.Arranged = !running || change.Status != billing.PlanChangeScheduled && change.Status != billing.PlanChangeOpen
+	}
+	if running && change.Status == billing.PlanChangeOpen && s.Pending == nil && s.Scheduled == nil {
+		s.Pending = &billingviews.PendingChange{Plan: change.To.Plan.Name, Interval: change.To.Price.Interval, Sending: true}
+	}
+	if running && change.Status == billing.PlanChangePending && s.Pending != nil {
+		s.Pending.Amount, s.Pending.AwaitsConfirmation = change.Due(), change.AwaitsConfirmation
+	}
+	_, s.Canceling, err = p.cancellations.Open(r.Context(), accessOf(r))
+	s.Canceling = s.Canceling && s.EndsAt.IsZero()
+	return err
 }
 
 func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*billingviews.SubscriptionProps, error) {

@@ -86,23 +86,24 @@ type server struct {
 
 // areas are the parts of the site, each with its handlers.
 type areas struct {
-	pricing      *pricingPages
-	auth         *authPages
-	settings     *settingsPages
-	invitations  *invitationPages
-	organization *organizationPages
-	members      *memberPages
-	roles        *rolePages
-	contacts     *contactPages
-	seats        *seatPages
-	checkout     *checkoutPages
-	billing      *billingPages
-	plans        *planPages
-	admin        *adminPages
-	api          *jsonAPI
-	webhook      *webhookEndpoint
-	system       *systemEndpoints
-	dev          *devPages
+	pricing       *pricingPages
+	auth          *authPages
+	settings      *settingsPages
+	invitations   *invitationPages
+	organization  *organizationPages
+	members       *memberPages
+	roles         *rolePages
+	contacts      *contactPages
+	seats         *seatPages
+	checkout      *checkoutPages
+	billing       *billingPages
+	plans         *planPages
+	cancellations *cancellationPages
+	admin         *adminPages
+	api           *jsonAPI
+	webhook       *webhookEndpoint
+	system        *systemEndpoints
+	dev           *devPages
 }
 
 // New returns the handler of the whole site.
@@ -151,9 +152,10 @@ func newAreas(o Options, base *site) areas {
 	a.billing = &billingPages{
 		site: base, checkout: a.checkout, overviews: b.Overviews, subscriptions: b.Subscriptions, upcoming: b.Upcoming, invoices: b.Invoices, payments: b.InvoicePayments,
 		duplicates: b.Duplicates, trials: b.Trials, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
-		members: b.Members, portalReturnURL: portalReturn,
+		members: b.Members, planChanges: b.PlanChanges, cancellations: b.Cancellations, portalReturnURL: portalReturn,
 	}
 	a.plans = &planPages{site: base, planChanges: b.PlanChanges}
+	a.cancellations = &cancellationPages{site: base, cancellations: b.Cancellations, planChanges: b.PlanChanges, overviews: b.Overviews, prices: b.Prices}
 	a.seats = &seatPages{site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger}
 	a.contacts = &contactPages{site: base, contacts: b.Contacts}
 	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews}

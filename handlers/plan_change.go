@@ -61,14 +61,27 @@ func (p *planPages) render(w http.ResponseWriter, r *http.Request, status int, p
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
 		OrganizationID: accessOf(r).Organization.ID, Moved: moved, Timing: planTiming(preview.Change.Kind),
 		From: planSide(preview.From, preview.FromQuantity), To: planSide(preview.To, preview.Quantity()),
-		DueNow: preview.DueNow, Credit: preview.Credit, MoreLines: preview.MoreLines,
+		DueNow: preview.DueNow, Credit: preview.Credit, Parts: changeParts(preview),
 		NextAt: preview.Next.At, NextAmount: preview.Next.Amount,
 		Plan: preview.To.Plan.ID, Interval: preview.To.Price.Interval, Confirm: preview.Confirm(),
 	}
-	for _, line := range preview.Lines {
-		props.Lines = append(props.Lines, billingviews.ChangeLine{Text: line.Description, Amount: line.Amount})
-	}
 	return render(w, r, status, billingviews.PlanChangePage(props))
+}
+
+func changeParts(preview billing.PlanPreview) []billingviews.ChangePart {
+	var parts []billingviews.ChangePart
+	for _, part := range preview.Parts() {
+		parts = append(parts, billingviews.ChangePart{Kind: part.Kind, Amount: part.Amount, Lines: changeLines(part.Lines)})
+	}
+	return parts
+}
+
+func changeLines(lines []billing.PreviewLine) []billingviews.ChangeLine {
+	var shown []billingviews.ChangeLine
+	for _, line := range lines {
+		shown = append(shown, billingviews.ChangeLine{Text: line.Description, Amount: line.Amount})
+	}
+	return shown
 }
 
 func planTiming(kind billing.PlanChangeKind) billingviews.PlanChangeTiming {

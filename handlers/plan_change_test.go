@@ -15,7 +15,7 @@ func TestPlanChangePages(t *testing.T) {
 
 	tab := b.get(billingPath).wantText("Change plan", "Preview Pro, monthly").wantNoText("Preview Starter, monthly")
 	preview := b.submit(tab, `form[action="/billing/preview"]:has(input[value="pro"])`, nil).wantStatus(http.StatusOK)
-	preview.wantText("Change to Pro, monthly", "Due today", "and switch", "Next invoice")
+	preview.wantText("Change to Pro, monthly", "Now", "New", "Due today", "new plan", "unused time", "and switch", "Then")
 	stale := b.submit(tab, `form[action="/billing/preview"]:has(input[value="pro"])`, nil)
 
 	// The amount of a confirmed form that is not the previewed one is not charged.
@@ -31,15 +31,15 @@ func TestPlanChangePages(t *testing.T) {
 
 	down := b.submit(b.get(billingPath), `form[action="/billing/preview"]:has(input[value="starter"])`, nil).wantText("You keep Pro until", "Switch on")
 	set := b.follow(b.submit(down, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&notice=" + noticePlanScheduled))
-	set.wantText("The change is set.", "Starter, monthly starts on", "Keep Pro")
-	next := down.doc().Find("section p.tabular-nums").Last().Text()
-	if shown := set.doc().Find("p.text-figure").First().Text(); shown != next {
+	set.wantText("The change is scheduled.", "Changes to Starter, monthly on", "Keep Pro")
+	next := down.doc().Find("#next").Text()
+	if shown := set.doc().Find("p.text-figure").First().Text(); !strings.HasPrefix(next, "Then "+shown+" from ") {
 		t.Errorf("the next invoice is %q, the preview said %q", shown, next)
 	}
 	if set.doc().Find(`form[action="/billing/preview"]`).Length() != 0 {
 		t.Error("another change is offered while one is set")
 	}
-	b.follow(b.submit(set, `form[action="/billing/plan/keep"]`, nil).wantRedirect(billingPath + "&notice=" + noticePlanKept)).wantText("You keep your plan.").wantNoText("starts on")
+	b.follow(b.submit(set, `form[action="/billing/plan/keep"]`, nil).wantRedirect(billingPath + "&notice=" + noticePlanKept)).wantText("You keep your plan.").wantNoText("Changes to")
 
 	// Only those who may manage billing, and only for their own organization.
 	b.post("/billing/preview", url.Values{"organizationId": {"org_other"}, "plan": {"pro"}, "interval": {"year"}}).wantStatus(http.StatusConflict).wantText("another organization")
@@ -58,7 +58,7 @@ func TestPlanChangeThatNeedsConfirmation(t *testing.T) {
 	h.setCard("4000000000000341")
 	preview := b.submit(b.get(billingPath), `form[action="/billing/preview"]:has(input[value="pro"]):has(input[value="year"])`, nil)
 	pending := b.follow(b.submit(preview, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&notice=" + noticePlanPending))
-	pending.wantText("The payment is not complete.", "The change to Pro, yearly is not paid yet.", "Starter, monthly", "Pay or confirm")
+	pending.wantText("The payment is not complete.", "The change to Pro, yearly is not paid yet.", "Starter, monthly", "Pay $")
 	link := pending.doc().Find(`a[href^="/billing/invoices/in_"]`).AttrOr("href", "")
 	hosted := b.get(link).wantStatus(http.StatusSeeOther).header.Get("Location")
 	if !strings.Contains(hosted, "/i/in_") {

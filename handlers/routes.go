@@ -98,8 +98,10 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/billing/preview", policy: billingAdmin, handler: s.plans.preview, limits: []rateLimit{planPreviews}},
 		{method: post, pattern: "/billing/plan", policy: billingAdmin, handler: s.plans.change, limits: []rateLimit{planPreviews}},
 		{method: post, pattern: "/billing/plan/keep", policy: billingAdmin, handler: s.plans.keep, limits: []rateLimit{portalSessions}},
-		{method: post, pattern: "/billing/cancel", policy: billingAdmin, handler: s.billing.cancelPlan, limits: []rateLimit{portalSessions}},
-		{method: post, pattern: "/billing/resume", policy: billingAdmin, handler: s.billing.resumePlan, limits: []rateLimit{portalSessions}},
+		{method: get, pattern: "/billing/cancel", policy: billingAdmin, handler: s.cancellations.showCancel, limits: []rateLimit{planPreviews}},
+		{method: post, pattern: "/billing/cancel", policy: billingAdmin, handler: s.cancellations.cancel, limits: []rateLimit{portalSessions}},
+		{method: get, pattern: "/billing/resume", policy: billingAdmin, handler: s.cancellations.showResume, limits: []rateLimit{planPreviews}},
+		{method: post, pattern: "/billing/resume", policy: billingAdmin, handler: s.cancellations.resume, limits: []rateLimit{portalSessions}},
 		{method: post, pattern: "/billing/resync", policy: billingAdmin, handler: s.billing.resync},
 
 		{method: get, pattern: "/billing/invoices", policy: billingAdmin, afterDeletion: true, handler: s.billing.showInvoices},

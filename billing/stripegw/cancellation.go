@@ -31,8 +31,31 @@ func (g *Gateway) cancelNow(ctx context.Context, id string, invoice bool) error 
 }
 
 // CancelAtPeriodEnd schedules the cancellation for the end of the period.
-func (g *Gateway) CancelAtPeriodEnd(ctx context.Context, id string) (billing.UpdatedSubscription, error) {
-	return g.updateSubscription(ctx, "cancel subscription at period end", id, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
+func (g *Gateway) CancelAtPeriodEnd(ctx context.Context, id string, details billing.CancellationDetails) (billing.UpdatedSubscription, error) {
+	params := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)}
+	if details != (billing.CancellationDetails{}) {
+		params.CancellationDetails = &stripe.SubscriptionCancellationDetailsParams{
+			Feedback: stringOrNil(string(details.Feedback)), Comment: stringOrNil(details.Comment),
+		}
+	}
+	return g.updateSubscription(ctx, "cancel subscription at period end", id, params)
+}
+
+// PreviewPeriodEnd returns the next invoice of the subscription with a scheduled end, or without
+// one. With an end at the period's end it has the pending items only, which are collected then
+// (https://docs.stripe.com/api/subscriptions/cancel), or there is none: invoice_upcoming_none.
+func (g *Gateway) PreviewPeriodEnd(ctx context.Context, current billing.Subscription, ends bool) (billing.InvoicePreview, error) {
+	params := &stripe.InvoiceCreatePreviewParams{Subscription: stripe.String(current.ID)}
+	details := &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{}
+	switch {
+	case ends || current.CancelAtPeriodEnd:
+		details.CancelAtPeriodEnd = stripe.Bool(ends)
+		params.SubscriptionDetails = details
+	case current.CancelAt != nil:
+		// Emptied, as a resumption does.
+		params.AddExtra("subscription_details[cancel_at]", "")
+	}
+	return g.previewInvoice(ctx, params)
 }
 
 // Resume removes a scheduled cancellation. Stripe accepts only one of cancel_at_period_end and

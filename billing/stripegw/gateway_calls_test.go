@@ -42,6 +42,7 @@ var gatewayOperations = map[string][]string{
 	"PendingItemsInvoice":   {"GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines"},
 	"FailedCharge":          {"GET /v1/charges/{charge}"},
 	"PayInvoice":            {"POST /v1/invoices/{invoice}/pay"},
+	"PreviewPeriodEnd":      {"POST /v1/invoices/create_preview"},
 	"PreviewPlanChange":     {"POST /v1/invoices/create_preview"},
 	"PreviewPrice":          {"POST /v1/invoices/create_preview"},
 	"Prices":                {"GET /v1/prices", "GET /v1/prices/{price}"},

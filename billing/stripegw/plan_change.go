@@ -33,7 +33,7 @@ func (g *Gateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (bi
 // PreviewPlanChange returns the invoice that the update would create at once or, if it creates
 // none, the next one (https://docs.stripe.com/api/invoices/create_preview).
 func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpdate) (billing.InvoicePreview, error) {
-	return g.previewInvoice(ctx, &stripe.InvoiceCreatePreviewParams{
+	params := &stripe.InvoiceCreatePreviewParams{
 		Subscription: stripe.String(update.SubscriptionID),
 		SubscriptionDetails: &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{
 			Items: []*stripe.InvoiceCreatePreviewSubscriptionDetailsItemParams{{
@@ -43,7 +43,16 @@ func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpda
 			ProrationDate:     unixOrNil(update.ProratedAt),
 			TrialEnd:          unixOrNil(update.TrialEnd),
 		},
-	})
+	}
+	if update.Discounts != nil {
+		for _, id := range *update.Discounts {
+			params.Discounts = append(params.Discounts, &stripe.InvoiceCreatePreviewDiscountParams{Discount: stripe.String(id)})
+		}
+		if len(*update.Discounts) == 0 {
+			params.AddExtra("discounts", "") // none of the subscription's
+		}
+	}
+	return g.previewInvoice(ctx, params)
 }
 
 // PreviewPrice returns the first invoice of a price, as if the customer subscribed to it.
@@ -61,6 +70,7 @@ func (g *Gateway) PreviewPrice(ctx context.Context, customerID, priceID string, 
 func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCreatePreviewParams) (billing.InvoicePreview, error) {
 	found, info, err := call(ctx, "preview invoice", func(ctx context.Context) (*stripe.Invoice, error) {
 		params.Context = ctx
+		params.Expand = stripe.StringSlice([]string{"discounts"})
 		return g.invoices.CreatePreview(params)
 	})
 	if err != nil {
@@ -91,6 +101,10 @@ func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
 		if tax.Inclusive {
 			preview.TaxIncluded.Minor += tax.Amount
 		}
+	}
+	for _, discount := range i.Discounts {
+		once := discount.Coupon != nil && discount.Coupon.Duration == stripe.CouponDurationOnce
+		preview.Discounts = append(preview.Discounts, billing.PreviewDiscount{ID: discount.ID, Once: once})
 	}
 	for _, line := range i.Lines.Data {
 		if line == nil || line.Period == nil {

@@ -169,8 +169,8 @@ func (g crashingGateway) CancelInvoicing(ctx context.Context, id string) error {
 	return err
 }
 
-func (g crashingGateway) CancelAtPeriodEnd(ctx context.Context, id string) (billing.UpdatedSubscription, error) {
-	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.CancelAtPeriodEnd(ctx, id) })
+func (g crashingGateway) CancelAtPeriodEnd(ctx context.Context, id string, details billing.CancellationDetails) (billing.UpdatedSubscription, error) {
+	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.CancelAtPeriodEnd(ctx, id, details) })
 }
 
 func (g crashingGateway) Resume(ctx context.Context, ending billing.Subscription) (billing.UpdatedSubscription, error) {

@@ -65,9 +65,9 @@ func (r *replica) changeSubscription(ctx context.Context, o operation, access ac
 	case undoSeatChange:
 		_, err = r.service.SeatLedger.UndoPendingChanges(ctx, access)
 	case cancelPlan:
-		err = r.service.Subscriptions.CancelAtPeriodEnd(ctx, access)
+		err = r.service.Cancellations.Cancel(ctx, access, billing.CancelRequest{Reason: "unused"})
 	case resumePlan:
-		err = r.service.Subscriptions.Resume(ctx, access)
+		err = r.service.Cancellations.Resume(ctx, access)
 	case changePlan:
 		err = r.changePlan(ctx, o, access)
 	case keepPlan:

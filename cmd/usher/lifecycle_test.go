@@ -43,7 +43,7 @@ func TestLifecycle(t *testing.T) {
 	l.expect(pageState{"upgraded", "#seat-panel", "Your plan is changed."})
 	l.expectSubscription("the upgrade", "active", false)
 	l.changePlan("starter")
-	l.expect(pageState{"downgrade-set", `form[action="/billing/plan/keep"]`, "Starter, monthly starts on"})
+	l.expect(pageState{"downgrade-set", `form[action="/billing/plan/keep"]`, "Changes to Starter, monthly on"})
 	l.do("keep the plan", click(`form[action="/billing/plan/keep"] button`))
 	l.expect(pageState{"kept", `form[action="/billing/preview"]`, "You keep your plan."})
 	l.expectSubscription("the kept plan", "active", false)
@@ -56,17 +56,19 @@ func TestLifecycle(t *testing.T) {
 
 	l.openBilling()
 	l.cancel()
-	l.expect(pageState{"canceled-at-period-end", `form[action="/billing/resume"]`, "Ends on"})
+	l.expect(pageState{"canceled-at-period-end", `a[href="/billing/resume"]`, "Ends on"})
 	l.expectSubscription("the cancellation", "active", true)
+	l.do("look at the first invoice", click(`a[href="/billing/resume"]`), waitVisible(`form[action="/billing/resume"] button`))
+	l.expect(pageState{"resume", `form[action="/billing/resume"]`, "First invoice on"})
 	l.do("resume", click(`form[action="/billing/resume"] button`))
-	l.expect(pageState{"resumed", `form[action="/billing/cancel"]`, "Renews on"})
+	l.expect(pageState{"resumed", `a[href="/billing/cancel"]`, "Renews on"})
 	l.expectSubscription("the resumption", "active", false)
 
 	l.failRenewal()
 	l.payOpenInvoice()
 
 	l.cancel()
-	l.expect(pageState{"canceled-again", `form[action="/billing/resume"]`, "Ends on"})
+	l.expect(pageState{"canceled-again", `a[href="/billing/resume"]`, "Ends on"})
 	l.advanceClock("1 month", "2 hours")
 	l.client().waitForSummary("the end", func(s billingSummary) bool {
 		return s.Subscription.Status == "canceled"
@@ -87,8 +89,9 @@ func (l *lifecycle) changePlan(plan string) {
 
 func (l *lifecycle) cancel() {
 	l.t.Helper()
-	l.do("cancel", click(`details:has(form[action="/billing/cancel"]) summary`),
-		click(`form[action="/billing/cancel"] button`))
+	l.do("look at the end", click(`a[href="/billing/cancel"]`), waitVisible(`form[action="/billing/cancel"] button`))
+	l.expect(pageState{"cancel", `form[action="/billing/cancel"]`, "You can change your mind"})
+	l.do("cancel", click(`form[action="/billing/cancel"] button`), waitVisible("#billing-panel"))
 }
 
 // failRenewal changes the card to one that fails and renews the subscription.
@@ -120,12 +123,12 @@ func (l *lifecycle) dropInvoices() {
 }
 
 // expectRefresh checks that a billing tab without the open invoice polls for it, keeps the focus
-// and the opened details meanwhile, and shows the text after a reconciliation has fetched the
+// and the link meanwhile, and shows the text after a reconciliation has fetched the
 // invoice.
 func (l *lifecycle) expectRefresh(text string) {
 	l.t.Helper()
-	const cancel = `form[action="/billing/cancel"] button`
-	l.do("open the details", click(`details:has(`+cancel+`) summary`), waitVisible(cancel))
+	const cancel = `a[href="/billing/cancel"]`
+	l.do("wait for the link", waitVisible(cancel))
 	l.evaluate("focus", `document.querySelector('`+cancel+`').focus()`)
 	l.markPage()
 	l.do("a poll without a change",

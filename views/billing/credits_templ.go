@@ -193,6 +193,7 @@ type CreditsProps struct {
 	Balance  int64
 	Granted  int64
 	ResetsAt time.Time // zero if it never does
+	Next     int64     // credits that come then
 	Href     string    // path of the statement; empty without one
 }
 
@@ -203,6 +204,14 @@ func (p CreditsProps) left() string {
 		return "left"
 	}
 	return "of " + ui.FormatCount(p.Granted) + " left"
+}
+
+// nextGrant announces the next grant. It names the number if that changes with the plan.
+func (p CreditsProps) nextGrant() string {
+	if p.Next == p.Granted {
+		return "New credits on"
+	}
+	return ui.FormatCount(p.Next) + " new credits on"
 }
 
 // CreditsCard shows the credits left and the date of the next grant.
@@ -230,7 +239,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(p.Balance))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 97, Col: 94}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 106, Col: 94}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
@@ -243,7 +252,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 		var templ_7745c5c3_Var9 string
 		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(p.left())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 97, Col: 139}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 106, Col: 139}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 		if templ_7745c5c3_Err != nil {
@@ -254,7 +263,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if !p.ResetsAt.IsZero() {
-			templ_7745c5c3_Err = ui.WithDate("New credits on", p.ResetsAt, "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.WithDate(p.nextGrant(), p.ResetsAt, "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -267,7 +276,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 			var templ_7745c5c3_Var10 string
 			templ_7745c5c3_Var10, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Href)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 103, Col: 48}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 112, Col: 48}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var10)
 			if templ_7745c5c3_Err != nil {

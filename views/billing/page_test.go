@@ -1,6 +1,7 @@
 package billing_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func TestBillingPanelByStatus(t *testing.T) {
 		role   string // of the notice
 	}{
 		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, home, ""},
-		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, home, ""},
+		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026, then the first payment."}, home, ""},
 		{billing.StatusPastDue, []string{"Payment due", "The last payment could not be collected."}, card + " " + home, "alert"},
 		{billing.StatusUnpaid, []string{"Unpaid", "The plan has stopped."}, card + " " + cancel + " " + home, "alert"},
 		{billing.StatusPaused, []string{"Paused", "Add a card, then resume the plan."}, card + " " + cancel + " " + home, "status"},
@@ -74,7 +75,7 @@ func TestBillingPanelByStatus(t *testing.T) {
 			if got := flows(doc); got != c.flows {
 				t.Errorf("portal links %q, want %q", got, c.flows)
 			}
-			if c.status.GrantsAccess() != (doc.Find(`form[action="/billing/cancel"]`).Length() == 1) {
+			if c.status.GrantsAccess() != (doc.Find(`a[href="/billing/cancel"]`).Length() == 1) {
 				t.Error("whether it can be canceled here")
 			}
 			if got := doc.Find("[role=alert], [role=status]").AttrOr("role", ""); got != c.role {
@@ -155,10 +156,10 @@ func TestBillingPanelDuringDeletion(t *testing.T) {
 		p.Subscription = subscription(billing.StatusActive)
 		p.Subscription.EndsAt, p.Subscription.Deleting, p.Subscription.NextInvoice = december, true, nil
 	})
-	if text := viewtest.Text(doc.Selection); !strings.Contains(text, "Ends on 1 Dec 2026") || !strings.Contains(text, "Take that back first") {
+	if text := viewtest.Text(doc.Selection); !strings.Contains(text, "Ends on 1 Dec 2026") || !strings.Contains(text, "Keep the organization") {
 		t.Errorf("the panel says %s", text)
 	}
-	if doc.Find(`form[action="/billing/resume"], form[action="/billing/cancel"]`).Length() != 0 {
+	if doc.Find(`a[href="/billing/resume"], a[href="/billing/cancel"]`).Length() != 0 {
 		t.Error("the plan can be resumed or canceled")
 	}
 }
@@ -210,7 +211,7 @@ func TestBillingPanelWithACancellationSet(t *testing.T) {
 		p.Subscription.EndsAt, p.Subscription.NextInvoice = december, nil
 	})
 	said := viewtest.Text(doc.Selection)
-	if !strings.Contains(said, "Ends on 1 Dec 2026 and is not renewed.") || !strings.Contains(said, "Keep the plan") || strings.Contains(said, "Cancel plan") {
+	if !strings.Contains(said, "Ends on 1 Dec 2026 and is not renewed.") || !strings.Contains(said, "Keep ") || strings.Contains(said, "Cancel plan") {
 		t.Errorf("a set cancellation reads: %s", said)
 	}
 }
@@ -304,8 +305,8 @@ func TestBillingPanelShowsScheduledAndPendingChanges(t *testing.T) {
 	doc := billingPanel(t, change)
 	text := viewtest.Text(doc.Selection)
 	for _, want := range []string{
-		"Starter, monthly starts on 1 Dec 2026.", "You keep Pro until then. Starter starts with 9 seats.", "Keep Pro",
-		"The change to Team, yearly is not paid yet.", "Your plan stays as it is", "After 1 Dec 2026",
+		"Changes to Starter, monthly on 1 Dec 2026, with 9 seats.", "Keep Pro",
+		"The change to Team, yearly is not paid yet.", "You keep Pro until it is paid.", "After 1 Dec 2026",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the panel does not say %q: %s", want, text)
@@ -324,7 +325,10 @@ func TestPlanChangePage(t *testing.T) {
 	props := billingviews.PlanChangePageProps{
 		OrganizationID: "org_1", From: billingviews.PlanSide{Name: "Starter", Interval: catalog.Monthly, Price: usd(900), PerSeat: true, Quantity: 2},
 		To:     billingviews.PlanSide{Name: "Pro", Interval: catalog.Yearly, Price: usd(29000), PerSeat: true, Quantity: 3},
-		DueNow: usd(8100), Lines: []billingviews.ChangeLine{{Text: "Unused time on Starter", Amount: usd(-3900)}, {Text: "3 × Pro", Amount: usd(12000)}},
+		DueNow: usd(8100), Parts: []billingviews.ChangePart{
+			{Kind: billing.PartNewTime, Amount: usd(12000), Lines: []billingviews.ChangeLine{{Text: "3 × Pro", Amount: usd(12000)}}},
+			{Kind: billing.PartUnused, Amount: usd(-3900), Lines: []billingviews.ChangeLine{{Text: "Unused time on Starter", Amount: usd(-3900)}}},
+		},
 		NextAt: december, NextAmount: usd(87000), Plan: "pro", Interval: catalog.Yearly, Confirm: "chg_1",
 	}
 	for name, c := range map[string]struct {
@@ -332,8 +336,9 @@ func TestPlanChangePage(t *testing.T) {
 		says   []string
 	}{
 		"upgrade": {func(*billingviews.PlanChangePageProps) {}, []string{
-			"Change to Pro, yearly", "$9 per person × 2 seats, per month", "$290 per person × 3 seats, per year", "Due today", "$81.00", "-$39.00",
-			"Pro starts as soon as this is paid. If the payment fails, you keep Starter", "Pay $81.00 and switch", "Next invoice · 1 Dec 2026", "$870.00",
+			"Change to Pro, yearly", "$9 per person × 2 seats, per month", "$290 per person × 3 seats, per year", "Due today", "$81.00",
+			"= +$120.00 new plan, −$39.00 unused time",
+			"Pro starts as soon as this is paid. If the payment fails, you keep Starter", "Pay $81.00 and switch", "Then $870.00 from 1 Dec 2026",
 		}},
 		"moved":     {func(p *billingviews.PlanChangePageProps) { p.Moved = true }, []string{"The amount has changed since you saw it.", "Nothing was charged."}},
 		"credit":    {func(p *billingviews.PlanChangePageProps) { p.DueNow, p.Credit = usd(0), usd(500) }, []string{"$5.00 of unused time is credited", "Switch now"}},
@@ -355,6 +360,41 @@ func TestPlanChangePage(t *testing.T) {
 				if got := form.Find("input[name="+field+"]").AttrOr("value", ""); got != value {
 					t.Errorf("field %s is %q", field, got)
 				}
+			}
+		})
+	}
+}
+
+// The page says the end, what stops and what is still invoiced, and its form states the date.
+func TestCancelPage(t *testing.T) {
+	props := billingviews.CancelPageProps{
+		OrganizationID: "org_1", Plan: "Pro", Interval: catalog.Yearly, PerSeat: true, People: 9, EndsAt: december,
+		StillInvoiced: &billingviews.StillInvoiced{Amount: usd(4640)}, PlanCredits: 640, OtherCredits: 200, OpenInvoice: usd(2900),
+	}
+	for name, c := range map[string]struct {
+		change func(*billingviews.CancelPageProps)
+		says   []string
+	}{
+		"all": {func(*billingviews.CancelPageProps) {}, []string{
+			"You keep Pro until", "1 Dec 2026", "9 people keep access until then", "$46.40 for changes in this period is still invoiced on 1 Dec 2026.",
+			"Unused plan credits (640 now) expire. 200 credits you bought stay.", "The open invoice of $29.00 stays due.", "Cancel on 1 Dec 2026",
+		}},
+		"nothing": {func(p *billingviews.CancelPageProps) { p.StillInvoiced = nil }, []string{"Nothing more is charged for the plan."}},
+		"trial":   {func(p *billingviews.CancelPageProps) { p.Trial, p.StillInvoiced = true, nil }, []string{"Your trial ends on", "Nothing is charged."}},
+		"unknown": {func(p *billingviews.CancelPageProps) { p.Unknown, p.StillInvoiced = true, nil }, []string{"We can't show the amount right now."}},
+		"moved":   {func(p *billingviews.CancelPageProps) { p.Moved = true }, []string{"Nothing was changed."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := props
+			c.change(&p)
+			doc := viewtest.Render(t, billingviews.CancelPage(p))
+			for _, want := range c.says {
+				if !strings.Contains(viewtest.Text(doc.Selection), want) {
+					t.Errorf("the page does not say %q: %s", want, viewtest.Text(doc.Selection))
+				}
+			}
+			if got := doc.Find(`form[action="/billing/cancel"] input[name=endsAt]`).AttrOr("value", ""); got != strconv.FormatInt(december.Unix(), 10) {
+				t.Errorf("the form states %q", got)
 			}
 		})
 	}

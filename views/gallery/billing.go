@@ -204,7 +204,7 @@ func fullBilling() Specimen {
 	s := running(billing.StatusActive)
 	p := billingPanel(&s)
 	p.Seats = unsettled(billingviews.SeatsDebouncing)
-	p.Credits = &billingviews.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"}
+	p.Credits = &billingviews.CreditsProps{Balance: 640, Granted: 1000, Next: 1000, ResetsAt: days(12), Href: "/billing/credits"}
 	p.Invoices = []billingviews.InvoiceRow{
 		{Number: "LYR-0004", Date: days(-16), Why: "2 people joined on 3 Nov", Amount: dollars(4120), Status: ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}},
 		{Number: "LYR-0003", Date: days(-353), Why: "Pro, yearly, for 9 people", Amount: dollars(261000), Status: ui.BadgeProps{Tone: ui.Good, Label: "Paid"}, Href: "/billing/invoices"},
@@ -231,21 +231,84 @@ func planChangeSpecimens() []Specimen {
 			s.NextInvoice.Amount, s.NextInvoice.Lines = dollars(8100), []billingviews.ChangeLine{{Text: "9 people on Starter, 1 Dec 2026 to 1 Jan 2027", Amount: dollars(8100)}}
 		}),
 		subscribed("pending", title+"not paid", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
-			s.Pending = &billingviews.PendingChange{Plan: "House", Interval: catalog.Yearly, Until: now.Add(23 * time.Hour), PayHref: "/billing/invoices"}
+			s.Pending = &billingviews.PendingChange{Plan: "House", Interval: catalog.Yearly, Until: now.Add(23 * time.Hour), PayHref: "/billing/invoices", Amount: dollars(729000)}
 		}),
+		subscribed("pending-bank", title+"to be confirmed with the bank", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
+			s.Pending = &billingviews.PendingChange{
+				Plan: "House", Interval: catalog.Yearly, Until: now.Add(23 * time.Hour), PayHref: "/billing/invoices", Amount: dollars(729000), AwaitsConfirmation: true,
+			}
+		}),
+		subscribed("sending", title+"being sent", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
+			s.Pending = &billingviews.PendingChange{Plan: "House", Interval: catalog.Yearly, Sending: true}
+		}),
+		subscribed("arranged", title+"scheduled by support", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
+			s.Scheduled = &billingviews.ScheduledChange{Plan: "House", Interval: catalog.Yearly, Quantity: 1, At: days(12), Arranged: true}
+		}),
+		subscribed("canceling", "Cancellation being sent", billing.StatusActive, func(s *billingviews.SubscriptionProps) { s.Canceling = true }),
 		planChange("upgrade", title+"upgrade", func(*billingviews.PlanChangePageProps) {}),
 		planChange("moved", title+"the amount moved", func(p *billingviews.PlanChangePageProps) { p.Moved = true }),
 		planChange("downgrade", title+"downgrade", func(p *billingviews.PlanChangePageProps) {
 			p.Timing, p.From, p.To = billingviews.ChangeAtPeriodEnd, p.To, p.From
-			p.DueNow, p.Lines, p.NextAmount = dollars(0), nil, dollars(8100)
+			p.DueNow, p.Parts, p.NextAmount = dollars(0), nil, dollars(8100)
 		}),
 		planChange("trial", title+"in a trial", func(p *billingviews.PlanChangePageProps) {
-			p.Timing, p.DueNow, p.Lines = billingviews.ChangeInTrial, dollars(0), nil
+			p.Timing, p.DueNow, p.Parts = billingviews.ChangeInTrial, dollars(0), nil
 		}),
 		planChange("credit", title+"credit", func(p *billingviews.PlanChangePageProps) {
-			p.DueNow, p.Credit, p.MoreLines = dollars(0), dollars(1200), true
+			p.DueNow, p.Credit = dollars(0), dollars(1200)
+			p.Parts[0].Amount, p.Parts[1].Amount = dollars(4200), dollars(-5400)
+			p.Parts = append(p.Parts, billingviews.ChangePart{Kind: billing.PartBalance, Amount: dollars(1200)})
 		}),
+		planChange("parts", title+"every part", func(p *billingviews.PlanChangePageProps) {
+			earlier := []billingviews.ChangeLine{
+				{Text: "Unused time on 8 × Starter after 12 Nov 2026", Amount: dollars(-4800)}, {Text: "Remaining time on 9 × Starter after 12 Nov 2026", Amount: dollars(5400)},
+			}
+			p.DueNow = dollars(11150)
+			p.Parts = append(p.Parts,
+				billingviews.ChangePart{Kind: billing.PartEarlier, Amount: dollars(600), Lines: earlier},
+				billingviews.ChangePart{Kind: billing.PartOther, Amount: dollars(500), Lines: []billingviews.ChangeLine{{Text: "Priority support", Amount: dollars(500)}}},
+				billingviews.ChangePart{Kind: billing.PartDiscount, Amount: dollars(-2400)}, billingviews.ChangePart{Kind: billing.PartTax, Amount: dollars(950)},
+				billingviews.ChangePart{Kind: billing.PartBalance, Amount: dollars(-500)},
+			)
+		}),
+		cancelPage("", "Cancel a plan", func(*billingviews.CancelPageProps) {}),
+		cancelPage("-moved", "Cancel a plan, renewed meanwhile", func(p *billingviews.CancelPageProps) { p.Moved = true }),
+		cancelPage("-trial", "Cancel a trial", func(p *billingviews.CancelPageProps) {
+			p.Trial, p.StillInvoiced, p.PlanCredits, p.OtherCredits, p.Scheduled = true, nil, 0, 0, nil
+		}),
+		cancelPage("-unknown", "Cancel a plan, Stripe does not answer", func(p *billingviews.CancelPageProps) {
+			p.Unknown, p.StillInvoiced, p.Scheduled, p.Cheaper, p.OpenInvoice = true, nil, nil, nil, dollars(261000)
+		}),
+		resumePage("", "Keep a canceled plan", func(*billingviews.ResumePageProps) {}),
+		resumePage("-unknown", "Keep a canceled plan, Stripe does not answer", func(p *billingviews.ResumePageProps) { p.NextAt, p.Lines = time.Time{}, nil }),
 	}
+}
+
+func cancelPage(name, title string, change func(*billingviews.CancelPageProps)) Specimen {
+	starter := billingviews.PlanOption{PlanID: "starter", Name: "Starter", Interval: catalog.Yearly, Price: dollars(9000), PerSeat: true}
+	p := billingviews.CancelPageProps{
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling), OrganizationID: "org_4h2k9x",
+		Plan: "Pro", Interval: catalog.Yearly, PerSeat: true, People: 9, EndsAt: days(12), PlanCredits: 640, OtherCredits: 200,
+		StillInvoiced: &billingviews.StillInvoiced{Amount: dollars(4640), Lines: []billingviews.ChangeLine{
+			{Text: "Unused time on 8 × Pro after 12 Nov 2026", Amount: dollars(-37120)}, {Text: "Remaining time on 9 × Pro after 12 Nov 2026", Amount: dollars(41760)},
+		}},
+		Scheduled: &billingviews.ScheduledChange{Plan: "Starter", Interval: catalog.Monthly, PerSeat: true, Quantity: 9, At: days(12)},
+		Cheaper:   []billingviews.CheaperPlan{{PlanOption: starter, Total: dollars(81000)}},
+	}
+	if change(&p); p.Scheduled != nil {
+		p.Cheaper = nil // a plan with a scheduled change can't be changed
+	}
+	return Specimen{Name: "cancel" + name, Title: title, Page: billingviews.CancelPage(p)}
+}
+
+func resumePage(name, title string, change func(*billingviews.ResumePageProps)) Specimen {
+	p := billingviews.ResumePageProps{
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling), OrganizationID: "org_4h2k9x",
+		Plan: "Pro", Interval: catalog.Yearly, EndsAt: days(12), NextAt: days(12), NextAmount: dollars(261000),
+		Lines: []billingviews.ChangeLine{{Text: "9 × Pro (at $290.00 / year)", Amount: dollars(261000)}},
+	}
+	change(&p)
+	return Specimen{Name: "resume" + name, Title: title, Page: billingviews.ResumePage(p)}
 }
 
 func planChange(name, title string, change func(*billingviews.PlanChangePageProps)) Specimen {
@@ -253,8 +316,9 @@ func planChange(name, title string, change func(*billingviews.PlanChangePageProp
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling), OrganizationID: "org_4h2k9x",
 		From:   billingviews.PlanSide{Name: "Starter", Interval: catalog.Monthly, Price: dollars(900), PerSeat: true, Quantity: 9},
 		To:     billingviews.PlanSide{Name: "Pro", Interval: catalog.Monthly, Price: dollars(2900), PerSeat: true, Quantity: 9},
-		DueNow: dollars(12000), Lines: []billingviews.ChangeLine{
-			{Text: "Unused time on 9 × Starter after 19 Nov 2026", Amount: dollars(-5400)}, {Text: "Remaining time on 9 × Pro after 19 Nov 2026", Amount: dollars(17400)},
+		DueNow: dollars(12000), Parts: []billingviews.ChangePart{
+			{Kind: billing.PartNewTime, Amount: dollars(17400), Lines: []billingviews.ChangeLine{{Text: "Remaining time on 9 × Pro after 19 Nov 2026", Amount: dollars(17400)}}},
+			{Kind: billing.PartUnused, Amount: dollars(-5400), Lines: []billingviews.ChangeLine{{Text: "Unused time on 9 × Starter after 19 Nov 2026", Amount: dollars(-5400)}}},
 		},
 		NextAt: days(12), NextAmount: dollars(26100), Plan: "pro", Interval: catalog.Monthly, Confirm: "chg_4h2k9x",
 	}

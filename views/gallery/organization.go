@@ -19,7 +19,7 @@ func dashboardSpecimens() []Specimen {
 		Layout: frame, Organization: organizationName, CanManageBilling: true,
 		Plan:    &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
 		Seats:   ui.SeatRowProps{Billed: 9, Sentence: "9 people, 9 seats at Stripe, checked 14:02"},
-		Credits: &billingviews.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"},
+		Credits: &billingviews.CreditsProps{Balance: 640, Granted: 1000, Next: 1000, ResetsAt: days(12), Href: "/billing/credits"},
 	}
 	needed := running
 	needed.Plan = &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
