@@ -21,8 +21,7 @@ type Cancellations struct {
 }
 
 // CancelReason is why a plan is canceled; empty: not said. The values are those of Stripe's
-// cancellation_details[feedback]
-// (https://docs.stripe.com/api/subscriptions/update#update_subscription-cancellation_details-feedback).
+// cancellation_details[feedback] (https://docs.stripe.com/api/subscriptions/update).
 type CancelReason string
 
 // CancelReasons are the reasons in the order in which the form lists them.
@@ -119,15 +118,15 @@ func (e *CancelMovedError) Error() string { return e.cause.Error() }
 // Unwrap returns the CodeConflict error.
 func (e *CancelMovedError) Unwrap() error { return e.cause }
 
-// previewTimeout bounds the calls to Stripe of a page: it is shown without what Stripe did not
+// cancelPageTimeout bounds the calls to Stripe of a page: it is shown without what Stripe did not
 // answer.
-const previewTimeout = 3 * time.Second
+const cancelPageTimeout = 3 * time.Second
 
-// Preview returns what the cancellation of the current plan changes. Stripe is read and not changed;
-// without its answer the stored end is shown. Errors: CodeForbidden; CodeConflict without a plan
-// that can be canceled.
+// Preview returns what the cancellation of the current plan changes. Stripe is read and not
+// changed; without its answer the stored end is shown. Errors: CodeForbidden; CodeConflict without
+// a plan that can be canceled.
 func (cs *Cancellations) Preview(ctx context.Context, a account.Access) (CancelPreview, error) {
-	ctx, cancel := context.WithTimeout(ctx, previewTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cancelPageTimeout)
 	defer cancel()
 	current, fresh, err := cs.look(ctx, a)
 	if err != nil {
@@ -151,7 +150,10 @@ func (cs *Cancellations) Preview(ctx context.Context, a account.Access) (CancelP
 // PreviewResume returns the first invoice of the plan if it is resumed. Errors: as
 // [Cancellations.Resume].
 func (cs *Cancellations) PreviewResume(ctx context.Context, a account.Access) (ResumePreview, error) {
-	ctx, cancel := context.WithTimeout(ctx, previewTimeout)
+	if err := a.Organization.RequireNotDeleting(); err != nil {
+		return ResumePreview{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cancelPageTimeout)
 	defer cancel()
 	current, fresh, err := cs.look(ctx, a)
 	if err != nil {

@@ -49,8 +49,8 @@ type Backlog struct {
 	// SecondSubscriptions counts live subscriptions beside an organization's current one, except
 	// duplicates that are being canceled. An operator has to decide about them.
 	SecondSubscriptions int `db:"second_subscriptions"`
-	// MischargedChanges counts the plan changes of the last 90 days whose invoice has another amount
-	// than was confirmed.
+	// MischargedChanges counts the plan changes of the last 90 days whose invoice has another
+	// amount than was confirmed.
 	MischargedChanges int            `db:"mischarged_changes"`
 	QueuedMails       int            `db:"queued_mails"`
 	FailedMails       int            `db:"failed_mails"`

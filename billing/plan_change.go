@@ -25,8 +25,6 @@ type PlanChangeGateway interface {
 	// PreviewPlanChange returns the invoice that the update would create at once or, if it creates
 	// none, the next one.
 	PreviewPlanChange(ctx context.Context, update PlanUpdate) (InvoicePreview, error)
-	// PreviewPrice returns the first invoice of a price, as if the customer subscribed to it.
-	PreviewPrice(ctx context.Context, customerID, priceID string, quantity int) (InvoicePreview, error)
 	// ChangePlan sets price and quantity of the seat item. If the payment fails, the subscription
 	// stays as it is and the answer has a pending update.
 	ChangePlan(ctx context.Context, update PlanUpdate) (UpdatedSubscription, error)
@@ -48,7 +46,8 @@ type PlanUpdate struct {
 	ProratedAt *time.Time
 	// TrialEnd keeps the trial of a subscription in trial.
 	TrialEnd *time.Time
-	// Discounts are, for a preview, the discounts (di_…) that count; nil: those of the subscription.
+	// Discounts are, for a preview, the discounts (di_…) that count; nil: those of the
+	// subscription.
 	Discounts      *[]string
 	IdempotencyKey string
 }

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -254,13 +255,7 @@ func (c *PlanChange) recordOutcome(s Subscription, state *SeatState, now time.Ti
 		c.end(PlanChangeApplied, now)
 		state.recordPlanChange(*c, s)
 	case s.PendingPriceID:
-		if c.InvoiceID != "" && c.InvoiceID != s.LatestInvoiceID {
-			// Another change to this price replaced it and voided its invoice
-			// (https://docs.stripe.com/billing/subscriptions/pending-updates).
-			c.end(PlanChangeWithdrawn, now)
-			break
-		}
-		c.Status, c.InvoiceID, c.NextAttemptAt = PlanChangePending, s.LatestInvoiceID, s.PendingUntil
+		c.Status, c.InvoiceID, c.NextAttemptAt = PlanChangePending, cmp.Or(c.InvoiceID, s.LatestInvoiceID), s.PendingUntil
 	default:
 		c.end(PlanChangeWithdrawn, now)
 	}

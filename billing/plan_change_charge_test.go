@@ -145,7 +145,7 @@ func TestPartsOfAmountDueAddUp(t *testing.T) {
 
 // A seat change while an upgrade waits for its payment does not take the confirmed change away: it
 // is sent once the payment is made or the change is discarded.
-func TestPendingUpgradeHoldsSeatUpdates(t *testing.T) {
+func TestPendingUpgradeDelaysSeatUpdates(t *testing.T) {
 	for _, paid := range []bool{true, false} {
 		t.Run(map[bool]string{true: "paid", false: "discarded"}[paid], func(t *testing.T) {
 			env := newTestEnv(t)
@@ -188,7 +188,7 @@ func TestPendingUpgradeBeforeRenewalDoesNotKeepRemovedSeats(t *testing.T) {
 	for name, c := range map[string]struct {
 		until, periodEnd time.Time
 		quantity         int
-		held             bool
+		delayed          bool
 	}{
 		"another seat":                 {soon, later, 3, true},
 		"a removed seat":               {soon, later, 1, true},
@@ -197,8 +197,8 @@ func TestPendingUpgradeBeforeRenewalDoesNotKeepRemovedSeats(t *testing.T) {
 		"discarded":                    {now, later, 3, false},
 	} {
 		s := billing.Subscription{PendingPriceID: "price_pro", PendingUntil: &c.until, Quantity: 2, CurrentPeriodEnd: c.periodEnd}
-		if got := s.HoldsSeats(c.quantity, now); got != c.held {
-			t.Errorf("%s: held %v", name, got)
+		if got := s.HoldsSeats(c.quantity, now); got != c.delayed {
+			t.Errorf("%s: delayed %v", name, got)
 		}
 	}
 }

@@ -272,9 +272,9 @@ func (pc *PlanChanges) nextInvoice(ctx context.Context, current Subscription, ch
 	return next, nil
 }
 
-// renewalDiscounts lists the discounts (di_…) that count at the renewal. A coupon for one invoice is
-// left out if an invoice of pending items comes before: that one may use it up, and the amount shown
-// must not be too low.
+// renewalDiscounts lists the discounts (di_…) that count at the renewal. A coupon for one invoice
+// is left out if an invoice of pending items comes before: that one may use it up, and the amount
+// shown must not be too low.
 func (pc *PlanChanges) renewalDiscounts(ctx context.Context, current Subscription) ([]string, error) {
 	renewal, err := pc.gateway.PreviewPeriodEnd(ctx, current, false)
 	if err != nil {

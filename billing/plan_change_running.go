@@ -14,8 +14,8 @@ import (
 type RunningChange struct {
 	PlanChange
 	To PlanOffer
-	// AwaitsConfirmation means that the bank asks for a confirmation of the payment; false while the
-	// invoice is not stored.
+	// AwaitsConfirmation means that the bank asks for a confirmation of the payment; false while
+	// the invoice is not stored.
 	AwaitsConfirmation bool
 }
 

@@ -143,7 +143,8 @@ func (pc *PlanChanges) processAllDue(ctx context.Context) error {
 		switch {
 		case err == nil || ctx.Err() != nil:
 		case errors.Is(err, errLeased):
-			// A seat update of the same moment is being sent. That is no failure: the next look is soon.
+			// A seat update of the same moment is being sent. That is no failure: the next look is
+			// soon.
 			if err := pc.wait(ctx, change); err != nil {
 				return err
 			}
@@ -202,19 +203,50 @@ func (pc *PlanChanges) process(ctx context.Context, change PlanChange) error {
 	case PlanChangeOpen:
 		return pc.processOpen(ctx, change, current)
 	case PlanChangePending:
-		var outcome PlanChange
-		err := pc.update(ctx, change, func(c *PlanChange) {
-			c.recordOutcome(current, &SeatState{}, pc.Now())
-			outcome = *c
-		})
-		if err != nil {
-			return err
-		}
-		return pc.findCharge(ctx, outcome)
+		return pc.processPending(ctx, change, current)
 	case PlanChangeScheduled:
 		return pc.processScheduled(ctx, change, current)
 	}
 	return nil
+}
+
+// processPending records what came of a change whose payment was not complete.
+func (pc *PlanChanges) processPending(ctx context.Context, change PlanChange, current Subscription) error {
+	replaced, err := pc.replaced(ctx, change, current)
+	if err != nil {
+		return err
+	}
+	outcome := change
+	err = pc.update(ctx, change, func(c *PlanChange) {
+		if replaced {
+			c.end(PlanChangeWithdrawn, pc.Now())
+		} else {
+			c.recordOutcome(current, &SeatState{}, pc.Now())
+		}
+		outcome = *c
+	})
+	if err != nil {
+		return err
+	}
+	return pc.findCharge(ctx, outcome)
+}
+
+// replaced reports whether another change to the same price took the place of a pending one: Stripe
+// voids the invoice of the former
+// (https://docs.stripe.com/billing/subscriptions/pending-updates#cancel). A newer invoice alone
+// proves nothing, since pending items may be invoiced meanwhile.
+func (pc *PlanChanges) replaced(ctx context.Context, change PlanChange, current Subscription) (bool, error) {
+	if change.InvoiceID == "" || change.InvoiceID == current.LatestInvoiceID || change.PriceID != current.PendingPriceID && change.PriceID != current.PriceID {
+		return false, nil
+	}
+	if err := pc.invoices.refetch(ctx, change.InvoiceID); err != nil {
+		return false, fmt.Errorf("fetch invoice of plan change: %w", err)
+	}
+	invoice, err := pc.store.Invoices().Get(ctx, change.InvoiceID)
+	if err != nil {
+		return false, fmt.Errorf("read invoice of plan change: %w", err)
+	}
+	return invoice.Status == InvoiceVoid, nil
 }
 
 // processOpen finds out what came of a change without an answer. If nothing did, it is repeated

@@ -264,8 +264,8 @@ type CancellationStore interface {
 	Put(ctx context.Context, c Cancellation) error // overwrites
 	// MarkResumed marks the open and set requests of a subscription as resumed.
 	MarkResumed(ctx context.Context, organizationID, subscriptionID, userID string, at time.Time) error
-	// ClaimDue returns the open request that has been due longest and moves its DueAt to leaseUntil;
-	// ErrNotFound if none is due.
+	// ClaimDue returns the open request that has been due longest and moves its DueAt to
+	// leaseUntil; ErrNotFound if none is due.
 	ClaimDue(ctx context.Context, now, leaseUntil time.Time) (Cancellation, error)
 	// List lists the requests of an organization, newest first.
 	List(ctx context.Context, organizationID string) ([]Cancellation, error)

@@ -159,8 +159,8 @@ func (s Subscription) EndsAt() (time.Time, bool) {
 // change is not complete: Stripe replaces a pending update by the next update that is invoiced or
 // prorated, and voids its invoice
 // (https://docs.stripe.com/billing/subscriptions/pending-updates#cancel). Stripe discards a pending
-// update after 23 hours at the latest. One that lasts until the period's end does not hold a smaller
-// quantity back, since the renewal would charge for the removed seats.
+// update after 23 hours at the latest. One that lasts until the period's end does not hold a
+// smaller quantity back, since the renewal would charge for the removed seats.
 func (s Subscription) holdsSeats(quantity int, now time.Time) bool {
 	if s.PendingPriceID == "" || s.PendingUntil == nil || !now.Before(*s.PendingUntil) {
 		return false

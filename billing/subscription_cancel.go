@@ -20,8 +20,9 @@ type CancellationGateway interface {
 	// CancelAtPeriodEnd cancels a subscription at the end of its period
 	// (https://docs.stripe.com/billing/subscriptions/cancel).
 	CancelAtPeriodEnd(ctx context.Context, id string, details CancellationDetails) (UpdatedSubscription, error)
-	// PreviewPeriodEnd returns the next invoice of the subscription with a scheduled end, or without
-	// one. If there is none, the error is a StripeError with the code invoice_upcoming_none.
+	// PreviewPeriodEnd returns the next invoice of the subscription with a scheduled end, or
+	// without one. If there is none, the error is a StripeError with the code
+	// invoice_upcoming_none.
 	PreviewPeriodEnd(ctx context.Context, current Subscription, ends bool) (InvoicePreview, error)
 	// Resume removes the scheduled end of a subscription.
 	Resume(ctx context.Context, ending Subscription) (UpdatedSubscription, error)

@@ -135,7 +135,7 @@ func TestNextInvoiceOfPlanThatEnds(t *testing.T) {
 	env := newTestEnv(t)
 	env.stripeClock()
 	current := env.subscribe("pro")
-	env.must(env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access))
+	env.must(env.service.Cancellations.Cancel(t.Context(), env.access, billing.CancelRequest{}))
 	if next := env.upcoming(); !next.None || next.SubscriptionID == "" {
 		t.Errorf("nothing is pending, but the next invoice is %+v", next)
 	}
@@ -230,7 +230,7 @@ func TestNextInvoiceFromBeforeAChangeIsStale(t *testing.T) {
 	changes := map[string]func(*testEnv){
 		"seats": func(env *testEnv) { env.addSeats(1) },
 		"subscription": func(env *testEnv) {
-			env.must(env.service.Subscriptions.CancelAtPeriodEnd(env.t.Context(), env.access))
+			env.must(env.service.Cancellations.Cancel(env.t.Context(), env.access, billing.CancelRequest{}))
 		},
 	}
 	for name, change := range changes {

@@ -74,8 +74,8 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	return panel, err
 }
 
-// addRunning shows the change of plan and the cancellation that Stripe has not acknowledged, what is
-// known of a change whose payment is not complete, and whether a scheduled one can be withdrawn.
+// addRunning shows the change of plan and the cancellation that Stripe has not acknowledged, what
+// is known of a change whose payment is not complete, and whether a scheduled one can be withdrawn.
 func (p *billingPages) addRunning(r *http.Request, s *billingviews.SubscriptionProps) error {
 	if s == nil || s.Status.Ended() {
 		return nil
@@ -92,6 +92,9 @@ func (p *billingPages) addRunning(r *http.Request, s *billingviews.SubscriptionP
 	}
 	if running && change.Status == billing.PlanChangePending && s.Pending != nil {
 		s.Pending.Amount, s.Pending.AwaitsConfirmation = change.Due(), change.AwaitsConfirmation
+		if change.InvoiceID != "" {
+			s.Pending.PayHref = "/billing/invoices/" + change.InvoiceID
+		}
 	}
 	_, s.Canceling, err = p.cancellations.Open(r.Context(), accessOf(r))
 	s.Canceling = s.Canceling && s.EndsAt.IsZero()

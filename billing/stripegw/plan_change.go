@@ -55,18 +55,6 @@ func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpda
 	return g.previewInvoice(ctx, params)
 }
 
-// PreviewPrice returns the first invoice of a price, as if the customer subscribed to it.
-func (g *Gateway) PreviewPrice(ctx context.Context, customerID, priceID string, quantity int) (billing.InvoicePreview, error) {
-	return g.previewInvoice(ctx, &stripe.InvoiceCreatePreviewParams{
-		Customer: stripe.String(customerID),
-		SubscriptionDetails: &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{
-			Items: []*stripe.InvoiceCreatePreviewSubscriptionDetailsItemParams{{
-				Price: stripe.String(priceID), Quantity: stripe.Int64(int64(quantity)),
-			}},
-		},
-	})
-}
-
 func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCreatePreviewParams) (billing.InvoicePreview, error) {
 	found, info, err := call(ctx, "preview invoice", func(ctx context.Context) (*stripe.Invoice, error) {
 		params.Context = ctx

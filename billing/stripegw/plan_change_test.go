@@ -73,7 +73,8 @@ func TestPreviewPlanChange(t *testing.T) {
 		t.Errorf("lines %+v", preview.Lines)
 	}
 	wantForm(t, f.seen("POST", "/v1/invoices/create_preview")[0].form, url.Values{
-		"subscription": {"sub_1"}, "subscription_details[items][0][id]": {"si_1"}, "subscription_details[items][0][price]": {"price_2"},
+		"expand[0]": {"discounts"}, "subscription": {"sub_1"},
+		"subscription_details[items][0][id]": {"si_1"}, "subscription_details[items][0][price]": {"price_2"},
 		"subscription_details[items][0][quantity]": {"5"}, "subscription_details[proration_behavior]": {"always_invoice"},
 		"subscription_details[proration_date]": {"1714608000"},
 	})

@@ -123,13 +123,13 @@ func (p PlanChangePageProps) sum() string {
 		if i > 0 {
 			text += ", "
 		}
-		text += signed(part.Amount) + " " + partWords[part.Kind].short
+		text += signedAmount(part.Amount) + " " + partWords[part.Kind].short
 	}
 	return text
 }
 
-// signed formats an amount with its sign.
-func signed(m catalog.Money) string {
+// signedAmount formats an amount with its sign.
+func signedAmount(m catalog.Money) string {
 	if m.Minor < 0 {
 		return "−" + catalog.Money{Minor: -m.Minor, Currency: m.Currency}.Format()
 	}
@@ -579,9 +579,9 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var18 string
-				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(signed(part.Amount))
+				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(part.Amount))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 266, Col: 71}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 266, Col: 77}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 				if templ_7745c5c3_Err != nil {
@@ -615,9 +615,9 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						var templ_7745c5c3_Var20 string
-						templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(signed(line.Amount))
+						templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(line.Amount))
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 272, Col: 75}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 272, Col: 81}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 						if templ_7745c5c3_Err != nil {
@@ -705,9 +705,9 @@ func changeLines(lines []ChangeLine) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var24 string
-			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(signed(line.Amount))
+			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(line.Amount))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 293, Col: 52}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 293, Col: 58}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 			if templ_7745c5c3_Err != nil {
