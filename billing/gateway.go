@@ -18,6 +18,7 @@ type Gateway interface {
 	PlanChangeGateway
 	UpcomingInvoiceGateway
 	PaymentGateway
+	SeatPreviewGateway
 	// Account reads the account of the secret key.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key, and prices, active or not, by id, with the metadata

@@ -62,6 +62,7 @@ type PreviewLine struct {
 	Subscription bool // a line of a whole period
 	Metered      bool // the price is charged by usage
 	PriceID      string
+	ItemID       string // of the subscription; empty: none
 	Quantity     int
 	PeriodStart  time.Time
 	PeriodEnd    time.Time

@@ -26,6 +26,9 @@ type SeatAttempt struct {
 	// AcknowledgedAt is when Stripe accepted it, by Stripe's clock; nil: it did not, or the answer
 	// was a replay.
 	AcknowledgedAt *time.Time `db:"acknowledged_at"`
+	// ProratedAt is the proration date it was sent with; nil: none.
+	ProratedAt *time.Time `db:"prorated_at"`
+	PreviewID  string     `db:"preview_id"` // the confirmed preview that it carries out; empty: none
 }
 
 // isDue reports whether an update is due and no worker holds the lease.
@@ -54,6 +57,17 @@ func (s *SeatState) nextAttempt(plan catalog.Plan, current Subscription, prorati
 		Proration: string(s.OpenProration), PendingInvoiceInterval: s.OpenInterval,
 		IdempotencyKey: s.attemptKey(),
 	}
+}
+
+// sentBefore returns the attempt of the same key as it was first sent, if there is one: what is
+// repeated under a key must have the same parameters.
+func sentBefore(earlier []SeatAttempt, attempt SeatAttempt) SeatAttempt {
+	for _, sent := range earlier {
+		if sent.Key == attempt.Key {
+			attempt.ProratedAt, attempt.PreviewID = sent.ProratedAt, sent.PreviewID
+		}
+	}
+	return attempt
 }
 
 // intervalAttempt opens an attempt that changes only the pending invoice interval. If it gets no

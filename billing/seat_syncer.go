@@ -31,7 +31,9 @@ type QuantityUpdate struct {
 	// "none" (only at renewals), or empty to leave it as it is.
 	PendingInvoiceInterval string
 	// Proration is Stripe's proration_behavior: create_prorations, always_invoice or none.
-	Proration      string
+	Proration string
+	// ProratedAt is the time up to which the former quantity counts as used; nil: now. Not with none.
+	ProratedAt     *time.Time
 	IdempotencyKey string
 }
 
@@ -52,6 +54,10 @@ const (
 
 // pendingUpdateHold is when a seat update that a pending update holds back is looked at again.
 const pendingUpdateHold = time.Minute
+
+// datedAttempts is how many failed attempts send the proration date of a confirmed change. Stripe
+// may have refused the date, and the seats do not depend on it.
+const datedAttempts = 3
 
 // retryTimeout bounds the call of Stripe within a request for another attempt.
 const retryTimeout = 3 * time.Second
@@ -176,7 +182,7 @@ func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
 	if err == nil && !applied {
 		_, err = sy.subscriptions.refetch(ctx, attempt.subscriptionID)
 	}
-	return err
+	return errors.Join(err, sy.recordCharge(ctx, attempt, answer, before))
 }
 
 // openedAttempt is the outcome of openAttempt.
@@ -185,6 +191,8 @@ type openedAttempt struct {
 	state          SeatState // as the attempt was opened
 	// update has no key if the subscription has to be refetched before anything is sent.
 	update QuantityUpdate
+	// previewID is the confirmed preview that the update carries out; empty: none.
+	previewID string
 }
 
 // openAttempt stores the next attempt, if an update is due and no other worker holds the lease.
@@ -255,15 +263,33 @@ func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, 
 			return openedAttempt{}, tx.Seats().PutState(ctx, state)
 		}
 	}
+	confirmed, err := sy.confirmedFor(ctx, tx, state, plan, current)
+	if err != nil {
+		return openedAttempt{}, err
+	}
 	update := state.nextAttempt(plan, current, proration, interval, now)
+	attempt := SeatAttempt{
+		Key: update.IdempotencyKey, OrganizationID: state.OrganizationID, SubscriptionID: current.ID, Version: state.SyncVersion,
+		Quantity: update.Quantity, Proration: catalog.Proration(update.Proration), At: now, PreviewID: confirmed.ID,
+	}
+	if attempt.Proration != catalog.ProrationNone && state.Failures < datedAttempts {
+		attempt.ProratedAt = confirmed.ProratedAt
+	}
+	if retries {
+		attempt = sentBefore(earlier, attempt)
+	}
+	update.ProratedAt = attempt.ProratedAt
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return openedAttempt{}, fmt.Errorf("write seat state: %w", err)
 	}
-	err = tx.SeatAttempts().Insert(ctx, SeatAttempt{
-		Key: update.IdempotencyKey, OrganizationID: state.OrganizationID, SubscriptionID: current.ID, Version: state.SyncVersion,
-		Quantity: update.Quantity, Proration: catalog.Proration(update.Proration), At: now,
-	})
-	return openedAttempt{subscriptionID: current.ID, state: state, update: update}, err
+	if attempt.PreviewID != "" && attempt.PreviewID == confirmed.ID {
+		confirmed.AttemptKey = attempt.Key
+		if err := tx.SeatPreviews().Put(ctx, confirmed); err != nil {
+			return openedAttempt{}, fmt.Errorf("write seat preview: %w", err)
+		}
+	}
+	err = tx.SeatAttempts().Insert(ctx, attempt)
+	return openedAttempt{subscriptionID: current.ID, state: state, update: update, previewID: attempt.PreviewID}, err
 }
 
 // recordSuccess stores Stripe's acknowledgement and, in the same transaction, the snapshot that

@@ -52,6 +52,7 @@ type Service struct {
 	Seats           *SeatCounter
 	SeatSyncer      *SeatSyncer
 	SeatLedger      *SeatLedgers
+	SeatPreviews    *SeatPreviews
 	Invoices        *Invoices
 	Payments        *Payments
 	Attempts        *PaymentAttempts
@@ -96,6 +97,7 @@ func New(o Options) *Service {
 	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
+	s.SeatPreviews = &SeatPreviews{core: c, members: s.Members, invitations: s.Invitations, subscriptions: s.Subscriptions}
 	s.Checkouts = &Checkouts{
 		core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices,
 		successURL: o.SuccessURL, cancelURL: o.CancelURL, allowedOrigins: o.AllowedOrigins,

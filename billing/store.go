@@ -34,6 +34,7 @@ type Tx interface {
 	Seats() SeatStore
 	SeatLedger() SeatLedgerStore
 	SeatAttempts() SeatAttemptStore
+	SeatPreviews() SeatPreviewStore
 	PlanChanges() PlanChangeStore
 	UpcomingInvoices() UpcomingInvoiceStore
 	Cancellations() CancellationStore
@@ -221,6 +222,24 @@ type SeatAttemptStore interface {
 	List(ctx context.Context, subscriptionID string, since time.Time) ([]SeatAttempt, error)
 	// OfOrganization lists all attempts of an organization, oldest first.
 	OfOrganization(ctx context.Context, organizationID string) ([]SeatAttempt, error)
+}
+
+// SeatPreviewStore stores previewed and confirmed changes of seats.
+type SeatPreviewStore interface {
+	Insert(ctx context.Context, p SeatPreview) error
+	Get(ctx context.Context, organizationID, id string) (SeatPreview, error)
+	// Put overwrites a preview.
+	Put(ctx context.Context, p SeatPreview) error
+	// Confirmed reads the preview that was confirmed last at a SyncVersion; never an invitation's.
+	Confirmed(ctx context.Context, organizationID, subscriptionID string, version int64) (SeatPreview, error)
+	// LastProratedAt returns the newest proration date of the subscription's confirmed changes; nil:
+	// none.
+	LastProratedAt(ctx context.Context, subscriptionID string) (*time.Time, error)
+	// Differing lists the organization's changes that were charged another amount than was
+	// confirmed, newest first.
+	Differing(ctx context.Context, organizationID string, limit int) ([]SeatPreview, error)
+	// Prune removes previews from before a time that were not confirmed.
+	Prune(ctx context.Context, before time.Time) error
 }
 
 // PlanChangeStore stores previewed and confirmed plan changes.

@@ -20,6 +20,7 @@ type Worker struct {
 	inbox         *Inbox
 	seatSyncer    *SeatSyncer
 	seatLedger    *SeatLedgers
+	previews      *SeatPreviews
 	plans         *PlanChanges
 	cancellations *Cancellations
 	credits       *Credits
@@ -34,7 +35,7 @@ type Worker struct {
 func newWorker(c *core, s *Service) *Worker {
 	return &Worker{
 		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
-		payments: s.InvoicePayments, seatLedger: s.SeatLedger, plans: s.PlanChanges, cancellations: s.Cancellations, credits: s.Credits,
+		payments: s.InvoicePayments, seatLedger: s.SeatLedger, previews: s.SeatPreviews, plans: s.PlanChanges, cancellations: s.Cancellations, credits: s.Credits,
 		trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
 		reconciler: s.Reconciler,
 	}
@@ -80,6 +81,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"monthly credits", 0, 1, w.credits.grantDueMonths},
 		{"account and prices", setupInterval, 1, w.retryStart},
 		{"old plan previews", pruneInterval, 1, w.plans.prune},
+		{"old seat previews", pruneInterval, 1, w.previews.prune},
 		{"old events", pruneInterval, 1, w.inbox.prune},
 		{"foreign prices", pruneInterval, 1, w.pruneForeign},
 		{"old rate limit counts", setupInterval, 1, w.rateLimits.Prune},

@@ -110,9 +110,11 @@ func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (st
 }
 
 // share is the part of a period's amount for the time after a date, by the second, rounded to the
-// minor unit.
+// smallest amount that the currency is charged in (docs: currencies, special cases). That prorations
+// are rounded to it, as the amounts of charges must be, is inferred.
 func share(sub *Subscription, date, amount int64) int64 {
-	return wire.Share(amount, sub.CurrentPeriodEnd-date, sub.CurrentPeriodEnd-sub.CurrentPeriodStart)
+	unit := wire.ChargeUnit(sub.Currency)
+	return unit * wire.Share(amount, sub.CurrentPeriodEnd-date, unit*(sub.CurrentPeriodEnd-sub.CurrentPeriodStart))
 }
 
 // build builds a proration item for the rest of the period, without storing it.

@@ -75,27 +75,41 @@ type NewInvitation struct {
 // Invite invites a person by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with
 // the field. Seats of other pending invitations count toward the plan's maximum.
 func (iv *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
-	n.Email = strings.TrimSpace(n.Email)
-	if n.RoleID == "" {
-		n.RoleID = RoleMember
-	}
-	invitation := Invitation{ID: iv.NewID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: iv.Now()}
-	err := iv.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
-		role, err := iv.checkInvitation(ctx, tx, actor, n)
-		if err != nil {
-			return err
-		}
-		invitation.Role, invitation.Sent = role, 0 // the transaction may run again
-		token := iv.renewToken(&invitation, actor)
-		if err := tx.Invitations().Insert(ctx, invitation); err != nil {
-			return err
-		}
-		return iv.send(ctx, tx, actor, invitation, token)
+	var invitation Invitation
+	err := iv.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) (err error) {
+		invitation, err = iv.InviteTx(ctx, tx, actor, n)
+		return err
 	})
 	if err != nil {
 		return Invitation{}, fmt.Errorf("invite: %w", err)
 	}
 	return invitation, nil
+}
+
+// InviteTx is [Invitations.Invite] in the caller's transaction; see [Members.AsMemberManager].
+func (iv *Invitations) InviteTx(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Invitation, error) {
+	n = n.normalized()
+	role, err := iv.checkInvitation(ctx, tx, actor, n)
+	if err != nil {
+		return Invitation{}, err
+	}
+	invitation := Invitation{
+		ID: iv.NewID("inv"), OrganizationID: actor.Organization.ID, Email: n.Email, Role: role, Billable: n.Billable, CreatedAt: iv.Now(),
+	}
+	token := iv.renewToken(&invitation, actor)
+	if err := tx.Invitations().Insert(ctx, invitation); err != nil {
+		return Invitation{}, err
+	}
+	return invitation, iv.send(ctx, tx, actor, invitation, token)
+}
+
+// normalized returns the input with its defaults.
+func (n NewInvitation) normalized() NewInvitation {
+	n.Email = strings.TrimSpace(n.Email)
+	if n.RoleID == "" {
+		n.RoleID = RoleMember
+	}
+	return n
 }
 
 func (iv *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Role, error) {

@@ -66,20 +66,27 @@ func (ms *Members) Get(ctx context.Context, a Access, memberID string) (Member, 
 // for the last admin and at the plan's maximum; CodeUnprocessable for an unknown role or status.
 func (ms *Members) Change(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
 	var member Member
-	err := ms.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
-		before, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
-		if err != nil {
-			return err
-		}
-		if member, err = ms.applyChange(ctx, tx, actor, before, change); err != nil || member == before {
-			return err
-		}
-		return ms.UpdateTx(ctx, tx, actor, before, member)
+	err := ms.AsMemberManager(ctx, a, func(tx Tx, actor Access) (err error) {
+		member, err = ms.ChangeTx(ctx, tx, actor, memberID, change)
+		return err
 	})
 	if err != nil {
 		return Member{}, fmt.Errorf("change member: %w", err)
 	}
 	return member, nil
+}
+
+// ChangeTx is [Members.Change] in the caller's transaction; see [Members.AsMemberManager].
+func (ms *Members) ChangeTx(ctx context.Context, tx Tx, actor Access, memberID string, change MemberChange) (Member, error) {
+	before, err := tx.Members().Get(ctx, actor.Organization.ID, memberID)
+	if err != nil {
+		return before, err
+	}
+	after, err := ms.applyChange(ctx, tx, actor, before, change)
+	if err != nil || after == before {
+		return after, err
+	}
+	return after, ms.UpdateTx(ctx, tx, actor, before, after)
 }
 
 // applyChange returns the changed member, or an error if the actor may not make the change.
@@ -147,19 +154,26 @@ func changeReason(before, after Member) string {
 // [Organizations.Access] is read for each. Errors: as [Members.Change].
 func (ms *Members) Remove(ctx context.Context, a Access, memberID string) error {
 	err := ms.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
-		member, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
-		if err != nil {
-			return err
-		}
-		if !actor.Covers(member.Role) {
-			return apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
-		}
-		return ms.removeTx(ctx, tx, member, actor.User.ID, "was removed")
+		_, err := ms.RemoveTx(ctx, tx, actor, memberID)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("remove member: %w", err)
 	}
 	return nil
+}
+
+// RemoveTx is [Members.Remove] in the caller's transaction; see [Members.AsMemberManager]. It
+// returns the former member.
+func (ms *Members) RemoveTx(ctx context.Context, tx Tx, actor Access, memberID string) (Member, error) {
+	member, err := tx.Members().Get(ctx, actor.Organization.ID, memberID)
+	if err != nil {
+		return member, err
+	}
+	if !actor.Covers(member.Role) {
+		return member, apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
+	}
+	return member, ms.removeTx(ctx, tx, member, actor.User.ID, "was removed")
 }
 
 // Leave removes the actor from the organization. Error: CodeConflict for the last admin.

@@ -19,6 +19,7 @@ import (
 	"github.com/stripe/stripe-go/v79/dispute"
 	"github.com/stripe/stripe-go/v79/event"
 	"github.com/stripe/stripe-go/v79/invoice"
+	"github.com/stripe/stripe-go/v79/invoiceitem"
 	"github.com/stripe/stripe-go/v79/price"
 	"github.com/stripe/stripe-go/v79/product"
 	"github.com/stripe/stripe-go/v79/refund"
@@ -64,6 +65,7 @@ type Gateway struct {
 	disputes             dispute.Client
 	events               event.Client
 	invoices             invoice.Client
+	invoiceItems         invoiceitem.Client
 	portalConfigurations portalconfiguration.Client
 	portalSessions       portalsession.Client
 	prices               price.Client
@@ -104,6 +106,7 @@ func New(o Options) *Gateway {
 		disputes:             dispute.Client{B: backend, Key: key},
 		events:               event.Client{B: backend, Key: key},
 		invoices:             invoice.Client{B: backend, Key: key},
+		invoiceItems:         invoiceitem.Client{B: backend, Key: key},
 		portalConfigurations: portalconfiguration.Client{B: backend, Key: key},
 		portalSessions:       portalsession.Client{B: backend, Key: key},
 		prices:               price.Client{B: backend, Key: key},

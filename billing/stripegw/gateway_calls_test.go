@@ -44,6 +44,8 @@ var gatewayOperations = map[string][]string{
 	"PayInvoice":            {"POST /v1/invoices/{invoice}/pay"},
 	"PreviewPeriodEnd":      {"POST /v1/invoices/create_preview"},
 	"PreviewPlanChange":     {"POST /v1/invoices/create_preview"},
+	"PendingProrations":     {"GET /v1/invoiceitems"},
+	"PreviewQuantity":       {"GET /v1/invoices/upcoming/lines", "POST /v1/invoices/create_preview"},
 	"Prices":                {"GET /v1/prices", "GET /v1/prices/{price}"},
 	"ReleaseSchedule":       {"POST /v1/subscription_schedules/{schedule}/release"},
 	"ResumePaused":          {"POST /v1/subscriptions/{subscription}/resume"},

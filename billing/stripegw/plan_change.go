@@ -94,21 +94,7 @@ func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
 		once := discount.Coupon != nil && discount.Coupon.Duration == stripe.CouponDurationOnce
 		preview.Discounts = append(preview.Discounts, billing.PreviewDiscount{ID: discount.ID, Once: once})
 	}
-	for _, line := range i.Lines.Data {
-		if line == nil || line.Period == nil {
-			continue
-		}
-		mapped := billing.PreviewLine{
-			Description: line.Description, Amount: money(line.Amount), Proration: line.Proration, Quantity: int(line.Quantity),
-			Subscription: line.Type == stripe.InvoiceLineItemTypeSubscription,
-			PeriodStart:  time.Unix(line.Period.Start, 0).UTC(), PeriodEnd: time.Unix(line.Period.End, 0).UTC(),
-			Net: money(netAmount(line)), Credit: isCredit(line), Metered: isMetered(line),
-		}
-		if line.Price != nil {
-			mapped.PriceID = line.Price.ID
-		}
-		preview.Lines = append(preview.Lines, mapped)
-	}
+	preview.Lines = mapPreviewLines(i.Lines, string(i.Currency))
 	return preview
 }
 

@@ -38,6 +38,7 @@ func seatParams(update billing.QuantityUpdate) *stripe.SubscriptionParams {
 	if update.Proration != "" {
 		params.ProrationBehavior = stripe.String(update.Proration)
 	}
+	params.ProrationDate = unixOrNil(update.ProratedAt)
 	params.SetIdempotencyKey(update.IdempotencyKey)
 	return params
 }

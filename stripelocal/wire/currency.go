@@ -40,3 +40,16 @@ func FormatAmount(amount int64, currency string) string {
 	}
 	return sign + whole + " " + strings.ToUpper(currency)
 }
+
+// ChargeUnit is the amount whose multiples a currency is charged in, in minor units: ISK and UGX
+// have two decimals that must be zero, three-decimal currencies a last digit that must be (docs:
+// currencies, special cases and three-decimal currencies).
+func ChargeUnit(currency string) int64 {
+	switch {
+	case currency == "isk", currency == "ugx":
+		return 100
+	case decimals(currency) == 3:
+		return 10
+	}
+	return 1
+}

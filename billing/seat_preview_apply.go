@@ -1,0 +1,284 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+)
+
+// seatAmountFresh is how long the amounts of a preview are taken for true. Older ones are calculated
+// again with the same proration date: a coupon, a tax rate, the customer's balance or pending items
+// may have changed them.
+const seatAmountFresh = 5 * time.Second
+
+// undoWindow is how long a confirmed change is held back, so that it can be undone before anything
+// reaches Stripe. Its amount does not depend on when it is sent.
+const undoWindow = 10 * time.Second
+
+// SeatMovedError is a CodeConflict error: what was confirmed is no longer what the change costs. It
+// carries the new preview. Nothing was changed.
+type SeatMovedError struct {
+	Preview SeatPreview
+	cause   *apperr.Error
+}
+
+// Error returns the message for people.
+func (e *SeatMovedError) Error() string { return e.cause.Error() }
+
+// Unwrap returns the CodeConflict error.
+func (e *SeatMovedError) Unwrap() error { return e.cause }
+
+// errUnpreviewed reports that a change has a cost that was not shown.
+var errUnpreviewed = errors.New("the change has to be previewed")
+
+// Apply makes a change of seats. confirm is the token of its preview. Without one, a change that
+// sends nothing to Stripe is made at once; any other is only previewed, and the returned preview has
+// no ConfirmedAt. A repeated call returns the result of the first one. Errors: those of the change
+// itself; a [SeatMovedError] if seats, quantity, price, policy or amount changed since the preview;
+// CodeConflict while a seat update is being sent; CodeStripe if the amount cannot be checked.
+func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request SeatRequest, confirm string) (SeatPreview, error) {
+	if request.Kind == SeatCount {
+		return SeatPreview{}, apperr.Errorf(apperr.CodeInvalid, "Seats follow the members. Add or remove people instead.")
+	}
+	if confirm == "" {
+		preview, err := sp.applyUnconfirmed(ctx, a, request)
+		if errors.Is(err, errUnpreviewed) {
+			return sp.Preview(ctx, a, request)
+		}
+		return preview, err
+	}
+	preview, known, err := apperr.Found(sp.store.SeatPreviews().Get(ctx, a.Organization.ID, confirm))
+	switch {
+	case err != nil:
+		return SeatPreview{}, fmt.Errorf("read seat preview: %w", err)
+	case known && preview.Digest == request.digest() && preview.ConfirmedAt != nil:
+		return preview, nil
+	case !known || preview.Digest != request.digest() || sp.Now().Sub(preview.PreviewedAt) > previewLifetime:
+		return SeatPreview{}, sp.moved(ctx, a, request)
+	case !preview.Known && !preview.MayConfirmUnknown():
+		return SeatPreview{}, sp.moved(ctx, a, request)
+	}
+	if err := sp.compareAmounts(ctx, a, request, preview); err != nil {
+		return SeatPreview{}, sp.orMoved(ctx, a, request, err)
+	}
+	preview, err = sp.applyConfirmed(ctx, a, request, preview)
+	return preview, sp.orMoved(ctx, a, request, err)
+}
+
+// orMoved returns the new preview as an error for errMoved, and any other error as it is.
+func (sp *SeatPreviews) orMoved(ctx context.Context, a account.Access, request SeatRequest, err error) error {
+	if errors.Is(err, errMoved) {
+		return sp.moved(ctx, a, request)
+	}
+	return err
+}
+
+func (sp *SeatPreviews) moved(ctx context.Context, a account.Access, request SeatRequest) error {
+	preview, err := sp.Preview(ctx, a, request)
+	if err != nil {
+		return err
+	}
+	return &SeatMovedError{preview, apperr.Errorf(apperr.CodeConflict, "The amount has changed since you saw it. Nothing was changed; please confirm the new one.")}
+}
+
+// applyUnconfirmed makes a change that sends nothing to Stripe.
+func (sp *SeatPreviews) applyUnconfirmed(ctx context.Context, a account.Access, request SeatRequest) (made SeatPreview, err error) {
+	err = sp.inOrganization(ctx, a, request, func(tx Tx, actor account.Access) error {
+		terms, err := sp.perform(ctx, tx, actor, request)
+		if err != nil {
+			return err
+		}
+		if terms.sends() || terms.busy(sp.Now()) && terms.billed != terms.billedWas {
+			return errUnpreviewed
+		}
+		made = sp.draft(a, request, terms)
+		made.confirm(terms.after.SyncVersion, sp.Now())
+		if made.SubscriptionID == "" {
+			return nil
+		}
+		return tx.SeatPreviews().Insert(ctx, made)
+	})
+	return made, err
+}
+
+func (p *SeatPreview) confirm(version int64, now time.Time) {
+	p.ConfirmedAt, p.Version = &now, version
+}
+
+// compareAmounts calculates the amounts of an older preview once more, with the same proration
+// date. It is done outside the transaction, which then compares everything else.
+func (sp *SeatPreviews) compareAmounts(ctx context.Context, a account.Access, request SeatRequest, preview SeatPreview) error {
+	if !preview.Known || sp.Now().Sub(preview.PreviewedAt) < seatAmountFresh {
+		return nil
+	}
+	callCtx, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
+	defer cancel()
+	if err := sp.refetchCurrent(callCtx, a); err != nil {
+		return seatPreviewFailed(err)
+	}
+	terms, err := sp.try(ctx, a, request)
+	if err != nil {
+		return err
+	}
+	if !preview.matches(terms) {
+		return errMoved
+	}
+	again := sp.draft(a, request, terms)
+	again.ProratedAt = preview.ProratedAt
+	if err := sp.calculate(callCtx, &again, terms); err != nil {
+		return seatPreviewFailed(err)
+	}
+	if !preview.sameAmounts(again) {
+		return errMoved
+	}
+	return nil
+}
+
+// seatPreviewFailed is the error for an amount that could not be checked.
+func seatPreviewFailed(err error) error {
+	return &apperr.Error{
+		Code: apperr.CodeStripe, Err: fmt.Errorf("preview seats: %w", err),
+		Message: "We couldn't check the amount with Stripe. Nothing was changed. Please try again in a moment.",
+	}
+}
+
+// applyConfirmed makes a previewed change if its terms are still those of the preview.
+func (sp *SeatPreviews) applyConfirmed(ctx context.Context, a account.Access, request SeatRequest, preview SeatPreview) (made SeatPreview, err error) {
+	err = sp.inOrganization(ctx, a, request, func(tx Tx, actor account.Access) error {
+		if made, err = tx.SeatPreviews().Get(ctx, a.Organization.ID, preview.ID); err != nil || made.ConfirmedAt != nil {
+			return err // a second submission of the form waited for the lock
+		}
+		terms, err := sp.perform(ctx, tx, actor, request)
+		if err != nil {
+			return err
+		}
+		now := sp.Now()
+		if terms.busy(now) {
+			return &apperr.Error{Code: apperr.CodeConflict, Message: "A change of the seats is being sent to Stripe. Please try again in a few seconds.", Err: errLeased}
+		}
+		if !made.matches(terms) {
+			return errMoved
+		}
+		made.confirm(terms.after.SyncVersion, now)
+		if err := tx.SeatPreviews().Put(ctx, made); err != nil {
+			return fmt.Errorf("write seat preview: %w", err)
+		}
+		return sp.holdBack(ctx, tx, made, terms.after, now)
+	})
+	return made, err
+}
+
+// holdBack postpones the update of a confirmed change by the time in which it can be undone.
+func (sp *SeatPreviews) holdBack(ctx context.Context, tx Tx, made SeatPreview, state SeatState, now time.Time) error {
+	if made.Kind == SeatInvitation || state.DueAt == nil || state.FirstChangeAt == nil {
+		return nil
+	}
+	due := now.Add(undoWindow)
+	if latest := state.FirstChangeAt.Add(DebounceLimit); due.After(latest) {
+		due = latest
+	}
+	if !due.After(*state.DueAt) {
+		return nil
+	}
+	state.DueAt = &due
+	return tx.Seats().PutState(ctx, state)
+}
+
+// Get reads a preview of the organization. Error: [apperr.ErrNotFound].
+func (sp *SeatPreviews) Get(ctx context.Context, a account.Access, id string) (SeatPreview, error) {
+	return sp.store.SeatPreviews().Get(ctx, a.Organization.ID, id)
+}
+
+// Reverse returns the request that takes a confirmed change of members back; false if there is
+// none: removed people have to be invited again, and an invitation is revoked.
+func (sp *SeatPreviews) Reverse(p SeatPreview) (SeatRequest, bool) {
+	request := SeatRequest{Kind: SeatMembers}
+	if p.Kind != SeatMembers || p.ConfirmedAt == nil || len(p.Members) == 0 {
+		return request, false
+	}
+	first := p.Members[0]
+	for _, member := range p.Members {
+		if member.Billable != first.Billable || member.Status != first.Status {
+			return request, false // one change does not bring all of them back
+		}
+		request.MemberIDs = append(request.MemberIDs, member.ID)
+	}
+	request.Change = account.MemberChange{Billable: &first.Billable, Status: &first.Status}
+	return request, true
+}
+
+// confirmedFor returns the confirmed preview that an update carries out; the zero value: none. Its
+// proration date has to lie within the current period.
+func (sy *SeatSyncer) confirmedFor(ctx context.Context, tx Tx, state SeatState, plan catalog.Plan, current Subscription) (SeatPreview, error) {
+	p, known, err := apperr.Found(tx.SeatPreviews().Confirmed(ctx, state.OrganizationID, current.ID, state.SyncVersion))
+	if err != nil {
+		return p, fmt.Errorf("read confirmed seat preview: %w", err)
+	}
+	if !known || !p.Known || p.ItemID != current.ItemID || p.ToQuantity != state.quantity(plan) || !p.PeriodEnd.Equal(current.CurrentPeriodEnd) {
+		return SeatPreview{}, nil
+	}
+	return p, nil
+}
+
+// recordCharge stores what Stripe charged for a confirmed change, and logs an error if that is not
+// what was confirmed.
+func (sy *SeatSyncer) recordCharge(ctx context.Context, attempt openedAttempt, answer UpdatedSubscription, before Subscription) error {
+	if attempt.previewID == "" {
+		return nil
+	}
+	p, err := sy.store.SeatPreviews().Get(ctx, attempt.state.OrganizationID, attempt.previewID)
+	if err != nil {
+		return fmt.Errorf("read seat preview: %w", err)
+	}
+	proration, charged := catalog.Proration(attempt.update.Proration), int64(0)
+	switch {
+	case p.Reason == SeatTrial || proration == catalog.ProrationNone:
+	case proration == catalog.ProrationAlwaysInvoice:
+		invoice := answer.LatestInvoice
+		if answer.Replayed || invoice == nil || invoice.ID == before.LatestInvoiceID {
+			break // nothing was invoiced, or the answer does not show it
+		}
+		p.InvoiceID, charged = invoice.ID, invoice.Total
+	default:
+		lines, err := sy.gateway.PendingProrations(ctx, p.CustomerID, p.SubscriptionID)
+		if err != nil {
+			return fmt.Errorf("read prorations of confirmed seats: %w", err)
+		}
+		for _, line := range lines {
+			if p.isProration(line) {
+				charged += line.Amount.Minor
+			}
+		}
+	}
+	return sy.finishPreview(ctx, p, proration, charged, answer.Replayed)
+}
+
+func (sy *SeatSyncer) finishPreview(ctx context.Context, p SeatPreview, proration catalog.Proration, charged int64, replayed bool) error {
+	now := sy.Now()
+	p.DoneAt = &now
+	if !replayed || proration != catalog.ProrationAlwaysInvoice {
+		p.Charged = &charged
+	}
+	expected := p.expected(proration)
+	if p.Charged != nil && charged != expected {
+		sy.Log.ErrorContext(ctx, "seat change charged another amount than was confirmed", "organization_id", p.OrganizationID,
+			"seat_preview_id", p.ID, "confirmed", expected, "charged", charged, "currency", p.Currency, "invoice_id", p.InvoiceID)
+	}
+	if err := sy.store.SeatPreviews().Put(ctx, p); err != nil {
+		return fmt.Errorf("write seat preview: %w", err)
+	}
+	return nil
+}
+
+// prune removes previews that were never confirmed.
+func (sp *SeatPreviews) prune(ctx context.Context) error {
+	if err := sp.store.SeatPreviews().Prune(ctx, sp.Now().Add(-previewsKept)); err != nil {
+		return fmt.Errorf("prune seat previews: %w", err)
+	}
+	return nil
+}
