@@ -187,7 +187,8 @@ type seatTerms struct {
 	before      SeatState
 	after       SeatState
 	members     []PreviewedMember
-	billed      int // after the request
+	invites     bool // the change follows when the invited person joins
+	billed      int  // after the request
 	billedWas   int
 	to          int // the quantity at Stripe after the request
 	renewTo     int // and from the next renewal on
@@ -267,8 +268,12 @@ func (p SeatPreview) update() QuantityUpdate {
 	}
 }
 
-// matches reports whether the terms are still those of the preview.
+// matches reports whether the terms are still those of the preview. One without amounts promises only
+// the number of seats.
 func (p SeatPreview) matches(t seatTerms) bool {
+	if !p.Known {
+		return p.SubscriptionID == t.current.ID && p.PriceID == t.current.PriceID && p.ToQuantity == t.to
+	}
 	same := p.SubscriptionID == t.current.ID && p.ItemID == t.current.ItemID && p.PriceID == t.current.PriceID &&
 		p.PeriodEnd.Equal(t.current.CurrentPeriodEnd) && p.FromQuantity == t.current.Quantity && p.ToQuantity == t.to &&
 		p.Proration == t.proration && p.Reason == t.reason

@@ -86,19 +86,29 @@ func (sp *SeatPreviews) moved(ctx context.Context, a account.Access, request Sea
 	return &SeatMovedError{preview, apperr.Errorf(apperr.CodeConflict, "The amount has changed since you saw it. Nothing was changed; please confirm the new one.")}
 }
 
-// applyUnconfirmed makes a change that sends nothing to Stripe.
+// hasCost reports whether the request changes the quantity that is sent to Stripe, or may do so: while
+// an update is being sent, the quantity there is not known.
+func (t *seatTerms) hasCost(now time.Time) bool {
+	if t.billed == t.billedWas {
+		return false
+	}
+	return t.sends() && (t.invites || t.to != t.before.quantity(t.plan)) || t.busy(now)
+}
+
+// applyUnconfirmed makes a change that sends nothing more to Stripe.
 func (sp *SeatPreviews) applyUnconfirmed(ctx context.Context, a account.Access, request SeatRequest) (made SeatPreview, err error) {
 	err = sp.inOrganization(ctx, a, request, func(tx Tx, actor account.Access) error {
 		terms, err := sp.perform(ctx, tx, actor, request)
 		if err != nil {
 			return err
 		}
-		if terms.sends() || terms.busy(sp.Now()) && terms.billed != terms.billedWas {
+		if terms.hasCost(sp.Now()) {
 			return errUnpreviewed
 		}
 		made = sp.draft(a, request, terms)
 		made.confirm(terms.after.SyncVersion, sp.Now())
-		if made.SubscriptionID == "" {
+		if made.SubscriptionID == "" || terms.billed == terms.billedWas {
+			made.ID = "" // the change is not about seats
 			return nil
 		}
 		return tx.SeatPreviews().Insert(ctx, made)
@@ -158,7 +168,7 @@ func (sp *SeatPreviews) applyConfirmed(ctx context.Context, a account.Access, re
 			return err
 		}
 		now := sp.Now()
-		if terms.busy(now) {
+		if made.Known && terms.busy(now) {
 			return &apperr.Error{Code: apperr.CodeConflict, Message: "A change of the seats is being sent to Stripe. Please try again in a few seconds.", Err: errLeased}
 		}
 		if !made.matches(terms) {

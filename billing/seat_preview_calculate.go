@@ -49,6 +49,30 @@ func (sp *SeatPreviews) Preview(ctx context.Context, a account.Access, request S
 	return preview, nil
 }
 
+// Estimate is [SeatPreviews.Preview] that stores nothing and can't be confirmed.
+func (sp *SeatPreviews) Estimate(ctx context.Context, a account.Access, request SeatRequest) (SeatPreview, error) {
+	ctx, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
+	defer cancel()
+	terms, err := sp.try(ctx, a, request)
+	if err != nil {
+		return SeatPreview{}, err
+	}
+	preview := sp.draft(a, request, terms)
+	preview.ID = ""
+	if err := sp.calculate(ctx, &preview, terms); err != nil {
+		preview.Known = false
+		sp.Log.WarnContext(ctx, "seat estimate failed", "organization_id", a.Organization.ID, "err", err)
+	}
+	return preview, nil
+}
+
+// InvoicedMonthly reports whether prorations of the previewed price are invoiced each month in
+// between its yearly renewals.
+func (sp *SeatPreviews) InvoicedMonthly(p SeatPreview) bool {
+	plan, _, _ := sp.Catalog().ByPrice(p.PriceID)
+	return plan.SeatPolicy(p.PriceID).PendingInvoiceInterval == catalog.Monthly
+}
+
 // refetchCurrent reads the current subscription from Stripe, so that a preview starts from the
 // quantity there.
 func (sp *SeatPreviews) refetchCurrent(ctx context.Context, a account.Access) error {
@@ -109,7 +133,7 @@ func (sp *SeatPreviews) perform(ctx context.Context, tx Tx, actor account.Access
 		t.billed = request.Seats
 		t.to, t.renewTo = t.quantityFor(request.Seats, now), changeQuantity(t.plan, t.after, request.Seats)
 	case SeatInvitation:
-		t.to = t.current.Quantity
+		t.to, t.invites = t.current.Quantity, true
 		if request.Invitation.Billable {
 			t.to += t.quantityFor(t.billed+promised+1, now) - t.quantityFor(t.billed+promised, now)
 			t.billed++

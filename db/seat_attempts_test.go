@@ -14,6 +14,7 @@ func TestSeatAttempts(t *testing.T) {
 	full := billing.SeatAttempt{
 		Key: "seats:si_1:2:1", OrganizationID: "org_1", SubscriptionID: "sub_1", Version: 2, Quantity: 5, Proration: catalog.ProrationNone,
 		At: at(2), RequestID: "req_1", Accepted: ptr(true), Error: "declined", AcknowledgedAt: ptr(at(4)),
+		ProratedAt: ptr(at(3)), PreviewID: "sp_1",
 	}
 	wantFilled(t, full)
 	early, foreign := full, full

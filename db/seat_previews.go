@@ -25,7 +25,7 @@ func (q seatPreviewStore) Insert(ctx context.Context, p billing.SeatPreview) err
 var (
 	selectSeatPreview          = `select ` + seatPreviewTable.list("") + ` from seat_previews where organization_id = $1 and id = $2`
 	selectConfirmedSeatPreview = `select ` + seatPreviewTable.list("") + ` from seat_previews
-	where organization_id = $1 and subscription_id = $2 and version = $3 and confirmed_at is not null and kind <> 'invitation'
+	where organization_id = $1 and subscription_id = $2 and version = $3 and confirmed_at is not null and kind <> 'invitation' and proration <> ''
 	order by confirmed_at desc, id desc limit 1`
 	selectDifferingSeatPreviews = `select ` + seatPreviewTable.list("") + ` from seat_previews
 	where organization_id = $1 and confirmed_at is not null and charged is not null

@@ -49,6 +49,7 @@ var (
 	errBody           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request could not be read."}
 	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
 	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
+	errNotReversible  = &httpError{status: http.StatusConflict, code: apperr.CodeConflict, message: "This change can't be undone in one step. Change the members themselves instead."}
 	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
 	errNoPolicy       = errors.New("the route has no access policy that fits its response type")
 )

@@ -95,6 +95,7 @@ type areas struct {
 	roles         *rolePages
 	contacts      *contactPages
 	seats         *seatPages
+	seatChanges   *seatChanges
 	checkout      *checkoutPages
 	billing       *billingPages
 	plans         *planPages
@@ -154,9 +155,12 @@ func newAreas(o Options, base *site) areas {
 		duplicates: b.Duplicates, trials: b.Trials, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
 		members: b.Members, planChanges: b.PlanChanges, cancellations: b.Cancellations, portalReturnURL: portalReturn,
 	}
-	a.plans = &planPages{site: base, planChanges: b.PlanChanges}
+	a.seatChanges = &seatChanges{site: base, previews: b.SeatPreviews}
+	a.plans = &planPages{site: base, planChanges: b.PlanChanges, seatChanges: a.seatChanges}
 	a.cancellations = &cancellationPages{site: base, cancellations: b.Cancellations, planChanges: b.PlanChanges, overviews: b.Overviews, prices: b.Prices}
-	a.seats = &seatPages{site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger}
+	a.seats = &seatPages{
+		site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger, changes: a.seatChanges,
+	}
 	a.contacts = &contactPages{site: base, contacts: b.Contacts}
 	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews}
 	a.api = &jsonAPI{
@@ -177,7 +181,7 @@ func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.settings = &settingsPages{site: base, users: b.Users}
 	a.members = &memberPages{
 		site: base, members: b.Members, roles: b.Roles, invitations: b.Invitations, overviews: b.Overviews,
-		seatLedger: b.SeatLedger,
+		seatLedger: b.SeatLedger, seatChanges: a.seatChanges,
 	}
 	a.roles = &rolePages{site: base, roles: b.Roles, members: b.Members}
 	a.invitations = &invitationPages{site: base, members: a.members, invitations: b.Invitations, users: b.Users}

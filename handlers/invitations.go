@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
@@ -19,19 +20,19 @@ type invitationPages struct {
 	users       *account.Users
 }
 
-// create invites a person by e-mail.
+// create invites a person by e-mail. If the person will need another seat, the form is shown with
+// today's amounts first.
 func (p *invitationPages) create(w http.ResponseWriter, r *http.Request) error {
 	input := account.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: isChecked(r, "billable")}
-	_, err := p.invitations.Invite(r.Context(), accessOf(r), input)
+	err := p.members.seatChanges.run(w, r, billing.SeatRequest{Kind: billing.SeatInvitation, Invitation: input}, membersTab+"&notice="+noticeInvited)
 	if invalid := fieldMessages(err); len(invalid) > 0 {
+		if isFragment(r) {
+			return p.members.seatChanges.refuse(w, r, err)
+		}
 		stateOf(r).err = err
 		return p.members.renderList(w, r, http.StatusUnprocessableEntity, inviteForm{input, invalid})
 	}
-	if err != nil {
-		return err
-	}
-	redirect(w, r, membersTab+"&notice="+noticeInvited)
-	return nil
+	return err
 }
 
 // resend sends an invitation again, with a new link.

@@ -17,6 +17,7 @@ type memberPages struct {
 	invitations *account.Invitations
 	overviews   *billing.Overviews
 	seatLedger  *billing.SeatLedgers
+	seatChanges *seatChanges
 }
 
 const (
@@ -35,6 +36,9 @@ func (p *memberPages) renderList(w http.ResponseWriter, r *http.Request, status 
 	}
 	if err := p.addInvitations(r, &props, form); err != nil {
 		return err
+	}
+	if notice := p.seatChanges.notice(r); notice != nil {
+		props.Layout.Notices = append(props.Layout.Notices, *notice)
 	}
 	return render(w, r, status, organizationviews.MembersPage(props))
 }
@@ -115,19 +119,16 @@ func (p *memberPages) renderMember(w http.ResponseWriter, r *http.Request, statu
 	}))
 }
 
-// update changes the role, status or seat of a member. The change reaches seats in the same
-// transaction; see [account.Members.Change].
+// update changes the role, status or seat of a member. A change that costs something is shown with
+// its amounts first. It reaches seats in the same transaction; see [billing.SeatPreviews.Apply].
 func (p *memberPages) update(w http.ResponseWriter, r *http.Request) error {
 	change := memberChange(r)
-	_, err := p.members.Change(r.Context(), accessOf(r), r.PathValue("id"), change)
+	request := billing.SeatRequest{Kind: billing.SeatMembers, MemberIDs: []string{r.PathValue("id")}, Change: change}
+	err := p.seatChanges.run(w, r, request, membersTab+"&notice="+noticeMemberChanged)
 	if isRefusal(err) {
 		return p.showRefusal(w, r, change, err)
 	}
-	if err != nil {
-		return err
-	}
-	redirect(w, r, membersTab+"&notice="+noticeMemberChanged)
-	return nil
+	return err
 }
 
 // memberChange reads the form. If it contains both role and status it is complete, and an unchecked
@@ -152,6 +153,9 @@ func memberChange(r *http.Request) account.MemberChange {
 
 // showRefusal shows the member's page with the submitted values and the error.
 func (p *memberPages) showRefusal(w http.ResponseWriter, r *http.Request, change account.MemberChange, cause error) error {
+	if isFragment(r) {
+		return p.seatChanges.refuse(w, r, cause)
+	}
 	stateOf(r).err = cause
 	member, err := p.members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
@@ -173,13 +177,10 @@ func (p *memberPages) showRefusal(w http.ResponseWriter, r *http.Request, change
 }
 
 func (p *memberPages) remove(w http.ResponseWriter, r *http.Request) error {
-	err := p.members.Remove(r.Context(), accessOf(r), r.PathValue("id"))
+	request := billing.SeatRequest{Kind: billing.SeatRemoval, MemberIDs: []string{r.PathValue("id")}}
+	err := p.seatChanges.run(w, r, request, membersTab+"&notice="+noticeMemberRemoved)
 	if isRefusal(err) {
 		return p.showRefusal(w, r, account.MemberChange{}, err)
 	}
-	if err != nil {
-		return err
-	}
-	redirect(w, r, membersTab+"&notice="+noticeMemberRemoved)
-	return nil
+	return err
 }

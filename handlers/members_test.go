@@ -53,7 +53,8 @@ func TestInvitedMemberGetsASeat(t *testing.T) {
 
 	members := admin.get(membersPagePath).wantStatus(http.StatusOK).wantText("The next person costs $29 per month", "$29 / month")
 	typed := url.Values{"email": {"noa@example.com"}, "roleId": {"billing_admin"}, "billable": {"on"}}
-	sent := admin.submit(members, inviteFormSelector, typed)
+	shown := admin.submit(members, inviteFormSelector, typed).wantText("Invite noa@example.com", "On your next invoice")
+	sent := admin.submit(shown, confirmSeatsForm, nil)
 	admin.follow(sent.wantRedirect(membersPagePath+"&notice=invited")).wantText("The invitation is on its way", "noa@example.com", "Invited", "Billed once here")
 	if n := admin.get(membersPagePath).doc().Find("td .seat-pending").Length(); n != 1 {
 		t.Errorf("%d dashed seats in the table", n)

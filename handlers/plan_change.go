@@ -14,10 +14,14 @@ import (
 type planPages struct {
 	*site
 	planChanges *billing.PlanChanges
+	seatChanges *seatChanges
 }
 
-// preview shows what a change costs.
+// preview shows what a change of the plan costs, or what a number of seats would cost.
 func (p *planPages) preview(w http.ResponseWriter, r *http.Request) error {
+	if r.PostForm.Has("seats") {
+		return p.seatChanges.count(w, r)
+	}
 	preview, err := p.planChanges.Preview(r.Context(), accessOf(r), r.PostFormValue("plan"), catalog.Interval(r.PostFormValue("interval")))
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ var (
 	portalSessions  = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
 	planPreviews    = rateLimit{account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, organizationKey}
 	invoicePayments = rateLimit{account.Limit{Name: "payment", Max: 30, Per: time.Hour}, organizationKey}
+	seatPreviews    = rateLimit{account.Limit{Name: "seat change", Max: 600, Per: time.Hour}, organizationKey}
 	seatRetries     = rateLimit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationKey}
 	newInvitations  = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
 )

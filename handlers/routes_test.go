@@ -217,6 +217,7 @@ var allowedErrors = map[string]string{
 	"/organization/leave":                 account.MessageLastAdmin,
 	"/organization":                       "Please name your organization",
 	"/organization/invitations":           "e-mail address",
+	"/organization/members":               "select between 1 and",
 	"/organization/roles":                 "name",
 	"/organization/contacts":              "e-mail address",
 	"/organization/handover":              "another member",

@@ -18,6 +18,7 @@ type seatPages struct {
 	overviews  *billing.Overviews
 	seatSyncer *billing.SeatSyncer
 	seatLedger *billing.SeatLedgers
+	changes    *seatChanges
 }
 
 // Poll intervals of the seat panel: while a sync is due, and while the next retry is scheduled.
@@ -53,8 +54,12 @@ func (p *seatPages) retry(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// undo reverts the membership changes that have not reached Stripe yet.
+// undo takes back the change that the form names or, without one, all membership changes that have
+// not reached Stripe yet.
 func (p *seatPages) undo(w http.ResponseWriter, r *http.Request) error {
+	if id := r.PostFormValue("change"); id != "" {
+		return p.changes.undo(w, r, id)
+	}
 	if _, err := p.seatLedger.UndoPendingChanges(r.Context(), accessOf(r)); err != nil {
 		return err
 	}

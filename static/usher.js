@@ -16,6 +16,12 @@
   addEventListener('htmx:timeout', () => showToast('offline'));
 
   addEventListener('htmx:beforeSwap', (event) => {
+    // A refused confirmation comes with the new amounts.
+    const { xhr } = event.detail;
+    if (xhr.status === 409 && xhr.getResponseHeader('HX-Retarget')) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
     if (event.detail.shouldSwap) byId('toast').hidden = true;
     const target = event.detail.target;
     focused = target.contains(document.activeElement) ? target.id : null;

@@ -61,6 +61,9 @@ func TestSeatSyncRetry(t *testing.T) {
 	c.waitForSummary("the seat sync", synced)
 }
 
+// confirmSeatsForm confirms the amounts of a change of seats.
+const confirmSeatsForm = `main form:has(input[name="confirm"])`
+
 // setBillable changes whether the demo's plain member takes a seat.
 func (c *client) setBillable(billable bool) {
 	c.t.Helper()
@@ -76,7 +79,8 @@ func (c *client) setBillable(billable bool) {
 	}
 	response, err := c.http.PostForm(c.base+link, form)
 	c.load(response, err)
-	c.expectText("The change is made")
+	c.submit(confirmSeatsForm)
+	c.expectText("Chidi Okafor", "seat")
 }
 
 // TestInvitationInChromium invites a guest, who signs up by the link of the e-mail. The seat panel
@@ -90,7 +94,7 @@ func TestInvitationInChromium(t *testing.T) {
 	b := newBrowser(t, "invitation")
 	b.logIn(server.url, "host@example.com", "front of house")
 	b.do("invite", chromedp.Navigate(server.url+"/organization?tab=members"),
-		typeInto("email", "guest@example.com"), click(`form[action="/organization/invitations"] button`))
+		typeInto("email", "guest@example.com"), click(`form[action="/organization/invitations"] button`), click("#seat-change form:has(input[name=confirm]) button"))
 	b.expect(pageState{"invited", "main", "The invitation is on its way."})
 	b.logOut()
 	b.do("open the e-mail", chromedp.Navigate(server.url+"/dev/mail"), click(`a[href*="/invite/"]`),
