@@ -69,6 +69,11 @@ func (s *Service) ProcessPlanChanges(ctx context.Context) error {
 	return s.PlanChanges.processAllDue(ctx)
 }
 
+// RecordSeatCharges runs the worker's task that reads what confirmed seat changes were charged.
+func (s *Service) RecordSeatCharges(ctx context.Context) error {
+	return s.SeatSyncer.recordCharges(ctx)
+}
+
 // ReconcileIfDue runs the reconciliation of the background worker once, if it is due.
 func ReconcileIfDue(ctx context.Context, s *Service) error { return s.Reconciler.runIfDue(ctx) }
 

@@ -93,6 +93,9 @@ type OrganizationDetails struct {
 	Foreign       []Subscription // sold by something else, and left alone
 	Events        []StoredEvent  // newest first
 	SeatChanges   []SeatChange   // newest first
+	// Differing are the changes of seats that were charged another amount than was confirmed, newest
+	// first.
+	Differing []SeatPreview
 }
 
 // detailLines is the maximum number of events and of seat changes in an [OrganizationDetails].
@@ -121,6 +124,9 @@ func (op *Operations) Organization(ctx context.Context, organizationID string) (
 		return details, err
 	}
 	if details.SeatChanges, err = op.store.SeatLedger().List(ctx, organizationID, detailLines); err != nil {
+		return details, fmt.Errorf("read organization: %w", err)
+	}
+	if details.Differing, err = op.store.SeatPreviews().Differing(ctx, organizationID, detailLines); err != nil {
 		return details, fmt.Errorf("read organization: %w", err)
 	}
 	return details, nil

@@ -173,6 +173,14 @@ func (p SeatPreview) expected(sent catalog.Proration) int64 {
 	return 0
 }
 
+// Confirmed returns what was confirmed of the amount that [SeatPreview.Charged] is held against.
+func (p SeatPreview) Confirmed() catalog.Money {
+	if p.InvoiceID != "" {
+		return p.Money(p.InvoiceTotal)
+	}
+	return p.Money(p.ProrationSum)
+}
+
 // sameAmounts reports whether two calculations of one change agree.
 func (p SeatPreview) sameAmounts(o SeatPreview) bool {
 	return p.Known == o.Known && p.AmountDue == o.AmountDue && p.InvoiceTotal == o.InvoiceTotal && p.ProrationSum == o.ProrationSum &&

@@ -8,7 +8,6 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/apperr"
-	"usher/billing/catalog"
 )
 
 // seatAmountFresh is how long the amounts of a preview are taken for true. Older ones are calculated
@@ -220,69 +219,6 @@ func (sp *SeatPreviews) Reverse(p SeatPreview) (SeatRequest, bool) {
 	}
 	request.Change = account.MemberChange{Billable: &first.Billable, Status: &first.Status}
 	return request, true
-}
-
-// confirmedFor returns the confirmed preview that an update carries out; the zero value: none. Its
-// proration date has to lie within the current period.
-func (sy *SeatSyncer) confirmedFor(ctx context.Context, tx Tx, state SeatState, plan catalog.Plan, current Subscription) (SeatPreview, error) {
-	p, known, err := apperr.Found(tx.SeatPreviews().Confirmed(ctx, state.OrganizationID, current.ID, state.SyncVersion))
-	if err != nil {
-		return p, fmt.Errorf("read confirmed seat preview: %w", err)
-	}
-	if !known || !p.Known || p.ItemID != current.ItemID || p.ToQuantity != state.quantity(plan) || !p.PeriodEnd.Equal(current.CurrentPeriodEnd) {
-		return SeatPreview{}, nil
-	}
-	return p, nil
-}
-
-// recordCharge stores what Stripe charged for a confirmed change, and logs an error if that is not
-// what was confirmed.
-func (sy *SeatSyncer) recordCharge(ctx context.Context, attempt openedAttempt, answer UpdatedSubscription, before Subscription) error {
-	if attempt.previewID == "" {
-		return nil
-	}
-	p, err := sy.store.SeatPreviews().Get(ctx, attempt.state.OrganizationID, attempt.previewID)
-	if err != nil {
-		return fmt.Errorf("read seat preview: %w", err)
-	}
-	proration, charged := catalog.Proration(attempt.update.Proration), int64(0)
-	switch {
-	case p.Reason == SeatTrial || proration == catalog.ProrationNone:
-	case proration == catalog.ProrationAlwaysInvoice:
-		invoice := answer.LatestInvoice
-		if answer.Replayed || invoice == nil || invoice.ID == before.LatestInvoiceID {
-			break // nothing was invoiced, or the answer does not show it
-		}
-		p.InvoiceID, charged = invoice.ID, invoice.Total
-	default:
-		lines, err := sy.gateway.PendingProrations(ctx, p.CustomerID, p.SubscriptionID)
-		if err != nil {
-			return fmt.Errorf("read prorations of confirmed seats: %w", err)
-		}
-		for _, line := range lines {
-			if p.isProration(line) {
-				charged += line.Amount.Minor
-			}
-		}
-	}
-	return sy.finishPreview(ctx, p, proration, charged, answer.Replayed)
-}
-
-func (sy *SeatSyncer) finishPreview(ctx context.Context, p SeatPreview, proration catalog.Proration, charged int64, replayed bool) error {
-	now := sy.Now()
-	p.DoneAt = &now
-	if !replayed || proration != catalog.ProrationAlwaysInvoice {
-		p.Charged = &charged
-	}
-	expected := p.expected(proration)
-	if p.Charged != nil && charged != expected {
-		sy.Log.ErrorContext(ctx, "seat change charged another amount than was confirmed", "organization_id", p.OrganizationID,
-			"seat_preview_id", p.ID, "confirmed", expected, "charged", charged, "currency", p.Currency, "invoice_id", p.InvoiceID)
-	}
-	if err := sy.store.SeatPreviews().Put(ctx, p); err != nil {
-		return fmt.Errorf("write seat preview: %w", err)
-	}
-	return nil
 }
 
 // prune removes previews that were never confirmed.

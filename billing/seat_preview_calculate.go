@@ -187,14 +187,17 @@ func (sp *SeatPreviews) changeMembers(ctx context.Context, tx Tx, actor account.
 		if err != nil {
 			return err
 		}
-		t.members = append(t.members, PreviewedMember{ID: id, Name: member.Name, Billable: member.Billable, Status: member.Status})
+		after := member
 		if request.Kind == SeatRemoval {
 			_, err = sp.members.RemoveTx(ctx, tx, actor, id)
 		} else {
-			_, err = sp.members.ChangeTx(ctx, tx, actor, id, request.Change)
+			after, err = sp.members.ChangeTx(ctx, tx, actor, id, request.Change)
 		}
 		if err != nil {
 			return err
+		}
+		if request.Kind == SeatRemoval || after.Billed() != member.Billed() {
+			t.members = append(t.members, PreviewedMember{ID: id, Name: member.Name, Billable: member.Billable, Status: member.Status})
 		}
 	}
 	return nil

@@ -66,6 +66,12 @@ func TestLastConfirmedAmountIsCharged(t *testing.T) {
 	if stored := env.storedPreview(last.ID); lines != last.ProrationSum || stored.Charged == nil || *stored.Charged != lines || env.stripeQuantity() != 4 {
 		t.Errorf("charged %d, confirmed %d, stored %+v", lines, last.ProrationSum, stored)
 	}
+	// The charge could not be read after the update: the worker reads it later.
+	env.exec(`update seat_previews set charged = null, done_at = null where id = $1`, last.ID)
+	env.must(env.service.RecordSeatCharges(t.Context()))
+	if stored := env.storedPreview(last.ID); stored.Charged == nil || *stored.Charged != lines || stored.DoneAt == nil {
+		t.Errorf("read later: %+v", stored)
+	}
 	if stored := env.storedPreview(first.ID); stored.Charged != nil || stored.AttemptKey != "" {
 		t.Errorf("the first change was charged by itself: %+v", stored)
 	}

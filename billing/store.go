@@ -238,6 +238,9 @@ type SeatPreviewStore interface {
 	// Differing lists the organization's changes that were charged another amount than was
 	// confirmed, newest first.
 	Differing(ctx context.Context, organizationID string, limit int) ([]SeatPreview, error)
+	// Uncharged lists the changes confirmed before a time whose update was sent and whose charge is
+	// not known, the oldest first.
+	Uncharged(ctx context.Context, before time.Time, limit int) ([]SeatPreview, error)
 	// Prune removes previews from before a time that were not confirmed.
 	Prune(ctx context.Context, before time.Time) error
 }

@@ -68,6 +68,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"pending events", 0, workers, w.inbox.processAllDue},
 		{"seat syncs", 0, 1, w.seatSyncer.syncAllDue},
 		{"seat releases", 0, 1, w.seatSyncer.releaseUnusedSeats},
+		{"charges of seat changes", setupInterval, 1, w.seatSyncer.recordCharges},
 		{"plan changes", 0, 1, w.plans.processAllDue},
 		{"cancellations", 0, 1, w.cancellations.processAllDue},
 		{"duplicate subscriptions", 0, 1, w.duplicates.cancelAllDue},

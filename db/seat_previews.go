@@ -31,6 +31,8 @@ var (
 	where organization_id = $1 and confirmed_at is not null and charged is not null
 		and charged <> case when invoice_id <> '' then invoice_total else proration_sum end
 	order by confirmed_at desc limit $2`
+	selectUnchargedSeatPreviews = `select ` + seatPreviewTable.list("") + ` from seat_previews
+	where attempt_key <> '' and done_at is null and confirmed_at < $1 order by confirmed_at limit $2`
 )
 
 // Get implements [billing.SeatPreviewStore].
@@ -46,6 +48,11 @@ func (q seatPreviewStore) Confirmed(ctx context.Context, organizationID, subscri
 // Differing implements [billing.SeatPreviewStore].
 func (q seatPreviewStore) Differing(ctx context.Context, organizationID string, limit int) ([]billing.SeatPreview, error) {
 	return list[billing.SeatPreview](ctx, q.queries, "list differing seat previews", selectDifferingSeatPreviews, organizationID, limit)
+}
+
+// Uncharged implements [billing.SeatPreviewStore].
+func (q seatPreviewStore) Uncharged(ctx context.Context, before time.Time, limit int) ([]billing.SeatPreview, error) {
+	return list[billing.SeatPreview](ctx, q.queries, "list uncharged seat previews", selectUnchargedSeatPreviews, before, limit)
 }
 
 var updateSeatPreview = seatPreviewTable.update("id")

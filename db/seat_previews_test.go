@@ -51,6 +51,12 @@ func TestSeatPreviews(t *testing.T) {
 	if len(differing) != 1 || differing[0].ID != "sp_3" {
 		t.Errorf("%+v", differing)
 	}
+	unread := full
+	unread.DoneAt = nil
+	must(t, store.SeatPreviews().Put(ctx, unread))
+	uncharged, err := store.SeatPreviews().Uncharged(ctx, at(3), 10)
+	must(t, err)
+	wantEqual(t, uncharged, []billing.SeatPreview{unread})
 	must(t, store.SeatPreviews().Prune(ctx, at(9)))
 	_, err = store.SeatPreviews().Get(ctx, "org_1", "sp_2")
 	wantNotFound(t, err)

@@ -21,7 +21,14 @@ func (h *testEnv) subscribed(plan string) *browser {
 	return admin
 }
 
-func (h *testEnv) quantity() int { return h.count(`select quantity from subscriptions where is_current`) }
+func (h *testEnv) quantity() int {
+	return h.count(`select quantity from subscriptions where is_current`)
+}
+
+// seated counts the members of the organization with a seat.
+func (h *testEnv) seated() int {
+	return h.count(`select count(*) from organization_members where billable and organization_id = $1`, h.organization.ID)
+}
 
 // A seat is added only after its amount was shown; the notice says what it costs and takes it back.
 func TestSeatIsAddedWithItsAmountAndUndone(t *testing.T) {
@@ -31,8 +38,8 @@ func TestSeatIsAddedWithItsAmountAndUndone(t *testing.T) {
 
 	// Taking the seat away is a change too.
 	asked := admin.submit(admin.get(path), "form[action$='"+path+"']", url.Values{"roleId": {"member"}, "status": {"active"}}).wantStatus(http.StatusOK)
-	asked.wantText("Remove the seat of The member", "Due today $0.00", "On your next invoice", "Unused time on")
-	if h.count(`select count(*) from organization_members where billable`) != 3 {
+	asked.wantText("Remove the seat of The member", "$29.00 for the days until", "is taken off your next invoice.", "Due today$0.00", "On your next invoice", "Unused time on")
+	if h.seated() != 3 {
 		t.Fatal("a preview changes a member")
 	}
 	done := admin.follow(admin.submit(asked, confirmSeatsForm, nil).wantStatus(http.StatusSeeOther))
@@ -73,7 +80,7 @@ func TestConfirmationOfOtherSeatsIsRefused(t *testing.T) {
 	h := newTestEnv(t)
 	admin := h.subscribed("pro")
 	members := url.Values{"organizationId": {h.organization.ID}, "member": {h.memberID("member"), h.memberID("billing")}, "billable": {"false"}}
-	bulk := admin.post("/organization/members", members).wantStatus(http.StatusOK).wantText("Remove the seat of The billing and The member", "Remove 2 seats")
+	bulk := admin.post("/organization/members", members).wantStatus(http.StatusOK).wantText("Remove the seats of The member and The billing", "Remove 2 seats")
 	token := bulk.doc().Find("input[name=confirm]").AttrOr("value", "")
 	forged := url.Values{"billable": {"false"}, "confirm": {token}}
 	admin.post("/organization/members/"+h.memberID("member"), forged).wantStatus(http.StatusConflict).wantText("The amount has changed since you saw it.", "Remove the seat of The member")
@@ -83,7 +90,7 @@ func TestConfirmationOfOtherSeatsIsRefused(t *testing.T) {
 	if fragment.header.Get("HX-Retarget") != "#seat-change" || !strings.Contains(fragment.body, "The amount has changed") {
 		t.Errorf("fragment %v %s", fragment.header, fragment.body)
 	}
-	if n := h.count(`select count(*) from organization_members where billable`); n != 4 {
+	if n := h.seated(); n != 4 {
 		t.Errorf("%d members have a seat, want 4: nothing changed", n)
 	}
 	admin.post("/organization/members", url.Values{"billable": {"true"}}).wantStatus(http.StatusConflict).wantText("select between 1 and")
@@ -96,7 +103,7 @@ func TestInvitationShowsItsSeat(t *testing.T) {
 	admin := h.subscribed("pro")
 	typed := url.Values{"email": {"bo@example.com"}, "roleId": {"member"}, "billable": {"on"}}
 	shown := admin.submit(admin.get(membersPagePath), inviteFormSelector, typed).wantStatus(http.StatusOK)
-	shown.wantText("Invite bo@example.com", "These are today's amounts, about.", "when bo@example.com joins", "Send the invitation")
+	shown.wantText("Invite bo@example.com", "About $29.00 on your next invoice as of today.", "when bo@example.com joins", "Send the invitation")
 	if n := h.count(`select count(*) from invitations`); n != 0 {
 		t.Fatal("the invitation was sent before it was confirmed")
 	}
@@ -113,7 +120,7 @@ func TestSeatQuestions(t *testing.T) {
 	h := newTestEnv(t)
 	admin := h.subscribed("pro")
 	cost := admin.post("/billing/preview", url.Values{"organizationId": {h.organization.ID}, "seats": {"8"}}).wantStatus(http.StatusOK)
-	cost.wantText("What 8 seats would cost", "Due today $0.00", "+$145.00 a month", "Next invoice")
+	cost.wantText("What 8 seats would cost", "Due today$0.00", "+$145.00 a month", "Next invoice")
 	if cost.doc().Find("input[name=confirm]").AttrOr("value", "") == "" {
 		t.Error("no token")
 	}
@@ -122,7 +129,7 @@ func TestSeatQuestions(t *testing.T) {
 	path := "/organization/members/" + h.memberID("member")
 	admin.get(path).wantText("What removing this seat today saves")
 	saved := admin.get(path+"/saving", "HX-Request", "true").wantStatus(http.StatusOK)
-	if !strings.Contains(saved.body, "Removing this seat today takes $29.00 off your next invoice. Then −$29.00 a month.") {
+	if !strings.Contains(saved.body, "Removing this seat today takes $29.00 off your next invoice. Then -$29.00 a month.") {
 		t.Errorf("saving: %s", saved.body)
 	}
 	if n := h.count(`select count(*) from seat_previews where kind = 'members'`); n != 0 {
@@ -141,7 +148,7 @@ func TestSeatChangeWithoutPreview(t *testing.T) {
 	if took := time.Since(started); took < 2*time.Second {
 		t.Errorf("answered after %v: Stripe was not asked", took)
 	}
-	if n := h.count(`select count(*) from organization_members where billable`); n != 3 {
+	if n := h.seated(); n != 3 {
 		t.Fatal("the change was made without a confirmation")
 	}
 	admin.follow(admin.submit(page, confirmSeatsForm, nil).wantStatus(http.StatusSeeOther)).wantText("The amount was not known.")

@@ -164,6 +164,16 @@ func (g crashingGateway) UpdateQuantity(ctx context.Context, update billing.Quan
 	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.UpdateQuantity(ctx, update) })
 }
 
+func (g crashingGateway) PreviewQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.InvoicePreview, error) {
+	return around(ctx, g.crashes, func() (billing.InvoicePreview, error) { return g.Gateway.PreviewQuantity(ctx, update) })
+}
+
+func (g crashingGateway) PendingProrations(ctx context.Context, customerID, subscriptionID string) ([]billing.PreviewLine, error) {
+	return around(ctx, g.crashes, func() ([]billing.PreviewLine, error) {
+		return g.Gateway.PendingProrations(ctx, customerID, subscriptionID)
+	})
+}
+
 func (g crashingGateway) CancelInvoicing(ctx context.Context, id string) error {
 	_, err := around(ctx, g.crashes, func() (struct{}, error) { return struct{}{}, g.Gateway.CancelInvoicing(ctx, id) })
 	return err

@@ -56,6 +56,7 @@ func Specimens() []Specimen {
 		{"Members", memberSpecimens()},
 		{"Billing", billingSpecimens()},
 		{"Seat panel", seatSpecimens()},
+		{"Change of seats", seatChangeSpecimens()},
 		{"Errors", errorSpecimens()},
 	} {
 		for _, specimen := range group.specimens {
