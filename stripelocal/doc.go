@@ -148,6 +148,9 @@
 //     amount_off is distributed over the lines in proportion; the last line takes the rounding
 //     difference. Coupons on customers and subscription items are rejected as unknown
 //     parameters.
+//   - Prorations are rounded to the amounts that a currency is charged in: multiples of 100 for ISK
+//     and UGX, a last digit of 0 for three decimals (docs: currencies). That the rule for charges
+//     applies to proration lines is inferred.
 //   - A session keeps its quantities and discount once a payment was attempted.
 //   - automatic_tax is shown as sent, with status complete, and makes Checkout require an address.
 //     Tax is never added.
