@@ -43,6 +43,8 @@ func prorationCases() []prorationCase {
 		{byHand + "halves go away from zero: 1 * 1/2, 3 * 1/2", "usd", 1, 0, 1, 3, 15, []int64{-1, 2}},
 		{byHand + "yen have no minor unit: 980 * 20/30 = 653.33, 1980 * 20/30 = 1320", "jpy", 980, 1980, 1, 1, 10, []int64{-653, 1320}},
 		{byHand + "dinars have three decimals: 5.250 * 10/30 = 1.750, 3 seats 5.250", "kwd", 5250, 0, 1, 3, 20, []int64{-1750, 5250}},
+		{byHand + "krónur are charged in multiples of 100: 1000.00 * 10/30 = 333.33 -> 333, 2 seats 666.67 -> 667", "isk", 100000, 0, 1, 2, 20, []int64{-33300, 66700}},
+		{byHand + "the last digit of dinars is 0: 1.000 * 10/30 = 0.333 -> 0.330, 2 seats 0.667 -> 0.670", "kwd", 1000, 0, 1, 2, 20, []int64{-330, 670}},
 		{byHand + "fractions of a cent are kept until the line: 3 * 0.5 = 1.5 -> 2 a month, 1 after half; 7 * 0.5 = 3.5 -> 4, 2", "usd", 0.5, 0, 3, 7, 15, []int64{-1, 2}},
 		{byHand + "to no seats only gives back", "usd", 1000, 0, 2, 0, 15, []int64{-1000}},
 	}
