@@ -93,8 +93,8 @@ type OrganizationDetails struct {
 	Foreign       []Subscription // sold by something else, and left alone
 	Events        []StoredEvent  // newest first
 	SeatChanges   []SeatChange   // newest first
-	// Differing are the changes of seats that were charged another amount than was confirmed, newest
-	// first.
+	// Differing are the changes of seats that were charged another amount than was confirmed, the
+	// newest first.
 	Differing []SeatPreview
 }
 

@@ -276,8 +276,8 @@ func (p SeatPreview) update() QuantityUpdate {
 	}
 }
 
-// matches reports whether the terms are still those of the preview. One without amounts promises only
-// the number of seats.
+// matches reports whether the terms are still those of the preview. One without amounts promises
+// only the number of seats.
 func (p SeatPreview) matches(t seatTerms) bool {
 	if !p.Known {
 		return p.SubscriptionID == t.current.ID && p.PriceID == t.current.PriceID && p.ToQuantity == t.to

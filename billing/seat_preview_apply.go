@@ -10,9 +10,9 @@ import (
 	"usher/billing/apperr"
 )
 
-// seatAmountFresh is how long the amounts of a preview are taken for true. Older ones are calculated
-// again with the same proration date: a coupon, a tax rate, the customer's balance or pending items
-// may have changed them.
+// seatAmountFresh is how long the amounts of a preview are taken for true. Older ones are
+// calculated again with the same proration date: a coupon, a tax rate, the customer's balance or
+// pending items may have changed them.
 const seatAmountFresh = 5 * time.Second
 
 // undoWindow is how long a confirmed change is held back, so that it can be undone before anything
@@ -36,8 +36,8 @@ func (e *SeatMovedError) Unwrap() error { return e.cause }
 var errUnpreviewed = errors.New("the change has to be previewed")
 
 // Apply makes a change of seats. confirm is the token of its preview. Without one, a change that
-// sends nothing to Stripe is made at once; any other is only previewed, and the returned preview has
-// no ConfirmedAt. A repeated call returns the result of the first one. Errors: those of the change
+// sends nothing to Stripe is made at once; any other is only previewed, and the returned preview
+// has no ConfirmedAt. A repeated call returns the result of the first one. Errors: those of the change
 // itself; a [SeatMovedError] if seats, quantity, price, policy or amount changed since the preview;
 // CodeConflict while a seat update is being sent; CodeStripe if the amount cannot be checked.
 func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request SeatRequest, confirm string) (SeatPreview, error) {
@@ -85,8 +85,8 @@ func (sp *SeatPreviews) moved(ctx context.Context, a account.Access, request Sea
 	return &SeatMovedError{preview, apperr.Errorf(apperr.CodeConflict, "The amount has changed since you saw it. Nothing was changed; please confirm the new one.")}
 }
 
-// hasCost reports whether the request changes the quantity that is sent to Stripe, or may do so: while
-// an update is being sent, the quantity there is not known.
+// hasCost reports whether the request changes the quantity that is sent to Stripe, or may do so:
+// while an update is being sent, the quantity there is not known.
 func (t *seatTerms) hasCost(now time.Time) bool {
 	if t.billed == t.billedWas {
 		return false

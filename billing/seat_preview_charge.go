@@ -51,8 +51,8 @@ func (sy *SeatSyncer) recordCharge(ctx context.Context, attempt openedAttempt, a
 	return sy.finishPreview(ctx, p, proration, &invoice.Total)
 }
 
-// recordProrations stores the sum of the change's pending prorations. Without any, they may be on an
-// invoice already: then nothing is stored.
+// recordProrations stores the sum of the change's pending prorations. Without any, they may be on
+// an invoice already: then nothing is stored.
 func (sy *SeatSyncer) recordProrations(ctx context.Context, p SeatPreview, proration catalog.Proration) error {
 	var charged int64
 	if proration == catalog.ProrationCreateProrations && p.ProratedAt != nil {

@@ -52,7 +52,7 @@ func TestLastConfirmedAmountIsCharged(t *testing.T) {
 	if env.quantityUpdates.Load() != 0 {
 		t.Error("a change was sent before it could be undone")
 	}
-	// The answer is lost: the repeated request has the same date, so that Stripe takes it for the same.
+	// The answer is lost: the repeated request has the same date, so it is the same request.
 	env.faults.set(responseLost)
 	env.advanceStripe(time.Minute)
 	env.exec(`update billing_seat_state set due_at = $1, lease_until = null`, env.stripe.Now().Add(-time.Second))
@@ -143,11 +143,11 @@ func TestReasonsForNoAmount(t *testing.T) {
 		p.ProrationOnIncrease, p.ProrationOnDecrease = catalog.ProrationAlwaysInvoice, catalog.ProrationAlwaysInvoice
 	}
 	for name, test := range map[string]struct {
-		plan   func(*catalog.Plan)
-		before func(*testEnv, billing.Subscription)
-		reason billing.SeatReason
-		due    bool // charged today
-		asks   bool // has to be confirmed
+		plan     func(*catalog.Plan)
+		before   func(*testEnv, billing.Subscription)
+		reason   billing.SeatReason
+		due      bool // charged today
+		confirms bool // has to be confirmed
 	}{
 		"next invoice":  {func(*catalog.Plan) {}, nil, billing.SeatCharged, false, true},
 		"at once":       {always, nil, billing.SeatCharged, true, true},
@@ -173,21 +173,21 @@ func TestReasonsForNoAmount(t *testing.T) {
 				test.before(env, current)
 			}
 			request := billingOf(free, true)
-			asked := env.applySeats(request, "")
-			if (asked.ConfirmedAt == nil) != test.asks || asked.Reason != test.reason || !asked.Known || (asked.AmountDue > 0) != test.due {
-				t.Fatalf("%+v", asked)
+			shown := env.applySeats(request, "")
+			if (shown.ConfirmedAt == nil) != test.confirms || shown.Reason != test.reason || !shown.Known || (shown.AmountDue > 0) != test.due {
+				t.Fatalf("%+v", shown)
 			}
-			if !test.asks {
+			if !test.confirms {
 				return
 			}
-			if name == "ending" && (asked.EndsAt == nil || asked.NextAt != nil || asked.PeriodChange != 0 || asked.ProrationSum <= 0) {
-				t.Errorf("ending: %+v", asked)
+			if name == "ending" && (shown.EndsAt == nil || shown.NextAt != nil || shown.PeriodChange != 0 || shown.ProrationSum <= 0) {
+				t.Errorf("ending: %+v", shown)
 			}
-			if made := env.applySeats(request, asked.Confirm()); made.ConfirmedAt == nil {
+			if made := env.applySeats(request, shown.Confirm()); made.ConfirmedAt == nil {
 				t.Fatalf("%+v", made)
 			}
 			env.flushSeats()
-			if stored := env.storedPreview(asked.ID); stored.Charged == nil || *stored.Charged != asked.ProrationSum && *stored.Charged != asked.InvoiceTotal {
+			if stored := env.storedPreview(shown.ID); stored.Charged == nil || *stored.Charged != shown.ProrationSum && *stored.Charged != shown.InvoiceTotal {
 				t.Errorf("charged %v: %+v", stored.Charged, stored)
 			}
 		})

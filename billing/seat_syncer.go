@@ -32,7 +32,8 @@ type QuantityUpdate struct {
 	PendingInvoiceInterval string
 	// Proration is Stripe's proration_behavior: create_prorations, always_invoice or none.
 	Proration string
-	// ProratedAt is the time up to which the former quantity counts as used; nil: now. Not with none.
+	// ProratedAt is the time up to which the former quantity counts as used; nil: now. Not with
+	// none.
 	ProratedAt     *time.Time
 	IdempotencyKey string
 }

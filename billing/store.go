@@ -232,8 +232,8 @@ type SeatPreviewStore interface {
 	Put(ctx context.Context, p SeatPreview) error
 	// Confirmed reads the preview that was confirmed last at a SyncVersion; never an invitation's.
 	Confirmed(ctx context.Context, organizationID, subscriptionID string, version int64) (SeatPreview, error)
-	// LastProratedAt returns the newest proration date of the subscription's confirmed changes; nil:
-	// none.
+	// LastProratedAt returns the newest proration date of the subscription's confirmed changes;
+	// nil: none.
 	LastProratedAt(ctx context.Context, subscriptionID string) (*time.Time, error)
 	// Differing lists the organization's changes that were charged another amount than was
 	// confirmed, newest first.

@@ -24,7 +24,7 @@ func (p *memberPages) addInvitations(r *http.Request, props *organizationviews.M
 	}
 	props.Seats, props.SeatPrice = seatRowProps(overview.Seats), seatPrice(overview)
 	if overview.Seats.Synced && access.CanManageBilling() {
-		props.SeatsAsked = overview.Seats.Desired + 1
+		props.SeatsProposed = overview.Seats.Desired + 1
 	}
 	if filtered := memberSearch(r) != (account.MemberSearch{}); props.Pager.From == 1 && !filtered {
 		props.Invitations = p.invitationRows(invitations, access)

@@ -37,12 +37,12 @@ func TestSeatIsAddedWithItsAmountAndUndone(t *testing.T) {
 	path := "/organization/members/" + h.memberID("member")
 
 	// Taking the seat away is a change too.
-	asked := admin.submit(admin.get(path), "form[action$='"+path+"']", url.Values{"roleId": {"member"}, "status": {"active"}}).wantStatus(http.StatusOK)
-	asked.wantText("Remove the seat of The member", "$29.00 for the days until", "is taken off your next invoice.", "Due today$0.00", "On your next invoice", "Unused time on")
+	shown := admin.submit(admin.get(path), "form[action$='"+path+"']", url.Values{"roleId": {"member"}, "status": {"active"}}).wantStatus(http.StatusOK)
+	shown.wantText("Remove the seat of The member", "$29.00 for the days until", "is taken off your next invoice.", "Due today$0.00", "On your next invoice", "Unused time on")
 	if h.seated() != 3 {
 		t.Fatal("a preview changes a member")
 	}
-	done := admin.follow(admin.submit(asked, confirmSeatsForm, nil).wantStatus(http.StatusSeeOther))
+	done := admin.follow(admin.submit(shown, confirmSeatsForm, nil).wantStatus(http.StatusSeeOther))
 	done.wantText("The member no longer has a seat: $29.00 off your next invoice.", "Undo")
 	undone := admin.follow(admin.submit(done, "form[action='/organization/seats/undo']", nil).wantStatus(http.StatusSeeOther))
 	undone.wantText("The member now has a seat.")

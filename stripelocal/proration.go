@@ -110,8 +110,8 @@ func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (st
 }
 
 // share is the part of a period's amount for the time after a date, by the second, rounded to the
-// smallest amount that the currency is charged in (docs: currencies, special cases). That prorations
-// are rounded to it, as the amounts of charges must be, is inferred.
+// smallest amount that the currency is charged in (docs: currencies, special cases). That
+// prorations are rounded to it, as the amounts of charges must be, is inferred.
 func share(sub *Subscription, date, amount int64) int64 {
 	unit := wire.ChargeUnit(sub.Currency)
 	return unit * wire.Share(amount, sub.CurrentPeriodEnd-date, unit*(sub.CurrentPeriodEnd-sub.CurrentPeriodStart))

@@ -43,7 +43,7 @@ func managedMembers() []organizationviews.MemberRow {
 func managed(next organizationviews.NextSeat) organizationviews.MembersPageProps {
 	return organizationviews.MembersPageProps{
 		Filter: organizationviews.MemberFilter(account.MemberSearch{}),
-		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), CanManage: true, SeatPrice: "$29 / month", SeatsAsked: 4,
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), CanManage: true, SeatPrice: "$29 / month", SeatsProposed: 4,
 		Seats:  ui.SeatRowProps{Billed: 3, Pending: 1, Sentence: "3 people billed of 5, and 1 seat on its way to Stripe"},
 		Invite: inviting(next), Members: managedMembers(),
 		Invitations: []organizationviews.InvitationRow{

@@ -20,17 +20,17 @@ import (
 
 // MembersPageProps are the props of the Members tab.
 type MembersPageProps struct {
-	Layout       layout.Props
-	Organization layout.OrganizationHeader
-	Seats        ui.SeatRowProps
-	SeatPrice    string           // such as $29 / month; empty without a price per seat
-	Invite       *InviteFormProps // nil if the viewer may not invite
-	Filter       ui.FilterProps
-	Invitations  []InvitationRow
-	Members      []MemberRow
-	Pager        ui.PagerProps
-	CanManage    bool
-	SeatsAsked   int // what the question about the cost of seats proposes; 0: it is not shown
+	Layout        layout.Props
+	Organization  layout.OrganizationHeader
+	Seats         ui.SeatRowProps
+	SeatPrice     string           // such as $29 / month; empty without a price per seat
+	Invite        *InviteFormProps // nil if the viewer may not invite
+	Filter        ui.FilterProps
+	Invitations   []InvitationRow
+	Members       []MemberRow
+	Pager         ui.PagerProps
+	CanManage     bool
+	SeatsProposed int // what the question about the cost of seats proposes; 0: it is not shown
 }
 
 // MemberRow is a member in the list.
@@ -196,7 +196,7 @@ func MembersPage(p MembersPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if p.SeatsAsked > 0 {
+			if p.SeatsProposed > 0 {
 				templ_7745c5c3_Err = seatQuestion(p).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -256,9 +256,9 @@ func seatQuestion(p MembersPageProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var6 string
-		templ_7745c5c3_Var6, templ_7745c5c3_Err = templruntime.NewAttributeExpression(strconv.Itoa(p.SeatsAsked)).Resolve(ctx)
+		templ_7745c5c3_Var6, templ_7745c5c3_Err = templruntime.NewAttributeExpression(strconv.Itoa(p.SeatsProposed)).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 125, Col: 132}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 125, Col: 135}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var6)
 		if templ_7745c5c3_Err != nil {
