@@ -15,6 +15,9 @@ func (h checkoutPayments) submit(cs *CheckoutSession, s checkoutForm) (paymentOu
 	case s.Bank && cs.offersBankDebit():
 		return h.startBankDebit(cs, s), nil
 	}
+	if pm, saved := h.checkoutSessions.savedCard(cs, s.SavedCard); saved {
+		return h.pay(cs, pm)
+	}
 	pm := h.paymentMethods.fromCardForm(s.Card, s.Email)
 	pm.Address, pm.Phone = s.Address, s.Phone
 	return h.pay(cs, pm)
@@ -22,7 +25,7 @@ func (h checkoutPayments) submit(cs *CheckoutSession, s checkoutForm) (paymentOu
 
 func (cs *CheckoutSession) setEntered(s checkoutForm) {
 	cs.EnteredEmail, cs.EnteredName, cs.EnteredPhone = s.Email, s.Card.Name, s.Phone
-	cs.EnteredAddress, cs.EnteredTaxID = s.Address, s.TaxID
+	cs.EnteredAddress, cs.EnteredTaxID, cs.EnteredTerms = s.Address, s.TaxID, s.Terms
 	if s.Business != "" {
 		cs.EnteredName = s.Business
 	}
@@ -153,9 +156,10 @@ func (h checkoutPayments) startFreeSubscription(cs *CheckoutSession, pm *Payment
 func (h checkoutPayments) createSubscription(cs *CheckoutSession) *Subscription {
 	sub := &Subscription{
 		Customer: cs.Customer, Currency: cs.Currency, Metadata: cs.SubscriptionMetadata, Description: cs.SubscriptionDescription,
-		MissingPaymentMethod: cs.MissingPaymentMethod, AutomaticTax: cs.AutomaticTax, CollectionMethod: "charge_automatically", CheckoutSession: cs.ID,
+		MissingPaymentMethod: cs.MissingPaymentMethod, AutomaticTax: cs.AutomaticTax, DefaultTaxRates: cs.DefaultTaxRates, CollectionMethod: "charge_automatically", CheckoutSession: cs.ID,
 	}
 	c, _ := h.store.Customers.get(cs.Customer)
+	h.updateForTax(cs, c)
 	sub.TestClock = c.TestClock
 	sub.TrialEnd = cs.TrialEnd
 	if cs.TrialPeriodDays > 0 {
@@ -184,7 +188,7 @@ func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []Invo
 		default:
 			extra = append(extra, InvoiceLine{
 				Type: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now,
-				Price: p.ID, Quantity: l.Quantity, Amount: p.amount(l.Quantity), Description: h.prices.productName(p),
+				Price: p.ID, Quantity: l.Quantity, Amount: p.amount(l.Quantity), Description: h.prices.productName(p), TaxRates: l.TaxRates,
 			})
 		}
 	}
@@ -195,6 +199,9 @@ func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []Invo
 func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, status string) {
 	if c, ok := h.store.Customers.get(cs.Customer); ok {
 		if pm != nil && (cs.Mode == "subscription" || cs.SetupFutureUsage != "") {
+			if pm.AllowRedisplay == "" && pm.Customer == "" { // docs: https://docs.stripe.com/payments/existing-customers
+				pm.AllowRedisplay = "limited"
+			}
 			h.paymentMethods.attachTo(pm, c)
 		}
 		h.updateCustomer(cs, c)
@@ -204,6 +211,14 @@ func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, statu
 	}
 	cs.Status, cs.PaymentStatus = "complete", status
 	h.emit("checkout.session.completed", h.checkoutSessions.render(cs))
+}
+
+// updateForTax copies the submitted details to the customer before the first invoice, whose automatic
+// tax follows from them (inferred: the docs name no moment).
+func (h checkoutPayments) updateForTax(cs *CheckoutSession, c *Customer) {
+	if cs.AutomaticTax && (cs.EnteredAddress != nil || cs.EnteredTaxID != "") {
+		h.updateCustomer(cs, c)
+	}
 }
 
 // updateCustomer copies the submitted details to the customer, as far as customer_update allows.
@@ -216,7 +231,7 @@ func (h checkoutPayments) updateCustomer(cs *CheckoutSession, c *Customer) {
 			c.Address = cs.EnteredAddress
 		}
 	})
-	if cs.TaxIDCollection && cs.EnteredTaxID != "" {
+	if cs.TaxIDCollection && cs.EnteredTaxID != "" && !h.taxIDs.has(c, cs.EnteredTaxID) {
 		h.taxIDs.insert(c, taxIDType(cs.EnteredTaxID), cs.EnteredTaxID)
 	}
 }

@@ -52,8 +52,14 @@ type CheckoutSession struct {
 	EnteredPhone              string
 	EnteredAddress            *Address
 	EnteredTaxID              string
+	EnteredTerms              bool
 	UpdateName                bool // customer_update, as is UpdateAddress
 	UpdateAddress             bool
+	DefaultTaxRates           []string // of the subscription
+	ConsentTerms              string   // required, none or empty
+	ConsentPromotions         string
+	RedisplayFilters          []string // allow_redisplay values of the saved cards on the page
+	PaymentMethodSave         string
 }
 
 // CheckoutLineItem is one line item of a session.
@@ -61,18 +67,21 @@ type CheckoutLineItem struct {
 	ID       string
 	Price    string
 	Quantity int64
+	TaxRates []string
 
 	Adjustable       bool // by the buyer, from Minimum to Maximum
 	Minimum, Maximum int64
 }
 
 const checkoutParams = "mode:payment|subscription|setup customer customer_email client_reference_id:200 success_url cancel_url " +
-	"line_items[]{price " + inlinePrice + "quantity:int adjustable_quantity{enabled:bool! minimum:int maximum:int}} metadata:map " +
-	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
+	"line_items[]{price " + inlinePrice + "quantity:int tax_rates[] adjustable_quantity{enabled:bool! minimum:int maximum:int}} metadata:map " +
+	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 default_tax_rates[] trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
 	"payment_intent_data{metadata:map description:1000 setup_future_usage:on_session|off_session receipt_email shipping{address{city country line1! line2 postal_code state}! carrier name! phone tracking_number}} " +
 	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool!} billing_address_collection:auto|required currency " +
 	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + wire.Locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
+	"consent_collection{terms_of_service:none|required promotions:auto|none} " +
+	"saved_payment_method_options{allow_redisplay_filters[]:always|limited|unspecified payment_method_save:disabled|enabled} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
 
 // checkoutSessions serves /v1/checkout/sessions.
@@ -122,6 +131,9 @@ func (h checkoutSessions) create(in *input) (any, error) {
 			return nil, err
 		}
 	}
+	if err := h.setTaxRates(cs, in); err != nil {
+		return nil, err
+	}
 	if err := h.setDiscount(cs, in); err != nil {
 		return nil, err
 	}
@@ -147,6 +159,11 @@ func (cs *CheckoutSession) setFields(p wire.Params) {
 	if p.Has("payment_method_types") {
 		cs.PaymentMethodTypes = p.Strings("payment_method_types")
 	}
+	p.At("consent_collection").SetString("terms_of_service", &cs.ConsentTerms)
+	p.At("consent_collection").SetString("promotions", &cs.ConsentPromotions)
+	p.At("saved_payment_method_options").SetStrings("allow_redisplay_filters", &cs.RedisplayFilters)
+	p.At("saved_payment_method_options").SetString("payment_method_save", &cs.PaymentMethodSave)
+	p.At("subscription_data").SetStrings("default_tax_rates", &cs.DefaultTaxRates)
 	cs.UpdateName, cs.UpdateAddress = p.At("customer_update").String("name") == "auto", p.At("customer_update").String("address") == "auto"
 	sub, intent := p.At("subscription_data"), p.At("payment_intent_data")
 	cs.SubscriptionMetadata, cs.PaymentIntentMetadata = sub.Metadata(), intent.Metadata()
@@ -254,10 +271,10 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 	o := wire.Object{
 		"id": cs.ID, "object": "checkout.session", "after_expiration": nil, "allow_promotion_codes": nil,
 		"amount_subtotal": sums.subtotal, "amount_total": sums.total(),
-		"automatic_tax":              wire.Object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
+		"automatic_tax":              h.renderAutomaticTax(cs),
 		"billing_address_collection": wire.StringOrNull(cs.BillingAddressCollection), "cancel_url": wire.StringOrNull(cs.CancelURL),
-		"client_reference_id": wire.StringOrNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
-		"consent_collection": nil, "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
+		"client_reference_id": wire.StringOrNull(cs.ClientReferenceID), "client_secret": nil, "consent": cs.renderConsent(),
+		"consent_collection": cs.renderConsentCollection(), "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
 		"custom_fields": []any{}, "custom_text": wire.Object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
 		"customer": wire.Ref("customer", cs.Customer), "customer_creation": wire.StringOrNull(cs.CustomerCreation),
 		"customer_details": h.renderCustomerDetails(cs), "customer_email": wire.StringOrNull(cs.CustomerEmail),
@@ -267,7 +284,7 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 		"payment_method_collection": cs.PaymentMethodCollection, "payment_method_configuration_details": nil,
 		"payment_method_options": wire.Object{}, "payment_method_types": cs.paymentMethodTypes(), "payment_status": cs.PaymentStatus,
 		"phone_number_collection": wire.Object{"enabled": cs.PhoneNumberCollection}, "recovered_from": nil,
-		"saved_payment_method_options": nil, "setup_intent": nil, "shipping_address_collection": nil,
+		"saved_payment_method_options": cs.renderSavedOptions(), "setup_intent": nil, "shipping_address_collection": nil,
 		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
 		"submit_type": wire.StringOrNull(cs.SubmitType), "subscription": wire.Ref("subscription", cs.Subscription),
 		"success_url":   wire.StringOrNull(cs.SuccessURL),
@@ -339,7 +356,8 @@ func (h checkoutSessions) renderLineItem(cs *CheckoutSession, l CheckoutLineItem
 	}
 	if p, ok := h.store.Prices.get(l.Price); ok {
 		o["price"], o["description"] = h.prices.render(p), h.prices.productName(p)
-		o["amount_subtotal"], o["amount_discount"], o["amount_total"] = sums.subtotal, sums.discount, sums.subtotal-sums.discount
+		o["amount_subtotal"], o["amount_discount"], o["amount_total"] = sums.subtotal, sums.discount, sums.subtotal-sums.discount+sums.exclusive
+		o["amount_tax"] = sums.tax
 	}
 	return o
 }

@@ -13,6 +13,9 @@ func (h checkoutSessions) validate(in *input) (*Customer, []CheckoutLineItem, er
 	if err := validateSessionMode(in); err != nil {
 		return nil, nil, err
 	}
+	if err := h.validateOptions(in); err != nil {
+		return nil, nil, err
+	}
 	if err := h.validateTimes(in); err != nil {
 		return nil, nil, err
 	}

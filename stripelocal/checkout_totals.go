@@ -4,26 +4,30 @@ import "usher/stripelocal/wire"
 
 // checkoutTotals is what is due now for a session, in minor units.
 type checkoutTotals struct {
-	subtotal int64
-	discount int64
-	lines    []lineItemTotals
+	subtotal  int64
+	discount  int64
+	tax       int64 // of which the total contains exclusive besides subtotal and discount
+	exclusive int64
+	taxes     []InvoiceTax
+	lines     []lineItemTotals
 }
 
-type lineItemTotals struct{ subtotal, discount int64 }
+type lineItemTotals struct{ subtotal, discount, tax, exclusive int64 }
 
-// totals adds up a session's line items and the coupon's discount. Recurring items cost nothing now
+// totals adds up a session's line items, the coupon's discount and the tax. Recurring items cost nothing now
 // if there is a trial.
 func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 	lines := make([]InvoiceLine, len(cs.LineItems))
 	for i, l := range cs.LineItems {
-		lines[i].Price = l.Price
+		lines[i].Price, lines[i].TaxRates = l.Price, l.TaxRates
 		if p, ok := h.store.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
 			lines[i].Amount = p.amount(l.Quantity)
 		}
 	}
 	out := checkoutTotals{lines: make([]lineItemTotals, len(lines))}
 	off := make([]int64, len(lines))
-	for _, d := range h.discounts.apply(cs.discounts(), lines, h.now) {
+	discounts := h.discounts.apply(cs.discounts(), lines, h.now)
+	for _, d := range discounts {
 		off = d.Lines
 	}
 	for i, l := range lines {
@@ -31,10 +35,36 @@ func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 		out.subtotal += l.Amount
 		out.discount += off[i]
 	}
+	out.taxes = h.taxes.compute(&Invoice{
+		Customer: cs.Customer, Lines: lines, Discounts: discounts, AutomaticTax: cs.AutomaticTax, DefaultTaxRates: cs.DefaultTaxRates,
+	}, h.taxAddress(cs), taxIDType(cs.EnteredTaxID) == "eu_vat" || h.taxes.hasVATNumber(cs.Customer))
+	for _, t := range out.taxes {
+		for i, amount := range t.Lines {
+			out.lines[i].tax += amount
+			if !t.Rate.Inclusive {
+				out.lines[i].exclusive += amount
+			}
+		}
+	}
+	for _, l := range out.lines {
+		out.tax += l.tax
+		out.exclusive += l.exclusive
+	}
 	return out
 }
 
-func (s checkoutTotals) total() int64 { return s.subtotal - s.discount }
+// taxAddress is the address that decides the tax: the one entered on the page, else the customer's.
+func (h checkoutSessions) taxAddress(cs *CheckoutSession) *Address {
+	if cs.EnteredAddress != nil {
+		return cs.EnteredAddress
+	}
+	if c, ok := h.store.Customers.get(cs.Customer); ok {
+		return c.Address
+	}
+	return nil
+}
+
+func (s checkoutTotals) total() int64 { return s.subtotal - s.discount + s.exclusive }
 
 // discounts returns the session's discount as a list of one or none.
 func (cs *CheckoutSession) discounts() []Discount {
@@ -73,7 +103,7 @@ func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
 			return wire.NoSuch("promotion code", promotion, list[0].Name("promotion_code"))
 		}
 		if reason := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); reason != "" {
-			return wire.Invalid("", list[0].Name("promotion_code"), "This promotion code cannot be redeemed: "+reason)
+			return refusedPromotionCode(list[0].Name("promotion_code"), reason)
 		}
 		coupon = x.Coupon
 	}
@@ -113,7 +143,7 @@ func (h checkoutSessions) applyPromotionCode(cs *CheckoutSession, word string) s
 func (h checkoutSessions) renderTotalDetails(cs *CheckoutSession) wire.Object {
 	sums := h.totals(cs)
 	return wire.Object{
-		"amount_discount": sums.discount, "amount_shipping": 0, "amount_tax": 0,
+		"amount_discount": sums.discount, "amount_shipping": 0, "amount_tax": sums.tax,
 		"breakdown": wire.Expandable(func() any {
 			list := []any{}
 			if cs.Discount != nil {
@@ -121,7 +151,13 @@ func (h checkoutSessions) renderTotalDetails(cs *CheckoutSession) wire.Object {
 					"amount": sums.discount, "discount": h.discounts.render(cs.Customer, cs.Subscription, cs.Invoice, *cs.Discount),
 				})
 			}
-			return wire.Object{"discounts": list, "taxes": []any{}}
+			taxes := []any{}
+			for _, t := range sums.taxes {
+				taxes = append(taxes, wire.Object{
+					"amount": t.amount(), "rate": t.Rate.render(), "taxability_reason": wire.StringOrNull(t.Reason), "taxable_amount": t.taxable(),
+				})
+			}
+			return wire.Object{"discounts": list, "taxes": taxes}
 		}),
 	}
 }

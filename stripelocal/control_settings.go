@@ -53,6 +53,23 @@ func (s *Server) SetPortalRefusal(when string) error {
 	return nil
 }
 
+// SetWithoutTerms sets whether the account lacks the URL of its terms of service. Then sessions that
+// collect consent to them are refused.
+func (s *Server) SetWithoutTerms(without bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store.WithoutTerms = without
+	s.stateWriter.markDirty()
+}
+
+// SetWithoutStripeTax sets whether Stripe Tax is not activated. Then automatic tax is refused.
+func (s *Server) SetWithoutStripeTax(without bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store.WithoutStripeTax = without
+	s.stateWriter.markDirty()
+}
+
 // portalRefusal is the setting with its default.
 func (st *store) portalRefusal() string {
 	if st.PortalRefusal == "" {
@@ -72,20 +89,30 @@ func (st *store) afterDunning() string {
 type settingsView struct {
 	AfterDunning  string `json:"after_dunning"`
 	PortalRefusal string `json:"portal_refusal"`
+	TermsURL      bool   `json:"terms_url"`
+	StripeTax     bool   `json:"stripe_tax"`
 }
 
 func (c control) showSettings(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
-	view := settingsView{AfterDunning: c.store.afterDunning(), PortalRefusal: c.store.portalRefusal()}
+	view := settingsView{AfterDunning: c.store.afterDunning(), PortalRefusal: c.store.portalRefusal(), TermsURL: !c.store.WithoutTerms, StripeTax: !c.store.WithoutStripeTax}
 	c.mu.Unlock()
 	writeJSON(w, http.StatusOK, view)
 }
 
-// changeSettings takes after_dunning=cancel|unpaid|past_due and portal_refusal=create|session|page.
+// changeSettings takes after_dunning=cancel|unpaid|past_due, portal_refusal=create|session|page, and
+// terms_url and stripe_tax=true|false, what the account has.
 func (c control) changeSettings(w http.ResponseWriter, req *http.Request) {
 	dunning, portal := req.PostFormValue("after_dunning"), req.PostFormValue("portal_refusal")
 	var err error
-	if dunning != "" || portal == "" {
+	terms, tax := req.PostFormValue("terms_url"), req.PostFormValue("stripe_tax")
+	if terms != "" {
+		c.SetWithoutTerms(terms == "false")
+	}
+	if tax != "" {
+		c.SetWithoutStripeTax(tax == "false")
+	}
+	if dunning != "" || portal+terms+tax == "" {
 		err = c.SetAfterDunning(dunning)
 	}
 	if err == nil && portal != "" {

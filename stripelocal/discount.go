@@ -78,7 +78,7 @@ func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool,
 			return Discount{}, false, wire.NoSuch("promotion code", id, p.Name("promotion_code"))
 		}
 		if reason := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.MinimumAmount); reason != "" {
-			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+reason)
+			return Discount{}, false, refusedPromotionCode(p.Name("promotion_code"), reason)
 		}
 		coupon = x.Coupon
 	}
@@ -140,9 +140,10 @@ func (h discounts) emitCreated(sub *Subscription) {
 	}
 }
 
-// applyToInvoice sets an invoice's discounts at a time. It stores nothing, so previews use it too.
+// applyToInvoice sets an invoice's discounts at a time, and the taxes that follow from them. It stores nothing, so previews use it too.
 func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
 	inv.Discounts = h.apply(sub.Discounts, inv.Lines, at)
+	h.taxes.applyToInvoice(inv)
 }
 
 // apply applies discounts one after the other. It skips prorations, whose amounts are net already
@@ -256,7 +257,6 @@ func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 		o["discount"] = h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount)
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
-	o["subtotal"] = inv.total() + inv.discountAmount()
 	o["subtotal_excluding_tax"] = o["subtotal"]
 }
 
@@ -312,8 +312,9 @@ func (h discounts) delete(in *input) (any, error) {
 	return gone, nil
 }
 
-// reapply recomputes the discounts of a draft whose lines changed.
+// reapply recomputes the discounts and taxes of a draft whose lines changed.
 func (h discounts) reapply(inv *Invoice) {
+	defer h.taxes.applyToInvoice(inv)
 	if len(inv.Discounts) == 0 {
 		return
 	}

@@ -44,7 +44,9 @@ type handlers struct {
 	subscriptionChanges  subscriptionChanges
 	subscriptionItems    subscriptionItems
 	subscriptions        subscriptions
+	taxes                taxes
 	taxIDs               taxIDs
+	taxRates             taxRates
 	testClocks           testClocks
 	tokens               tokens
 	trials               trials
@@ -95,7 +97,9 @@ func handlersOf(r *request) handlers {
 		subscriptionChanges:  subscriptionChanges{r},
 		subscriptionItems:    subscriptionItems{r},
 		subscriptions:        subscriptions{r},
+		taxes:                taxes{r},
 		taxIDs:               taxIDs{r},
+		taxRates:             taxRates{r},
 		testClocks:           testClocks{r},
 		tokens:               tokens{r},
 		trials:               trials{r},

@@ -9,7 +9,7 @@ type Invoice struct {
 	AttemptCount                 int64
 	Attempted                    bool
 	AutoAdvance                  bool
-	AutomaticTax                 bool // shown only; tax is never computed
+	AutomaticTax                 bool
 	BillingReason                string
 	Charge                       string
 	CollectionMethod             string
@@ -22,9 +22,11 @@ type Invoice struct {
 	PostPaymentCreditNotesAmount int64 // by credit notes after it was paid
 	DaysUntilDue                 int64
 	DefaultPaymentMethod         string
+	DefaultTaxRates              []string
 	Description                  string
 	StatementDescriptor          string
 	Discounts                    []InvoiceDiscount
+	Taxes                        []InvoiceTax
 	DueDate                      int64
 	EffectiveAt                  int64
 	EndingBalance                int64
@@ -74,6 +76,7 @@ type InvoiceLine struct {
 	Subscription     string
 	SubscriptionItem string
 	NotDiscountable  bool
+	TaxRates         []string // instead of the invoice's
 }
 
 // invoices serves /v1/invoices.
@@ -116,8 +119,11 @@ func (inv *Invoice) subtotal() int64 {
 	return sum
 }
 
-// total is the lines minus the discounts.
-func (inv *Invoice) total() int64 { return inv.subtotal() - inv.discountAmount() }
+// total is the lines minus the discounts plus the taxes that they do not include.
+func (inv *Invoice) total() int64 {
+	exclusive, _ := inv.taxAmount()
+	return inv.subtotal() - inv.discountAmount() + exclusive
+}
 
 // amountDue is the total minus credit notes and the applied customer balance, never negative.
 func (inv *Invoice) amountDue() int64 {
@@ -224,6 +230,7 @@ func (h invoices) render(inv *Invoice) wire.Object {
 	lines["total_count"] = len(inv.Lines)
 	o["lines"] = lines
 	h.discounts.renderOnInvoice(o, inv)
+	h.taxes.renderOnInvoice(o, inv)
 	if inv.SubscriptionProrationDate != 0 {
 		o["subscription_proration_date"] = inv.SubscriptionProrationDate
 	}
@@ -302,8 +309,10 @@ func (inv *Invoice) renderUnusedFields() wire.Object {
 
 func (h invoices) renderLines(inv *Invoice, from, upTo int) []any {
 	out := []any{}
-	for _, l := range inv.Lines[from:upTo] {
-		out = append(out, h.renderLine(inv, l))
+	for i, l := range inv.Lines[from:upTo] {
+		line := h.renderLine(inv, l)
+		h.taxes.renderOnLine(line, inv, from+i)
+		out = append(out, line)
 	}
 	return out
 }

@@ -27,7 +27,7 @@ func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem,
 		Base: Base{Created: h.timeFor(c)}, BillingReason: reason, Status: "draft",
 		CollectionMethod: sub.CollectionMethod, Currency: sub.Currency, Customer: sub.Customer, DaysUntilDue: sub.DaysUntilDue,
 		Metadata: map[string]string{}, Subscription: sub.ID, SubscriptionMetadata: sub.Metadata,
-		AutomaticTax: sub.AutomaticTax, PaymentMethodTypes: sub.PaymentMethodTypes,
+		AutomaticTax: sub.AutomaticTax, DefaultTaxRates: sub.DefaultTaxRates, PaymentMethodTypes: sub.PaymentMethodTypes,
 		PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodStart, AutoAdvance: sub.Status != "unpaid" && !sub.hasEnded(),
 	}
 	if reason == pendingInvoiceReason {

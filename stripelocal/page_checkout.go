@@ -26,6 +26,10 @@ type checkoutPage struct {
 	Quantities []pageField
 	Code       *pageField // nil if promotion codes are not accepted
 	Discount   string
+	Taxes      []labeledValue
+	Terms      *pageField // nil if consent is not collected
+	Cards      []pageOption
+	NewCard    bool // chosen
 	Subtotal   string
 	Total      string
 	Trial      string
@@ -76,7 +80,8 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 	problems := setQuantities(cs, req)
 	switch req.PostFormValue("action") {
 	case "apply":
-		if entered.Code == "" && cs.adjustable() {
+		h.updateAddress(cs, entered)
+		if entered.Code == "" && (cs.adjustable() || cs.AutomaticTax) {
 			return h.showAgain(cs, entered, problems)
 		}
 		if reason := h.checkoutSessions.applyPromotionCode(cs, entered.Code); reason != "" {
@@ -93,7 +98,24 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 	if len(problems) > 0 {
 		return h.showAgain(cs, entered, problems)
 	}
+	if h.updateAddress(cs, entered) {
+		page := h.page(cs, entered)
+		page.Alert = "The tax for your address is included now. Check the total."
+		return showPage("checkout", page)
+	}
 	return h.complete(cs, entered)
+}
+
+// updateAddress takes the address and the tax ID before they are submitted, as far as automatic tax
+// follows from them, and reports whether the total has changed. Stripe's page does that while they are
+// typed.
+func (h checkoutPages) updateAddress(cs *CheckoutSession, entered checkoutForm) bool {
+	if !cs.AutomaticTax || entered.Address == nil || cs.paymentAttempted() {
+		return false
+	}
+	before := h.checkoutSessions.totals(cs).total()
+	cs.EnteredAddress, cs.EnteredTaxID = entered.Address, entered.TaxID
+	return h.checkoutSessions.totals(cs).total() != before
 }
 
 func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageResponse {
@@ -127,6 +149,9 @@ func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, prob
 	}
 	if page.Code != nil {
 		page.Code.Error = problems[page.Code.Name]
+	}
+	if page.Terms != nil {
+		page.Terms.Error = problems[page.Terms.Name]
 	}
 	return showInvalidForm("checkout", page)
 }
@@ -170,6 +195,9 @@ func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutP
 	}
 	if cs.Discount != nil {
 		p.Discount = "-" + wire.FormatAmount(sums.discount, cs.Currency)
+	}
+	for _, t := range sums.taxes {
+		p.Taxes = append(p.Taxes, labeledValue{t.Rate.label(), wire.FormatAmount(t.amount(), cs.Currency)})
 	}
 	h.addFields(&p, cs, entered)
 	p.Button = h.buttonLabel(cs, p.Total)

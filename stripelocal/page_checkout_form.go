@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -16,6 +17,9 @@ type checkoutForm struct {
 	Business string
 	TaxID    string
 	Code     string
+	Terms    bool
+	// SavedCard is the id of a saved card, or [newCardOption].
+	SavedCard string
 }
 
 func readCheckoutForm(req *http.Request) checkoutForm {
@@ -23,6 +27,7 @@ func readCheckoutForm(req *http.Request) checkoutForm {
 	s := checkoutForm{
 		Email: field("email"), Phone: field("phone"), Card: readCardForm(req), Bank: field("payBy") == "bank",
 		Account: field("bankAccount"), Business: field("businessName"), TaxID: field("taxId"), Code: field("promotionCode"),
+		Terms: field("termsOfService") != "", SavedCard: field("savedCard"),
 	}
 	entered := Address{
 		Line1: field("line1"), Line2: field("line2"), PostalCode: field("postal_code"), City: field("city"),
@@ -45,6 +50,10 @@ func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered c
 	}
 	if !h.checkoutSessions.isFree(cs) {
 		p.Card = cardFields(entered.Card)
+		h.addSavedCards(p, cs, entered)
+	}
+	if cs.ConsentTerms == "required" {
+		p.Terms = &pageField{Name: "termsOfService", Label: "I agree to the terms of service."}
 	}
 	if p.Card != nil && cs.offersBankDebit() && h.checkoutSessions.amountDue(cs) > 0 {
 		p.PayByBank = entered.Bank
@@ -54,6 +63,16 @@ func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered c
 		}}
 	}
 	p.More = cs.moreFields(entered)
+}
+
+// addSavedCards offers the saved cards. The first one is chosen before anything is submitted.
+func (h checkoutPages) addSavedCards(p *checkoutPage, cs *CheckoutSession, entered checkoutForm) {
+	for i, pm := range h.checkoutSessions.savedCards(cs) {
+		chosen := entered.SavedCard == pm.ID || entered.SavedCard == "" && entered.Email == "" && i == 0
+		p.Cards = append(p.Cards, pageOption{Value: pm.ID, Label: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()), Selected: chosen})
+		p.NewCard = p.NewCard || chosen
+	}
+	p.NewCard = !p.NewCard
 }
 
 func (h checkoutPages) email(cs *CheckoutSession, entered checkoutForm) string {
@@ -101,8 +120,9 @@ func (h checkoutPages) validate(cs *CheckoutSession, s checkoutForm, problems ma
 	if cs.PhoneNumberCollection && len(digitsOf(s.Phone)) < 5 {
 		problems["phone"] = "Enter a phone number."
 	}
+	_, saved := h.checkoutSessions.savedCard(cs, s.SavedCard)
 	switch {
-	case h.checkoutSessions.isFree(cs):
+	case h.checkoutSessions.isFree(cs), saved:
 	case s.Bank && cs.offersBankDebit():
 		if n := len(digitsOf(s.Account)); n < 4 || n > 17 {
 			problems["bankAccount"] = "Enter an account number of 4 to 17 digits."
@@ -114,6 +134,9 @@ func (h checkoutPages) validate(cs *CheckoutSession, s checkoutForm, problems ma
 		for name, message := range s.Card.validateWithName(h.now) {
 			problems[name] = message
 		}
+	}
+	if cs.ConsentTerms == "required" && !s.Terms {
+		problems["termsOfService"] = "Agree to the terms of service to continue."
 	}
 	cs.validateMore(s, problems)
 }

@@ -18,6 +18,7 @@ type invoicePage struct {
 	Facts    []labeledValue
 	Lines    []lineItemView
 	Discount string
+	Taxes    []labeledValue
 	Sums     []labeledValue // from the total to the amount due
 	Total    string
 	Due      string
@@ -105,6 +106,9 @@ func (h invoicePages) page(inv *Invoice, chosen string, entered cardForm) invoic
 	p.Facts = h.details(inv)
 	if off := inv.discountAmount(); off != 0 {
 		p.Discount = wire.FormatAmount(-off, inv.Currency)
+	}
+	for _, t := range inv.Taxes {
+		p.Taxes = append(p.Taxes, labeledValue{t.Rate.label(), wire.FormatAmount(t.amount(), inv.Currency)})
 	}
 	p.Sums = inv.invoiceSums()
 	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "requires_action" && !inv.isClosed() {

@@ -232,7 +232,7 @@ func (p *PaymentMethod) renderBillingDetails() wire.Object {
 func (h paymentMethods) render(p *PaymentMethod) wire.Object {
 	return p.withBankAccount(wire.Object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
-		"allow_redisplay": cmp.Or(p.AllowRedisplay, "unspecified"), "billing_details": p.renderBillingDetails(),
+		"allow_redisplay": p.allowRedisplay(), "billing_details": p.renderBillingDetails(),
 		"customer": wire.Ref("customer", p.Customer), "metadata": p.Metadata,
 		"card": wire.Object{
 			"brand": p.Brand, "checks": cardChecks(), "country": "US", "display_brand": p.Brand,
@@ -310,3 +310,5 @@ func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
 func notAttachedError(id string) *wire.Error {
 	return wire.Invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
 }
+
+func (p *PaymentMethod) allowRedisplay() string { return cmp.Or(p.AllowRedisplay, "unspecified") }

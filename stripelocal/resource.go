@@ -52,6 +52,7 @@ func resources() []resource {
 		promotionCodeResource(),
 		discountResource(),
 		taxIDResource(),
+		taxRateResource(),
 		eventResource(),
 		webhookEndpointResource(),
 	}

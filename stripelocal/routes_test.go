@@ -153,6 +153,7 @@ func leniencies() []divergence {
 		{"/payment_methods type", "a list of any other type is empty"},
 		{"GET /v1/payment_methods type", "a list of any other type is empty"},
 		{"POST /v1/coupons percent_off", "a decimal, checked as such"},
+		{"POST /v1/tax_rates percentage", "a decimal, checked as such"},
 		{"POST /v1/subscriptions cancel_at", early},
 		{"POST /v1/coupons metadata", early},
 		{"subscription_items metadata", early},

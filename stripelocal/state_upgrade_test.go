@@ -62,6 +62,9 @@ func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 // newerFields are fields that format 1 did not have and whose zero value is what it meant.
 var newerFields = []string{
 	"PortalRefusal", "Subscriptions.NextPendingInvoice", "Subscriptions.PendingInterval.Count", "Subscriptions.PendingInterval.Interval",
+	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
+	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",
+	"CheckoutSessions.ConsentPromotions", "CheckoutSessions.RedisplayFilters", "CheckoutSessions.PaymentMethodSave",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

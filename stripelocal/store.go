@@ -17,6 +17,8 @@ type store struct {
 	AfterDunning string // an AfterDunning value; empty is AfterDunningCancel
 	// PortalRefusal is a PortalRefusal value; empty is PortalRefusalCreate.
 	PortalRefusal string
+	// The account has no URL of its terms of service, and Stripe Tax is not activated.
+	WithoutTerms, WithoutStripeTax bool
 
 	TestClocks            *table[*TestClock]
 	Customers             *table[*Customer]
@@ -42,6 +44,7 @@ type store struct {
 	Coupons               *table[*Coupon]
 	PromotionCodes        *table[*PromotionCode]
 	TaxIDs                *table[*TaxID]
+	TaxRates              *table[*TaxRate]
 	Events                *table[*Event]
 	Deliveries            *table[*Delivery]
 	IdempotentResponses   map[string]*storedResponse // by idempotency key
@@ -77,6 +80,7 @@ func newStore() *store {
 		Coupons:              newTable[*Coupon](),
 		PromotionCodes:       newTable[*PromotionCode](),
 		TaxIDs:               newTable[*TaxID]().indexed("customer", func(x *TaxID) string { return x.Customer }),
+		TaxRates:             newTable[*TaxRate](),
 		PortalConfigurations: newTable[*PortalConfiguration](),
 		PortalSessions:       newTable[*PortalSession](),
 		WebhookEndpoints:     newTable[*WebhookEndpoint](),

@@ -12,7 +12,8 @@ type Subscription struct {
 	Customer                 string
 	Status                   string
 	Currency                 string
-	AutomaticTax             bool // shown only; tax is never computed
+	AutomaticTax             bool
+	DefaultTaxRates          []string
 	BillingCycleAnchor       int64
 	CancelAt                 int64
 	CancelAtPeriodEnd        bool
@@ -55,7 +56,7 @@ const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool coll
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete " +
 	"payment_settings{save_default_payment_method:off|on_subscription payment_method_types[]?} " +
 	"proration_behavior:create_prorations|none|always_invoice " +
-	"trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!} automatic_tax{enabled:bool!} "
+	"trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!} automatic_tax{enabled:bool!} default_tax_rates[]? "
 
 const cancellationParams = "cancellation_details{comment? feedback:customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused?} "
 
@@ -233,7 +234,7 @@ func (h subscriptions) render(x *Subscription) wire.Object {
 		"current_period_end": x.CurrentPeriodEnd, "current_period_start": x.CurrentPeriodStart,
 		"customer": wire.Ref("customer", x.Customer), "days_until_due": wire.IntOrNull(x.DaysUntilDue),
 		"default_payment_method": wire.Ref("payment_method", x.DefaultPaymentMethod), "default_source": nil,
-		"default_tax_rates": []any{}, "description": wire.StringOrNull(x.Description), "discount": nil, "discounts": []any{},
+		"default_tax_rates": h.taxRates.renderAll(x.DefaultTaxRates), "description": wire.StringOrNull(x.Description), "discount": nil, "discounts": []any{},
 		"ended_at": wire.IntOrNull(x.EndedAt), "invoice_settings": wire.Object{"account_tax_ids": nil, "issuer": wire.Object{"type": "self"}},
 		"items": h.renderItems(x, items), "latest_invoice": wire.Ref("invoice", x.LatestInvoice), "livemode": false,
 		"metadata": x.Metadata, "next_pending_invoice_item_invoice": wire.IntOrNull(x.NextPendingInvoice), "on_behalf_of": nil,

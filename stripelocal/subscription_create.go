@@ -121,7 +121,9 @@ func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	}
 	p.SetString("default_payment_method", &sub.DefaultPaymentMethod)
 	p.SetString("description", &sub.Description)
-	p.At("automatic_tax").SetBool("enabled", &sub.AutomaticTax)
+	if err := h.taxes.setOnSubscription(sub, p); err != nil {
+		return err
+	}
 	p.At("payment_settings").SetStrings("payment_method_types", &sub.PaymentMethodTypes)
 	p.SetString("collection_method", &sub.CollectionMethod)
 	p.SetInt("days_until_due", &sub.DaysUntilDue)

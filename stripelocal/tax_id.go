@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"usher/stripelocal/wire"
@@ -77,6 +78,10 @@ func (h taxIDs) insert(c *Customer, kind, value string) *TaxID {
 	h.store.TaxIDs.insert(x)
 	h.emit("customer.tax_id.created", x.render())
 	return x
+}
+
+func (h taxIDs) has(c *Customer, value string) bool {
+	return slices.ContainsFunc(h.store.TaxIDs.by("customer", c.ID), func(x *TaxID) bool { return x.Value == value })
 }
 
 // setOnly makes this the customer's only tax ID; "" removes all.
