@@ -7,12 +7,19 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // CompletedCheckout is the result of a return from Checkout.
 type CompletedCheckout struct {
 	Confirmed bool // the subscription gives access, or the pack is paid
 	Credits   int  // of the pack; 0: a plan was bought
+	// Processing means that a delayed payment method has not paid yet. A plan runs meanwhile.
+	Processing bool
+	Paid       catalog.Money // as charged by Stripe; zero in a trial
+	Total      catalog.Money // of the session; what a payment in processing will be
+	InvoiceID  string        // in_…; empty for a pack
+	Promoted   bool          // with a promotion code from a link
 }
 
 // Complete handles the return from Checkout: it fetches the session and its subscription from
@@ -34,11 +41,29 @@ func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID s
 	if err := cs.record(ctx, session, answer); err != nil {
 		return CompletedCheckout{}, err
 	}
-	if pack, known := cs.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
-		return CompletedCheckout{Confirmed: answer.paid(), Credits: pack.Credits}, nil
+	completed := CompletedCheckout{
+		Processing: answer.processing(), Paid: answer.AmountPaid, Total: answer.Total, InvoiceID: answer.InvoiceID,
+		Promoted: session.Options.PromotionCode != "",
 	}
+	if pack, known := cs.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
+		completed.Confirmed, completed.Credits = answer.paid(), pack.Credits
+		return completed, nil
+	}
+	cs.storeInvoice(ctx, answer.InvoiceID)
 	current, known, err := apperr.Found(cs.store.Subscriptions().Current(ctx, a.Organization.ID, cs.knownAccount()))
-	return CompletedCheckout{Confirmed: known && current.Status.GrantsAccess()}, err
+	completed.Confirmed = known && current.Status.GrantsAccess()
+	return completed, err
+}
+
+// storeInvoice stores the first invoice before its webhooks arrive, so that the page does not show it
+// as unpaid below a confirmed payment. The webhooks repeat it if it fails.
+func (cs *Checkouts) storeInvoice(ctx context.Context, id string) {
+	if id == "" {
+		return
+	}
+	if err := cs.invoices.refetch(ctx, id); err != nil {
+		cs.Log.WarnContext(ctx, "invoice of a checkout not stored yet", "err", err)
+	}
 }
 
 // record stores a session as read from Stripe and refetches its subscription.

@@ -33,15 +33,27 @@ func (cs *Checkouts) StartPack(ctx context.Context, a account.Access, r Checkout
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	requested.CustomerID, requested.ID, requested.Status, requested.CreatedAt = link.StripeCustomerID, cs.NewID("chk"), CheckoutReserved, cs.Now()
-	if err := cs.put(ctx, requested); err != nil {
-		return CheckoutSession{}, err
+	requested.CustomerID = link.StripeCustomerID
+	return cs.openPack(ctx, requested)
+}
+
+// openPack opens a session for a pack. It repeats without a part that Stripe refuses.
+func (cs *Checkouts) openPack(ctx context.Context, requested CheckoutSession) (CheckoutSession, error) {
+	for {
+		requested.ID, requested.Status, requested.CreatedAt = cs.NewID("chk"), CheckoutReserved, cs.Now()
+		if err := cs.put(ctx, requested); err != nil {
+			return CheckoutSession{}, err
+		}
+		session, again, err := cs.openReserved(ctx, requested, requested)
+		if fewer, without := cs.withoutRefused(ctx, requested.Options, err); without {
+			requested.Options = fewer
+			continue
+		}
+		if err == nil && again {
+			err = apperr.Errorf(apperr.CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
+		}
+		return session, err
 	}
-	session, again, err := cs.openReserved(ctx, requested, requested)
-	if err == nil && again {
-		err = apperr.Errorf(apperr.CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
-	}
-	return session, err
 }
 
 // choosePack looks a pack up in the catalog. If its price is not resolved at Stripe yet, the prices

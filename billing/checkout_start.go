@@ -21,6 +21,7 @@ type Checkouts struct {
 	subscriptions *Subscriptions
 	credits       *Credits
 	notices       *Notices
+	invoices      *Invoices
 
 	successURL, cancelURL string   // absolute
 	allowedOrigins        []string // of URLs in requests
@@ -33,6 +34,8 @@ type CheckoutRequest struct {
 	Interval              catalog.Interval
 	PackID                string // for [Checkouts.StartPack]
 	PriceID               string
+	PromotionCode         string // promo_…, from [PromotionCodes.Find]; empty: none
+	People                int    // as chosen on the pricing page; 0: not chosen
 	SuccessURL, CancelURL string
 }
 
@@ -58,6 +61,10 @@ func (cs *Checkouts) Start(ctx context.Context, a account.Access, r CheckoutRequ
 	}
 	for range checkoutAttempts {
 		session, again, err := cs.tryStart(ctx, a, requested)
+		if fewer, without := cs.withoutRefused(ctx, requested.Options, err); without {
+			requested.Options = fewer
+			continue
+		}
 		if err != nil || !again {
 			return session, err
 		}
@@ -73,6 +80,7 @@ func (cs *Checkouts) newSubscription(ctx context.Context, a account.Access, r Ch
 	}
 	requested, err := cs.newCheckout(ctx, a, r)
 	requested.Mode, requested.PriceID, requested.TrialDays = ModeSubscription, price.ID, plan.TrialDays
+	requested.Options.TrialWithoutCard = string(plan.TrialWithoutCard)
 	return requested, err
 }
 
@@ -90,9 +98,11 @@ func (cs *Checkouts) newCheckout(ctx context.Context, a account.Access, r Checko
 	if err != nil {
 		return CheckoutSession{}, err
 	}
+	options := checkoutOptions(cs.Catalog().Checkout)
+	options.PromotionCode = r.PromotionCode
 	return CheckoutSession{
 		OrganizationID: a.Organization.ID, UserID: a.User.ID, Account: acct.ID, Livemode: acct.Livemode,
-		SuccessURL: withSessionID(success), CancelURL: cancel,
+		SuccessURL: withSessionID(success), CancelURL: cancel, Options: options, People: max(0, r.People),
 	}, nil
 }
 
@@ -203,6 +213,9 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSess
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
 	}
+	if err := planPeople(ctx, tx, organization, requested.People); err != nil {
+		return CheckoutSession{}, err
+	}
 	plan, _, _ := cs.Catalog().ByPrice(requested.PriceID)
 	if err := plan.RequireSeats(billed); err != nil {
 		return CheckoutSession{}, err
@@ -213,7 +226,7 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSess
 		return CheckoutSession{}, fmt.Errorf("list trials: %w", err)
 	}
 	if len(used) > 0 {
-		requested.TrialDays = 0
+		requested.TrialDays, requested.Options.TrialWithoutCard = 0, ""
 	}
 	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, requested.OrganizationID, acct))
 	if err != nil {
@@ -231,6 +244,15 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSess
 	session = *requested
 	session.ID, session.Status, session.CreatedAt = cs.NewID("chk"), CheckoutReserved, cs.Now()
 	return session, tx.Checkouts().Put(ctx, session)
+}
+
+// planPeople stores the number of people chosen on the pricing page. The organization is locked.
+func planPeople(ctx context.Context, tx Tx, organization account.Organization, people int) error {
+	if people == 0 || people == organization.PlannedPeople {
+		return nil
+	}
+	organization.PlannedPeople = people
+	return tx.Organizations().Update(ctx, organization)
 }
 
 // reservationExpired reports whether a reservation is older than its idempotency key is valid.
@@ -264,10 +286,48 @@ func (cs *Checkouts) openReserved(ctx context.Context, session, requested Checko
 	if err := cs.put(ctx, session); err != nil {
 		return CheckoutSession{}, false, err
 	}
+	if len(session.Options.Refused) == 0 {
+		cs.clearProblem(ctx)
+	}
 	if sameCheckout(session, requested) && session.URL != "" {
 		return session, false, nil
 	}
 	return cs.reuseOpen(ctx, session, requested)
+}
+
+// withoutRefused returns the options for another attempt if Stripe refused a part that a session can
+// do without. The cause is logged and stored for `usher doctor`.
+func (cs *Checkouts) withoutRefused(ctx context.Context, options CheckoutOptions, err error) (CheckoutOptions, bool) {
+	fewer, part, without := options.withoutRefused(err)
+	if !without {
+		return options, false
+	}
+	cs.Log.WarnContext(ctx, "checkout opened without an optional part", "part", string(part), "err", err)
+	cs.putProblem(ctx, string(part)+": "+stripeMessage(err))
+	return fewer, true
+}
+
+// stripeMessage returns the message of Stripe in an error.
+func stripeMessage(err error) string {
+	var refused *apperr.StripeError
+	if errors.As(err, &refused) {
+		return refused.Message
+	}
+	return err.Error()
+}
+
+// putProblem stores why Stripe refuses what the plan file asks of Checkout; empty: it does not.
+func (cs *Checkouts) putProblem(ctx context.Context, problem string) {
+	if err := cs.store.Stripe().PutCheckoutProblem(context.WithoutCancel(ctx), cs.knownAccount(), problem); err != nil {
+		cs.Log.ErrorContext(ctx, "put checkout problem", "err", err)
+	}
+}
+
+// clearProblem removes the stored problem once a session has every part.
+func (cs *Checkouts) clearProblem(ctx context.Context) {
+	if problem, err := cs.store.Stripe().CheckoutProblem(ctx, cs.knownAccount()); err == nil && problem != "" {
+		cs.putProblem(ctx, "")
+	}
 }
 
 // expireRefused expires a reservation that Stripe definitely refused, and marks a customer deleted
@@ -280,6 +340,12 @@ func (cs *Checkouts) expireRefused(ctx context.Context, session CheckoutSession,
 	}
 	session.Status = CheckoutExpired
 	problems := []error{failure, cs.put(ctx, session)}
+	switch {
+	case session.Options.refusesCode(cause):
+		problems[0] = errors.Join(ErrPromotionCodeRefused, cause)
+	case aboutParam(refused, "automatic_tax"), aboutParam(refused, "tax_id_collection"), session.Options.AutomaticTax:
+		cs.putProblem(ctx, "tax: "+refused.Message)
+	}
 	if refused.Code == "resource_missing" && refused.Param == "customer" {
 		problems = append(problems, cs.customers.delete(ctx, session.CustomerID))
 	}
@@ -336,5 +402,6 @@ func (cs *Checkouts) put(ctx context.Context, session CheckoutSession) error {
 func sameCheckout(open, requested CheckoutSession) bool {
 	return open.Mode == requested.Mode && open.PriceID == requested.PriceID && open.Quantity == requested.Quantity &&
 		open.CustomerID == requested.CustomerID && open.TrialDays == requested.TrialDays &&
-		open.SuccessURL == requested.SuccessURL && open.CancelURL == requested.CancelURL
+		open.SuccessURL == requested.SuccessURL && open.CancelURL == requested.CancelURL &&
+		open.Options.equal(requested.Options)
 }

@@ -27,6 +27,9 @@ type Gateway interface {
 	// CreateCustomer creates a customer. The idempotency key is made of the organization and the
 	// generation.
 	CreateCustomer(ctx context.Context, link CustomerLink) (customerID string, err error)
+	// PromotionCodes lists the active promotion codes with these characters: one for everybody, and
+	// one for each customer who has it.
+	PromotionCodes(ctx context.Context, code string) ([]PromotionCode, error)
 	// CreateCheckoutSession opens a Checkout session. The idempotency key is made of the record's
 	// id.
 	CreateCheckoutSession(ctx context.Context, session CheckoutSession) (StripeCheckoutSession, error)

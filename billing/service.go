@@ -45,6 +45,7 @@ type Service struct {
 	Prices          *Prices
 	Customers       *Customers
 	Checkouts       *Checkouts
+	Promotions      *PromotionCodes
 	Portal          *Portal
 	Subscriptions   *Subscriptions
 	PlanChanges     *PlanChanges
@@ -81,9 +82,9 @@ func New(o Options) *Service {
 	s := &Service{
 		Outbox:    mail.NewOutbox(e, o.Store, o.Renderer, o.Mailer, baseURL),
 		Prices:    prices,
-		Customers: &Customers{core: c},
-		Credits:   &Credits{core: c},
-		Seats:     &SeatCounter{core: c},
+		Customers: &Customers{core: c}, Promotions: &PromotionCodes{core: c},
+		Credits: &Credits{core: c},
+		Seats:   &SeatCounter{core: c},
 	}
 	s.Service = account.New(account.Options{
 		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
@@ -104,6 +105,7 @@ func New(o Options) *Service {
 	}
 	s.Portal = &Portal{core: c, checkouts: s.Checkouts, customers: s.Customers, returnURL: o.ReturnURL}
 	s.Invoices = &Invoices{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices}
+	s.Checkouts.invoices = s.Invoices
 	s.Payments = &Payments{core: c, customers: s.Customers, credits: s.Credits}
 	s.PlanChanges.invoices = s.Invoices
 	s.Attempts = &PaymentAttempts{core: c, customers: s.Customers}

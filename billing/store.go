@@ -62,6 +62,11 @@ type StripeStore interface {
 	PutPortalProblem(ctx context.Context, acct StripeAccount, problem string) error
 	// PortalProblem reads it; empty: none.
 	PortalProblem(ctx context.Context, acct StripeAccount) (string, error)
+	// PutCheckoutProblem stores what Stripe refused of the plan file's Checkout settings; empty:
+	// nothing.
+	PutCheckoutProblem(ctx context.Context, acct StripeAccount, problem string) error
+	// CheckoutProblem reads it; empty: none.
+	CheckoutProblem(ctx context.Context, acct StripeAccount) (string, error)
 	// PutPrices inserts or updates by account, mode and price id. Prices no longer on sale are
 	// kept: subscriptions may still have them. Configured, a PlanID and a lookup key that moved to
 	// another price (FormerLookupKey) are kept too.

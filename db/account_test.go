@@ -42,7 +42,7 @@ func TestKnownEmailIsAConflictOfTheEmailField(t *testing.T) {
 func TestOrganizationRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2))}
+	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2)), PlannedPeople: 8}
 	wantFilled(t, want)
 	must(t, store.Organizations().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()

@@ -106,7 +106,7 @@ func TestCheckoutRoundTrip(t *testing.T) {
 		ID: "chk_1", OrganizationID: "org_1", UserID: "usr_1", StripeSessionID: "cs_1", CustomerID: "cus_1", Account: stripeAccount.ID,
 		Livemode: true, Mode: billing.ModeSubscription, PriceID: "price_2", Quantity: 7, TrialDays: 14, SuccessURL: "https://s",
 		CancelURL: "https://c", URL: "https://checkout", Status: billing.CheckoutOpen, CreatedAt: testTime, ExpiresAt: ptr(testTime),
-		CompletedAt: ptr(testTime),
+		CompletedAt: ptr(testTime), Options: billing.CheckoutOptions{TaxIDs: true, Refused: []billing.CheckoutPart{billing.CheckoutTerms}}, People: 8,
 	}
 	wantFilled(t, full, "SubscriptionID")
 	must(t, store.Checkouts().Put(ctx, full))

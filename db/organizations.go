@@ -69,9 +69,9 @@ func (q organizationStore) OfUser(ctx context.Context, userID string) ([]account
 	return list[account.Organization](ctx, q.queries, "list organizations of user", selectOrganizationsOfUser, userID)
 }
 
-const updateOrganization = `update organizations set name = $2, deletes_at = $3 where id = $1`
+const updateOrganization = `update organizations set name = $2, deletes_at = $3, planned_people = $4 where id = $1`
 
 // Update implements [account.OrganizationStore].
 func (q organizationStore) Update(ctx context.Context, o account.Organization) error {
-	return q.execOne(ctx, "update organization", updateOrganization, o.ID, o.Name, o.DeletesAt)
+	return q.execOne(ctx, "update organization", updateOrganization, o.ID, o.Name, o.DeletesAt, o.PlannedPeople)
 }

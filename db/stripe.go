@@ -44,6 +44,21 @@ func (q stripeStore) PortalProblem(ctx context.Context, acct billing.StripeAccou
 	return get[string](ctx, q.queries, "read portal problem", selectPortalProblem, acct.ID, acct.Livemode)
 }
 
+const putCheckoutProblem = `insert into checkout_problems (account, livemode, problem) values ($1, $2, $3)
+	on conflict (account, livemode) do update set problem = excluded.problem`
+
+// PutCheckoutProblem implements [billing.StripeStore].
+func (q stripeStore) PutCheckoutProblem(ctx context.Context, acct billing.StripeAccount, problem string) error {
+	return q.exec(ctx, "put checkout problem", putCheckoutProblem, acct.ID, acct.Livemode, problem)
+}
+
+const selectCheckoutProblem = `select coalesce((select problem from checkout_problems where account = $1 and livemode = $2), '')`
+
+// CheckoutProblem implements [billing.StripeStore].
+func (q stripeStore) CheckoutProblem(ctx context.Context, acct billing.StripeAccount) (string, error) {
+	return get[string](ctx, q.queries, "read checkout problem", selectCheckoutProblem, acct.ID, acct.Livemode)
+}
+
 // storedPrice is a row of stripe_prices.
 type storedPrice struct {
 	catalog.StripePrice

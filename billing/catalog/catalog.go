@@ -11,6 +11,8 @@ import (
 type Catalog struct {
 	Plans []Plan
 	Packs []Pack
+	// Checkout says what Checkout asks for.
+	Checkout CheckoutSettings
 
 	foreign map[string]bool // price ids that belong to no plan or pack
 }

@@ -16,6 +16,17 @@ const (
 	TrialGuardCard         TrialGuard = "card"         // and once per card number
 )
 
+// MissingCard is what happens to a subscription whose trial ends without a card, as Stripe names it
+// (https://docs.stripe.com/payments/checkout/free-trials).
+type MissingCard string
+
+// The values of MissingCard.
+const (
+	MissingCardPause   MissingCard = "pause"          // it is paused until there is a card
+	MissingCardCancel  MissingCard = "cancel"         // it ends
+	MissingCardInvoice MissingCard = "create_invoice" // its invoice stays unpaid
+)
+
 // Plan is a product that can be subscribed to. The tags are its keys in a plan file, see
 // [decoder.table].
 type Plan struct {
@@ -31,10 +42,14 @@ type Plan struct {
 	// (https://docs.stripe.com/api/checkout/sessions/create, trial_period_days).
 	TrialDays int `toml:"trial_days" max:"730"`
 	// TrialGuard limits trials beyond one per organization.
-	TrialGuard  TrialGuard `toml:"trial_guard" oneof:"organization card"`
-	SeatMinimum int        `toml:"seat_minimum" max:"1000000"`
-	SeatMaximum int        `toml:"seat_maximum" max:"1000000"` // 0: none
-	GraceDays   int        `toml:"grace_days" max:"365"`       // days of access after the oldest open invoice was finalized
+	TrialGuard TrialGuard `toml:"trial_guard" oneof:"organization card"`
+	// TrialWithoutCard starts trials without a card and says what happens at the end of a trial that
+	// still has none. Empty: a trial asks for a card.
+	TrialWithoutCard MissingCard `toml:"trial_without_card" oneof:"pause cancel create_invoice"`
+
+	SeatMinimum int `toml:"seat_minimum" max:"1000000"`
+	SeatMaximum int `toml:"seat_maximum" max:"1000000"` // 0: none
+	GraceDays   int `toml:"grace_days" max:"365"`       // days of access after the oldest open invoice was finalized
 
 	// ProrationOnIncrease says how seats added within a period are charged, for prices that do not
 	// say it themselves. Empty: the default of the price's interval.

@@ -68,6 +68,7 @@ type (
 	fileTable struct {
 		Currency string           `toml:"currency"`
 		Tax      TaxBehavior      `toml:"tax_behavior" oneof:"exclusive inclusive unspecified"`
+		Checkout map[string]any   `toml:"checkout"`
 		Plans    []map[string]any `toml:"plan"`
 		Packs    []map[string]any `toml:"pack"`
 	}
@@ -109,7 +110,7 @@ func (p *planFile) catalog(values map[string]any) Catalog {
 	if _, given := values["plan"]; !given {
 		p.wrong("", "there is no plan in it: write at least one [[plan]]")
 	}
-	var catalog Catalog
+	catalog := Catalog{Checkout: p.checkout(file.Checkout)}
 	for i, values := range file.Plans {
 		catalog.Plans = append(catalog.Plans, p.plan(label("plan", i, values["id"]), values))
 	}
@@ -159,6 +160,12 @@ func (p *planFile) checkPlan(position string, plan Plan) {
 	}
 	if !plan.PerSeat && (plan.SeatMinimum > 0 || plan.SeatMaximum > 0) {
 		p.wrong(position, "seat_minimum and seat_maximum mean nothing with per_seat = false: take them out")
+	}
+	if plan.TrialWithoutCard != "" && plan.TrialDays == 0 {
+		p.wrong(position, "trial_without_card means nothing without trial_days: take it out")
+	}
+	if plan.TrialWithoutCard != "" && plan.TrialGuard == TrialGuardCard {
+		p.wrong(position, `trial_guard = "card" needs a card: take trial_without_card out`)
 	}
 	for _, key := range plan.Entitlements {
 		if key != "" && !identifier.MatchString(key) {

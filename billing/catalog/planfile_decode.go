@@ -88,6 +88,10 @@ func (k key) decode(field reflect.Value, value any) {
 		decoded, ok = k.decimal(value)
 	case []string:
 		decoded, ok = k.texts(value)
+	case map[string]any:
+		if decoded, ok = value.(map[string]any); !ok {
+			k.wrong("must be written with one bracket, [%s], and its keys below it", k.name)
+		}
 	case []map[string]any:
 		if decoded, ok = value.([]map[string]any); !ok {
 			k.wrong("must be written with two brackets, [[%s]], once for each", k.name)

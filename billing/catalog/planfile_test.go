@@ -113,7 +113,7 @@ func TestParsePlansRejects(t *testing.T) {
 		"no TOML":              {"[[plan]]\nid = \"a\"\nname = A\n", "f, line 3: "},
 		"a key twice":          {"[[plan]]\nid = \"a\"\nid = \"b\"\n", "f, line 3: "},
 		"plan as one table":    {"[plan]\nid = \"a\"", "plan must be written with two brackets, [[plan]]"},
-		"unknown key of file":  {"plans = 1\n" + planWith(""), `f: key "plans" is not known; there are currency, tax_behavior, plan`},
+		"unknown key of file":  {"plans = 1\n" + planWith(""), `f: key "plans" is not known; there are currency, tax_behavior, checkout, plan`},
 		"unknown key of plan":  {planWith("per_seats = true"), `plan 1 (a): key "per_seats" is not known; there are id, name,`},
 		"unknown key of price": {goodFileWithPriceKey("intervall = 1"), `plan 1 (a), price 1 (month): key "intervall" is not known`},
 		"no id":                {"[[plan]]\nname = \"A\"\n" + goodPrice, "plan 1: id is missing"},

@@ -44,6 +44,7 @@ func checkoutParams(ctx context.Context, session billing.CheckoutSession) *strip
 		CancelURL:  stripe.String(session.CancelURL),
 	}
 	setModeParams(params, session)
+	setCheckoutOptions(params, session)
 	params.Context = ctx
 	params.SetIdempotencyKey("checkout:" + session.ID)
 	return params
@@ -56,8 +57,74 @@ func setModeParams(params *stripe.CheckoutSessionParams, session billing.Checkou
 		return
 	}
 	params.SubscriptionData = &stripe.CheckoutSessionSubscriptionDataParams{Metadata: metadata}
-	if session.TrialDays > 0 { // Stripe rejects 0
-		params.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(session.TrialDays))
+	setTrial(params, session)
+}
+
+// setCheckoutOptions sets what the page asks for. Both kinds of tax write to the existing customer,
+// which customer_update has to allow. allow_promotion_codes and discounts exclude each other
+// (https://docs.stripe.com/api/checkout/sessions/create).
+func setCheckoutOptions(params *stripe.CheckoutSessionParams, session billing.CheckoutSession) {
+	options, update := session.Options, &stripe.CheckoutSessionCustomerUpdateParams{}
+	if options.PromotionCode != "" {
+		params.Discounts = []*stripe.CheckoutSessionDiscountParams{{PromotionCode: stripe.String(options.PromotionCode)}}
+	} else if options.Has(billing.CheckoutCodeField) {
+		params.AllowPromotionCodes = stripe.Bool(true)
+	}
+	if options.TaxIDs {
+		params.TaxIDCollection = &stripe.CheckoutSessionTaxIDCollectionParams{Enabled: stripe.Bool(true)}
+		update.Name, params.CustomerUpdate = stripe.String("auto"), update
+	}
+	if options.AutomaticTax {
+		params.AutomaticTax = &stripe.CheckoutSessionAutomaticTaxParams{Enabled: stripe.Bool(true)}
+	}
+	if options.AutomaticTax || options.BillingAddress == "required" {
+		update.Address, params.CustomerUpdate = stripe.String("auto"), update
+	}
+	if options.BillingAddress != "" {
+		params.BillingAddressCollection = stripe.String(options.BillingAddress)
+	}
+	if options.Has(billing.CheckoutTerms) {
+		params.ConsentCollection = &stripe.CheckoutSessionConsentCollectionParams{TermsOfService: stripe.String("required")}
+	}
+	if options.Has(billing.CheckoutSavedCards) {
+		params.SavedPaymentMethodOptions = savedPaymentMethods()
+	}
+	setTaxRates(params, session)
+}
+
+// savedPaymentMethods offers every saved card. Checkout in subscription mode saves cards with
+// allow_redisplay=limited, and older ones are unspecified; by default only always is shown
+// (https://docs.stripe.com/payments/existing-customers#prefill-payment-fields).
+func savedPaymentMethods() *stripe.CheckoutSessionSavedPaymentMethodOptionsParams {
+	return &stripe.CheckoutSessionSavedPaymentMethodOptionsParams{
+		AllowRedisplayFilters: stripe.StringSlice([]string{"always", "limited", "unspecified"}),
+	}
+}
+
+// setTaxRates sets the tax rates of every invoice of the subscription, or of the only line of a
+// payment (https://docs.stripe.com/payments/checkout/use-manual-tax-rates).
+func setTaxRates(params *stripe.CheckoutSessionParams, session billing.CheckoutSession) {
+	switch rates := stripe.StringSlice(session.Options.TaxRates); {
+	case len(rates) == 0:
+	case params.SubscriptionData != nil:
+		params.SubscriptionData.DefaultTaxRates = rates
+	default:
+		params.LineItems[0].TaxRates = rates
+	}
+}
+
+// setTrial sets the trial. Without payment_method_collection=if_required, Checkout asks for a card
+// (https://docs.stripe.com/payments/checkout/free-trials).
+func setTrial(params *stripe.CheckoutSessionParams, session billing.CheckoutSession) {
+	if session.TrialDays == 0 { // Stripe rejects 0
+		return
+	}
+	params.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(session.TrialDays))
+	if missing := session.Options.TrialWithoutCard; missing != "" {
+		params.PaymentMethodCollection = stripe.String(string(stripe.CheckoutSessionPaymentMethodCollectionIfRequired))
+		params.SubscriptionData.TrialSettings = &stripe.CheckoutSessionSubscriptionDataTrialSettingsParams{
+			EndBehavior: &stripe.CheckoutSessionSubscriptionDataTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String(missing)},
+		}
 	}
 }
 
@@ -65,7 +132,7 @@ func setModeParams(params *stripe.CheckoutSessionParams, session billing.Checkou
 func (g *Gateway) CheckoutSession(ctx context.Context, sessionID string) (billing.StripeCheckoutSession, error) {
 	found, info, err := call(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		params := &stripe.CheckoutSessionParams{Expand: stripe.StringSlice([]string{
-			"subscription", "subscription.default_payment_method", "line_items", "payment_intent.latest_charge",
+			"subscription", "subscription.default_payment_method", "line_items", "payment_intent.latest_charge", "invoice",
 		})}
 		params.Context = ctx
 		return g.checkouts.Get(sessionID, params)
@@ -110,6 +177,13 @@ func mapCheckout(s *stripe.CheckoutSession) billing.StripeCheckoutSession {
 		ExpiresAt:         time.Unix(s.ExpiresAt, 0).UTC(),
 	}
 	checkout.Total = catalog.Money{Minor: s.AmountTotal, Currency: string(s.Currency)}
+	if s.Mode == stripe.CheckoutSessionModePayment && s.PaymentStatus == stripe.CheckoutSessionPaymentStatusPaid {
+		checkout.AmountPaid = checkout.Total
+	}
+	if s.Invoice != nil {
+		checkout.InvoiceID = s.Invoice.ID
+		checkout.AmountPaid = catalog.Money{Minor: s.Invoice.AmountPaid, Currency: string(s.Currency)}
+	}
 	if s.Subscription != nil {
 		checkout.SubscriptionID = s.Subscription.ID
 	}

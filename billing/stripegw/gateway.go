@@ -22,6 +22,7 @@ import (
 	"github.com/stripe/stripe-go/v79/invoiceitem"
 	"github.com/stripe/stripe-go/v79/price"
 	"github.com/stripe/stripe-go/v79/product"
+	"github.com/stripe/stripe-go/v79/promotioncode"
 	"github.com/stripe/stripe-go/v79/refund"
 	"github.com/stripe/stripe-go/v79/subscription"
 	"github.com/stripe/stripe-go/v79/subscriptionitem"
@@ -70,6 +71,7 @@ type Gateway struct {
 	portalSessions       portalsession.Client
 	prices               price.Client
 	products             product.Client
+	promotionCodes       promotioncode.Client
 	refunds              refund.Client
 	subscriptions        subscription.Client
 	subscriptionItems    subscriptionitem.Client
@@ -111,6 +113,7 @@ func New(o Options) *Gateway {
 		portalSessions:       portalsession.Client{B: backend, Key: key},
 		prices:               price.Client{B: backend, Key: key},
 		products:             product.Client{B: backend, Key: key},
+		promotionCodes:       promotioncode.Client{B: backend, Key: key},
 		refunds:              refund.Client{B: backend, Key: key},
 		subscriptions:        subscription.Client{B: backend, Key: key},
 		subscriptionItems:    subscriptionitem.Client{B: backend, Key: key},

@@ -47,6 +47,7 @@ var gatewayOperations = map[string][]string{
 	"PendingProrations":     {"GET /v1/invoiceitems"},
 	"PreviewQuantity":       {"GET /v1/invoices/upcoming/lines", "POST /v1/invoices/create_preview"},
 	"Prices":                {"GET /v1/prices", "GET /v1/prices/{price}"},
+	"PromotionCodes":        {"GET /v1/promotion_codes"},
 	"ReleaseSchedule":       {"POST /v1/subscription_schedules/{schedule}/release"},
 	"ResumePaused":          {"POST /v1/subscriptions/{subscription}/resume"},
 	"Resume":                {"GET /v1/subscription_items", "POST /v1/subscriptions/{subscription_exposed_id}"},
@@ -162,6 +163,7 @@ var typeSamples = map[reflect.Type][]any{
 // nameSamples are the values of strings and numbers by the name of their field. The empty value
 // means that the field is optional.
 var nameSamples = map[string][]any{
+	"BillingAddress":         {"required", "auto", ""},
 	"CancelURL":              {"https://app.example/no"},
 	"Credit":                 {int64(500), int64(0)},
 	"Description":            {"For teams", ""},
@@ -175,6 +177,8 @@ var nameSamples = map[string][]any{
 	"ReturnURL":              {"https://app.example/back"},
 	"ScheduleID":             {"sub_sched_1", ""},
 	"SuccessURL":             {"https://app.example/ok?session={CHECKOUT_SESSION_ID}"},
+	"PromotionCode":          {"promo_1", ""},
+	"TrialWithoutCard":       {"pause", "cancel", ""},
 	"TrialDays":              {14, 0},
 	"UserID":                 {"usr_1", ""},
 }

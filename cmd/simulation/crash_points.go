@@ -144,6 +144,10 @@ func (g crashingGateway) CreateCheckoutSession(ctx context.Context, session bill
 	return around(ctx, g.crashes, func() (billing.StripeCheckoutSession, error) { return g.Gateway.CreateCheckoutSession(ctx, session) })
 }
 
+func (g crashingGateway) PromotionCodes(ctx context.Context, code string) ([]billing.PromotionCode, error) {
+	return around(ctx, g.crashes, func() ([]billing.PromotionCode, error) { return g.Gateway.PromotionCodes(ctx, code) })
+}
+
 func (g crashingGateway) CheckoutSession(ctx context.Context, id string) (billing.StripeCheckoutSession, error) {
 	return around(ctx, g.crashes, func() (billing.StripeCheckoutSession, error) { return g.Gateway.CheckoutSession(ctx, id) })
 }

@@ -211,6 +211,7 @@ func (d *doctor) checkPortal(ctx context.Context) {
 		return
 	}
 	defer store.Close()
+	d.checkCheckout(ctx, store, acct)
 	problem, err := store.Stripe().PortalProblem(ctx, acct)
 	switch {
 	case err != nil:
@@ -220,6 +221,26 @@ func (d *doctor) checkPortal(ctx context.Context) {
 			"Plans can be changed on the billing tab meanwhile")
 	default:
 		d.ok("portal", "no problem with its plan switches is known")
+	}
+}
+
+// checkCheckout names what Stripe refused of the plan file's Checkout settings: the account lacks
+// something that no API shows, such as the URL of its terms.
+func (d *doctor) checkCheckout(ctx context.Context, store *db.Store, acct billing.StripeAccount) {
+	problem, err := store.Stripe().CheckoutProblem(ctx, acct)
+	switch {
+	case err != nil:
+		d.fail("checkout", err.Error(), "Run `usher migrate`")
+	case strings.HasPrefix(problem, string(billing.CheckoutTerms)):
+		d.fail("checkout", problem, "Set the URL of the terms of service at https://dashboard.stripe.com/settings/public. "+
+			"Checkout opens without the terms meanwhile")
+	case strings.HasPrefix(problem, "tax: "):
+		d.fail("checkout", problem, "Complete https://dashboard.stripe.com/settings/tax and add a registration, "+
+			"or correct [checkout] in the plan file. Checkout does not open without the tax")
+	case problem != "":
+		d.fail("checkout", problem, "Correct [checkout] in the plan file. Checkout opens without this part meanwhile")
+	default:
+		d.ok("checkout", "no problem with its settings is known")
 	}
 }
 
