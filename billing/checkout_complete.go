@@ -49,9 +49,11 @@ func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID s
 		completed.Confirmed, completed.Credits = answer.paid(), pack.Credits
 		return completed, nil
 	}
-	cs.storeInvoice(ctx, answer.InvoiceID)
 	current, known, err := apperr.Found(cs.store.Subscriptions().Current(ctx, a.Organization.ID, cs.knownAccount()))
 	completed.Confirmed = known && current.Status.GrantsAccess()
+	if completed.Confirmed {
+		cs.storeInvoice(ctx, answer.InvoiceID) // last: the time may be used up
+	}
 	return completed, err
 }
 

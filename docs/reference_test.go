@@ -134,7 +134,7 @@ func (d *documented) testMetrics(t *testing.T) {
 // testPlanKeys compares the tables of plans.md with the keys that the parser names when it finds an
 // unknown one.
 func (d *documented) testPlanKeys(t *testing.T) {
-	file := "unknown_key = 1\n[[plan]]\nunknown_key = 1\n[[plan.price]]\nunknown_key = 1\n[[pack]]\nunknown_key = 1\n"
+	file := "unknown_key = 1\n[checkout]\nunknown_key = 1\n[[plan]]\nunknown_key = 1\n[[plan.price]]\nunknown_key = 1\n[[pack]]\nunknown_key = 1\n"
 	path := filepath.Join(t.TempDir(), "plans.toml")
 	write(t, path, file, 0o644)
 	cmd := exec.Command(filepath.Join(d.bin, "usher-program"), "plans", "diff")
@@ -150,10 +150,10 @@ func (d *documented) testPlanKeys(t *testing.T) {
 		slices.Sort(keys)
 		read = append(read, keys)
 	}
-	if len(read) != 4 {
+	if len(read) != 5 {
 		t.Fatalf("%d tables name their keys:\n%s", len(read), out)
 	}
-	for _, heading := range []string{"## Keys of the file", "## Keys of a plan", "## Keys of a price", "## Keys of a pack"} {
+	for _, heading := range []string{"## Keys of the file", "## Keys of Checkout", "## Keys of a plan", "## Keys of a price", "## Keys of a pack"} {
 		documented := keysOf(section(t, "docs/plans.md", heading))
 		slices.Sort(documented)
 		if !slices.ContainsFunc(read, func(keys []string) bool { return slices.Equal(keys, documented) }) {

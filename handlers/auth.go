@@ -2,9 +2,11 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
@@ -126,7 +128,10 @@ func (p *authPages) continueAfterSignIn(w http.ResponseWriter, r *http.Request, 
 		return nil
 	}
 	to, err := p.startSavedCheckout(ctx, selected)
-	if err != nil {
+	if errors.Is(err, billing.ErrPromotionCodeRefused) {
+		stateOf(r).err = err
+		to = selected.refusedPath()
+	} else if err != nil {
 		stateOf(r).err = err
 		to = "/organization?tab=billing&notice=" + checkoutNotice(err)
 	}
@@ -165,9 +170,14 @@ func (p *authPages) planIntent(ctx context.Context, next string) *authviews.Plan
 		return nil
 	}
 	if selected.pack.ID != "" {
-		return &authviews.PlanIntent{Plan: selected.pack.Name}
+		return &authviews.PlanIntent{Plan: selected.pack.Name, Price: selected.pack.Price.Amount, Code: selected.code}
 	}
-	return &authviews.PlanIntent{Plan: selected.plan.Name, Interval: selected.interval}
+	plan := selected.plan
+	price, _ := plan.Price(selected.interval)
+	return &authviews.PlanIntent{
+		Plan: plan.Name, Interval: selected.interval, Price: price.Amount, PerSeat: plan.PerSeat, TrialDays: plan.TrialDays, People: selected.people,
+		First: price.Amount.Times(plan.Quantity(1)), Total: price.Amount.Times(plan.Quantity(selected.people)), Code: selected.code,
+	}
 }
 
 // nextPath returns the local path in the form field or query parameter next; empty if it is a

@@ -28,6 +28,7 @@ type billingPages struct {
 	planChanges     *billing.PlanChanges
 	cancellations   *billing.Cancellations
 	members         *account.Members
+	people          *peoplePages
 	portalReturnURL string
 }
 

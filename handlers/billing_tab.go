@@ -8,6 +8,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	organizationviews "usher/views/organization"
 )
 
 // showTab shows the billing tab as a page, or as the fragment that replaces the polling element.
@@ -58,6 +59,10 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
 	}
 	panel.Trouble = p.trouble(o, access)
+	panel.Ticket = returnTicket(o, ret)
+	if err := p.addInvite(r, o, &panel); err != nil {
+		return panel, err
+	}
 	if ret.shouldPoll(o) || o.Trouble != nil && o.Trouble.Kind == billing.TroublePaying && !o.MissesInvoice() && ret.polls < returnPolls {
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
 	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && ret.polls < returnPolls {
@@ -156,4 +161,41 @@ func card(s billing.Subscription) *billingviews.CardProps {
 		shown.Expires = s.CardExpiresAt.AddDate(0, 0, -1).Format("01/06")
 	}
 	return shown
+}
+
+// returnTicket says what Checkout has sold; nil unless the viewer returns from it.
+func returnTicket(o billing.Overview, ret checkoutReturn) *billingviews.TicketProps {
+	state := ret.state(o)
+	if !ret.checked || state != billingviews.ReturnConfirmed && state != billingviews.ReturnProcessing {
+		return nil
+	}
+	ticket := &billingviews.TicketProps{
+		Credits: ret.credits, Processing: ret.completed.Processing, Paid: ret.completed.Paid, Total: ret.completed.Total, Promoted: ret.completed.Promoted,
+	}
+	if ret.credits > 0 || o.Subscription == nil {
+		return ticket
+	}
+	name, price := planOf(o)
+	ticket.Plan, ticket.Interval, ticket.People = name, price.Interval, o.Seats.Billable
+	ticket.NextAt, _ = periodEnd(o)
+	if o.Subscription.Status == billing.StatusTrialing {
+		ticket.TrialEndsAt = timeOrZero(o.Subscription.TrialEnd)
+	}
+	if ret.completed.InvoiceID != "" && !ticket.Paid.IsZero() {
+		ticket.InvoiceHref = "/billing/invoices/" + ret.completed.InvoiceID
+	}
+	return ticket
+}
+
+// addInvite offers to invite the people that were planned when the plan was bought.
+func (p *billingPages) addInvite(r *http.Request, o billing.Overview, panel *billingviews.PanelProps) error {
+	if panel.Ticket == nil || panel.Ticket.Credits > 0 || !accessOf(r).CanManageMembers() {
+		return nil
+	}
+	form, err := p.people.formProps(r, o)
+	if err != nil || form.Missing == 0 {
+		return err
+	}
+	panel.Invite = organizationviews.InvitePeople(form)
+	return nil
 }

@@ -2,7 +2,11 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"usher/billing"
@@ -18,6 +22,7 @@ type checkoutPages struct {
 	checkouts     *billing.Checkouts
 	subscriptions *billing.Subscriptions
 	prices        *billing.Prices
+	promotions    *billing.PromotionCodes
 	returnTimeout time.Duration // for Stripe to respond after a return
 }
 
@@ -28,6 +33,11 @@ func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) er
 		return err
 	}
 	session, err := p.start(r.Context(), accessOf(r), selected)
+	if errors.Is(err, billing.ErrPromotionCodeRefused) {
+		stateOf(r).err = err
+		redirect(w, r, selected.refusedPath())
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -35,11 +45,26 @@ func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) er
 	return nil
 }
 
+// start opens Checkout with the selection. The code is looked up again for this organization; one that
+// is not valid any more is refused, so that nobody pays more than the pricing page promised.
 func (p *checkoutPages) start(ctx context.Context, a account.Access, selected selection) (billing.CheckoutSession, error) {
-	if selected.pack.ID != "" {
-		return p.checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: selected.pack.ID})
+	request := billing.CheckoutRequest{People: selected.people}
+	if selected.code != "" {
+		code, valid, err := p.promotions.Find(ctx, a, selected.code)
+		if err != nil {
+			return billing.CheckoutSession{}, err
+		}
+		if !valid {
+			return billing.CheckoutSession{}, billing.ErrPromotionCodeRefused
+		}
+		request.PromotionCode = code.ID
 	}
-	return p.checkouts.Start(ctx, a, billing.CheckoutRequest{PlanID: selected.plan.ID, Interval: selected.interval})
+	if selected.pack.ID != "" {
+		request.PackID = selected.pack.ID
+		return p.checkouts.StartPack(ctx, a, request)
+	}
+	request.PlanID, request.Interval = selected.plan.ID, selected.interval
+	return p.checkouts.Start(ctx, a, request)
 }
 
 // rememberSelection saves a visitor's selection until they have signed up or logged in.
@@ -60,7 +85,17 @@ func (p *checkoutPages) selectionFromForm(r *http.Request) (selection, error) {
 	if !ok {
 		return selection{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	}
+	selected.people, selected.code = peopleOf(r.PostFormValue("seats")), r.PostFormValue("code")
 	return selected, nil
+}
+
+// peopleOf parses a number of people; 0 if it is none.
+func peopleOf(value string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(value))
+	if err != nil || n < 1 || n > maxSeats {
+		return 0
+	}
+	return n
 }
 
 // selection is the plan or pack that a visitor selected on the pricing page.
@@ -68,6 +103,20 @@ type selection struct {
 	plan     catalog.Plan
 	interval catalog.Interval
 	pack     catalog.Pack // if it has an id, plan and interval are unset
+	people   int          // who are to use the plan; 0: not chosen. It is no quantity
+	code     string       // promotion code from a link
+}
+
+// refusedPath is the pricing page that says that the code can't be used for this order.
+func (s selection) refusedPath() string {
+	values := url.Values{"refused": {s.code}}
+	if s.interval != "" {
+		values.Set("interval", string(s.interval))
+	}
+	if s.people > 0 {
+		values.Set("seats", strconv.Itoa(s.people))
+	}
+	return "/pricing?" + values.Encode()
 }
 
 // selectionLifetime is how long a visitor's selection is kept.
@@ -77,6 +126,8 @@ func (p *checkoutPages) saveSelection(ctx context.Context, c selection) {
 	p.sessions.Put(ctx, sessionSelectedPlan, c.plan.ID)
 	p.sessions.Put(ctx, sessionSelectedPack, c.pack.ID)
 	p.sessions.Put(ctx, sessionSelectedInterval, string(c.interval))
+	p.sessions.Put(ctx, sessionSelectedPeople, c.people)
+	p.sessions.Put(ctx, sessionSelectedCode, c.code)
 	p.sessions.Put(ctx, sessionSelectionExpiry, p.now().Add(selectionLifetime).Unix())
 }
 
@@ -86,11 +137,13 @@ func (p *checkoutPages) savedSelection(ctx context.Context) (selection, bool) {
 	if p.now().Unix() >= p.sessions.GetInt64(ctx, sessionSelectionExpiry) {
 		return selection{}, false
 	}
-	return p.findOffer(p.sessions.GetString(ctx, sessionSelectedPlan), p.sessions.GetString(ctx, sessionSelectedInterval), p.sessions.GetString(ctx, sessionSelectedPack))
+	selected, ok := p.findOffer(p.sessions.GetString(ctx, sessionSelectedPlan), p.sessions.GetString(ctx, sessionSelectedInterval), p.sessions.GetString(ctx, sessionSelectedPack))
+	selected.people, selected.code = p.sessions.GetInt(ctx, sessionSelectedPeople), p.sessions.GetString(ctx, sessionSelectedCode)
+	return selected, ok
 }
 
 func (p *checkoutPages) clearSelection(ctx context.Context) {
-	for _, key := range []string{sessionSelectedPlan, sessionSelectedPack, sessionSelectedInterval, sessionSelectionExpiry} {
+	for _, key := range []string{sessionSelectedPlan, sessionSelectedPack, sessionSelectedInterval, sessionSelectedPeople, sessionSelectedCode, sessionSelectionExpiry} {
 		p.sessions.Remove(ctx, key)
 	}
 }

@@ -28,6 +28,7 @@ type checkoutReturn struct {
 	checked   bool // the Checkout session was fetched from Stripe
 	confirmed bool // and is complete
 	credits   int  // bought with a pack; 0 for a plan
+	completed billing.CompletedCheckout
 	stale     bool // the refetch after the portal failed
 	polls     int  // how often the page has polled
 }
@@ -66,7 +67,7 @@ func (p *checkoutPages) handleCheckoutReturn(w http.ResponseWriter, r *http.Requ
 	}
 	ret.checked = true
 	completed, err := p.complete(r, accessOf(r), sessionID)
-	ret.confirmed, ret.credits = completed.Confirmed, completed.Credits
+	ret.confirmed, ret.credits, ret.completed = completed.Confirmed, completed.Credits, completed
 	if !errors.Is(err, apperr.ErrNotFound) {
 		return ret, false, err
 	}
@@ -130,6 +131,8 @@ func (b checkoutReturn) state(o billing.Overview) billingviews.CheckoutReturn {
 	switch {
 	case b.from != billingviews.ReturnConfirming:
 		return b.from
+	case b.completed.Processing:
+		return billingviews.ReturnProcessing
 	case b.confirmed || (!b.checked && o.HasAccess):
 		return billingviews.ReturnConfirmed
 	case b.polls >= returnPolls:

@@ -49,6 +49,8 @@ func (p *billingPages) planSummary(r *http.Request, o billing.Overview) (*billin
 
 func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request) []ui.NoticeProps {
 	switch ret {
+	case billingviews.ReturnProcessing:
+		return []ui.NoticeProps{{Tone: ui.Wait, Title: billingviews.ProcessingTitle}}
 	case billingviews.ReturnConfirmed:
 		return []ui.NoticeProps{{Tone: ui.Good, Title: billingviews.ConfirmedTitle(credits)}}
 	case billingviews.ReturnConfirming, billingviews.ReturnDelayed:

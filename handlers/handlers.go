@@ -93,6 +93,7 @@ type areas struct {
 	organization  *organizationPages
 	members       *memberPages
 	roles         *rolePages
+	people        *peoplePages
 	contacts      *contactPages
 	seats         *seatPages
 	seatChanges   *seatChanges
@@ -148,7 +149,7 @@ func newAreas(o Options, base *site) areas {
 	portalReturn := portalReturnURL(o.ReturnURL, o.BaseURL.Host)
 	var a areas
 	a.checkout = &checkoutPages{
-		site: base, checkouts: b.Checkouts, subscriptions: b.Subscriptions, prices: b.Prices, returnTimeout: returnTimeout,
+		site: base, checkouts: b.Checkouts, subscriptions: b.Subscriptions, prices: b.Prices, promotions: b.Promotions, returnTimeout: returnTimeout,
 	}
 	a.billing = &billingPages{
 		site: base, checkout: a.checkout, overviews: b.Overviews, subscriptions: b.Subscriptions, upcoming: b.Upcoming, invoices: b.Invoices, payments: b.InvoicePayments,
@@ -162,7 +163,7 @@ func newAreas(o Options, base *site) areas {
 		site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger, changes: a.seatChanges,
 	}
 	a.contacts = &contactPages{site: base, contacts: b.Contacts}
-	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews}
+	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews, promotions: b.Promotions, lookupTimeout: returnTimeout}
 	a.api = &jsonAPI{
 		organizations: b.Organizations, overviews: b.Overviews, checkouts: b.Checkouts, portal: b.Portal,
 		seatSyncer: b.SeatSyncer, credits: b.Credits, portalReturnURL: portalReturn,
@@ -185,6 +186,8 @@ func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	}
 	a.roles = &rolePages{site: base, roles: b.Roles, members: b.Members}
 	a.invitations = &invitationPages{site: base, members: a.members, invitations: b.Invitations, users: b.Users}
+	a.people = &peoplePages{site: base, invitations: b.Invitations, overviews: b.Overviews}
+	a.billing.people = a.people
 	a.organization = &organizationPages{
 		site: base, members: a.members, roles: a.roles, billing: a.billing, seats: a.seats,
 		memberships: b.Members, deletions: b.Deletions,

@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"usher/billing"
 	"usher/billing/apperr"
@@ -17,8 +19,10 @@ import (
 // pricingPages show what can be bought.
 type pricingPages struct {
 	*site
-	prices    *billing.Prices
-	overviews *billing.Overviews
+	prices        *billing.Prices
+	overviews     *billing.Overviews
+	promotions    *billing.PromotionCodes
+	lookupTimeout time.Duration // for Stripe to respond about a promotion code
 }
 
 // Default and maximum of the number of people that prices are shown for.
@@ -47,7 +51,54 @@ func (p *pricingPages) show(w http.ResponseWriter, r *http.Request) error {
 		}
 		overview = &own
 	}
-	return render(w, r, http.StatusOK, billingviews.PricingPage(p.props(r, overview)))
+	props := p.props(r, overview)
+	p.addPromotion(r, &props)
+	return render(w, r, http.StatusOK, billingviews.PricingPage(props))
+}
+
+// addPromotion says what a promotion code from a link does. A code that is not valid is not sent along;
+// one that could not be looked up is, and Checkout decides.
+func (p *pricingPages) addPromotion(r *http.Request, props *billingviews.PricingPageProps) {
+	if refused := r.URL.Query().Get("refused"); refused != "" {
+		props.Promotion = &billingviews.PromotionProps{Code: shortened(refused), State: billingviews.CodeRefused}
+		return
+	}
+	code := r.URL.Query().Get("code")
+	if code == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), p.lookupTimeout)
+	defer cancel()
+	found, valid, err := p.promotions.Find(ctx, accessOf(r), code)
+	props.Promotion = &billingviews.PromotionProps{Code: shortened(code), State: billingviews.CodeUnknown}
+	switch {
+	case err != nil:
+		stateOf(r).err = err
+		props.Promotion.State = billingviews.CodeUnchecked
+	case valid:
+		*props.Promotion = promotionProps(found)
+	}
+	if props.Promotion.State != billingviews.CodeUnknown {
+		props.SendCode(props.Promotion.Code)
+	}
+}
+
+// shortened returns a code from an address, cut to a length that a page can show.
+func shortened(code string) string {
+	if runes := []rune(code); len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return code
+}
+
+func promotionProps(code billing.PromotionCode) billingviews.PromotionProps {
+	props := billingviews.PromotionProps{Code: code.Code, State: billingviews.CodeValid, Months: code.Months, FirstTime: code.FirstTime, Minimum: code.Minimum}
+	props.Off = code.PercentOff + "%"
+	if !code.AmountOff.IsZero() {
+		props.Off = code.AmountOff.FormatShort()
+	}
+	props.Once = code.Duration == "once"
+	return props
 }
 
 func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingviews.PricingPageProps {
@@ -115,7 +166,7 @@ func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v identit
 	quantity := plan.Quantity(seats)
 	card := billingviews.PlanCardProps{
 		ID: plan.ID, Name: plan.Name, Description: plan.Description, Interval: interval, Price: price.Amount, PerSeat: plan.PerSeat,
-		Seats: quantity, Total: price.Amount.Times(quantity), Credits: plan.Credits, Features: plan.Features, TrialDays: plan.TrialDays,
+		Seats: quantity, People: seats, Total: price.Amount.Times(quantity), Credits: plan.Credits, Features: plan.Features, TrialDays: plan.TrialDays,
 		SeatMinimum: plan.SeatMinimum, SeatMaximum: plan.SeatMaximum, OrganizationID: v.access.Organization.ID,
 		Choice: planChoice(plan, interval, sold, v, own),
 	}

@@ -14,24 +14,31 @@ import (
 type rateLimit struct {
 	account.Limit
 	key func(*server, *http.Request) string // what is counted
+	// applies tells the requests that are counted; nil: all.
+	applies func(*http.Request) bool
 }
 
 // Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails.
 // Limits per address leave room for an office behind one address; limits per account do not.
 var (
-	logInsByIP      = rateLimit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).clientIP}
-	logInsByEmail   = rateLimit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailKey}
-	signUps         = rateLimit{account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, (*server).clientIP}
-	passwordResets  = rateLimit{account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).clientIP}
-	tokenAttempts   = rateLimit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).clientIP}
-	checkoutStarts  = rateLimit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationKey}
-	portalSessions  = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
-	planPreviews    = rateLimit{account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, organizationKey}
-	invoicePayments = rateLimit{account.Limit{Name: "payment", Max: 30, Per: time.Hour}, organizationKey}
-	seatPreviews    = rateLimit{account.Limit{Name: "seat change", Max: 600, Per: time.Hour}, organizationKey}
-	seatRetries     = rateLimit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationKey}
-	newInvitations  = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
+	logInsByIP        = rateLimit{Limit: account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, key: (*server).clientIP}
+	logInsByEmail     = rateLimit{Limit: account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, key: emailKey}
+	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientIP}
+	passwordResets    = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientIP}
+	tokenAttempts     = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientIP}
+	checkoutStarts    = rateLimit{Limit: account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, key: organizationKey}
+	portalSessions    = rateLimit{Limit: account.Limit{Name: "portal", Max: 120, Per: time.Hour}, key: organizationKey}
+	planPreviews      = rateLimit{Limit: account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, key: organizationKey}
+	invoicePayments   = rateLimit{Limit: account.Limit{Name: "payment", Max: 30, Per: time.Hour}, key: organizationKey}
+	seatPreviews      = rateLimit{Limit: account.Limit{Name: "seat change", Max: 600, Per: time.Hour}, key: organizationKey}
+	seatRetries       = rateLimit{Limit: account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, key: organizationKey}
+	newInvitations    = rateLimit{Limit: account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, key: organizationKey}
+	invitationBatches = rateLimit{Limit: account.Limit{Name: "invitations", Max: 20, Per: time.Hour}, key: organizationKey}
+	promotionLookups  = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientIP, applies: hasPromotionCode}
 )
+
+// hasPromotionCode reports whether the pricing page looks a promotion code up. Codes could be guessed.
+func hasPromotionCode(r *http.Request) bool { return r.URL.Query().Get("code") != "" }
 
 func emailKey(_ *server, r *http.Request) string {
 	return strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
@@ -51,6 +58,9 @@ func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		for _, l := range rt.limits {
+			if l.applies != nil && !l.applies(r) {
+				continue
+			}
 			if err := s.rateLimits.Allow(r.Context(), l.Limit, l.key(s, r)); err != nil {
 				return err
 			}

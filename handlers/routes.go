@@ -45,7 +45,7 @@ const (
 func (s *server) routes() []route {
 	all := []route{
 		{method: get, pattern: "/{$}", policy: public, handler: s.pricing.redirectHome},
-		{method: get, pattern: "/pricing", policy: public, handler: s.pricing.show},
+		{method: get, pattern: "/pricing", policy: public, handler: s.pricing.show, limits: []rateLimit{promotionLookups}},
 
 		{method: get, pattern: "/signup", policy: public, handler: s.auth.showSignUp},
 		{method: post, pattern: "/signup", policy: public, handler: s.auth.signUp, limits: []rateLimit{signUps}},
@@ -75,6 +75,8 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/delete", policy: memberAdmin, handler: s.organization.requestDeletion},
 		{method: post, pattern: "/organization/keep", policy: memberAdmin, handler: s.organization.withdrawDeletion},
 		{method: post, pattern: "/organization/invitations", policy: memberAdmin, handler: s.invitations.create, limits: []rateLimit{newInvitations}},
+		{method: get, pattern: "/organization/people", policy: memberAdmin, handler: s.people.show},
+		{method: post, pattern: "/organization/people", policy: memberAdmin, handler: s.people.invite, limits: []rateLimit{invitationBatches}},
 		{method: post, pattern: "/organization/invitations/{id}/resend", policy: memberAdmin, handler: s.invitations.resend},
 		{method: post, pattern: "/organization/invitations/{id}/revoke", policy: memberAdmin, handler: s.invitations.revoke},
 		{method: get, pattern: "/organization/members/{id}", policy: memberAdmin, handler: s.members.show},

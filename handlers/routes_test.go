@@ -218,6 +218,7 @@ var allowedErrors = map[string]string{
 	"/organization":                       "Please name your organization",
 	"/organization/invitations":           "e-mail address",
 	"/organization/members":               "select between 1 and",
+	"/organization/people":                "e-mail address",
 	"/organization/roles":                 "name",
 	"/organization/contacts":              "e-mail address",
 	"/organization/handover":              "another member",

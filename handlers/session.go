@@ -21,6 +21,8 @@ const (
 	sessionOrganization     = "organization"
 	sessionSelectedPlan     = "choice.plan"
 	sessionSelectedPack     = "choice.pack"
+	sessionSelectedPeople   = "choice.people"
+	sessionSelectedCode     = "choice.code"
 	sessionSelectedInterval = "choice.interval"
 	sessionSelectionExpiry  = "choice.until" // Unix seconds
 )

@@ -54,6 +54,9 @@ func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered c
 	}
 	if cs.ConsentTerms == "required" {
 		p.Terms = &pageField{Name: "termsOfService", Label: "I agree to the terms of service."}
+		if entered.Terms {
+			p.Terms.Value = "1" // checked
+		}
 	}
 	if p.Card != nil && cs.offersBankDebit() && h.checkoutSessions.amountDue(cs) > 0 {
 		p.PayByBank = entered.Bank

@@ -8,6 +8,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	organizationviews "usher/views/organization"
 	"usher/views/ui"
 )
 
@@ -143,9 +144,32 @@ func billingSpecimens() []Specimen {
 		returned("settling", "Back from Checkout, not confirmed", billingviews.ReturnConfirming, nil, func(p *billingviews.PanelProps) { p.PollURL, p.PollEvery = question, pollInterval }),
 		returned("waiting", "Back from Checkout, still not confirmed", billingviews.ReturnDelayed, nil, func(p *billingviews.PanelProps) { p.PollURL = question }),
 		returned("settled", "Back from Checkout, confirmed", billingviews.ReturnConfirmed, &active, nil),
+		returned("sold", "Back from Checkout, receipt and invitations", billingviews.ReturnConfirmed, &active, func(p *billingviews.PanelProps) {
+			p.Ticket = &billingviews.TicketProps{
+				Plan: "Pro", Interval: catalog.Yearly, People: 9, Paid: dollars(234900), Promoted: true, InvoiceHref: "/billing/invoices/in_1", NextAt: days(365),
+			}
+			p.Invite = organizationviews.InvitePeople(organizationviews.InvitePeopleProps{
+				OrganizationID: "org_4h2k9x", Planned: 12, Missing: 3, SeatPrice: "$290 / year", Addresses: make([]organizationviews.InviteAddress, 3),
+			})
+		}),
+		returned("processing", "Back from Checkout, a delayed payment", billingviews.ReturnProcessing, &active, func(p *billingviews.PanelProps) {
+			p.Ticket = &billingviews.TicketProps{Plan: "Pro", Interval: catalog.Yearly, People: 9, Processing: true, Total: dollars(261000), NextAt: days(365)}
+		}),
+		returned("trial-started", "Back from Checkout, a trial", billingviews.ReturnConfirmed, trialing(), func(p *billingviews.PanelProps) {
+			p.Ticket = &billingviews.TicketProps{Plan: "Pro", Interval: catalog.Yearly, People: 9, TrialEndsAt: days(14)}
+		}),
+		returned("pack-bought", "Back from Checkout, a pack", billingviews.ReturnConfirmed, &active, func(p *billingviews.PanelProps) {
+			p.Bought, p.Ticket = 500, &billingviews.TicketProps{Credits: 500, Paid: dollars(1000)}
+		}),
 		awaitingInvoice(),
 		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),
 	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), planChangeSpecimens(), invoiceSpecimens())...)
+}
+
+func trialing() *billingviews.SubscriptionProps {
+	s := running(billing.StatusTrialing)
+	s.TrialEndsAt, s.Card = days(14), nil
+	return &s
 }
 
 func awaitingInvoice() Specimen {

@@ -68,7 +68,19 @@ func memberSpecimens() []Specimen {
 		{Name: "member-suspended", Title: "A member, suspended", Page: organizationviews.MemberPage(memberPage(4))},
 		{Name: "member-long", Title: "A member with a long name, refused", Page: organizationviews.MemberPage(refusedMember())},
 		{Name: "member-fixed", Title: "A member who may do more", Page: organizationviews.MemberPage(memberPage(0))},
+		invitePeople("invite-people", "Invite your people", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 / month", Addresses: make([]organizationviews.InviteAddress, 3)}),
+		invitePeople("invite-people-list", "Invite many people", organizationviews.InvitePeopleProps{Planned: 200, Missing: 188, SeatPrice: "$29 / month", AsList: true}),
+		invitePeople("invite-people-refused", "Addresses refused", organizationviews.InvitePeopleProps{Planned: 4, Missing: 2, Sent: 1, Addresses: []organizationviews.InviteAddress{
+			{Email: "ben@lyric", Error: account.MessageInvitationAddress}, {Email: "ana@lyric.example", Error: account.MessageMemberAlready},
+		}}),
 	}, slices.Concat(roleSpecimens(), inviteSpecimens(), settingsSpecimens())...)
+}
+
+func invitePeople(name, title string, form organizationviews.InvitePeopleProps) Specimen {
+	form.OrganizationID = "org_4h2k9x"
+	return Specimen{Name: name, Title: title, Page: organizationviews.InvitePeoplePage(organizationviews.InvitePeoplePageProps{
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), Form: form,
+	})}
 }
 
 func settingsSpecimens() []Specimen {

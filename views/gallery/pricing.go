@@ -59,6 +59,10 @@ func pricingSpecimens() []Specimen {
 	return []Specimen{
 		{Name: "pricing", Title: "Visitor, monthly", Page: billingviews.PricingPage(pricing(guest, catalog.Monthly, 8, billingviews.ChoosePlan))},
 		{Name: "pricing-yearly", Title: "Signed in, yearly", Page: billingviews.PricingPage(pricing(member, catalog.Yearly, 27, billingviews.ChoosePlan))},
+		promoted("code", "With a promotion code", billingviews.PromotionProps{Code: "SPRING", State: billingviews.CodeValid, Off: "20%", Months: 3, FirstTime: true}),
+		promoted("code-unknown", "With an unknown code", billingviews.PromotionProps{Code: "AUTUMN"}),
+		promoted("code-unchecked", "With a code, without Stripe", billingviews.PromotionProps{Code: "SPRING", State: billingviews.CodeUnchecked}),
+		promoted("code-refused", "After Checkout refused the code", billingviews.PromotionProps{Code: "SPRING", State: billingviews.CodeRefused}),
 		{Name: "pricing-current", Title: "On a plan", Page: billingviews.PricingPage(current)},
 		{Name: "pricing-read-only", Title: "May not choose", Page: billingviews.PricingPage(pricing(member, catalog.Monthly, 2000, billingviews.AskBillingAdmin))},
 		{Name: "pricing-people-wrong", Title: "People not a number", Page: billingviews.PricingPage(wrong)},
@@ -88,6 +92,12 @@ func threePlans() billingviews.PricingPageProps {
 	return p
 }
 
+func promoted(name, title string, promotion billingviews.PromotionProps) Specimen {
+	p := pricing(visitor(layout.SectionPricing), catalog.Monthly, 8, billingviews.ChoosePlan)
+	p.Promotion = &promotion
+	return Specimen{Name: "pricing-" + name, Title: title, Page: billingviews.PricingPage(p)}
+}
+
 func onePlan() billingviews.PricingPageProps {
 	p := pricing(visitor(layout.SectionPricing), catalog.Monthly, 3, billingviews.ChoosePlan)
 	p.Intervals, p.Plans, p.Comparison = p.Intervals[:1], p.Plans[:1], nil
@@ -97,11 +107,19 @@ func onePlan() billingviews.PricingPageProps {
 
 func accountSpecimens() []Specimen {
 	guest := visitor(layout.SectionNone)
-	intent := &authviews.PlanIntent{Plan: "Pro", Interval: catalog.Yearly}
+	intent := &authviews.PlanIntent{
+		Plan: "Pro", Interval: catalog.Monthly, Price: dollars(2900), PerSeat: true, People: 8, First: dollars(2900), Total: dollars(23200), Code: "SPRING",
+	}
+	trial := &authviews.PlanIntent{
+		Plan: "Pro", Interval: catalog.Yearly, Price: dollars(29000), PerSeat: true, TrialDays: 14, People: 3, First: dollars(29000), Total: dollars(87000),
+	}
+	pack := &authviews.PlanIntent{Plan: "500 credits", Price: dollars(1000)}
 	return []Specimen{
 		{Name: "signup", Title: "Sign up", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest})},
 		{Name: "signup-intent", Title: "Sign up, then Checkout", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, Intent: intent,
 			Fields: []ui.Hidden{{Name: "plan", Value: "pro"}, {Name: "interval", Value: "year"}}})},
+		{Name: "signup-trial", Title: "Sign up, then a trial", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, Intent: trial})},
+		{Name: "signup-pack", Title: "Sign up, then a pack", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, Intent: pack})},
 		{Name: "signup-wrong", Title: "Sign up, to be mended", Page: authviews.SignupPage(authviews.SignupPageProps{
 			Layout: guest, Name: "Ana Lima", Email: "ana@lyric", Organization: longName,
 			Errors: authviews.SignupErrors{
