@@ -220,9 +220,10 @@ func TestChosenPeopleAreNotBilled(t *testing.T) {
 	env.pay(session)
 	completed, err := env.service.Checkouts.Complete(t.Context(), env.access, session.StripeSessionID)
 	env.must(err)
-	o := env.overview()
-	if session.Quantity != 1 || completed.Paid.Minor != 2900 || o.Subscription.Quantity != 1 || o.Organization.PlannedPeople != 8 {
-		t.Errorf("session for %d, paid %+v, subscription for %d, planned %d", session.Quantity, completed.Paid, o.Subscription.Quantity, o.Organization.PlannedPeople)
+	organization, err := env.store.Organizations().Get(t.Context(), env.access.Organization.ID)
+	env.must(err)
+	if quantity := env.overview().Subscription.Quantity; session.Quantity != 1 || completed.Paid.Minor != 2900 || quantity != 1 || organization.PlannedPeople != 8 {
+		t.Errorf("session for %d, paid %+v, subscription for %d, planned %d", session.Quantity, completed.Paid, quantity, organization.PlannedPeople)
 	}
 }
 

@@ -53,6 +53,7 @@ func resources() []resource {
 		discountResource(),
 		taxIDResource(),
 		taxRateResource(),
+		taxSettingsResource(),
 		eventResource(),
 		webhookEndpointResource(),
 	}

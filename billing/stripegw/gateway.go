@@ -27,6 +27,7 @@ import (
 	"github.com/stripe/stripe-go/v79/subscription"
 	"github.com/stripe/stripe-go/v79/subscriptionitem"
 	"github.com/stripe/stripe-go/v79/subscriptionschedule"
+	"github.com/stripe/stripe-go/v79/tax/settings"
 	"github.com/stripe/stripe-go/v79/webhookendpoint"
 
 	"usher/billing"
@@ -75,6 +76,7 @@ type Gateway struct {
 	refunds              refund.Client
 	subscriptions        subscription.Client
 	subscriptionItems    subscriptionitem.Client
+	taxSettings          settings.Client
 	schedules            subscriptionschedule.Client
 	webhookEndpoints     webhookendpoint.Client
 
@@ -117,6 +119,7 @@ func New(o Options) *Gateway {
 		refunds:              refund.Client{B: backend, Key: key},
 		subscriptions:        subscription.Client{B: backend, Key: key},
 		subscriptionItems:    subscriptionitem.Client{B: backend, Key: key},
+		taxSettings:          settings.Client{B: backend, Key: key},
 		schedules:            subscriptionschedule.Client{B: backend, Key: key},
 		webhookEndpoints:     webhookendpoint.Client{B: backend, Key: key},
 	}

@@ -38,6 +38,7 @@ var gatewayOperations = map[string][]string{
 	"ExpireCheckoutSession": {"POST /v1/checkout/sessions/{session}/expire"},
 	"Invoice":               {"GET /v1/invoices/{invoice}", "GET /v1/invoices/{invoice}/lines"},
 	"Invoices":              {"GET /v1/invoices"},
+	"MissingTaxSettings":    {"GET /v1/tax/settings"},
 	"ParseEvent":            {},
 	"PendingItemsInvoice":   {"GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines"},
 	"FailedCharge":          {"GET /v1/charges/{charge}"},

@@ -240,7 +240,24 @@ func (d *doctor) checkCheckout(ctx context.Context, store *db.Store, acct billin
 	case problem != "":
 		d.fail("checkout", problem, "Correct [checkout] in the plan file. Checkout opens without this part meanwhile")
 	default:
+		d.checkTax(ctx)
+	}
+}
+
+// checkTax checks that Stripe Tax can calculate tax, if the plan file asks for it.
+func (d *doctor) checkTax(ctx context.Context) {
+	if !d.plans.Checkout.AutomaticTax {
 		d.ok("checkout", "no problem with its settings is known")
+		return
+	}
+	missing, err := d.gateway.MissingTaxSettings(ctx)
+	switch {
+	case err != nil:
+		d.fail("checkout", err.Error(), "Check that the key may read tax settings")
+	case len(missing) > 0:
+		d.fail("checkout", "Stripe Tax lacks "+strings.Join(missing, ", "), "Complete https://dashboard.stripe.com/settings/tax and add a registration")
+	default:
+		d.ok("checkout", "Stripe Tax is active; it adds tax where the account has a registration")
 	}
 }
 
