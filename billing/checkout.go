@@ -79,13 +79,13 @@ type StripeCheckoutSession struct {
 	Total    catalog.Money
 	// InvoiceID is the first invoice of the subscription; empty in payment mode.
 	InvoiceID string // in_…
-	// AmountPaid is what has been charged: of the invoice, which a customer's balance may have paid in
-	// part, or of the payment. Zero if the invoice was not expanded.
+	// AmountPaid is what has been charged: of the invoice, which a customer's balance may have paid
+	// in part, or of the payment. Zero if the invoice was not expanded.
 	AmountPaid catalog.Money
 }
 
-// processing reports whether a session was completed with a delayed payment method that has not paid
-// yet.
+// processing reports whether a session was completed with a delayed payment method that has not
+// paid yet.
 func (c StripeCheckoutSession) processing() bool {
 	return c.Status == CheckoutComplete && c.PaymentStatus == "unpaid"
 }

@@ -57,8 +57,8 @@ func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID s
 	return completed, err
 }
 
-// storeInvoice stores the first invoice before its webhooks arrive, so that the page does not show it
-// as unpaid below a confirmed payment. The webhooks repeat it if it fails.
+// storeInvoice stores the first invoice before its webhooks arrive, so that the page does not show
+// it as unpaid below a confirmed payment. The webhooks repeat it if it fails.
 func (cs *Checkouts) storeInvoice(ctx context.Context, id string) {
 	if id == "" {
 		return

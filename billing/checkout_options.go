@@ -62,8 +62,8 @@ func (o CheckoutOptions) equal(other CheckoutOptions) bool {
 	return reflect.DeepEqual(o, other)
 }
 
-// withoutRefused returns the options for another attempt without the part that Stripe refused; false
-// if the error is not about such a part. Stripe names the parameter of an error in param
+// withoutRefused returns the options for another attempt without the part that Stripe refused;
+// false if the error is not about such a part. Stripe names the parameter of an error in param
 // (https://docs.stripe.com/api/errors).
 func (o CheckoutOptions) withoutRefused(err error) (CheckoutOptions, CheckoutPart, bool) {
 	var refused *apperr.StripeError

@@ -67,8 +67,9 @@ func digits(text string) string {
 	}, text)
 }
 
-// The amount on Checkout's page, in the session, on the ticket, in Usher's invoice and at Stripe is the
-// same, with a promotion code, a tax rate and both, in currencies with two, no and three decimals.
+// The amount on Checkout's page, in the session, on the ticket, in Usher's invoice and at Stripe is
+// the same, with a promotion code, a tax rate and both, in currencies with two, no and three
+// decimals.
 func TestCheckoutAmountsAgree(t *testing.T) {
 	for currency, amounts := range map[string][4]int64{
 		"usd": {900, 9000, 2900, 29000}, "eur": {899, 8999, 2999, 29990}, "jpy": {900, 9000, 2900, 29000},
@@ -125,8 +126,8 @@ func (env *testEnv) wantSameAmounts(request billing.CheckoutRequest, want int64)
 	env.t.Logf("page %s, charged %d", shown, atStripe.AmountPaid)
 }
 
-// A part that the account cannot have is left out, logged for the doctor, and comes back by itself. Tax
-// is never left out.
+// A part that the account cannot have is left out, logged for the doctor, and comes back by itself.
+// Tax is never left out.
 func TestRefusedCheckoutPartsAreLeftOutExceptTax(t *testing.T) {
 	env := newTestEnv(t)
 	env.setCheckout(catalog.CheckoutSettings{Terms: true, SavedCards: true, PromotionCodes: true})
@@ -268,4 +269,82 @@ func TestTrialWithoutCardIsPausedAndResumed(t *testing.T) {
 	if total := env.lastInvoiceTotal(); total != 2900 {
 		t.Errorf("charged %d, want 2900", total)
 	}
+}
+
+// Every option at once: the tax of the address is on the page before it is paid, a VAT number takes
+// it off, and the next purchase offers the card and knows the address.
+func TestCheckoutWithEveryOption(t *testing.T) {
+	for name, c := range map[string]struct {
+		taxID      string
+		plan, pack int64
+	}{"consumer": {"", 3451, 1190}, "business": {"DE123456789", 2900, 1000}} {
+		t.Run(name, func(t *testing.T) {
+			env := newTestEnv(t)
+			env.setCheckout(catalog.CheckoutSettings{PromotionCodes: true, TaxIDs: true, AutomaticTax: true, BillingAddress: "required", Terms: true, SavedCards: true})
+			form := url.Values{
+				"email": {"ana@example.com"}, "cardNumber": {"4242424242424242"}, "cardExpiry": {"12/34"}, "cardCvc": {"123"}, "billingName": {"Ana"},
+				"line1": {"1 High St"}, "postal_code": {"10115"}, "city": {"Berlin"}, "country": {"DE"}, "termsOfService": {"1"},
+				"taxId": {c.taxID}, "businessName": {"Lantern GmbH"},
+			}
+			session, err := startCheckout(t, env, "pro", catalog.Monthly)
+			env.must(err)
+			env.buyShown(session, form, c.plan)
+			stored, err := env.service.Invoices.List(t.Context(), env.access)
+			env.must(err)
+			if len(stored) != 1 || stored[0].Total != c.plan {
+				t.Errorf("stored %+v, want %d", stored, c.plan)
+			}
+			var subscription struct {
+				AutomaticTax struct{ Enabled bool } `json:"automatic_tax"`
+			}
+			env.stripeGet("/v1/subscriptions/"+env.overview().Subscription.ID, &subscription)
+			if !subscription.AutomaticTax.Enabled {
+				t.Error("the subscription has no automatic tax")
+			}
+
+			pack := env.buyPack("credits_500")
+			for _, name := range []string{"cardNumber", "cardExpiry", "cardCvc", "billingName"} {
+				form.Del(name)
+			}
+			form.Set("savedCard", env.savedCardOf(pack))
+			env.buyShown(pack, form, c.pack)
+		})
+	}
+}
+
+// buyShown submits the form until it is paid, and requires that the page showed the amount before.
+func (env *testEnv) buyShown(session billing.CheckoutSession, form url.Values, want int64) {
+	env.t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	shown, status := "", 0
+	for range 2 {
+		if status != http.StatusSeeOther {
+			shown = env.hostedTotal(session)
+			response, err := client.PostForm(session.URL, form)
+			env.must(err)
+			response.Body.Close()
+			status = response.StatusCode
+		}
+	}
+	completed, err := env.service.Checkouts.Complete(env.t.Context(), env.access, session.StripeSessionID)
+	env.must(err)
+	if status != http.StatusSeeOther || completed.Paid.Minor != want || shown != digits(completed.Paid.Format()) {
+		env.t.Errorf("status %d, the page showed %s, paid %+v, want %d", status, shown, completed, want)
+	}
+}
+
+var savedCardField = regexp.MustCompile(`name="savedCard" value="(pm_[^"]*)"`)
+
+func (env *testEnv) savedCardOf(session billing.CheckoutSession) string {
+	env.t.Helper()
+	response, err := http.Get(session.URL)
+	env.must(err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	env.must(err)
+	found := savedCardField.FindSubmatch(body)
+	if found == nil {
+		env.t.Fatal("the page offers no saved card")
+	}
+	return string(found[1])
 }

@@ -295,8 +295,8 @@ func (cs *Checkouts) openReserved(ctx context.Context, session, requested Checko
 	return cs.reuseOpen(ctx, session, requested)
 }
 
-// withoutRefused returns the options for another attempt if Stripe refused a part that a session can
-// do without. The cause is logged and stored for `usher doctor`.
+// withoutRefused returns the options for another attempt if Stripe refused a part that a session
+// can do without. The cause is logged and stored for `usher doctor`.
 func (cs *Checkouts) withoutRefused(ctx context.Context, options CheckoutOptions, err error) (CheckoutOptions, bool) {
 	fewer, part, without := options.withoutRefused(err)
 	if !without {

@@ -26,8 +26,8 @@ type PromotionCode struct {
 	Minimum    catalog.Money // of the order; zero: none
 }
 
-// ErrPromotionCodeRefused means that Stripe refused the promotion code of a Checkout session. Nothing
-// was opened: a page with the full price would not be what the person was shown.
+// ErrPromotionCodeRefused means that Stripe refused the promotion code of a Checkout session.
+// Nothing was opened: a page with the full price would not be what the person was shown.
 var ErrPromotionCodeRefused = apperr.Errorf(apperr.CodeUnprocessable, "That code can't be used for this order.")
 
 // PromotionCodes looks promotion codes up at Stripe.

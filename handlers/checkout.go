@@ -45,8 +45,8 @@ func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) er
 	return nil
 }
 
-// start opens Checkout with the selection. The code is looked up again for this organization; one that
-// is not valid any more is refused, so that nobody pays more than the pricing page promised.
+// start opens Checkout with the selection. The code is looked up again for this organization; one
+// that is not valid any more is refused, so that nobody pays more than the pricing page promised.
 func (p *checkoutPages) start(ctx context.Context, a account.Access, selected selection) (billing.CheckoutSession, error) {
 	request := billing.CheckoutRequest{People: selected.people}
 	if selected.code != "" {

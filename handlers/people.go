@@ -17,7 +17,8 @@ type peoplePages struct {
 	overviews   *billing.Overviews
 }
 
-// Number of invitations in one form: separate fields up to the first, one field for a list above it.
+// Number of invitations in one form: separate fields up to the first, one field for a list above
+// it.
 const (
 	maxInviteFields = 9
 	maxInvitations  = 50
@@ -65,8 +66,8 @@ func (p *peoplePages) formProps(r *http.Request, o billing.Overview) (organizati
 	return props, nil
 }
 
-// invite invites everybody with an address in the form, as billed members. Addresses that were refused
-// are shown again with the reason; the others are invited all the same.
+// invite invites everybody with an address in the form, as billed members. Addresses that were
+// refused are shown again with the reason; the others are invited all the same.
 func (p *peoplePages) invite(w http.ResponseWriter, r *http.Request) error {
 	addresses := inviteAddresses(r)
 	refused, err := p.inviteAll(r, addresses)

@@ -36,8 +36,8 @@ func (h *testEnv) stripeAPI(path string, form url.Values) string {
 	return made.ID
 }
 
-// TestPeopleAndCodeTravel: a visitor comes by a link with a code, chooses eight people, signs up, pays
-// for themselves alone and at the code's price, and invites the other seven.
+// TestPeopleAndCodeTravel: a visitor comes by a link with a code, chooses eight people, signs up,
+// pays for themselves alone and at the code's price, and invites the other seven.
 func TestPeopleAndCodeTravel(t *testing.T) {
 	h := newTestEnv(t)
 	h.createCode("SPRING")
@@ -71,8 +71,8 @@ func TestPeopleAndCodeTravel(t *testing.T) {
 	b.get("/organization/people").wantText("You planned for 8 people; 4 to go.")
 }
 
-// A code that Stripe refuses at Checkout brings the person back to the pricing page; without it they
-// can go on.
+// A code that Stripe refuses at Checkout brings the person back to the pricing page; without it
+// they can go on.
 func TestRefusedCodeReturnsToPricing(t *testing.T) {
 	h := newTestEnv(t)
 	code := h.createCode("SPRING")

@@ -56,8 +56,8 @@ func (p *pricingPages) show(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, billingviews.PricingPage(props))
 }
 
-// addPromotion says what a promotion code from a link does. A code that is not valid is not sent along;
-// one that could not be looked up is, and Checkout decides.
+// addPromotion says what a promotion code from a link does. A code that is not valid is not sent
+// along; one that could not be looked up is, and Checkout decides.
 func (p *pricingPages) addPromotion(r *http.Request, props *billingviews.PricingPageProps) {
 	if refused := r.URL.Query().Get("refused"); refused != "" {
 		props.Promotion = &billingviews.PromotionProps{Code: shortened(refused), State: billingviews.CodeRefused}

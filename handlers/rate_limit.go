@@ -37,7 +37,8 @@ var (
 	promotionLookups  = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientIP, applies: hasPromotionCode}
 )
 
-// hasPromotionCode reports whether the pricing page looks a promotion code up. Codes could be guessed.
+// hasPromotionCode reports whether the pricing page looks a promotion code up. Codes could be
+// guessed.
 func hasPromotionCode(r *http.Request) bool { return r.URL.Query().Get("code") != "" }
 
 func emailKey(_ *server, r *http.Request) string {

@@ -7,9 +7,9 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// automaticPercentages is the table of Stripe Tax here: the standard rate by country. The account is
-// registered in these countries and in no others. Stripe knows the rate of every product and address
-// (https://docs.stripe.com/tax); this is enough to tell tax from none.
+// automaticPercentages is the table of Stripe Tax here: the standard rate by country. The account
+// is registered in these countries and in no others. Stripe knows the rate of every product and
+// address (https://docs.stripe.com/tax); this is enough to tell tax from none.
 var automaticPercentages = map[string]string{
 	"AT": "20", "CH": "8.1", "DE": "19", "ES": "21", "FR": "20", "GB": "20", "IE": "23", "IS": "24", "IT": "22", "JP": "10", "NL": "21", "SE": "25",
 }
@@ -84,8 +84,8 @@ func renderAutomaticTax(enabled bool) wire.Object {
 	return wire.Object{"enabled": true, "liability": wire.Object{"type": "self"}}
 }
 
-// renderAutomaticTax renders the status complete also for a customer without an address, whom Stripe
-// would refuse.
+// renderAutomaticTax renders the status complete also for a customer without an address, whom
+// Stripe would refuse.
 func (inv *Invoice) renderAutomaticTax() wire.Object {
 	o := renderAutomaticTax(inv.AutomaticTax)
 	o["status"] = nil

@@ -9,7 +9,8 @@ import (
 // validateOptions checks what the page collects.
 func (h checkoutSessions) validateOptions(in *input) error {
 	if in.At("consent_collection").String("terms_of_service") == "required" && h.store.WithoutTerms {
-		// Stripe documents that the URL has to be set (docs: https://docs.stripe.com/api/checkout/sessions/create,
+		// Stripe documents that the URL has to be set (docs:
+		// https://docs.stripe.com/api/checkout/sessions/create,
 		// consent_collection.terms_of_service); wording and parameter are inferred.
 		return wire.Invalid("", "consent_collection[terms_of_service]", "You cannot collect consent to your terms of service unless a URL is set in the Stripe Dashboard.")
 	}
@@ -20,8 +21,8 @@ func (h checkoutSessions) validateOptions(in *input) error {
 	return h.taxes.checkAutomaticTax(in.Params)
 }
 
-// setTaxRates reads the tax rates of the subscription and of one-time lines. Rates of recurring lines
-// are not supported (docs: they become those of the subscription's items).
+// setTaxRates reads the tax rates of the subscription and of one-time lines. Rates of recurring
+// lines are not supported (docs: they become those of the subscription's items).
 func (h checkoutSessions) setTaxRates(cs *CheckoutSession, in *input) error {
 	var recurring []*Price
 	for i, p := range in.List("line_items") {
@@ -92,8 +93,8 @@ func (cs *CheckoutSession) renderSavedOptions() any {
 	}
 }
 
-// savedCards are the customer's cards that the page offers: those whose allow_redisplay is among the
-// filters, by default always (docs: https://docs.stripe.com/payments/existing-customers).
+// savedCards are the customer's cards that the page offers: those whose allow_redisplay is among
+// the filters, by default always (docs: https://docs.stripe.com/payments/existing-customers).
 func (h checkoutSessions) savedCards(cs *CheckoutSession) []*PaymentMethod {
 	filters := cs.RedisplayFilters
 	if len(filters) == 0 {

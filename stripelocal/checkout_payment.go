@@ -213,8 +213,8 @@ func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, statu
 	h.emit("checkout.session.completed", h.checkoutSessions.render(cs))
 }
 
-// updateForTax copies the submitted details to the customer before the first invoice, whose automatic
-// tax follows from them (inferred: the docs name no moment).
+// updateForTax copies the submitted details to the customer before the first invoice, whose
+// automatic tax follows from them (inferred: the docs name no moment).
 func (h checkoutPayments) updateForTax(cs *CheckoutSession, c *Customer) {
 	if cs.AutomaticTax && (cs.EnteredAddress != nil || cs.EnteredTaxID != "") {
 		h.updateCustomer(cs, c)

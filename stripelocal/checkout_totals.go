@@ -14,8 +14,8 @@ type checkoutTotals struct {
 
 type lineItemTotals struct{ subtotal, discount, tax, exclusive int64 }
 
-// totals adds up a session's line items, the coupon's discount and the tax. Recurring items cost nothing now
-// if there is a trial.
+// totals adds up a session's line items, the coupon's discount and the tax. Recurring items cost
+// nothing now if there is a trial.
 func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 	lines := make([]InvoiceLine, len(cs.LineItems))
 	for i, l := range cs.LineItems {

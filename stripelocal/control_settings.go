@@ -53,8 +53,8 @@ func (s *Server) SetPortalRefusal(when string) error {
 	return nil
 }
 
-// SetWithoutTerms sets whether the account lacks the URL of its terms of service. Then sessions that
-// collect consent to them are refused.
+// SetWithoutTerms sets whether the account lacks the URL of its terms of service. Then sessions
+// that collect consent to them are refused.
 func (s *Server) SetWithoutTerms(without bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +100,8 @@ func (c control) showSettings(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, view)
 }
 
-// changeSettings takes after_dunning=cancel|unpaid|past_due, portal_refusal=create|session|page, and
-// terms_url and stripe_tax=true|false, what the account has.
+// changeSettings takes after_dunning=cancel|unpaid|past_due, portal_refusal=create|session|page,
+// and terms_url and stripe_tax=true|false, what the account has.
 func (c control) changeSettings(w http.ResponseWriter, req *http.Request) {
 	dunning, portal := req.PostFormValue("after_dunning"), req.PostFormValue("portal_refusal")
 	var err error

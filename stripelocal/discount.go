@@ -140,7 +140,8 @@ func (h discounts) emitCreated(sub *Subscription) {
 	}
 }
 
-// applyToInvoice sets an invoice's discounts at a time, and the taxes that follow from them. It stores nothing, so previews use it too.
+// applyToInvoice sets an invoice's discounts at a time, and the taxes that follow from them. It
+// stores nothing, so previews use it too.
 func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
 	inv.Discounts = h.apply(sub.Discounts, inv.Lines, at)
 	h.taxes.applyToInvoice(inv)

@@ -152,16 +152,16 @@
 //     and UGX, a last digit of 0 for three decimals (docs: currencies). That the rule for charges
 //     applies to proration lines is inferred.
 //   - A session keeps its quantities and discount once a payment was attempted.
-//   - Automatic tax has a fixed table of standard rates of a dozen countries (automatic_tax.go), zero
-//     elsewhere, and reverse charge for European VAT numbers. It makes Checkout require an address; a
-//     submitted form whose address changes the total shows the page again with it. A customer
-//     without an address pays no tax (Stripe rejects the subscription). A price without a
+//   - Automatic tax has a fixed table of standard rates of a dozen countries (automatic_tax.go),
+//     zero elsewhere, and reverse charge for European VAT numbers. It makes Checkout require an
+//     address; a submitted form whose address changes the total shows the page again with it. A
+//     customer without an address pays no tax (Stripe rejects the subscription). A price without a
 //     tax_behavior is exclusive.
 //   - Tax is computed line by line of the amount less discounts, and each line is rounded half away
-//     from zero (inferred). Tax rates of recurring line items in Checkout, of subscription items and of
-//     invoices are not supported.
-//   - Consent to the terms of service is collected unless the setting terms_url is false. The setting
-//     stripe_tax=false refuses automatic tax.
+//     from zero (inferred). Tax rates of recurring line items in Checkout, of subscription items
+//     and of invoices are not supported.
+//   - Consent to the terms of service is collected unless the setting terms_url is false. The
+//     setting stripe_tax=false refuses automatic tax.
 //   - Tax IDs: pages accept European VAT numbers and American EINs, the API a few more types. None
 //     is verified.
 //   - The delayed payment method is a bank debit in USD, in payment mode. It settles after four

@@ -107,8 +107,8 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 }
 
 // updateAddress takes the address and the tax ID before they are submitted, as far as automatic tax
-// follows from them, and reports whether the total has changed. Stripe's page does that while they are
-// typed.
+// follows from them, and reports whether the total has changed. Stripe's page does that while they
+// are typed.
 func (h checkoutPages) updateAddress(cs *CheckoutSession, entered checkoutForm) bool {
 	if !cs.AutomaticTax || entered.Address == nil || cs.paymentAttempted() {
 		return false

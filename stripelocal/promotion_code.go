@@ -159,9 +159,9 @@ func (h promotionCodes) redemptionError(x *PromotionCode, customer, currency str
 	return ""
 }
 
-// refusedPromotionCode is the API's error for a code that cannot be redeemed. The sentence about prior
-// transactions is Stripe's (stripe-node issues 1318 and 2349); the others, and the parameter, are
-// inferred.
+// refusedPromotionCode is the API's error for a code that cannot be redeemed. The sentence about
+// prior transactions is Stripe's (stripe-node issues 1318 and 2349); the others, and the parameter,
+// are inferred.
 func refusedPromotionCode(param, reason string) error {
 	if reason == firstPurchasesOnly {
 		return wire.Invalid("", param, "This promotion code cannot be redeemed because the associated customer has prior transactions.")
@@ -172,8 +172,8 @@ func refusedPromotionCode(param, reason string) error {
 const firstPurchasesOnly = "This code is for first purchases only."
 
 // hasPaid reports whether a customer has prior transactions: a payment, or an invoice that is open,
-// paid or uncollectible. So a paid invoice over 0 of a trial counts too (docs: any successful payments
-// or invoices; that an open invoice counts: stripe-node issue 2349).
+// paid or uncollectible. So a paid invoice over 0 of a trial counts too (docs: any successful
+// payments or invoices; that an open invoice counts: stripe-node issue 2349).
 func (h promotionCodes) hasPaid(customer string) bool {
 	for _, inv := range h.store.Invoices.by("customer", customer) {
 		if inv.Status == "open" || inv.Status == "paid" || inv.Status == "uncollectible" {

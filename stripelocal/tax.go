@@ -6,9 +6,9 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// InvoiceTax is the tax of one rate on an invoice. It holds a copy of the rate, as the invoice keeps
-// it. Amounts are minor units in the order of the invoice's lines; those of prorations and credits
-// are negative where the line is.
+// InvoiceTax is the tax of one rate on an invoice. It holds a copy of the rate, as the invoice
+// keeps it. Amounts are minor units in the order of the invoice's lines; those of prorations and
+// credits are negative where the line is.
 type InvoiceTax struct {
 	Rate    TaxRate
 	Reason  string  // taxability_reason; empty for a rate that was set by hand
@@ -31,9 +31,10 @@ func (h taxes) applyToInvoice(inv *Invoice) {
 }
 
 // compute computes the tax of each line: of the line's own rates, else the invoice's, else those of
-// Stripe Tax. Tax is computed of the amount less discounts, by line, and rounded half away from zero
-// (docs: https://docs.stripe.com/billing/taxes/tax-rates; that a line is rounded on its own is
-// inferred, Stripe has a setting for it). business is whether the customer has a European VAT number.
+// Stripe Tax. Tax is computed of the amount less discounts, by line, and rounded half away from
+// zero (docs: https://docs.stripe.com/billing/taxes/tax-rates; that a line is rounded on its own is
+// inferred, Stripe has a setting for it). business is whether the customer has a European VAT
+// number.
 func (h taxes) compute(inv *Invoice, address *Address, business bool) []InvoiceTax {
 	var out []InvoiceTax
 	for i := range inv.Lines {

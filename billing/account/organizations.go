@@ -14,8 +14,8 @@ type Organization struct {
 	ID        string    `db:"id"` // org_…
 	Name      string    `db:"name"`
 	CreatedAt time.Time `db:"created_at"`
-	// PlannedPeople is the number of people chosen on the pricing page; 0: unknown. It is who may be
-	// invited, never who is billed.
+	// PlannedPeople is the number of people chosen on the pricing page; 0: unknown. It is who may
+	// be invited, never who is billed.
 	PlannedPeople int `db:"planned_people"`
 
 	// When a requested deletion takes effect; nil: none requested.

@@ -1,7 +1,7 @@
 package catalog
 
-// CheckoutSettings say what Checkout asks for, for every plan and pack. The tags are the keys of the
-// table [checkout] in a plan file. The zero value asks for a card and nothing else.
+// CheckoutSettings say what Checkout asks for, for every plan and pack. The tags are the keys of
+// the table [checkout] in a plan file. The zero value asks for a card and nothing else.
 type CheckoutSettings struct {
 	// PromotionCodes shows a field for a promotion code.
 	PromotionCodes bool `toml:"promotion_codes"`

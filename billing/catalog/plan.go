@@ -43,8 +43,8 @@ type Plan struct {
 	TrialDays int `toml:"trial_days" max:"730"`
 	// TrialGuard limits trials beyond one per organization.
 	TrialGuard TrialGuard `toml:"trial_guard" oneof:"organization card"`
-	// TrialWithoutCard starts trials without a card and says what happens at the end of a trial that
-	// still has none. Empty: a trial asks for a card.
+	// TrialWithoutCard starts trials without a card and says what happens at the end of a trial
+	// that still has none. Empty: a trial asks for a card.
 	TrialWithoutCard MissingCard `toml:"trial_without_card" oneof:"pause cancel create_invoice"`
 
 	SeatMinimum int `toml:"seat_minimum" max:"1000000"`

@@ -10,8 +10,8 @@ import (
 	"usher/billing/catalog"
 )
 
-// PromotionCodes lists the active promotion codes with these characters. Stripe compares them without
-// regard to case, and calls a code active only while it and its coupon can be redeemed
+// PromotionCodes lists the active promotion codes with these characters. Stripe compares them
+// without regard to case, and calls a code active only while it and its coupon can be redeemed
 // (https://docs.stripe.com/api/promotion_codes/object).
 func (g *Gateway) PromotionCodes(ctx context.Context, code string) ([]billing.PromotionCode, error) {
 	found, _, err := call(ctx, "list promotion codes", func(ctx context.Context) ([]billing.PromotionCode, error) {

@@ -6,8 +6,8 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// MissingTaxSettings lists what Stripe Tax lacks before it can calculate tax, such as head_office; none
-// if it is active (https://docs.stripe.com/api/tax/settings/object).
+// MissingTaxSettings lists what Stripe Tax lacks before it can calculate tax, such as head_office;
+// none if it is active (https://docs.stripe.com/api/tax/settings/object).
 func (g *Gateway) MissingTaxSettings(ctx context.Context) ([]string, error) {
 	missing, _, err := call(ctx, "read tax settings", func(ctx context.Context) ([]string, error) {
 		params := &stripe.TaxSettingsParams{}
