@@ -156,7 +156,7 @@ func TestReasonsForNoAmount(t *testing.T) {
 		"trial":         {func(p *catalog.Plan) { p.TrialDays = 14 }, nil, billing.SeatTrial, false, true},
 		"minimum seats": {func(p *catalog.Plan) { p.SeatMinimum = 5 }, nil, billing.SeatSame, false, false},
 		"ending": {func(*catalog.Plan) {}, func(env *testEnv, _ billing.Subscription) {
-			env.must(env.service.Subscriptions.CancelAtPeriodEnd(env.t.Context(), env.access))
+			env.must(env.service.Cancellations.Cancel(env.t.Context(), env.access, billing.CancelRequest{}))
 		}, billing.SeatCharged, false, true},
 		"a credit balance": {always, func(env *testEnv, s billing.Subscription) {
 			env.stripeRequest(http.MethodPost, "/v1/customers/"+s.CustomerID, url.Values{"balance": {"-100000"}})
