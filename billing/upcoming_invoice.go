@@ -143,7 +143,7 @@ func (ui *UpcomingInvoices) Explain(ctx context.Context, a account.Access, i Upc
 	if i.None {
 		return UpcomingLines{}, nil
 	}
-	sources, err := ui.lineSources(ctx, a.Organization.ID, i.SubscriptionID)
+	sources, err := ui.lineSources(ctx, a.Organization.ID)
 	if err != nil {
 		return UpcomingLines{}, fmt.Errorf("explain upcoming invoice: %w", err)
 	}
@@ -152,24 +152,6 @@ func (ui *UpcomingInvoices) Explain(ctx context.Context, a account.Access, i Upc
 		Lines:   explainLines(invoiceLines(i.SubscriptionID, i.Lines), sources),
 		Renewal: explainLines(invoiceLines(i.SubscriptionID, i.Renewal), sources),
 	}, nil
-}
-
-// upcomingLedger is how many lines of the seat ledger are read to find the people of a line.
-const upcomingLedger = 5000
-
-// lineSources reads what the lines of a subscription's next invoice can be tied to.
-func (ui *UpcomingInvoices) lineSources(ctx context.Context, organizationID, subscriptionID string) (LineSources, error) {
-	sources := LineSources{Catalog: ui.Catalog()}
-	var failed [4]error
-	sources.SeatChanges, failed[0] = ui.store.SeatLedger().List(ctx, organizationID, upcomingLedger)
-	sources.Attempts, failed[1] = ui.store.SeatAttempts().List(ctx, subscriptionID, time.Time{})
-	sources.Subscriptions, failed[2] = ui.store.Subscriptions().List(ctx, organizationID, ui.knownAccount())
-	running, found, err := apperr.Found(ui.store.PlanChanges().Running(ctx, organizationID))
-	failed[3] = err
-	if found {
-		sources.PlanChanges = []PlanChange{running}
-	}
-	return sources, errors.Join(failed[:]...)
 }
 
 // endingWith sets the date of an organization that is deleted before the period ends: what is

@@ -97,7 +97,7 @@ func (ui *UpcomingInvoices) renewalMail(ctx context.Context, kind mail.Kind, s S
 	if next.splits(s) {
 		data.Reason = "Seat changes are invoiced each month, so a part of this may be charged before."
 	}
-	sources, err := ui.lineSources(ctx, s.OrganizationID, s.ID)
+	sources, err := ui.lineSources(ctx, s.OrganizationID)
 	if err != nil {
 		return mail.Message{}, fmt.Errorf("explain upcoming invoice: %w", err)
 	}
