@@ -30,7 +30,9 @@ func TestPreviewQuantityHasTheParametersOfTheUpdate(t *testing.T) {
 			prefix + "[proration_behavior]": {"create_prorations"}, prefix + "[proration_date]": {"1714608000"}, "subscription": {"sub_1"},
 		}
 	}
-	wantForm(t, f.seen("POST", "/v1/invoices/create_preview")[0].form, details("subscription_details"))
+	want := details("subscription_details")
+	want.Set("expand[0]", "discounts")
+	wantForm(t, f.seen("POST", "/v1/invoices/create_preview")[0].form, want)
 	if _, err := gateway.UpdateQuantity(t.Context(), update); err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,17 @@
+-- +goose NO TRANSACTION
 -- +goose Up
 
 -- What a preview of a plan change showed, as one text: the confirmation is held against it. Empty:
 -- the preview is one of the release before, which compares the amount alone.
-alter table plan_changes add column digest text not null default '';
+alter table plan_changes add column if not exists digest text not null default '';
 
 -- Changes that charged another amount than was confirmed, for operators.
-create index plan_changes_mischarged_idx on plan_changes (confirmed_at desc)
+create index concurrently if not exists plan_changes_mischarged_idx on plan_changes (confirmed_at desc)
     where charged is not null and charged <> amount_due;
 
 -- Requests to end a plan at the end of its period: who, when and why. A row without done_at is not
 -- acknowledged by Stripe yet.
-create table cancellations (
+create table if not exists cancellations (
     id text collate "C" primary key,
     organization_id text collate "C" not null references organizations (id),
     subscription_id text collate "C" not null,
@@ -27,10 +28,10 @@ create table cancellations (
     resumed_by text collate "C" not null default '',
     resumed_at timestamptz
 );
-create index cancellations_organization_idx on cancellations (organization_id, requested_at desc);
-create index cancellations_due_idx on cancellations (due_at) where status = 'open';
+create index if not exists cancellations_organization_idx on cancellations (organization_id, requested_at desc);
+create index if not exists cancellations_due_idx on cancellations (due_at) where status = 'open';
 
 -- +goose Down
-drop table cancellations;
-drop index plan_changes_mischarged_idx;
-alter table plan_changes drop column digest;
+drop table if exists cancellations;
+drop index concurrently if exists plan_changes_mischarged_idx;
+alter table plan_changes drop column if exists digest;
