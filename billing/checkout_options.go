@@ -47,15 +47,15 @@ func checkoutOptions(settings catalog.CheckoutSettings) CheckoutOptions {
 	}
 }
 
-// Has reports whether the session has a part: it is wanted and was not refused.
+// Has reports whether the session has a part: it is enabled and was not refused.
 func (o CheckoutOptions) Has(part CheckoutPart) bool {
-	wanted := map[CheckoutPart]bool{
+	enabled := map[CheckoutPart]bool{
 		CheckoutTerms: o.Terms, CheckoutSavedCards: o.SavedCards, CheckoutCodeField: o.PromotionCodes && o.PromotionCode == "",
 	}
-	return wanted[part] && !slices.Contains(o.Refused, part)
+	return enabled[part] && !slices.Contains(o.Refused, part)
 }
 
-// equal compares what was wanted. A session that does without a refused part is as good as another
+// equal compares what is enabled. A session that does without a refused part is as good as another
 // one would be.
 func (o CheckoutOptions) equal(other CheckoutOptions) bool {
 	o.Refused, other.Refused = nil, nil

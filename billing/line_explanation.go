@@ -484,8 +484,8 @@ func (x lineExplainer) changesBetween(since, until int64) []SeatChange {
 }
 
 // sinceRestored leaves out changes that cost nothing: somebody took over the seat of somebody else,
-// so that the number was again the one that Stripe had, and nothing was sent. Changes that were sent
-// together are kept.
+// so that the number was again the one that Stripe had, and nothing was sent. Changes that were
+// sent together are kept.
 func sinceRestored(changes []SeatChange, before int) []SeatChange {
 	for i := len(changes) - 1; i > 0; i-- {
 		if changes[i-1].To == before && changes[i].At.Sub(changes[i-1].At) > DebounceLimit {

@@ -23,8 +23,8 @@ type InvoicePreview struct {
 	// TaxIncluded is the part of Tax that the amounts of the lines include.
 	TaxIncluded catalog.Money `json:"taxIncluded"`
 	Discount    catalog.Money `json:"discount"` // of all discounts; positive
-	// BalanceUsed is the difference of AmountDue to Total: negative if the customer's balance pays a
-	// part of the invoice, positive if the balance grows.
+	// BalanceUsed is the difference of AmountDue to Total: negative if the customer's balance pays
+	// a part of the invoice, positive if the balance grows.
 	BalanceUsed catalog.Money `json:"balanceUsed"`
 	// EndingBalance is the customer's balance afterwards: negative is a credit.
 	EndingBalance catalog.Money `json:"endingBalance"`

@@ -248,8 +248,8 @@ func (t *seatTerms) busy(now time.Time) bool {
 }
 
 // proratedAt returns the proration date of the change: now, within the current period even if the
-// clocks differ, and later than that of any other change, so that its lines can be told apart. It
-// is nil if nothing is prorated, and on a test clock, whose time comes with Stripe's preview.
+// clocks differ, and later than that of any other change, so that its lines can be distinguished.
+// It is nil if nothing is prorated, and on a test clock, whose time comes with Stripe's preview.
 func (t *seatTerms) proratedAt(now time.Time) *time.Time {
 	if !t.sends() || t.proration == catalog.ProrationNone || t.current.Status == StatusTrialing || t.current.TestClock {
 		return nil

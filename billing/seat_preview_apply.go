@@ -37,9 +37,10 @@ var errUnpreviewed = errors.New("the change has to be previewed")
 
 // Apply makes a change of seats. confirm is the token of its preview. Without one, a change that
 // sends nothing to Stripe is made at once; any other is only previewed, and the returned preview
-// has no ConfirmedAt. A repeated call returns the result of the first one. Errors: those of the change
-// itself; a [SeatMovedError] if seats, quantity, price, policy or amount changed since the preview;
-// CodeConflict while a seat update is being sent; CodeStripe if the amount cannot be checked.
+// has no ConfirmedAt. A repeated call returns the result of the first one. Errors: those of the
+// change itself; a [SeatMovedError] if seats, quantity, price, policy or amount changed since the
+// preview; CodeConflict while a seat update is being sent; CodeStripe if the amount cannot be
+// checked.
 func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request SeatRequest, confirm string) (SeatPreview, error) {
 	if request.Kind == SeatCount {
 		return SeatPreview{}, apperr.Errorf(apperr.CodeInvalid, "Seats follow the members. Add or remove people instead.")

@@ -101,8 +101,8 @@ func (s SubscriptionStatus) hasUpcoming() bool {
 }
 
 // Get returns the organization's next invoice. It calls Stripe unless a current answer is stored,
-// and waits at most [upcomingTimeout] for it. If Stripe does not answer, the stored answer is returned and
-// marked Stale. Error: CodeStripe if there is none.
+// and waits at most [upcomingTimeout] for it. If Stripe does not answer, the stored answer is
+// returned and marked Stale. Error: CodeStripe if there is none.
 func (ui *UpcomingInvoices) Get(ctx context.Context, a account.Access) (UpcomingInvoice, error) {
 	current, stored, err := ui.read(ctx, a)
 	if err != nil || stored.None && stored.SubscriptionID == "" || !stored.Stale && stored.SubscriptionID != "" {

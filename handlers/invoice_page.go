@@ -184,7 +184,7 @@ func invoiceState(i billing.Invoice) string {
 }
 
 // declineReasons are Stripe's decline codes in plain words
-// (https://docs.stripe.com/declines/codes). Codes that could help a thief are not told.
+// (https://docs.stripe.com/declines/codes). Codes that could help a thief are not shown.
 var declineReasons = map[string]string{
 	"insufficient_funds":        "the card doesn't have enough money",
 	"expired_card":              "the card has expired",
