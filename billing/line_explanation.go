@@ -447,8 +447,10 @@ func (a SeatAttempt) isPurchase() bool { return a.RequestID == a.SubscriptionID 
 // madeAt reports whether Stripe may have made the update at a time.
 func (a SeatAttempt) madeAt(at time.Time) bool {
 	switch {
-	case a.isPurchase():
+	case a.isPurchase(), a.Accepted != nil && !*a.Accepted:
 		return false
+	case a.ProratedAt != nil: // a confirmed change is prorated from its preview on
+		return at.Equal(*a.ProratedAt)
 	case a.AcknowledgedAt == nil:
 		return !at.Before(a.At.Add(-changeAfterAcknowledgement)) && at.Before(a.At.Add(changeUnanswered))
 	}

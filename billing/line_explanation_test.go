@@ -96,6 +96,8 @@ func TestExplainLines(t *testing.T) {
 	unanswered.Accepted, unanswered.AcknowledgedAt, unanswered.RequestID = nil, nil, ""
 	refused, no := sent(3, 26, 3), false
 	refused.Accepted = &no
+	confirmed, previewed := sent(3, 28, 3), november(26)
+	confirmed.ProratedAt = &previewed
 	upgrade := PlanChange{
 		ID: "chg_1", Kind: PlanUpgrade, Status: PlanChangeApplied, SubscriptionID: "sub_1", FromPriceID: starter, PriceID: pro, Quantity: 3, ProratedAt: &at,
 	}
@@ -137,6 +139,8 @@ func TestExplainLines(t *testing.T) {
 			[]SeatAttempt{unanswered, sent(4, 28, 4)}, nil, []string{"seats_added: Bo, from 26 Nov 483", "seats_added: Cy, from 28 Nov 193"}},
 		{"the first attempt was refused", prorated(pro, 28, 2, 4, 387, 773), []string{"3 +Bo", "4 +Cy"},
 			[]SeatAttempt{refused, sent(4, 28, 4)}, nil, []string{"seats_added: Bo and Cy, from 28 Nov 386"}},
+		{"confirmed before it was sent", prorated(pro, 26, 2, 3, 967, 1450), []string{"3 +Bo by Ana"}, []SeatAttempt{confirmed}, nil,
+			[]string{"seats_added: Bo, from 26 Nov 483"}},
 		{"at no cost", prorated(pro, 26, 2, 3, 0, 0), []string{"3 +Bo"}, []SeatAttempt{sent(3, 26, 3)}, nil, []string{"seats_added: Bo, from 26 Nov 0"}},
 		{"changed at Stripe", prorated(pro, 26, 2, 9, 967, 4350), nil, nil, nil,
 			[]string{"seats_added: From 2 seats to 9 on 26 Nov, changed at Stripe 3383 ?"}},
