@@ -21,7 +21,7 @@ import (
 func TestPages(t *testing.T) {
 	checks := map[string]func(*testing.T, *goquery.Document){
 		"frame": hasDocumentFrame, "headings": headingsDescendByOne, "content security policy": obeysContentSecurityPolicy, "ids": idsAreUniqueAndResolve,
-		"controls": controlsHaveNames, "forms": formsWorkWithoutScripts, "organization": formsNameTheirOrganization, "polling": pollingPanelsOwnTheirRoot,
+		"controls": controlsHaveNames, "forms": formsWorkWithoutScripts, "links": linksWorkWithoutScripts, "organization": formsNameTheirOrganization, "polling": pollingPanelsOwnTheirRoot,
 		"words": usesNoJargon,
 	}
 	for _, specimen := range gallery.Specimens() {
@@ -116,7 +116,7 @@ func idsAreUniqueAndResolve(t *testing.T, doc *goquery.Document) {
 
 func controlsHaveNames(t *testing.T, doc *goquery.Document) {
 	doc.Find("input:not([type=hidden]), select, textarea").Each(func(_ int, s *goquery.Selection) {
-		if label := doc.Find("label[for='" + s.AttrOr("id", "") + "']"); viewtest.Text(label) == "" {
+		if label := doc.Find("label[for='" + s.AttrOr("id", "") + "']"); viewtest.Text(label) == "" && s.AttrOr("aria-label", "") == "" {
 			t.Errorf("no label: %s", viewtest.Outline(s))
 		}
 	})
@@ -132,7 +132,7 @@ func controlsHaveNames(t *testing.T, doc *goquery.Document) {
 	})
 }
 
-// Forms work without htmx. Forms that redirect to Stripe never use it.
+// Forms work without htmx. Forms that redirect to Stripe never use it, previews stay here.
 func formsWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
 	doc.Find("form").Each(func(_ int, s *goquery.Selection) {
 		if s.AttrOr("action", "") == "" || s.Find("button[type=submit]").Length() == 0 {
@@ -151,7 +151,7 @@ func formsWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
 	doc.Find("[hx-disabled-elt]").Each(func(_ int, s *goquery.Selection) {
 		t.Errorf("loses the focus: %s", viewtest.Outline(s))
 	})
-	doc.Find("form[action^='/billing/'][hx-post]").Each(func(_ int, s *goquery.Selection) {
+	doc.Find("form[action^='/billing/'][hx-post]:not([action='/billing/preview'])").Each(func(_ int, s *goquery.Selection) {
 		t.Errorf("Checkout and portal go through htmx: %s", viewtest.Outline(s))
 	})
 }
@@ -166,13 +166,23 @@ func formsNameTheirOrganization(t *testing.T, doc *goquery.Document) {
 }
 
 func pollingPanelsOwnTheirRoot(t *testing.T, doc *goquery.Document) {
-	doc.Find("[hx-get]").Each(func(_ int, s *goquery.Selection) {
+	doc.Find("[hx-get]:not(a)").Each(func(_ int, s *goquery.Selection) {
 		if s.AttrOr("id", "") == "" || s.AttrOr("hx-swap", "") != "outerHTML" || s.AttrOr("tabindex", "") != "-1" {
 			t.Errorf("a panel that can't be replaced whole: %s", viewtest.Outline(s))
 		}
 		trigger := s.AttrOr("hx-trigger", "")
 		if !strings.HasPrefix(trigger, "every ") && !strings.HasPrefix(trigger, "load delay:3600000") {
 			t.Errorf("hx-trigger %q", trigger)
+		}
+	})
+}
+
+// Links that load in place lead to the same page without htmx. The target of the swap takes the
+// focus of the link that it replaces.
+func linksWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
+	doc.Find("a[hx-get]").Each(func(_ int, s *goquery.Selection) {
+		if s.AttrOr("href", "") != s.AttrOr("hx-get", "-") || s.Closest(s.AttrOr("hx-target", "")+"[tabindex='-1']").Length() != 1 {
+			t.Errorf("does not work alone, or loses the focus: %s", viewtest.Outline(s))
 		}
 	})
 }

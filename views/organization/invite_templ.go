@@ -94,7 +94,7 @@ func InviteForm(p InviteFormProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" hx-swap=\"innerHTML show:#seat-change:top\" hx-disabled-elt=\"find button\" class=\"mb-8 rounded-card border border-line bg-surface p-4 sm:p-6\" aria-labelledby=\"invite-title\"><h3 id=\"invite-title\" class=\"text-lead\">Invite somebody</h3><p class=\"mt-1 mb-4 max-w-text text-quiet\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" hx-swap=\"innerHTML show:#seat-change:top\" hx-sync=\"this:drop\" class=\"mb-8 rounded-card border border-line bg-surface p-4 sm:p-6\" aria-labelledby=\"invite-title\"><h3 id=\"invite-title\" class=\"text-lead\">Invite somebody</h3><p class=\"mt-1 mb-4 max-w-text text-quiet\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -232,7 +232,7 @@ func MemberPage(p MemberPageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Member.Billed && !p.Member.Fixed && p.NextSeat.PerSeat {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div id=\"saving\" class=\"mt-3\" aria-live=\"polite\"><a class=\"link\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div id=\"saving\" class=\"mt-3\" aria-live=\"polite\" tabindex=\"-1\"><a class=\"link\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
