@@ -98,7 +98,7 @@ func (p *billingPages) addRunning(r *http.Request, s *billingviews.SubscriptionP
 	if running && change.Status == billing.PlanChangePending && s.Pending != nil {
 		s.Pending.Amount, s.Pending.AwaitsConfirmation = change.Due(), change.AwaitsConfirmation
 		if change.InvoiceID != "" {
-			s.Pending.PayHref = "/billing/invoices/" + change.InvoiceID
+			s.Pending.PayHref = payInvoicePath(change.InvoiceID)
 		}
 	}
 	_, s.Canceling, err = p.cancellations.Open(r.Context(), accessOf(r))

@@ -33,7 +33,7 @@ func TestPlanChangePages(t *testing.T) {
 	set := b.follow(b.submit(down, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&notice=" + noticePlanScheduled))
 	set.wantText("The change is scheduled.", "Changes to Starter, monthly on", "Keep Pro")
 	next := down.doc().Find("#next").Text()
-	if shown := set.doc().Find("p.text-figure").First().Text(); !strings.HasPrefix(next, "Then "+shown+" from ") {
+	if shown := b.get("/billing/next-invoice", "HX-Request", "true").doc().Find("p.text-figure").First().Text(); !strings.HasPrefix(next, "Then "+shown+" from ") {
 		t.Errorf("the next invoice is %q, the preview said %q", shown, next)
 	}
 	if set.doc().Find(`form[action="/billing/preview"]`).Length() != 0 {
