@@ -77,6 +77,9 @@ func (p *billingPages) trouble(o billing.Overview, a account.Access) *billingvie
 		Stopped: t.Stopped, NextTry: t.NextTry, CanPay: t.CanPay, At: t.At, NextCharge: t.NextCharge, Now: p.now(),
 		Card: card(*o.Subscription), HasCard: t.HasCard, NewCard: t.Payment != nil && t.Payment.Origin == billing.PaymentByCard,
 	}
+	if t.Payment != nil && t.Payment.Status == billing.PaymentPaid { // the invoice is not read since
+		props.Amount = catalog.Money{}
+	}
 	if t.Invoice != nil {
 		props.InvoiceID, props.ConfirmHref = t.Invoice.ID, payInvoicePath(t.Invoice.ID)
 	}

@@ -88,7 +88,10 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 	panel.State = seatState(seats, now)
 	if open := o.OpenInvoice; open != nil && chargesSeats(*open) && panel.State == billingviews.SeatsInSync {
 		// Stripe accepted the quantity, but the invoice for it is unpaid.
-		panel.State, panel.InvoiceURL = billingviews.SeatsPaymentNeeded, "/billing/invoices/"+open.ID
+		panel.State = billingviews.SeatsPaymentNeeded
+		if o.Trouble == nil || o.Trouble.Kind != billing.TroublePaying {
+			panel.InvoiceURL = payInvoicePath(open.ID)
+		}
 	}
 	setSeatAttempts(&panel, seats)
 	return panel

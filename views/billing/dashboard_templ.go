@@ -190,7 +190,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Badge(statusBadge(p.Plan.Status, p.Plan.EndsAt, p.Plan.AwaitsConfirmation)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge(statusBadge(p.Plan.Status, p.Plan.EndsAt, p.Plan.AwaitsConfirmation, p.Trouble)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -198,7 +198,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = periodLine(p.Plan.Status, p.Plan.RenewsAt, p.Plan.EndsAt, p.Plan.AwaitsConfirmation).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = periodLine(p.Plan.Status, p.Plan.RenewsAt, p.Plan.EndsAt, p.Plan.AwaitsConfirmation, p.Trouble).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

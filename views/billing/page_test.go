@@ -183,6 +183,46 @@ func TestBillingPanelAsksForTheConfirmation(t *testing.T) {
 	}
 }
 
+// The plan's section says the same of an open payment as the banner above it.
+func TestBillingPanelAgreesWithTheBanner(t *testing.T) {
+	for name, c := range map[string]struct {
+		status billing.SubscriptionStatus
+		kind   billing.TroubleKind
+		change func(*billingviews.PaymentTroubleProps)
+		says   []string
+		not    []string
+	}{
+		"access ended": {billing.StatusPastDue, billing.TroublePastDue, func(p *billingviews.PaymentTroubleProps) { p.HasAccess = false },
+			[]string{"Access has ended until the open invoice is paid.", "Open since 3 Nov 2026"}, []string{"Still active", "Next invoice"}},
+		"on its way": {billing.StatusPastDue, billing.TroublePaying, nil, []string{"Payment on its way", "A payment is on its way."}, []string{"Payment due", "Next invoice"}},
+		"received": {billing.StatusPastDue, billing.TroublePaying, func(p *billingviews.PaymentTroubleProps) { p.Amount = catalog.Money{} },
+			[]string{"The payment was received.", "Payment received", "PaymentReceived"}, []string{"Payment due", "on its way", "Open", "open", "$2,610.00", "not known"}},
+		"resumed and not paid": {billing.StatusPaused, billing.TroubleUnpaid, func(p *billingviews.PaymentTroubleProps) { p.Stopped = true },
+			[]string{"Stopped until the open invoice is paid."}, []string{"Nothing is charged", "Next invoice"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc := billingPanel(t, func(p *billingviews.PanelProps) {
+				p.Subscription, p.Trouble = subscription(c.status), failed(c.kind)
+				p.Subscription.Failure = &billingviews.PaymentFailure{Amount: usd(261000), At: december.AddDate(0, 0, -28)}
+				if c.change != nil {
+					c.change(p.Trouble)
+				}
+			})
+			text := viewtest.Text(doc.Find("section[aria-labelledby=plan]"))
+			for _, want := range c.says {
+				if !strings.Contains(text, want) {
+					t.Errorf("the plan does not say %q: %s", want, text)
+				}
+			}
+			for _, no := range c.not {
+				if strings.Contains(text, no) {
+					t.Errorf("the plan says %q: %s", no, text)
+				}
+			}
+		})
+	}
+}
+
 // A missing invoice is not "None": there is an open one whose amount is not stored yet.
 func TestBillingPanelWithoutTheOpenInvoice(t *testing.T) {
 	doc := billingPanel(t, func(p *billingviews.PanelProps) {

@@ -491,6 +491,11 @@ func (p PaymentTroubleProps) failureBody() string {
 	return ui.Sentences(p.Step, p.access(), ui.NextTry(p.NextTry), update)
 }
 
+// received reports whether the open amount was paid, and the plan is not updated yet.
+func (p *PaymentTroubleProps) received() bool {
+	return p != nil && p.Kind == billing.TroublePaying && p.Amount.Currency == ""
+}
+
 func (p PaymentTroubleProps) payingBody() string {
 	switch {
 	case p.Amount.Currency == "":

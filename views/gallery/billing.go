@@ -96,7 +96,7 @@ func trouble(kind billing.TroubleKind) billingviews.PaymentTroubleProps {
 	}
 	switch kind {
 	case billing.TroublePastDue, billing.TroubleUnpaid, billing.TroubleConfirm, billing.TroublePaying:
-		t.Amount, t.InvoiceID, t.ConfirmHref = dollars(261000), "in_1", "/billing/invoices/in_1"
+		t.Amount, t.InvoiceID, t.ConfirmHref = dollars(261000), "in_1", "/billing/invoices/in_1/stripe"
 	}
 	return t
 }
@@ -208,6 +208,8 @@ func statusSpecimens() []Specimen {
 		}),
 		troubled("paying", "Payment on its way", billing.StatusPastDue, billing.TroublePaying, nil),
 		troubled("paying-new-card", "Payment with a new card on its way", billing.StatusPastDue, billing.TroublePaying, func(t *billingviews.PaymentTroubleProps) { t.NewCard = true }),
+		troubled("paying-received", "Payment received, the plan is not updated yet", billing.StatusPastDue, billing.TroublePaying, func(t *billingviews.PaymentTroubleProps) { t.Amount = catalog.Money{} }),
+		troubled("past-due-ended", "Payment failed, access has ended", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) { t.HasAccess = false }),
 		troubled("unpaid", "Unpaid", billing.StatusUnpaid, billing.TroubleUnpaid, func(t *billingviews.PaymentTroubleProps) {
 			t.HasAccess, t.Attempts = false, attempts("the card was declined", "the card was declined")
 		}),
