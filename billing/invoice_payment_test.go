@@ -127,6 +127,7 @@ func TestTroubleFollowsFromWhatHappens(t *testing.T) {
 			{"pm_card_chargeDeclinedInsufficientFunds", "the card has insufficient funds", true, true},
 			{"pm_card_chargeDeclinedStolenCard", "the card was declined", true, true}, // the card on file is another one
 		} {
+			env.advanceStripe(time.Minute) // attempts of one second have no order at Stripe
 			env.payAtStripe(env.overview().OpenInvoice.ID, c.token)
 			env.waitFor(c.token, func(o billing.Overview) bool { return len(o.Trouble.Attempts) == i+2 })
 			trouble := env.overview().Trouble
