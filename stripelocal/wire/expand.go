@@ -12,7 +12,10 @@ const maxExpandDepth = 4
 // result is false if objects of this type cannot be expanded.
 type Resolver func(kind, id string) (Object, bool)
 
-// Expand replaces references by the objects they refer to, along each dotted path.
+// Expand replaces references by the objects they refer to, along each dotted path. A path into a
+// deleted object, which has no properties, has no effect: what can be expanded depends on the type
+// (x-expansionResources of Stripe's specification), so a list with a deleted customer is answered
+// too. That is inferred.
 func Expand(o Object, paths []string, resolve Resolver) *Error {
 	for _, path := range paths {
 		steps := strings.Split(path, ".")
@@ -42,6 +45,9 @@ func (resolve Resolver) expand(o Object, steps []string, path string) *Error {
 		return nil
 	}
 	value, ok := o[steps[0]]
+	if deleted, _ := o["deleted"].(bool); deleted && !ok {
+		return nil
+	}
 	if !ok {
 		return cannotExpand(path)
 	}
