@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -53,6 +54,24 @@ func (p paidInvoice) event(env *testEnv, current billing.Subscription, eventID, 
 	return payload
 }
 
+// withoutInvoices is a gateway that cannot read invoices.
+type withoutInvoices struct{ billing.Gateway }
+
+func (withoutInvoices) Invoice(context.Context, string) (billing.Invoice, error) {
+	return billing.Invoice{}, errors.New("stripe is unavailable")
+}
+
+// subscribeBeforeInvoice is subscribe without the first invoice, so that the test's own invoices
+// are the only ones.
+func (env *testEnv) subscribeBeforeInvoice(plan string) billing.Subscription {
+	env.t.Helper()
+	service, options := env.service, env.options(env.store)
+	options.Gateway = withoutInvoices{options.Gateway}
+	env.service = env.startService(options)
+	defer func() { env.service = service }()
+	return env.subscribe(plan)
+}
+
 func TestCheckoutGrantsCreditsOnce(t *testing.T) {
 	env := newTestEnv(t)
 	env.registerWebhook()
@@ -74,7 +93,7 @@ func TestCheckoutGrantsCreditsOnce(t *testing.T) {
 
 func TestCreditRules(t *testing.T) {
 	env := newTestEnv(t)
-	current := env.subscribe("starter")
+	current := env.subscribeBeforeInvoice("starter")
 	starter, pro := env.planPriceID("starter", catalog.Monthly), env.planPriceID("pro", catalog.Monthly)
 	month := func(n int) time.Time { return time.Date(2027, time.Month(n), 1, 12, 0, 0, 0, time.UTC) }
 	january := paidInvoice{"in_jan", "subscription_create", month(1), starter, month(1), month(2), false, 900}
@@ -115,7 +134,7 @@ func TestCreditsDoNotDependOnEventOrder(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			env := newTestEnv(t)
-			current := env.subscribe("starter")
+			current := env.subscribeBeforeInvoice("starter")
 			price := env.planPriceID("starter", catalog.Monthly)
 			var events [][]byte
 			for n := 1; n <= 5; n++ {
@@ -138,7 +157,7 @@ func TestCreditsDoNotDependOnEventOrder(t *testing.T) {
 
 func TestYearlyPlansGrantCreditsMonthly(t *testing.T) {
 	env := newTestEnv(t)
-	current := env.subscribe("pro")
+	current := env.subscribeBeforeInvoice("pro")
 	start := time.Now().UTC().AddDate(0, -2, -3).Truncate(time.Second)
 	year := paidInvoice{"in_year", "subscription_create", start, env.planPriceID("pro", catalog.Yearly), start, start.AddDate(1, 0, 0), false, 29000}
 	deliver(t, env, year.event(env, current, "evt_year", "invoice.paid"))
@@ -160,7 +179,7 @@ func TestNewMonthIsGrantedByWhateverRecountsFirst(t *testing.T) {
 	env := newTestEnv(t)
 	clock := newTestClock()
 	env.useClock(clock.now)
-	current := env.subscribe("pro")
+	current := env.subscribeBeforeInvoice("pro")
 	start, price := clock.now().UTC().Truncate(time.Second), env.planPriceID("pro", catalog.Yearly)
 	year := paidInvoice{"in_year", "subscription_create", start, price, start, start.AddDate(1, 0, 0), false, 29000}
 	deliver(t, env, year.event(env, current, "evt_year", "invoice.paid"))
@@ -180,7 +199,7 @@ func TestNewMonthIsGrantedByWhateverRecountsFirst(t *testing.T) {
 
 func TestCancellationRemovesPlanCredits(t *testing.T) {
 	env := newTestEnv(t)
-	current := env.subscribe("starter")
+	current := env.subscribeBeforeInvoice("starter")
 	start := time.Now().UTC()
 	paid := paidInvoice{"in_1", "subscription_create", start, env.planPriceID("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
 	deliver(t, env, paid.event(env, current, "evt_1", "invoice.paid"))
@@ -200,7 +219,7 @@ func TestCancellationRemovesPlanCredits(t *testing.T) {
 
 func TestConcurrentConsumptionNeverOverdraws(t *testing.T) {
 	env := newTestEnv(t)
-	current := env.subscribe("starter")
+	current := env.subscribeBeforeInvoice("starter")
 	start := time.Now().UTC()
 	paid := paidInvoice{"in_1", "subscription_create", start, env.planPriceID("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
 	deliver(t, env, paid.event(env, current, "evt_1", "invoice.paid"))
@@ -242,7 +261,7 @@ func TestConcurrentConsumptionNeverOverdraws(t *testing.T) {
 // not linked to it, is not applied.
 func TestInvoiceOfUnlinkedCustomerGrantsNoCredits(t *testing.T) {
 	env := newTestEnv(t)
-	current := env.subscribe("starter")
+	current := env.subscribeBeforeInvoice("starter")
 	current.CustomerID = "cus_other"
 	now := time.Now().UTC()
 	paid := paidInvoice{"in_foreign", "subscription_cycle", now, env.planPriceID("pro", catalog.Monthly), now, now.AddDate(0, 1, 0), false, 2900}
