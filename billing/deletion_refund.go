@@ -17,7 +17,6 @@ const renewalDraft = 2 * time.Hour
 // refundPeriods refunds what was charged for periods that began after a deletion was requested. The
 // request says that the plan is not renewed; it renews nevertheless if Stripe did not take the
 // cancellation in time, if somebody resumed it at Stripe, or if an open Checkout page was paid.
-// Invoices that have a credit note are left.
 func (ds *Deletions) refundPeriods(ctx context.Context, acct StripeAccount, d Deletion) error {
 	ours, err := ds.store.Subscriptions().List(ctx, d.OrganizationID, acct)
 	if err != nil {
@@ -59,7 +58,7 @@ func (ds *Deletions) refundPeriod(ctx context.Context, invoiceID string, request
 		return fmt.Errorf("invoice %s is a draft", invoice.ID)
 	case invoice.Status == InvoiceOpen && whole:
 		err = ds.gateway.VoidInvoice(ctx, invoice.ID)
-	case invoice.Status == InvoicePaid && invoice.Credited == 0:
+	case invoice.Status == InvoicePaid:
 		err = ds.refundPaid(ctx, invoice, refund)
 	}
 	if err != nil {
@@ -71,17 +70,11 @@ func (ds *Deletions) refundPeriod(ctx context.Context, invoiceID string, request
 	return nil
 }
 
-// refundPaid credits a part of a paid invoice: to the payment method what it paid, as far as that
-// is not refunded yet, and the rest to the customer's balance.
+// refundPaid credits a part of a paid invoice, unless it is credited already.
 func (ds *Deletions) refundPaid(ctx context.Context, invoice Invoice, part int64) error {
-	left, err := refundable(ctx, ds.gateway, invoice)
-	if err != nil {
+	creditNote, err := remainingCredit(ctx, ds.gateway, invoice, part)
+	if err != nil || creditNote.Refund+creditNote.Credit == 0 {
 		return err
-	}
-	card := min(part, invoice.AmountPaid)
-	creditNote := CreditNote{InvoiceID: invoice.ID, Refund: min(card, left), Credit: part - card}
-	if creditNote.Refund+creditNote.Credit == 0 {
-		return nil
 	}
 	return ds.gateway.CreateCreditNote(ctx, creditNote)
 }

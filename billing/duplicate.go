@@ -65,7 +65,7 @@ type CreditNote struct {
 type RefundGateway interface {
 	// VoidInvoice voids an open invoice.
 	VoidInvoice(ctx context.Context, id string) error
-	// CreateCreditNote credits a paid invoice. The idempotency key is made of the invoice's id.
+	// CreateCreditNote credits a paid invoice. The idempotency key is made of the invoice and the amounts.
 	CreateCreditNote(ctx context.Context, creditNote CreditNote) error
 }
 
@@ -256,9 +256,8 @@ func (ds *Duplicates) stillNeeded(ctx context.Context, duplicate DuplicateSubscr
 	return !slices.ContainsFunc(duplicates, func(s Subscription) bool { return s.ID == duplicate.SubscriptionID }), nil
 }
 
-// refundInvoices voids the open invoices of a canceled subscription and refunds the paid ones.
-// Invoices that have a credit note, from an earlier attempt or made by hand, are left. It returns
-// the sum that the invoices had been paid.
+// refundInvoices voids the open invoices of a canceled subscription and refunds the paid ones. It
+// returns the sum that the invoices had been paid.
 func (ds *Duplicates) refundInvoices(ctx context.Context, duplicate DuplicateSubscription) (catalog.Money, error) {
 	var refunded catalog.Money
 	canceled, err := ds.store.Subscriptions().Get(ctx, duplicate.SubscriptionID)
@@ -289,14 +288,10 @@ func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error 
 		if err := ds.gateway.VoidInvoice(ctx, invoice.ID); err != nil {
 			return fmt.Errorf("void invoice %s: %w", invoice.ID, err)
 		}
-	case invoice.Status == InvoicePaid && invoice.Total > 0 && invoice.Credited == 0:
-		card, err := refundable(ctx, ds.gateway, invoice)
-		if err != nil {
+	case invoice.Status == InvoicePaid:
+		creditNote, err := remainingCredit(ctx, ds.gateway, invoice, invoice.Total)
+		if err != nil || creditNote.Refund+creditNote.Credit == 0 {
 			return err
-		}
-		creditNote := CreditNote{InvoiceID: invoice.ID, Refund: card, Credit: invoice.Total - invoice.AmountPaid}
-		if creditNote.Refund+creditNote.Credit == 0 {
-			return nil
 		}
 		if err := ds.gateway.CreateCreditNote(ctx, creditNote); err != nil {
 			return fmt.Errorf("credit invoice %s: %w", invoice.ID, err)
@@ -305,18 +300,28 @@ func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error 
 	return nil
 }
 
-// refundable returns how much of what the payment method paid for an invoice is not refunded yet. A
-// part may have been refunded by hand, without a credit note; Stripe rejects a refund of more than
-// is left (https://docs.stripe.com/refunds).
-func refundable(ctx context.Context, gateway Gateway, invoice Invoice) (int64, error) {
-	if invoice.ChargeID == "" || invoice.AmountPaid == 0 {
-		return invoice.AmountPaid, nil
+// remainingCredit returns the credit note that returns a part of a paid invoice, as far as credit
+// notes and refunds, of an earlier attempt or made by hand, have not returned it yet. The payment
+// method gets what it paid, and the customer's balance the rest. Stripe rejects a refund of more
+// than is left (https://docs.stripe.com/refunds).
+func remainingCredit(ctx context.Context, gateway Gateway, invoice Invoice, part int64) (CreditNote, error) {
+	creditNote := CreditNote{InvoiceID: invoice.ID}
+	amount := min(part, invoice.Total-invoice.CreditedBeforePayment) - invoice.Credited
+	if amount <= 0 {
+		return creditNote, nil
 	}
-	charge, err := gateway.Charge(ctx, invoice.ChargeID)
-	if err != nil {
-		return 0, fmt.Errorf("fetch charge: %w", err)
+	card := invoice.AmountPaid
+	if invoice.ChargeID != "" && card > 0 {
+		charge, err := gateway.Charge(ctx, invoice.ChargeID)
+		if err != nil {
+			return creditNote, fmt.Errorf("fetch charge: %w", err)
+		}
+		card = max(0, min(card, charge.Amount-charge.Refunded))
 	}
-	return max(0, min(invoice.AmountPaid, charge.Amount-charge.Refunded)), nil
+	balance := max(0, invoice.Total-invoice.CreditedBeforePayment-invoice.AmountPaid)
+	creditNote.Refund = min(card, amount)
+	creditNote.Credit = min(balance, amount-creditNote.Refund)
+	return creditNote, nil
 }
 
 // finish writes the result of an attempt. Once the duplicate is canceled, it queues a notice.

@@ -206,24 +206,65 @@ func TestManuallyCanceledDuplicateIsNotRefunded(t *testing.T) {
 	}
 }
 
-// A part of a duplicate's payment that was refunded by hand is not refunded again, and the rest is
-// refunded with it.
+// A part of a duplicate's payment that was returned by hand is not returned again, and the rest is
+// returned with it, whether a card or the customer's balance paid it.
 func TestDuplicateRefundedInPartIsRefundedInFull(t *testing.T) {
-	env := newTestEnv(t)
-	first := env.buyTwoPlans()
-	var charges struct{ Data []struct{ ID string } }
-	env.stripeGet("/v1/charges?limit=1&customer="+first.CustomerID, &charges)
-	env.stripeRequest(http.MethodPost, "/v1/refunds", url.Values{"charge": {charges.Data[0].ID}, "amount": {"900"}})
-	env.startBackground()
-	env.waitForDuplicate(billing.DuplicateCanceled)
+	for name, test := range map[string]struct {
+		balance string // of the customer, before the second plan is bought
+		by      string // the call of support
+		form    url.Values
+		refund  int64 // to the card, in the end
+		credit  int64 // to the balance, by Usher
+	}{
+		"refund":                        {by: "/v1/refunds", form: url.Values{"amount": {"900"}}, refund: 2700},
+		"credit note with a refund":     {by: "/v1/credit_notes", form: url.Values{"amount": {"900"}, "refund_amount": {"900"}}, refund: 2700},
+		"credit note to the balance":    {by: "/v1/credit_notes", form: url.Values{"amount": {"900"}, "credit_amount": {"900"}}, refund: 1800},
+		"paid by the balance in part":   {balance: "-500", refund: 2200, credit: 500},
+		"paid by the balance, refunded": {balance: "-500", by: "/v1/refunds", form: url.Values{"amount": {"900"}}, refund: 2200, credit: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := newTestEnv(t)
+			env.addMembers(2)
+			pro, starter := env.openTwoCheckouts()
+			first := env.payFirst(pro)
+			if test.balance != "" {
+				env.stripeRequest(http.MethodPost, "/v1/customers/"+first.CustomerID, url.Values{"balance": {test.balance}})
+			}
+			env.paySecond(first, starter)
+			var invoices struct{ Data []struct{ ID, Charge string } }
+			env.stripeGet("/v1/invoices?limit=1&customer="+first.CustomerID, &invoices)
+			switch duplicate := invoices.Data[0]; test.by {
+			case "/v1/refunds":
+				test.form.Set("charge", duplicate.Charge)
+				env.stripeRequest(http.MethodPost, test.by, test.form)
+			case "/v1/credit_notes":
+				test.form.Set("invoice", duplicate.ID)
+				env.stripeRequest(http.MethodPost, test.by, test.form)
+			}
+			env.startBackground()
+			env.waitForDuplicate(billing.DuplicateCanceled)
 
-	var refunds refundList
-	env.stripeGet("/v1/refunds?charge="+charges.Data[0].ID, &refunds)
-	sum := int64(0)
-	for _, refund := range refunds.Data {
-		sum += refund.Amount
-	}
-	if sum != 2700 {
-		t.Errorf("%d were refunded of 2700: %+v", sum, refunds.Data)
+			refunded, credited := int64(0), int64(0)
+			if charge := invoices.Data[0].Charge; charge != "" {
+				var refunds refundList
+				env.stripeGet("/v1/refunds?charge="+charge, &refunds)
+				for _, refund := range refunds.Data {
+					refunded += refund.Amount
+				}
+			}
+			var notes struct{ Data []struct{ Amount int64 } }
+			env.stripeGet("/v1/credit_notes?invoice="+invoices.Data[0].ID, &notes)
+			for _, note := range notes.Data {
+				credited += note.Amount
+			}
+			if credited -= refunded; test.by == "/v1/refunds" {
+				credited += 900 // without a credit note
+			} else if test.form.Get("credit_amount") != "" {
+				credited -= 900 // by support
+			}
+			if refunded != test.refund || credited != test.credit {
+				t.Errorf("%d were refunded and %d credited, want %d and %d", refunded, credited, test.refund, test.credit)
+			}
+		})
 	}
 }

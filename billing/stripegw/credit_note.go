@@ -2,6 +2,7 @@ package stripegw
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/stripe/stripe-go/v79"
 
@@ -36,9 +37,9 @@ func unrefunded(note *stripe.CreditNote) int64 {
 }
 
 // CreateCreditNote credits a paid invoice. Stripe makes the refund, and rejects more than was paid.
-// The caller has read that the invoice is not credited yet.
+// The caller has read what is left of the invoice.
 func (g *Gateway) CreateCreditNote(ctx context.Context, creditNote billing.CreditNote) error {
-	_, _, err := callKeyed(ctx, "create credit note", hashedKey("credit", creditNote.InvoiceID), func(ctx context.Context, key string) (*stripe.CreditNote, error) {
+	_, _, err := callKeyed(ctx, "create credit note", creditKey(creditNote), func(ctx context.Context, key string) (*stripe.CreditNote, error) {
 		params := &stripe.CreditNoteParams{
 			Invoice: stripe.String(creditNote.InvoiceID), Amount: stripe.Int64(creditNote.Refund + creditNote.Credit), Reason: stripe.String("duplicate"),
 		}
@@ -53,4 +54,10 @@ func (g *Gateway) CreateCreditNote(ctx context.Context, creditNote billing.Credi
 		return g.creditNotes.New(params)
 	})
 	return err
+}
+
+// creditKey includes the amounts: what is left of an invoice changes when support refunds a part of
+// it, and Stripe rejects a key with other parameters.
+func creditKey(n billing.CreditNote) string {
+	return hashedKey("credit", n.InvoiceID, fmt.Sprint(n.Refund), fmt.Sprint(n.Credit))
 }

@@ -226,7 +226,7 @@ func testInvitation(t *testing.T, server *testServer) {
 	c.pay("4242424242424242").reloadUntil("the plan", "1 person billed")
 	c.open("/organization?tab=members")
 	c.submit(`form[action="/organization/invitations"]`, "email=guest@example.com")
-	c.expectText("Invite guest@example.com", "On your next invoice")
+	c.expectText("Invite guest@example.com", "On your next monthly invoice")
 	c.submit(confirmSeatsForm)
 	c.expectText("guest@example.com", "Invited")
 

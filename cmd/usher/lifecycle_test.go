@@ -145,7 +145,7 @@ func (l *lifecycle) expectRefresh(text string) {
 func (l *lifecycle) payOpenInvoice() {
 	l.t.Helper()
 	l.openBilling()
-	l.expect(pageState{"past-due", "#billing-panel", "The last payment of"})
+	l.expect(pageState{"past-due", "#billing-panel", "could not be collected on"})
 	const newCard = `input[name="card"][value="new"]`
 	l.do("open the invoice", chromedp.Navigate(l.server.url+"/billing/invoices"), click(`a[aria-label^="Open invoice"]`))
 	l.expect(pageState{"invoice-failed", `a[href$="/pdf"]`, "The payment failed"})

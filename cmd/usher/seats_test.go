@@ -118,7 +118,9 @@ func TestInvitationInChromium(t *testing.T) {
 	b := newBrowser(t, "invitation")
 	b.logIn(server.url, "host@example.com", "front of house")
 	b.do("invite", chromedp.Navigate(server.url+"/organization?tab=members"),
-		typeInto("email", "guest@example.com"), click(`form[action="/organization/invitations"] button`), click("#seat-change form:has(input[name=confirm]) button"))
+		typeInto("email", "guest@example.com"), click(`form[action="/organization/invitations"] button`))
+	b.expect(pageState{"amount", "#seat-change", "Invite guest@example.com"})
+	b.do("confirm", click(confirmSeatsForm+" button"))
 	b.expect(pageState{"invited", "main", "The invitation is on its way."})
 	b.logOut()
 	b.do("open the e-mail", chromedp.Navigate(server.url+"/dev/mail"), click(`a[href*="/invite/"]`),
