@@ -65,7 +65,8 @@ type CreditNote struct {
 type RefundGateway interface {
 	// VoidInvoice voids an open invoice.
 	VoidInvoice(ctx context.Context, id string) error
-	// CreateCreditNote credits a paid invoice. The idempotency key is made of the invoice and the amounts.
+	// CreateCreditNote credits a paid invoice. The idempotency key is made of the invoice and the
+	// amounts.
 	CreateCreditNote(ctx context.Context, creditNote CreditNote) error
 }
 

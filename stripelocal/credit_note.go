@@ -181,8 +181,8 @@ func creditNoteLineFromParams(inv *Invoice, p wire.Params) (CreditNoteLine, erro
 func (h creditNotes) validate(n *CreditNote, inv *Invoice) error {
 	left := inv.remaining()
 	if n.Type == "post_payment" {
-		// Assumed: what the customer's balance paid can be credited too. The documentation limits the
-		// refund to what was paid, and the credit note to the invoice
+		// Assumed: what the customer's balance paid can be credited too. The documentation limits
+		// the refund to what was paid, and the credit note to the invoice
 		// (https://docs.stripe.com/api/credit_notes/create).
 		left = inv.total() - inv.PrePaymentCreditNotesAmount - inv.PostPaymentCreditNotesAmount
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,10 +220,11 @@ func newWebhookReceiver(t *testing.T, failures int) *webhookReceiver {
 
 var webhookPaths atomic.Int64
 
-// serveWebhooks serves webhooks under a path that no other test uses. The port of a test that has
-// ended may be reused while its server still retries a delivery; such a delivery gets a 404.
+// serveWebhooks serves webhooks under a path that no other test uses, in this process or another.
+// The port of a test that has ended may be reused while its server still retries a delivery; such a
+// delivery gets a 404.
 func serveWebhooks(t *testing.T, receiver http.Handler) string {
-	path := fmt.Sprintf("/webhooks/%d", webhookPaths.Add(1))
+	path := fmt.Sprintf("/webhooks/%d-%d", os.Getpid(), webhookPaths.Add(1))
 	mux := http.NewServeMux()
 	mux.Handle(path, receiver)
 	web := httptest.NewServer(mux)
