@@ -88,7 +88,7 @@ func aboutParam(e *apperr.StripeError, param string) bool {
 
 // refusesCode reports whether Stripe refused the promotion code of a session: it has expired, is
 // used up, or is not for this customer or amount. An error that names no parameter may be about the
-// code too: the person is asked to continue without it, and meets any other cause then.
+// code too: the person is asked to continue without it; any other cause shows then.
 func (o CheckoutOptions) refusesCode(err error) bool {
 	var refused *apperr.StripeError
 	return o.PromotionCode != "" && errors.As(err, &refused) && refused.Status == 400 &&

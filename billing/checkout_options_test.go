@@ -126,8 +126,8 @@ func (env *testEnv) wantSameAmounts(request billing.CheckoutRequest, want int64)
 	env.t.Logf("page %s, charged %d", shown, atStripe.AmountPaid)
 }
 
-// A part that the account cannot have is left out, logged for the doctor, and comes back by itself.
-// Tax is never left out.
+// A part that the account cannot have is left out and logged for the doctor. It returns once Stripe
+// accepts it. Tax is never left out.
 func TestRefusedCheckoutPartsAreLeftOutExceptTax(t *testing.T) {
 	env := newTestEnv(t)
 	env.setCheckout(catalog.CheckoutSettings{Terms: true, SavedCards: true, PromotionCodes: true})
@@ -244,7 +244,8 @@ func TestPackWithPromotionCode(t *testing.T) {
 	}
 }
 
-// A trial without a card is paused at its end, and goes on once there is a card and it is resumed.
+// A trial without a card is paused at its end, and continues once there is a card and it is
+// resumed.
 func TestTrialWithoutCardIsPausedAndResumed(t *testing.T) {
 	env := newTestEnv(t)
 	env.sellTrial(func(p *catalog.Plan) { p.TrialWithoutCard = catalog.MissingCardPause })

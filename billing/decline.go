@@ -8,7 +8,7 @@ type Decline struct {
 	Step string
 	// NewCard means that the same card will not pay: it has to be replaced.
 	NewCard bool
-	// Final means that Stripe does not retry this payment method by itself
+	// Final means that Stripe does not retry this payment method automatically
 	// (https://docs.stripe.com/billing/revenue-recovery/smart-retries#non-retryable-decline-codes).
 	Final bool
 }

@@ -62,7 +62,7 @@ type InvoicePayment struct {
 	PaymentMethodID string        `db:"payment_method_id"`
 	Amount          int64         `db:"amount"`
 	Currency        string        `db:"currency"`
-	RequestedBy     string        `db:"requested_by,null"` // empty: nobody
+	RequestedBy     string        `db:"requested_by,null"` // empty: no person
 	RequestedAt     time.Time     `db:"requested_at"`
 	Status          PaymentStatus `db:"status"`
 	DeclineCode     string        `db:"decline_code"`
@@ -114,7 +114,7 @@ type PaymentGateway interface {
 type PayRequest struct {
 	InvoiceID       string
 	PaymentMethodID string // empty: the invoice's, subscription's or customer's default, in this order
-	// OffSession means that nobody is present to confirm the payment with the bank.
+	// OffSession means that no person is present to confirm the payment with the bank.
 	OffSession     bool
 	IdempotencyKey string
 }
@@ -198,7 +198,7 @@ func (ip *InvoicePayments) open(ctx context.Context, a account.Access, invoiceID
 	return payment, send, err
 }
 
-// lease stores a payment that is about to be sent, so that nobody else sends it meanwhile.
+// lease stores a payment that is about to be sent, so that no other process sends it meanwhile.
 func (ip *InvoicePayments) lease(ctx context.Context, tx Tx, payment *InvoicePayment, invoice Invoice, known bool) error {
 	leased := ip.Now().Add(paymentLease)
 	payment.NextAttemptAt, payment.Amount, payment.Currency = &leased, invoice.AmountDue, invoice.Currency

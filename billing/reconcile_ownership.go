@@ -59,7 +59,7 @@ func (c *reconcileRun) compareDuplicates(ctx context.Context, _ string) (string,
 }
 
 // compareDeleted reports the live subscriptions of ours whose organization was deleted before they
-// were made. Nobody of the organization can use or end them.
+// were made. No member of the organization can use or end them.
 func (c *reconcileRun) compareDeleted(ctx context.Context, _ string) (string, error) {
 	found, err := c.store.Subscriptions().OfDeleted(ctx, c.account, c.options.OrganizationID)
 	if err != nil {

@@ -94,7 +94,7 @@ type Subscription struct {
 	PaymentMethodID string `db:"payment_method_id"`
 	// CardExpiresAt is the first moment at which the card is not valid any more; nil: not known.
 	CardExpiresAt *time.Time `db:"card_expires_at"`
-	// SendsInvoices means that Stripe sends its invoices and charges nothing by itself
+	// SendsInvoices means that Stripe sends its invoices and charges nothing automatically
 	// (collection_method send_invoice).
 	SendsInvoices bool `db:"sends_invoices"`
 	// CardFingerprint identifies the card number. It is stored with a trial only.

@@ -274,7 +274,7 @@ func (ui *UpcomingInvoices) leave(subscriptionID string, fetch *upcomingFetch) {
 	delete(ui.running, subscriptionID)
 	delete(ui.failedAt, subscriptionID)
 	if fetch.err != nil {
-		if len(ui.failedAt) >= 10_000 { // of subscriptions that nobody looks at any more
+		if len(ui.failedAt) >= 10_000 { // of subscriptions that are no longer viewed
 			clear(ui.failedAt)
 		}
 		ui.failedAt[subscriptionID] = time.Now()

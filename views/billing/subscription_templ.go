@@ -573,7 +573,7 @@ func nextPayment(p PanelProps) templ.Component {
 	})
 }
 
-// receivedPayment stands for an open amount that was paid while the plan is not updated yet.
+// receivedPayment is an open amount that was paid while the plan is not updated yet.
 func receivedPayment() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
