@@ -63,9 +63,9 @@ func TestSeatIsAddedWithItsAmountAndUndone(t *testing.T) {
 	// A second submission is the same change.
 	admin.post(path, row).wantStatus(http.StatusSeeOther)
 	waitFor(t, "two seats at Stripe", func() bool { return h.quantity() == 2 })
-	if n := h.count(`select count(*) from seat_previews where attempt_key <> '' and charged = proration_sum and charged < 0`); n != 1 {
-		t.Errorf("%d changes are stored as charged, want 1", n)
-	}
+	waitFor(t, "the charge of the change", func() bool {
+		return h.count(`select count(*) from seat_previews where attempt_key <> '' and charged = proration_sum and charged < 0`) == 1
+	})
 
 	// After it was sent, undoing costs something again and is shown first.
 	id := row.Get("confirm")
