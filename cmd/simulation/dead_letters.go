@@ -25,7 +25,7 @@ func (p *webhookProxy) isDeadLetter(e event, roll float64) bool {
 
 // storeDeadLetter stores an event that was not applied. It is delivered instead if that fails.
 func (p *webhookProxy) storeDeadLetter(e event, payload []byte) {
-	p.deliveries.Go(func() {
+	p.start(func() {
 		_, err := p.env.store.DB().ExecContext(p.ctx, insertDeadLetter, e.ID, e.Type, p.env.account.ID, e.Data.Object.ID, e.customerID(), deadLetterError, string(payload))
 		if err != nil {
 			p.env.results.countFault(fmt.Sprintf("webhooks: dead letters not stored: %v", err), 1)

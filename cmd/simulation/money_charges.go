@@ -127,7 +127,7 @@ func (o *moneyOracle) explainChange(h *history, b *chargeBook, n int) {
 	}
 	switch behavior := o.behavior(h, b.past, n, was, is); behavior {
 	case "none":
-	case "either": // Usher may not have known yet that the subscription is past due
+	case "either": // see behavior and seatBehavior
 		if expected := lines(at); b.has(expected[0]) {
 			b.explainAll(expected)
 		}
@@ -159,6 +159,8 @@ func (b *chargeBook) previewedAt(was recordedItem, at int64) int64 {
 func (o *moneyOracle) behavior(h *history, past *subscriptionPast, n int, was, is recordedItem) string {
 	e := past.events[n]
 	switch key := e.Request.IdempotencyKey; {
+	case key == "": // a phase of a schedule, without prorations, or a pending update that was paid
+		return "either"
 	case strings.HasPrefix(key, "simulation:"):
 		return h.behaviorOf(key)
 	case strings.HasPrefix(key, "plan:"):

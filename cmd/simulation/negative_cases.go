@@ -72,7 +72,7 @@ func (p *webhookProxy) sendNegativeCase(payload []byte, random *rand.Rand) {
 	if negative.change != nil {
 		payload = []byte(negative.change(string(payload)))
 	}
-	p.deliveries.Go(func() {
+	p.start(func() {
 		for p.ctx.Err() == nil {
 			switch status := p.send(negative, payload); {
 			case negative.rejected && (status == http.StatusOK || status == stillReading):

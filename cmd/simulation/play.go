@@ -166,7 +166,9 @@ func (e *environment) awaitIdle(ctx context.Context) error {
 	var left []unfinished
 	last, since := -1, time.Now()
 	err := waitUntil(ctx, "all work to complete", func() bool {
-		e.webhookProxy.deliveries.Wait()
+		if !e.webhookProxy.delivered() {
+			return false
+		}
 		left = nil
 		if err := e.store.DB().SelectContext(ctx, &left, selectUnfinishedWork, e.stripe.Now()); err != nil {
 			return false

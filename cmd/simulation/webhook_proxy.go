@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,7 @@ type webhookProxy struct {
 	ctx        context.Context // of the batch
 	env        *environment
 	client     *webhookClient
-	deliveries sync.WaitGroup // under way
+	deliveries atomic.Int64 // under way: a WaitGroup would not allow one to begin while others are awaited
 
 	mutex      sync.Mutex
 	events     []receivedEvent      // in Stripe's order
@@ -112,9 +113,21 @@ func (p *webhookProxy) hold(payload []byte, round int) {
 	p.held[round] = append(p.held[round], payload)
 }
 
+// start begins a delivery.
+func (p *webhookProxy) start(delivery func()) {
+	p.deliveries.Add(1)
+	go func() {
+		defer p.deliveries.Add(-1)
+		delivery()
+	}()
+}
+
+// delivered reports whether no delivery is under way.
+func (p *webhookProxy) delivered() bool { return p.deliveries.Load() == 0 }
+
 // deliver delivers an event after a delay, and retries sooner than Stripe would.
 func (p *webhookProxy) deliver(payload []byte, delay time.Duration) {
-	p.deliveries.Go(func() {
+	p.start(func() {
 		time.Sleep(delay)
 		for retries := 0; p.ctx.Err() == nil; retries++ {
 			if p.client.deliver(p.ctx, payload, p.env.sign(payload)) == http.StatusOK {
@@ -169,13 +182,12 @@ func (p *webhookProxy) holdAll(holding bool) {
 	p.holding = holding
 }
 
-// flush stops the faults, delivers all events that are held and waits for all deliveries.
+// flush stops the faults and delivers all events that are held.
 func (p *webhookProxy) flush() {
 	p.mutex.Lock()
 	p.faultsOver = true
 	p.mutex.Unlock()
 	p.deliverHeld(afterLastRound)
-	p.deliveries.Wait()
 }
 
 // received returns all events that Stripe has sent, in its order.
