@@ -107,10 +107,14 @@ func (iv *Invoices) refetchIncomplete(ctx context.Context, a account.Access, id 
 	return true, nil
 }
 
+// detailsMargin is how much older than an invoice's finalization its details may seem: Stripe gives
+// whole seconds, and a snapshot is dated at the start of its request.
+const detailsMargin = time.Minute
+
 // current reports whether the details are of the invoice's present state. A draft gets lines until
 // it is finalized, and a program that runs beside this one may not have stored them.
 func (d InvoiceDetails) current(invoice Invoice) bool {
-	return d.Total == invoice.Total && (invoice.FinalizedAt == nil || !d.AsOf.Before(*invoice.FinalizedAt))
+	return d.Total == invoice.Total && (invoice.FinalizedAt == nil || !d.AsOf.Before(invoice.FinalizedAt.Add(-detailsMargin)))
 }
 
 // explainAll explains stored invoices of the organization.
