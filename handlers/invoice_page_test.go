@@ -54,13 +54,15 @@ func TestInvoicePageFetchesMissingLines(t *testing.T) {
 	link := b.invoiceLink(h)
 	h.stripeDown.Store(true)
 	// An event that is processed at this moment stores the lines once more.
+	var unexplained response
 	waitFor(t, "an invoice without lines", func() bool {
 		if _, err := h.store.DB().ExecContext(t.Context(), `delete from invoice_details`); err != nil {
 			t.Fatal(err)
 		}
-		return strings.Contains(b.get(link).body, "available right now")
+		unexplained = b.get(link)
+		return strings.Contains(unexplained.body, "available right now")
 	})
-	b.get(link).wantStatus(http.StatusOK).wantText("Stripe couldn't be reached.", "aren't available right now", "Total").wantNoText("100% explained.")
+	unexplained.wantStatus(http.StatusOK).wantText("Stripe couldn't be reached.", "aren't available right now", "Total").wantNoText("100% explained.")
 	h.stripeDown.Store(false)
 	b.get(link).wantStatus(http.StatusOK).wantText("100% explained.").wantNoText("couldn't be reached")
 	if n := h.count(`select count(*) from invoice_details`); n != 1 {

@@ -127,7 +127,7 @@ func (o *moneyOracle) explainChange(h *history, b *chargeBook, n int) {
 	}
 	switch behavior := o.behavior(h, b.past, n, was, is); behavior {
 	case "none":
-	case "either": // see behavior and seatBehavior
+	case "either": // Usher may not have known yet that the subscription is past due
 		if expected := lines(at); b.has(expected[0]) {
 			b.explainAll(expected)
 		}
@@ -159,8 +159,8 @@ func (b *chargeBook) previewedAt(was recordedItem, at int64) int64 {
 func (o *moneyOracle) behavior(h *history, past *subscriptionPast, n int, was, is recordedItem) string {
 	e := past.events[n]
 	switch key := e.Request.IdempotencyKey; {
-	case key == "": // a phase of a schedule, without prorations, or a pending update that was paid
-		return "either"
+	case key == "" && past.events[n-1].Data.Object.Schedule != "":
+		return "none" // a phase of Usher's schedule, which support's switch has put within a period
 	case strings.HasPrefix(key, "simulation:"):
 		return h.behaviorOf(key)
 	case strings.HasPrefix(key, "plan:"):
@@ -258,12 +258,10 @@ func (o *moneyOracle) verifyPendingLines(h *history, past *subscriptionPast) {
 	if current != past || past.Status != "active" {
 		return
 	}
-	item, _ := past.seatItem()
-	if item.Price.months() == 12 && !soldPlans[item.Price.plan()].perSeat {
-		return // support's switch to a yearly flat plan is invoiced with its renewal
-	}
 	for _, line := range o.pending {
-		if line.Subscription == past.ID && line.Invoice == "" && line.Amount > 0 && line.Period.Start < o.now-longestPending {
+		// Support's switch to a yearly plan without seats is invoiced with its renewal.
+		flat := line.Price.months() == 12 && !soldPlans[line.Price.plan()].perSeat
+		if line.Subscription == past.ID && line.Invoice == "" && line.Amount > 0 && !flat && line.Period.Start < o.now-longestPending {
 			h.diverged("%s: %d are not invoiced since %d", past.ID, line.Amount, line.Period.Start)
 		}
 	}

@@ -115,7 +115,9 @@ func (e *environment) finish(ctx context.Context) error {
 	if err := e.playFinalScenarios(ctx); err != nil {
 		return err
 	}
-	e.webhookProxy.flush()
+	if err := e.webhookProxy.flush(ctx); err != nil {
+		return err
+	}
 	if err := e.awaitIdle(ctx); err != nil {
 		return err
 	}

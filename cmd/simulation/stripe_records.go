@@ -25,11 +25,12 @@ type (
 		Metadata             map[string]string
 		Currency             string
 		Items                struct{ Data []recordedItem }
-		TrialStart           int64                     `json:"trial_start"`
-		TrialEnd             int64                     `json:"trial_end"`
-		PeriodStart          int64                     `json:"current_period_start"`
-		PeriodEnd            int64                     `json:"current_period_end"`
-		Anchor               int64                     `json:"billing_cycle_anchor"`
+		TrialStart           int64 `json:"trial_start"`
+		TrialEnd             int64 `json:"trial_end"`
+		PeriodStart          int64 `json:"current_period_start"`
+		PeriodEnd            int64 `json:"current_period_end"`
+		Anchor               int64 `json:"billing_cycle_anchor"`
+		Schedule             string
 		CancelAtPeriodEnd    bool                      `json:"cancel_at_period_end"`
 		PendingUpdate        *struct{}                 `json:"pending_update"`
 		CancelAt             int64                     `json:"cancel_at"`

@@ -182,12 +182,13 @@ func (p *webhookProxy) holdAll(holding bool) {
 	p.holding = holding
 }
 
-// flush stops the faults and delivers all events that are held.
-func (p *webhookProxy) flush() {
+// flush stops the faults, delivers all events that are held and waits for all deliveries.
+func (p *webhookProxy) flush(ctx context.Context) error {
 	p.mutex.Lock()
 	p.faultsOver = true
 	p.mutex.Unlock()
 	p.deliverHeld(afterLastRound)
+	return waitUntil(ctx, "the held webhooks to be delivered", p.delivered)
 }
 
 // received returns all events that Stripe has sent, in its order.
