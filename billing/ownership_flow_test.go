@@ -1,21 +1,16 @@
 package billing_test
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"usher/billing"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
-	"usher/billing/job"
 	"usher/billing/mail"
 )
 
@@ -351,76 +346,6 @@ func TestOtherItemsAreLeftAlone(t *testing.T) {
 	}
 }
 
-// pricelessGateway can't read prices while it is failing.
-type pricelessGateway struct {
-	billing.Gateway
-	failing *atomic.Bool
-}
-
-func (g pricelessGateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error) {
-	if g.failing.Load() {
-		return nil, &apperr.StripeError{Status: 500, Message: "prices are unavailable"}
-	}
-	return g.Gateway.Prices(ctx, lookupKeys, ids)
-}
-
-// An event with a price that this process does not know waits until the price is fetched. Until
-// then the subscription is neither ours nor foreign.
-func TestUnknownPriceLeavesEventPending(t *testing.T) {
-	env := newTestEnv(t)
-	var failing atomic.Bool
-	options := env.options(env.store)
-	options.Gateway = pricelessGateway{options.Gateway, &failing}
-	env.service = env.startService(options)
-	pro := env.subscribe("pro")
-	env.stripe.AdvanceClock(env.stripe.Now().Add(10 * time.Second))
-	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+pro.ID, url.Values{"items[0][price]": {env.supportPriceID()}})
-	updated := env.eventsOfType("customer.subscription.updated")
-	failing.Store(true)
-	deliver(t, env, updated[len(updated)-1])
-	_, err := env.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
-	env.must(err)
-	var reason string
-	env.must(env.store.DB().GetContext(t.Context(), &reason, `select error from stripe_events where outcome = 'pending'`))
-	if !strings.Contains(reason, "prices are unavailable") {
-		t.Errorf("pending because of %q", reason)
-	}
-	env.wantCurrent(pro.ID, true)
-
-	failing.Store(false)
-	env.exec(`update stripe_events set next_attempt_at = now() - interval '1 second' where outcome = 'pending'`)
-	env.processEvents()
-	env.wantCurrent(pro.ID, true)
-	if items := env.overview().OtherItems; len(items) != 1 {
-		t.Errorf("other items %+v, want the support item", items)
-	}
-}
-
-// A plan is taken out of the plan file, and put back: the reconciler corrects whose its
-// subscriptions are, and which one is current.
-func TestPlanFileChangeIsReclassified(t *testing.T) {
-	env := newTestEnv(t)
-	pro := env.subscribe("pro")
-	with := func(ids ...string) {
-		options := env.options(env.store)
-		options.Catalog.Plans = slices.DeleteFunc(slices.Clone(options.Catalog.Plans), func(p catalog.Plan) bool { return !slices.Contains(ids, p.ID) })
-		env.service = env.startService(options)
-	}
-	with("starter")
-	if drifts := env.reconcile(billing.ReconcileOptions{}); len(withoutEvents(drifts)) != 1 {
-		t.Errorf("drift %v, want one of the subscription", drifts)
-	}
-	env.wantCurrent("", false)
-	with("starter", "pro")
-	if drifts := env.reconcile(billing.ReconcileOptions{}); len(withoutEvents(drifts)) == 0 {
-		t.Error("no drift, want one of the subscription")
-	}
-	env.wantCurrent(pro.ID, true)
-	if drifts := env.reconcile(billing.ReconcileOptions{}); len(drifts) != 0 {
-		t.Errorf("drift %v, want none", drifts)
-	}
-}
-
 func withoutEvents(drifts []string) []string {
 	return slices.DeleteFunc(drifts, func(d string) bool { return !strings.HasPrefix(d, string(billing.DriftSubscription)+":") })
 }
@@ -456,66 +381,6 @@ func TestAccessOfSecondSubscription(t *testing.T) {
 	if o := env.overview(); !o.HasAccess {
 		t.Errorf("no access although %s is active; current %+v", second, o.Subscription)
 	}
-}
-
-// resetBilling forgets everything that events have brought.
-func (env *testEnv) resetBilling() {
-	env.t.Helper()
-	for _, table := range []string{"duplicate_subscriptions", "subscriptions", "invoices", "stripe_events", "emails"} {
-		env.exec(`delete from ` + table)
-	}
-	env.exec(`update checkout_sessions set status = 'expired', completed_at = null, subscription_id = null`)
-}
-
-// Whatever the order in which the events of two purchases and of a foreign subscription arrive, the
-// state is the same.
-func TestOwnershipInEveryOrderOfEvents(t *testing.T) {
-	env := newTestEnv(t)
-	pro, starter := env.openTwoCheckouts()
-	support := env.sellAtStripe(pro.CustomerID, env.supportPriceID(), env.organizationMetadataOfSubscription())
-	env.stripe.AdvanceClock(env.stripe.Now().Add(10 * time.Second))
-	env.pay(pro)
-	env.stripe.AdvanceClock(env.stripe.Now().Add(10 * time.Second))
-	env.pay(starter)
-	created := env.eventsOfType("customer.subscription.created")
-	completed := env.eventsOfType("checkout.session.completed")
-	if len(created) != 3 || len(completed) != 2 {
-		t.Fatalf("%d subscriptions created, %d sessions completed, want 3 and 2", len(created), len(completed))
-	}
-	events := slices.Concat(created, completed)
-	first, second := subscriptionOf(t, completed[0]), subscriptionOf(t, completed[1])
-	want := fmt.Sprintf("current %s, duplicate %s of %s, foreign %s", first, second, first, support)
-	for _, order := range permutations(len(events)) {
-		env.resetBilling()
-		for _, i := range order {
-			deliver(t, env, events[i])
-		}
-		env.processEvents()
-		if got := env.ownership(); got != want {
-			t.Fatalf("order %v: %s; want %s", order, got, want)
-		}
-	}
-}
-
-// ownership describes whose the organization's subscriptions are.
-func (env *testEnv) ownership() string {
-	var got string
-	env.must(env.store.DB().GetContext(env.t.Context(), &got, `select format('current %s, duplicate %s, foreign %s',
-		(select string_agg(id, ' ') from subscriptions where is_current),
-		(select string_agg(subscription_id || ' of ' || kept_subscription_id, ' ') from duplicate_subscriptions),
-		(select string_agg(id, ' ') from subscriptions where is_foreign))`))
-	return got
-}
-
-func subscriptionOf(t *testing.T, payload []byte) string {
-	t.Helper()
-	var event struct {
-		Data struct{ Object struct{ Subscription string } }
-	}
-	if err := json.Unmarshal(payload, &event); err != nil {
-		t.Fatal(err)
-	}
-	return event.Data.Object.Subscription
 }
 
 // Sessions that completed before their subscription was recorded are looked up at Stripe, where an

@@ -1,0 +1,64 @@
+package billing_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"usher/billing"
+	"usher/billing/catalog"
+)
+
+// A seat update and a plan change never run at once, and no member is lost between them.
+func TestPlanChangeAndSeatSyncDoNotOverlap(t *testing.T) {
+	env := newTestEnv(t)
+	env.stripeClock()
+	env.subscribe("starter")
+	env.advanceStripe(24 * time.Hour)
+	preview := env.previewPlan("pro", catalog.Monthly)
+	options := env.options(env.store)
+	options.Now = env.stripe.Now
+	options.Gateway = hookedPlanGateway{env.gateway(), func() {
+		env.addMembers(1) // after the recount
+		env.makeDueKeepingLease()
+		env.must(env.syncSeats())
+		if n := env.quantityUpdates.Load(); n != 0 {
+			t.Errorf("%d seat updates while the plan changes", n)
+		}
+	}}
+	replica := env.startService(options)
+	change, err := replica.PlanChanges.Apply(t.Context(), env.access, "pro", catalog.Monthly, preview.Confirm())
+	env.must(err)
+	if change.Quantity != 1 || env.stripeInvoices()[0].AmountPaid != preview.DueNow.Minor {
+		t.Fatalf("change %+v", change)
+	}
+	wantPlan(t, env, "pro", catalog.Monthly, 1)
+	wantSeats(t, env, 2, 1, billing.SyncPending)
+	env.makeSeatsDueNow()
+	env.must(env.syncSeats())
+	wantPlan(t, env, "pro", catalog.Monthly, 2)
+
+	// The other way round: a seat update under way refuses the change.
+	_, err = env.store.DB().ExecContext(t.Context(), `update billing_seat_state set lease_until = $1`, env.stripe.Now().Add(time.Minute))
+	env.must(err)
+	preview = env.previewPlan("pro", catalog.Yearly)
+	_, err = env.service.PlanChanges.Apply(t.Context(), env.access, "pro", catalog.Yearly, preview.Confirm())
+	wantConflict(t, err, "seats")
+}
+
+func (env *testEnv) makeDueKeepingLease() {
+	env.t.Helper()
+	_, err := env.store.DB().ExecContext(env.t.Context(), `update billing_seat_state set due_at = $1 where due_at is not null`, env.stripe.Now().Add(-time.Second))
+	env.must(err)
+}
+
+// hookedPlanGateway calls a function before each plan change.
+type hookedPlanGateway struct {
+	billing.Gateway
+	before func()
+}
+
+func (g hookedPlanGateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (billing.UpdatedSubscription, error) {
+	g.before()
+	return g.Gateway.ChangePlan(ctx, update)
+}
