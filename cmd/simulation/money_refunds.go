@@ -113,7 +113,7 @@ func (o *moneyOracle) verifyReturned(h *history, past *subscriptionPast, invoice
 		o.verifyDeletionRefund(h, past, invoice, sum)
 		return
 	}
-	switch duplicate := o.endedByUsher(h, past); {
+	switch duplicate := o.endedByUsher(h, past) || o.endedWhileCanceling(h, past); {
 	case sum.byUsher+sum.byHistory != o.returned(invoice.ID):
 		h.diverged("%s: %d were returned, by the events %d and %d", invoice.ID, o.returned(invoice.ID), sum.byUsher, sum.byHistory)
 	case !duplicate && sum.byUsher != 0:
@@ -174,6 +174,23 @@ func (o *moneyOracle) endedByUsher(h *history, past *subscriptionPast) bool {
 		onDate := past.CancelAt != 0 && e.Created >= past.CancelAt
 		return e.Type == "customer.subscription.deleted" && e.Request.ID != "" && !onDate
 	})
+}
+
+// endedWhileCanceling reports whether a history ended a duplicate after Usher had begun to cancel
+// it. Usher cannot tell whether its own call, which may have failed, ended it: it refunds it.
+func (o *moneyOracle) endedWhileCanceling(h *history, past *subscriptionPast) bool {
+	if past.Status != "canceled" || !h.ended[past.ID] && !h.ended[past.Customer] {
+		return false
+	}
+	var begun []int64
+	err := o.env.store.DB().Select(&begun, `
+		select extract(epoch from canceling_at)::bigint from duplicate_subscriptions where subscription_id = $1 and canceling_at is not null`, past.ID)
+	if err != nil {
+		h.diverged("read duplicate: %s", err)
+		return false
+	}
+	end := past.events[len(past.events)-1].Created
+	return len(begun) == 1 && begun[0] <= end+clockError && o.isDuplicate(h, past)
 }
 
 // verifyEnd checks that Usher ended only a subscription that a Checkout page of Usher has sold
