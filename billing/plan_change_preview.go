@@ -38,12 +38,15 @@ type InvoicePreview struct {
 	Lines          []PreviewLine     `json:"lines"`
 	MoreLines      bool              `json:"moreLines,omitempty"` // Lines is not complete
 	Discounts      []PreviewDiscount `json:"discounts,omitempty"`
+	AutomaticTax   bool              `json:"automaticTax,omitempty"` // Stripe calculates the tax
 }
 
 // PreviewDiscount is a discount that applies to a previewed invoice.
 type PreviewDiscount struct {
-	ID   string // di_…
-	Once bool   // it applies to one invoice only
+	ID       string     // di_…
+	CouponID string     // empty in an answer that the release before stored
+	Once     bool       // it applies to one invoice only
+	EndsAt   *time.Time // nil: never, or with the one invoice
 }
 
 // hasPending reports whether the preview has lines that are not of a whole period: seat changes
@@ -93,7 +96,7 @@ type PlanPreview struct {
 	// nothing.
 	Credit catalog.Money
 	Lines  []PreviewLine // of the invoice that is created at once; none: no invoice is created
-	// MoreLines means that Lines is only the first page of the invoice.
+	// MoreLines means that Lines is not complete.
 	MoreLines bool
 	Next      NextInvoicePreview
 	// Invoice is the invoice that is created at once, as Stripe calculated it; of an upgrade only.

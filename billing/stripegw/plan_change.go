@@ -7,7 +7,6 @@ import (
 	"github.com/stripe/stripe-go/v79"
 
 	"usher/billing"
-	"usher/billing/catalog"
 )
 
 // ChangePlan sets price and quantity of the seat item in one update, so that the quantity is not
@@ -53,72 +52,6 @@ func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpda
 		}
 	}
 	return g.previewInvoice(ctx, params)
-}
-
-func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCreatePreviewParams) (billing.InvoicePreview, error) {
-	found, info, err := call(ctx, "preview invoice", func(ctx context.Context) (*stripe.Invoice, error) {
-		params.Context = ctx
-		params.Expand = stripe.StringSlice([]string{"discounts"})
-		return g.invoices.CreatePreview(params)
-	})
-	if err != nil {
-		return billing.InvoicePreview{}, err
-	}
-	if found.Object != "invoice" || found.Lines == nil {
-		return billing.InvoicePreview{}, invalidResponse(info, "the response is no invoice")
-	}
-	return mapPreview(found), nil
-}
-
-// mapPreview maps a preview. A preview's list of lines is complete up to Stripe's page of ten; the
-// amounts are those of the whole invoice.
-func mapPreview(i *stripe.Invoice) billing.InvoicePreview {
-	money := func(minor int64) catalog.Money { return catalog.Money{Minor: minor, Currency: string(i.Currency)} }
-	preview := billing.InvoicePreview{
-		AmountDue: money(i.AmountDue), Total: money(i.Total), Subtotal: money(i.Subtotal), Tax: money(i.Tax),
-		Discount:   money(discountOf(i)),
-		At:         time.Unix(max(i.Created, i.PeriodEnd), 0).UTC(),
-		ProratedAt: optionalTime(i.SubscriptionProrationDate),
-		// A preview need not have an ending_balance: it is null until an invoice is finalized
-		// (https://docs.stripe.com/api/invoices/object#invoice_object-ending_balance).
-		BalanceUsed: money(i.AmountDue - i.Total), EndingBalance: money(i.EndingBalance),
-		MoreLines:   i.Lines.HasMore,
-		TaxIncluded: catalog.Money{Currency: string(i.Currency)},
-	}
-	for _, tax := range i.TotalTaxAmounts {
-		if tax.Inclusive {
-			preview.TaxIncluded.Minor += tax.Amount
-		}
-	}
-	for _, discount := range i.Discounts {
-		once := discount.Coupon != nil && discount.Coupon.Duration == stripe.CouponDurationOnce
-		preview.Discounts = append(preview.Discounts, billing.PreviewDiscount{ID: discount.ID, Once: once})
-	}
-	preview.Lines = mapPreviewLines(i.Lines, string(i.Currency))
-	return preview
-}
-
-// discountOf returns the sum of an invoice's discounts.
-func discountOf(i *stripe.Invoice) int64 {
-	var sum int64
-	for _, discount := range i.TotalDiscountAmounts {
-		sum += discount.Amount
-	}
-	return sum
-}
-
-// netAmount returns a line's amount after discounts and with the tax that is added to it.
-func netAmount(line *stripe.InvoiceLineItem) int64 {
-	net := line.Amount
-	for _, discount := range line.DiscountAmounts {
-		net -= discount.Amount
-	}
-	for _, tax := range line.TaxAmounts {
-		if !tax.Inclusive {
-			net += tax.Amount
-		}
-	}
-	return net
 }
 
 func stringOrNil(value string) *string {

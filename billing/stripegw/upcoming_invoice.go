@@ -31,7 +31,7 @@ func (g *Gateway) PendingItemsInvoice(ctx context.Context, subscriptionID string
 func (g *Gateway) upcomingInvoice(ctx context.Context, subscriptionID string, ending *bool) (billing.InvoicePreview, error) {
 	found, info, err := call(ctx, "read upcoming invoice", func(ctx context.Context) (*stripe.Invoice, error) {
 		params := &stripe.InvoiceUpcomingParams{
-			Subscription: stripe.String(subscriptionID), Expand: stripe.StringSlice([]string{"subscription"}),
+			Subscription: stripe.String(subscriptionID), Expand: stripe.StringSlice([]string{"subscription", "discounts"}),
 		}
 		if ending != nil {
 			params.SubscriptionDetails = &stripe.InvoiceUpcomingSubscriptionDetailsParams{CancelAtPeriodEnd: ending}

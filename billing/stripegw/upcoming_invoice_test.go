@@ -50,7 +50,7 @@ func TestUpcomingInvoice(t *testing.T) {
 	if len(next.Lines) != 12 || next.MoreLines || next.Lines[11].Description != "Line 12" {
 		t.Errorf("%d lines, more %t", len(next.Lines), next.MoreLines)
 	}
-	wantForm(t, f.seen("GET", "/v1/invoices/upcoming")[0].form, url.Values{"subscription": {"sub_1"}, "expand[0]": {"subscription"}})
+	wantForm(t, f.seen("GET", "/v1/invoices/upcoming")[0].form, url.Values{"subscription": {"sub_1"}, "expand[0]": {"subscription"}, "expand[1]": {"discounts"}})
 	if _, err := gateway.PendingItemsInvoice(t.Context(), "sub_1"); err != nil {
 		t.Fatal(err)
 	}
