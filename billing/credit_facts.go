@@ -256,8 +256,14 @@ func (m creditMonths) at(now time.Time) (month int, next *time.Time) {
 
 // begin returns when a month begins; in a month without the anchor's day, on its last day.
 func (m creditMonths) begin(n int) time.Time {
-	first := time.Date(m.start.Year(), m.start.Month()+time.Month(n), 1, m.start.Hour(), m.start.Minute(), m.start.Second(), 0, time.UTC)
-	return first.AddDate(0, 0, min(m.day, lastDay(first))-1)
+	return monthsAfter(m.start, m.day, n)
+}
+
+// monthsAfter returns the time n months after another one, on a day of the month; in a month
+// without that day, on its last one.
+func monthsAfter(start time.Time, day, n int) time.Time {
+	first := time.Date(start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC)
+	return first.AddDate(0, 0, min(day, lastDay(first))-1)
 }
 
 // lastDay returns the number of days of a time's month.

@@ -17,6 +17,7 @@ type Gateway interface {
 	CancellationGateway
 	PlanChangeGateway
 	UpcomingInvoiceGateway
+	ForecastGateway
 	PaymentGateway
 	SeatPreviewGateway
 	// Account reads the account of the secret key.

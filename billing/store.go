@@ -37,6 +37,7 @@ type Tx interface {
 	SeatPreviews() SeatPreviewStore
 	PlanChanges() PlanChangeStore
 	UpcomingInvoices() UpcomingInvoiceStore
+	Forecasts() ForecastStore
 	Cancellations() CancellationStore
 	Invoices() InvoiceStore
 	InvoiceDetails() InvoiceDetailStore
@@ -280,6 +281,14 @@ type UpcomingInvoiceStore interface {
 	Get(ctx context.Context, organizationID, subscriptionID string) (UpcomingInvoice, error)
 	// Put inserts or overwrites the answer, unless a later one is stored.
 	Put(ctx context.Context, i UpcomingInvoice) error
+}
+
+// ForecastStore stores the last forecast for each question of an organization.
+type ForecastStore interface {
+	Get(ctx context.Context, organizationID, question string) (Forecast, error)
+	// Put inserts or overwrites a forecast, unless a later one is stored, and deletes all but the
+	// newest of the organization.
+	Put(ctx context.Context, f Forecast) error
 }
 
 // CancellationStore stores requests to end a plan at the end of its period.

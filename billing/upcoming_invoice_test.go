@@ -182,22 +182,26 @@ func TestNextInvoiceOfScheduledPlanAndTrial(t *testing.T) {
 	})
 }
 
+// stripeFaults are the ways in which Stripe gives no answer in time.
+func stripeFaults() map[string]stripelocal.Fault {
+	return map[string]stripelocal.Fault{
+		"slow":    {Kind: stripelocal.SlowCall, Millis: 5000, Calls: -1},
+		"limited": {Kind: stripelocal.RateLimited, Calls: -1},
+		"error":   {Kind: stripelocal.ServerError, Calls: -1},
+		"gone":    {Kind: stripelocal.TimeoutBefore, Calls: -1},
+	}
+}
+
 // While Stripe is slow, fails or is at its limit, the last answer is given in time, with the time
 // it is from. Without one there is an error.
 func TestNextInvoiceWhileStripeIsUnavailable(t *testing.T) {
-	faults := map[string]stripelocal.Fault{
-		"slow":    {Kind: stripelocal.SlowCall, Millis: 5000},
-		"limited": {Kind: stripelocal.RateLimited},
-		"error":   {Kind: stripelocal.ServerError},
-		"gone":    {Kind: stripelocal.TimeoutBefore},
-	}
-	for name, fault := range faults {
+	for name, fault := range stripeFaults() {
 		t.Run(name, func(t *testing.T) {
 			env := newTestEnv(t)
 			clock := newTestClock()
 			env.useClock(clock.now)
 			env.subscribe("pro")
-			fault.Path, fault.Calls = "/v1/invoices/upcoming", -1
+			fault.Path = "/v1/invoices/upcoming"
 			id, err := env.stripe.Faults().Add(fault)
 			env.must(err)
 			began := time.Now()

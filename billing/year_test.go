@@ -27,7 +27,7 @@ func TestYearIsChargedAsCalculatedByHand(t *testing.T) {
 	}
 	for name, scenario := range yearScenarios() {
 		t.Run(name, func(t *testing.T) {
-			year := newYear(t, scenario)
+			year := newYear(t, scenario, yearTime(yearStart))
 			year.play()
 			invoices, credits := scenario.calculate()
 			year.compareInvoices(year.readInvoices(), invoices)
@@ -46,8 +46,7 @@ type year struct {
 	confirmed map[string]int64 // what the preview of a plan change showed as due, by invoice
 }
 
-func newYear(t *testing.T, scenario yearScenario) *year {
-	start := yearTime(yearStart)
+func newYear(t *testing.T, scenario yearScenario, start time.Time) *year {
 	y := &year{testEnv: newTestEnvAt(t, func() time.Time { return start }), yearScenario: scenario, confirmed: map[string]int64{}}
 	options := y.options(y.store)
 	options.Now, options.Catalog = y.stripe.Now, y.catalog()
@@ -94,13 +93,7 @@ func (s yearScenario) format(minor int64) string {
 // created or collected and at which the program has planned work.
 func (y *year) play() {
 	y.t.Helper()
-	y.addMembers(yearSeats - 1) // and the admin
-	session, err := y.service.Checkouts.Start(y.t.Context(), y.access, billing.CheckoutRequest{PlanID: "starter", Interval: catalog.Interval(y.interval)})
-	y.must(err)
-	y.pay(session)
-	_, err = y.service.Checkouts.Complete(y.t.Context(), y.access, session.StripeSessionID)
-	y.must(err)
-	y.awaitIdle()
+	y.buyPlan("starter")
 	stops := y.stops()
 	for _, step := range y.script() {
 		for len(stops) > 0 && !stops[0].After(step.at) {
@@ -114,6 +107,18 @@ func (y *year) play() {
 	for _, stop := range stops {
 		y.advanceTo(stop)
 	}
+}
+
+// buyPlan buys a plan for the seats of the start.
+func (y *year) buyPlan(plan string) {
+	y.t.Helper()
+	y.addMembers(yearSeats - 1) // and the admin
+	session, err := y.service.Checkouts.Start(y.t.Context(), y.access, billing.CheckoutRequest{PlanID: plan, Interval: catalog.Interval(y.interval)})
+	y.must(err)
+	y.pay(session)
+	_, err = y.service.Checkouts.Complete(y.t.Context(), y.access, session.StripeSessionID)
+	y.must(err)
+	y.awaitIdle()
 }
 
 // stops are the times at which invoices are created and finalized.

@@ -90,7 +90,10 @@
 //     three days or less have no invoice.upcoming (inferred).
 //   - A change that starts a new period credits the unused time of every item and bills the new
 //     period as lines of type subscription. A first period before a chosen anchor is a line with
-//     proration=true (inferred).
+//     proration=true, net of discounts (inferred).
+//   - A preview of a subscription that does not exist begins at start_date, which may be in the
+//     future (API reference: create a preview invoice). The anchor is at most a period later
+//     (docs: billing cycle).
 //   - cancel_at within a period does not prorate. add_invoice_items are billed with the next
 //     invoice unless the change is billed immediately.
 //   - error_if_incomplete leaves no trace of the failed attempt.

@@ -4,11 +4,11 @@ import "usher/stripelocal/wire"
 
 const (
 	detailParams = "items[]{id price quantity:int deleted:bool metadata:map?} proration_behavior:create_prorations|none|always_invoice " +
-		"proration_date:time trial_end:when billing_cycle_anchor:now|unchanged cancel_at:time? cancel_at_period_end:bool cancel_now:bool"
+		"proration_date:time trial_end:when billing_cycle_anchor:now|unchanged|time start_date:time cancel_at:time? cancel_at_period_end:bool cancel_now:bool"
 	previewParams  = "customer subscription discounts[]{coupon discount promotion_code}? automatic_tax{enabled:bool!} preview_mode:next|recurring subscription_details{" + detailParams + "} "
 	upcomingParams = previewParams + "subscription_items[]{id price quantity:int deleted:bool metadata:map?} " +
 		"subscription_proration_behavior:create_prorations|none|always_invoice subscription_proration_date:time subscription_trial_end:when " +
-		"subscription_billing_cycle_anchor:now|unchanged subscription_cancel_at:time? subscription_cancel_at_period_end:bool subscription_cancel_now:bool "
+		"subscription_billing_cycle_anchor:now|unchanged|time subscription_start_date:time subscription_cancel_at:time? subscription_cancel_at_period_end:bool subscription_cancel_now:bool "
 )
 
 // previews serves /v1/invoices/upcoming and /v1/invoices/create_preview.
@@ -60,7 +60,7 @@ func (h previews) fromParams(in *input) (*Invoice, error) {
 		return nil, err
 	}
 	if details.Has("items") {
-		return h.forNewSubscription(c, details)
+		return h.forNewSubscription(c, in.Params, details)
 	}
 	return h.forCustomer(c)
 }
@@ -72,7 +72,7 @@ func subscriptionDetails(p wire.Params) wire.Params {
 		return p.At("subscription_details")
 	}
 	return p.WithoutPrefix("subscription_", []string{
-		"items", "proration_behavior", "proration_date", "trial_end", "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "cancel_now",
+		"items", "proration_behavior", "proration_date", "trial_end", "billing_cycle_anchor", "start_date", "cancel_at", "cancel_at_period_end", "cancel_now",
 	})
 }
 
@@ -191,21 +191,36 @@ func (h previews) finish(inv *Invoice) *Invoice {
 }
 
 // forNewSubscription previews the first invoice of a subscription that does not exist yet.
-func (h previews) forNewSubscription(c *Customer, details wire.Params) (*Invoice, error) {
+func (h previews) forNewSubscription(c *Customer, p, details wire.Params) (*Invoice, error) {
 	items, err := h.subscriptions.itemsFromParams(details)
 	if err != nil {
 		return nil, err
 	}
-	sub := &Subscription{
-		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: map[string]string{},
-		CollectionMethod: "charge_automatically", TrialEnd: details.Int("trial_end"),
+	price, start := items[0].price, details.Int("start_date")
+	if start == 0 {
+		start = h.timeFor(c)
 	}
-	setFirstPeriod(sub, items[0].price, h.timeFor(c))
+	sub := &Subscription{
+		Customer: c.ID, TestClock: c.TestClock, Currency: price.Currency, Metadata: map[string]string{},
+		CollectionMethod: "charge_automatically", TrialEnd: details.Int("trial_end"), BillingCycleAnchor: details.Int("billing_cycle_anchor"),
+		FreeFirstPeriod: details.String("proration_behavior") == "none",
+	}
+	if sub.BillingCycleAnchor > wire.AddIntervals(start, price.Interval, price.IntervalCount) {
+		return nil, wire.Invalid("", details.Name("billing_cycle_anchor"), "The billing cycle anchor cannot be later than the end of the first natural period.")
+	}
+	if err := h.setDiscounts(sub, p); err != nil {
+		return nil, err
+	}
+	p.At("automatic_tax").SetBool("enabled", &sub.AutomaticTax)
+	setFirstPeriod(sub, price, start)
 	var planned []plannedItem
 	for _, i := range items {
 		planned = append(planned, plannedItem{Price: i.price.ID, Quantity: i.quantity})
 	}
-	return h.finish(h.invoicing.build(sub, "upcoming", h.invoiceItems.pendingFor(sub), h.subscriptions.periodLines(sub, planned, sub.billingState()))), nil
+	lines := h.subscriptions.firstPeriodLines(sub, price, h.subscriptions.periodLines(sub, planned, sub.billingState()))
+	inv := h.invoicing.build(sub, "upcoming", h.invoiceItems.pendingFor(sub), lines)
+	inv.Created = start
+	return h.finish(inv), nil
 }
 
 // forCustomer previews the earliest next invoice among a customer's subscriptions.

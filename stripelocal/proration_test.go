@@ -156,6 +156,32 @@ func TestPreviewIsWhatIsBilled(t *testing.T) {
 	}
 }
 
+// A preview of a subscription that begins on a later day, before its anchor, is what its first
+// invoice charges then.
+func TestPreviewOfLaterSubscription(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.createOnTestClock("pm_card_visa")
+	price, begin, anchor := l.createPriceIn("usd", 1099, "month"), noon+40*day+7, noon+55*day
+	params := &stripe.InvoiceCreatePreviewParams{
+		Customer: stripe.String(k.customer),
+		SubscriptionDetails: &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{
+			Items:     []*stripe.InvoiceCreatePreviewSubscriptionDetailsItemParams{{Price: stripe.String(price), Quantity: stripe.Int64(5)}},
+			StartDate: stripe.Int64(begin), BillingCycleAnchor: stripe.Int64(anchor),
+		},
+	}
+	shown := must[*stripe.Invoice](t)(l.api.Invoices.CreatePreview(params))
+	k.advance(begin)
+	sub := k.subscribe(price, 5, func(p *stripe.SubscriptionParams) { p.BillingCycleAnchor = stripe.Int64(anchor) })
+	billed := must[*stripe.Invoice](t)(l.api.Invoices.Get(sub.LatestInvoice.ID, nil))
+	if shown.AmountDue != billed.AmountDue || shown.AmountDue == 5*1099 || shown.Created != begin || *shown.Lines.Data[0].Period != *billed.Lines.Data[0].Period {
+		t.Errorf("shown %d at %d for %+v, billed %d for %+v", shown.AmountDue, shown.Created, shown.Lines.Data[0].Period, billed.AmountDue, billed.Lines.Data[0].Period)
+	}
+	params.SubscriptionDetails.BillingCycleAnchor = stripe.Int64(begin + 32*day)
+	_, err := l.api.Invoices.CreatePreview(params)
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+}
+
 // secondInvoice returns the invoice after a subscription's first one.
 func secondInvoice(t *testing.T, l *testServer, customer string) *stripe.Invoice {
 	t.Helper()

@@ -255,9 +255,15 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price, lines [
 	if sub.FreeFirstPeriod {
 		return nil
 	}
-	fullPeriod := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	whole := *sub
+	whole.CurrentPeriodStart = wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	for _, d := range h.discounts.apply(sub.Discounts, lines, sub.CurrentPeriodStart) {
+		for i := range lines {
+			lines[i].Amount -= d.Lines[i]
+		}
+	}
 	for i := range lines {
-		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, fullPeriod), true
+		lines[i].Amount, lines[i].Proration = share(&whole, sub.CurrentPeriodStart, lines[i].Amount), true
 	}
 	return lines
 }

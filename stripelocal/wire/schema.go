@@ -14,8 +14,8 @@ import (
 // (required) and ? (an empty string unsets it). Types are str (the default),
 // int, bool, time (unix seconds), when (time or "now"), decimal, range (time or
 // gt gte lt lte), map (metadata) and any (taken, whatever it is); words with |
-// between them are an enumeration; a number is a string of at most so many
-// characters.
+// between them are an enumeration, in which the word time is unix seconds; a
+// number is a string of at most so many characters.
 type Schema struct {
 	Name      string
 	Kind      string
