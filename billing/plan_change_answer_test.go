@@ -90,6 +90,28 @@ func TestPlanChangeWithoutAnswerIsMadeOnce(t *testing.T) {
 // The first half of a downgrade, a schedule without its second phase, is finished.
 func TestHalfMadeScheduleIsFinished(t *testing.T) {
 	env := newTestEnv(t)
+	preview := env.makeHalfASchedule()
+	env.processPlanChanges()
+	if current := env.overview().Subscription; current.ScheduledPriceID != env.planPriceID("starter", catalog.Monthly) || env.planChange(preview.Confirm()).Status != billing.PlanChangeScheduled {
+		t.Fatalf("subscription %+v, change %+v", current, env.planChange(preview.Confirm()))
+	}
+}
+
+// A downgrade of which half is made ends with its subscription: the schedule is canceled with it,
+// stays attached, and can't be released any more.
+func TestHalfMadeScheduleEndsWithTheSubscription(t *testing.T) {
+	env := newTestEnv(t)
+	preview := env.makeHalfASchedule()
+	env.stripeRequest(http.MethodDelete, "/v1/subscriptions/"+env.overview().Subscription.ID, nil)
+	env.processPlanChanges()
+	if change := env.planChange(preview.Confirm()); change.Status != billing.PlanChangeFailed || change.NextAttemptAt != nil {
+		t.Errorf("change %+v", change)
+	}
+}
+
+// makeHalfASchedule confirms a downgrade, and loses the answer after its first half.
+func (env *testEnv) makeHalfASchedule() billing.PlanPreview {
+	env.t.Helper()
 	env.stripeClock()
 	env.subscribe("pro")
 	preview := env.previewPlan("starter", catalog.Monthly)
@@ -97,18 +119,15 @@ func TestHalfMadeScheduleIsFinished(t *testing.T) {
 	options.Now = env.stripe.Now
 	options.Gateway = halfScheduleGateway{env.gateway(), env}
 	broken := env.startService(options)
-	_, err := broken.PlanChanges.Apply(t.Context(), env.access, "starter", catalog.Monthly, preview.Confirm())
+	_, err := broken.PlanChanges.Apply(env.t.Context(), env.access, "starter", catalog.Monthly, preview.Confirm())
 	if apperr.CodeOf(err) != apperr.CodeStripe {
-		t.Fatal(err)
+		env.t.Fatal(err)
 	}
-	env.must(env.service.Subscriptions.Refresh(t.Context(), env.access))
+	env.must(env.service.Subscriptions.Refresh(env.t.Context(), env.access))
 	if current := env.overview().Subscription; current.ScheduleID == "" || current.ScheduledPriceID != "" {
-		t.Fatalf("subscription %+v, want half a schedule", current)
+		env.t.Fatalf("subscription %+v, want half a schedule", current)
 	}
-	env.processPlanChanges()
-	if current := env.overview().Subscription; current.ScheduledPriceID != env.planPriceID("starter", catalog.Monthly) || env.planChange(preview.Confirm()).Status != billing.PlanChangeScheduled {
-		t.Fatalf("subscription %+v, change %+v", current, env.planChange(preview.Confirm()))
-	}
+	return preview
 }
 
 // halfScheduleGateway creates the schedule under the change's key and crashes.

@@ -76,14 +76,15 @@ func (pc *PlanChanges) Keep(ctx context.Context, a account.Access) error {
 }
 
 // releaseSchedule detaches the schedule from a subscription, which continues unchanged. A schedule
-// that is released already is no error.
+// that is released already is no error, and neither is one that was canceled with its subscription:
+// it stays attached (https://docs.stripe.com/billing/subscriptions/subscription-schedules).
 func (ss *Subscriptions) releaseSchedule(ctx context.Context, current Subscription) (Subscription, error) {
 	released := ss.gateway.ReleaseSchedule(ctx, current.ScheduleID)
 	fresh, err := ss.refetch(ctx, current.ID)
 	if err != nil {
 		return fresh, errors.Join(released, err)
 	}
-	if fresh.ScheduleID == current.ScheduleID {
+	if fresh.ScheduleID == current.ScheduleID && !fresh.Status.Ended() {
 		return fresh, fmt.Errorf("schedule %s is still attached: %w", current.ScheduleID, released)
 	}
 	return fresh, nil
