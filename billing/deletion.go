@@ -34,6 +34,9 @@ type Deletion struct {
 	RequestedAt    time.Time `db:"requested_at"`
 	// DueAt is the earliest time of the deletion. The backoff moves it after a failure.
 	DueAt time.Time `db:"due_at"`
+	// BegunAt is when the deletion began to end subscriptions at Stripe. From then on it cannot be
+	// withdrawn. nil: it did not.
+	BegunAt *time.Time `db:"begun_at"`
 	// CancelsPlan means that the request cancels a subscription at period end; withdrawing it
 	// resumes the subscription. A [DeletionCancellation] says which one.
 	CancelsPlan bool   `db:"ends_plan"`
@@ -135,7 +138,7 @@ func (ds *Deletions) notify(ctx context.Context, tx Tx, actor account.Access, d 
 
 // Withdraw withdraws a deletion. The subscriptions that it had canceled are resumed; if Stripe does
 // not take that at once, the worker retries it. Errors: CodeForbidden; CodeConflict if no deletion
-// is scheduled or it is done.
+// is scheduled, or if it has begun.
 func (ds *Deletions) Withdraw(ctx context.Context, a account.Access) error {
 	err := ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error { return ds.withdraw(ctx, tx, actor) }))
 	if err != nil {
@@ -156,6 +159,8 @@ func (ds *Deletions) withdraw(ctx context.Context, tx Tx, actor account.Access) 
 		return err
 	case !known:
 		return apperr.Errorf(apperr.CodeConflict, account.MessageNotDeleting)
+	case d.BegunAt != nil:
+		return apperr.Errorf(apperr.CodeConflict, account.MessageDeletionBegun)
 	}
 	if err := ds.wakeResumptions(ctx, tx, d); err != nil {
 		return err
@@ -207,7 +212,7 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 	if err != nil {
 		return err
 	}
-	d, known, err := apperr.Found(ds.store.Deletions().Get(ctx, organizationID))
+	d, known, err := apperr.Found(ds.begin(ctx, organizationID))
 	if err != nil || !known { // withdrawn meanwhile
 		return err
 	}
@@ -238,6 +243,23 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		return err
 	}
 	return ds.store.InTx(ctx, func(tx Tx) error { return ds.markDeleted(ctx, tx, acct, organizationID) })
+}
+
+// begin marks a deletion as begun, before Stripe is called: a withdrawal that came in between would
+// keep an organization whose plan has ended.
+func (ds *Deletions) begin(ctx context.Context, organizationID string) (d Deletion, err error) {
+	err = ds.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		if d, err = tx.Deletions().Get(ctx, organizationID); err != nil || d.BegunAt != nil {
+			return err
+		}
+		now := ds.Now()
+		d.BegunAt = &now
+		return tx.Deletions().Put(ctx, d)
+	})
+	return d, err
 }
 
 // readSubscriptions reads the customer's subscriptions from Stripe that are not known here, or not

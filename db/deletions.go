@@ -31,8 +31,8 @@ func (q deletionStore) Get(ctx context.Context, organizationID string) (billing.
 
 // Put implements [billing.DeletionStore].
 func (q deletionStore) Put(ctx context.Context, d billing.Deletion) error {
-	return q.exec(ctx, "put deletion", `update deletions set due_at = $2, failures = $3, error = $4 where organization_id = $1`,
-		d.OrganizationID, d.DueAt, d.Failures, d.Error)
+	return q.exec(ctx, "put deletion", `update deletions set due_at = $2, failures = $3, error = $4, begun_at = $5
+		where organization_id = $1`, d.OrganizationID, d.DueAt, d.Failures, d.Error, d.BegunAt)
 }
 
 // Remove implements [billing.DeletionStore].
