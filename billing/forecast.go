@@ -78,8 +78,7 @@ func (q ForecastQuestion) Values() url.Values {
 		values.Set("from", q.From.Format(time.DateOnly))
 	}
 	if q.PlanID != "" {
-		values.Set("plan", q.PlanID)
-		values.Set("interval", string(q.Interval))
+		values.Set("plan", q.PlanID+"-"+string(q.Interval))
 	}
 	return values
 }
@@ -94,14 +93,14 @@ type Forecast struct {
 	Currency       string            `db:"currency"`
 	Seats          int               `db:"seats"`         // billed now
 	ChangedSeats   int               `db:"changed_seats"` // billed with the change
-	Until          time.Time         `db:"until"`         // invoices after that are left out
+	Until          time.Time         `db:"until"`         // twelve months ahead
 	EndsAt         *time.Time        `db:"ends_at"`       // the plan's end
 	FetchedAt      time.Time         `db:"fetched_at"`
 	// SubscriptionRevision and BilledPeople are the state that it was made of.
 	SubscriptionRevision int64 `db:"subscription_revision"`
 	BilledPeople         int   `db:"billed_people"`
 
-	// Stale means that Stripe could not be asked again: the amounts are as of FetchedAt.
+	// Stale means that Stripe did not answer again: the amounts are as of FetchedAt.
 	Stale bool
 }
 
@@ -135,11 +134,14 @@ type ForecastPart struct {
 	From     *time.Time       `json:"from,omitempty"` // of ForecastPeople
 }
 
-// Sum returns the sum of what invoices charge.
+// Sum returns the sum of what invoices charge before Until. Of a yearly plan the forecast has the
+// next renewal too, which may be later.
 func (f Forecast) Sum(invoices []ForecastInvoice) catalog.Money {
 	sum := catalog.Money{Currency: f.Currency}
 	for _, invoice := range invoices {
-		sum.Minor += invoice.Due.Minor
+		if invoice.At.Before(f.Until) {
+			sum.Minor += invoice.Due.Minor
+		}
 	}
 	return sum
 }
@@ -209,7 +211,7 @@ func (f forecastFacts) isCurrent(stored Forecast) bool {
 
 // facts reads what a forecast is made of and checks the question.
 func (fs *Forecasts) facts(ctx context.Context, a account.Access, q ForecastQuestion) (f forecastFacts, err error) {
-	f.now = fs.Now().UTC()
+	f.now = fs.Now().UTC().Truncate(time.Second)
 	err = fs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
@@ -246,23 +248,26 @@ func (f forecastFacts) check(q ForecastQuestion) error {
 		return apperr.FieldError("people", "Please enter a number from %d to %d.", -forecastPeople, forecastPeople)
 	case f.billed+q.People < 1:
 		return apperr.FieldError("people", "Only %d people have a seat now, and one has to stay.", f.billed)
-	case q.From.Before(today) || q.From.After(f.until()):
-		return apperr.FieldError("from", "Please choose a day from today to %s.", f.until().Format("2 Jan 2006"))
+	case q.From.Before(today) || !q.From.Before(f.until()):
+		return apperr.FieldError("from", "Please choose a day from today to %s.", f.until().AddDate(0, 0, -1).Format("2 Jan 2006"))
 	case f.endsAt != nil && !q.From.Before(*f.endsAt):
 		return apperr.FieldError("from", "Your plan ends on %s. Please choose a day before that.", f.endsAt.Format("2 Jan 2006"))
 	}
 	return nil
 }
 
-// until returns how far the forecast reaches.
-func (f forecastFacts) until() time.Time { return f.now.AddDate(0, forecastMonths, 0) }
+// until returns the beginning of the day, in UTC, to which the forecast reaches: a plan that renews
+// on the day of the year on which it is asked is counted the same at every hour.
+func (f forecastFacts) until() time.Time {
+	return f.now.Truncate(24*time.Hour).AddDate(0, forecastMonths, 0)
+}
 
 // fetch makes a forecast of Stripe's answers.
 func (fs *Forecasts) fetch(ctx context.Context, a account.Access, facts forecastFacts, q ForecastQuestion) (Forecast, error) {
 	forecast := Forecast{
 		OrganizationID: a.Organization.ID, Question: q.Values().Encode(), SubscriptionID: facts.current.ID, Currency: facts.price.Amount.Currency,
 		Seats: facts.current.Quantity, ChangedSeats: facts.current.Quantity, Until: facts.until(), EndsAt: facts.endsAt,
-		FetchedAt: facts.now.Truncate(time.Microsecond), SubscriptionRevision: facts.current.Revision, BilledPeople: facts.billed,
+		FetchedAt: facts.now, SubscriptionRevision: facts.current.Revision, BilledPeople: facts.billed,
 	}
 	next, change, err := fs.startingPoint(ctx, a, facts, q)
 	if err != nil {
@@ -335,8 +340,8 @@ func (fs *Forecasts) change(ctx context.Context, a account.Access, facts forecas
 	return change, nil
 }
 
-// fetchAmounts asks Stripe for every amount that the timelines need, each once and all at the same
-// time.
+// fetchAmounts fetches every amount that the timelines need from Stripe, each once and all at the
+// same time.
 func (fs *Forecasts) fetchAmounts(ctx context.Context, facts forecastFacts, next UpcomingInvoice, lines []*timeline) (forecastAmounts, error) {
 	amounts := forecastAmounts{}
 	var keys []forecastKey
@@ -359,7 +364,7 @@ func (fs *Forecasts) fetchAmounts(ctx context.Context, facts forecastFacts, next
 	return amounts, errors.Join(failures...)
 }
 
-// fetchAmount asks Stripe for one amount, after discounts and with tax.
+// fetchAmount fetches one amount from Stripe, after discounts and with tax.
 func (fs *Forecasts) fetchAmount(ctx context.Context, facts forecastFacts, next UpcomingInvoice, key forecastKey) (int64, error) {
 	switch {
 	case !key.prorates():

@@ -28,7 +28,7 @@ const forecastPlayed = 4
 
 const (
 	forecastStart = "2027-01-12 10:20:30" // the plan is bought
-	forecastAsked = "2027-01-21 08:00:00"
+	forecastAt = "2027-01-21 08:00:00"
 )
 
 func inMarch(people int) billing.ForecastQuestion {
@@ -72,7 +72,7 @@ func TestForecastIsWhatIsInvoiced(t *testing.T) {
 			if c.prepare != nil {
 				c.prepare(y)
 			}
-			y.advanceTo(yearTime(forecastAsked))
+			y.advanceTo(yearTime(forecastAt))
 			forecast, err := y.service.Forecasts.Get(t.Context(), y.reloadAccess(), c.question)
 			y.must(err)
 			before := len(y.listInvoices())

@@ -130,7 +130,7 @@ func (t *timeline) addPending() {
 func (t *timeline) addPeople(q ForecastQuestion) {
 	from := q.From
 	if from.Before(t.facts.now) { // today
-		from = t.facts.now.Truncate(time.Second)
+		from = t.facts.now
 	}
 	later := t.termsFrom(from)
 	before := later[0]
@@ -190,7 +190,7 @@ func (t *timeline) invoicedAt(before, after forecastTerms, at, periodEnd time.Ti
 // addRenewals adds the renewals until the end of the plan or of the forecast. A first renewal that
 // is later is still listed.
 func (t *timeline) addRenewals() {
-	for at, n := t.endsAt, 0; n == 0 || !at.After(t.facts.until()); n++ {
+	for at, n := t.endsAt, 0; n == 0 || at.Before(t.facts.until()); n++ {
 		if end := t.facts.endsAt; end != nil && !at.Before(*end) {
 			return
 		}
@@ -321,8 +321,8 @@ func maxTime(a, b time.Time) time.Time {
 	return a
 }
 
-// wholePeriods returns the sum of the lines of whole periods, after discounts and with tax. Usage is
-// left out: that of coming periods is not known.
+// wholePeriods returns the sum of the lines of whole periods, after discounts and with tax. Usage
+// is left out: that of coming periods is not known.
 func (p InvoicePreview) wholePeriods() int64 {
 	var sum int64
 	for _, line := range p.Lines {

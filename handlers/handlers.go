@@ -101,6 +101,7 @@ type areas struct {
 	billing       *billingPages
 	plans         *planPages
 	cancellations *cancellationPages
+	forecasts     *forecastPages
 	admin         *adminPages
 	api           *jsonAPI
 	webhook       *webhookEndpoint
@@ -159,6 +160,7 @@ func newAreas(o Options, base *site) areas {
 	a.seatChanges = &seatChanges{site: base, previews: b.SeatPreviews}
 	a.plans = &planPages{site: base, planChanges: b.PlanChanges, seatChanges: a.seatChanges}
 	a.cancellations = &cancellationPages{site: base, cancellations: b.Cancellations, planChanges: b.PlanChanges, overviews: b.Overviews, prices: b.Prices}
+	a.forecasts = &forecastPages{site: base, forecasts: b.Forecasts, overviews: b.Overviews, prices: b.Prices}
 	a.seats = &seatPages{
 		site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger, changes: a.seatChanges,
 	}

@@ -33,6 +33,7 @@ func (p *billingPages) showNextInvoice(w http.ResponseWriter, r *http.Request) e
 	}
 	props := billingviews.NextInvoicePageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Invoice: next,
+		Forecast: accessOf(r).CanManageBilling() && overview.Subscription != nil,
 	}
 	if overview.Subscription != nil {
 		props.Card = card(*overview.Subscription)

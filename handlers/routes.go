@@ -110,6 +110,7 @@ func (s *server) routes() []route {
 
 		{method: get, pattern: "/billing/invoices", policy: billingAdmin, afterDeletion: true, handler: s.billing.showInvoices},
 		{method: get, pattern: "/billing/next-invoice", policy: member, handler: s.billing.showNextInvoice},
+		{method: get, pattern: "/billing/forecast", policy: billingAdmin, handler: s.forecasts.show, limits: []rateLimit{planPreviews}},
 		{method: get, pattern: "/billing/invoices.csv", policy: billingAdmin, afterDeletion: true, handler: s.billing.exportInvoices},
 		{method: get, pattern: "/billing/invoices/{id}", policy: billingAdmin, afterDeletion: true, handler: s.billing.showInvoice},
 		{method: get, pattern: "/billing/invoices/{id}/stripe", policy: billingAdmin, afterDeletion: true, handler: s.billing.openInvoice},

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- The last forecasts of coming invoices, for pages that cannot ask Stripe. An organization has a few
--- of them, one for each question that its people asked.
+-- The last forecasts of coming invoices, for pages while Stripe does not answer. An organization
+-- has a few of them, one for each question of its people.
 create table forecasts (
     organization_id       text collate "C" not null references organizations (id),
     question              text collate "C" not null, -- the query of the page

@@ -163,7 +163,7 @@ func billingSpecimens() []Specimen {
 		}),
 		awaitingInvoice(),
 		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),
-	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), planChangeSpecimens(), invoiceSpecimens())...)
+	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), forecastSpecimens(), planChangeSpecimens(), invoiceSpecimens())...)
 }
 
 func trialing() *billingviews.SubscriptionProps {
