@@ -29,6 +29,9 @@ type ListedCharge struct {
 // (https://docs.stripe.com/disputes/how-disputes-work).
 const chargeWindow = 270 * 24 * time.Hour
 
+// chargeComparison is the part of a run that compares charges.
+type chargeComparison struct{ *reconcileRun }
+
 // Cursors of compareCharges, besides customerCursor.
 const (
 	refundCursor  = "refund:"
@@ -39,7 +42,7 @@ const (
 // back for. The events of a refund can be lost for good, and neither its invoice nor its
 // subscription shows it. Refunds and disputes are few, so the lists of the account are read; if
 // they are long because of other applications, the charges of our customers are.
-func (c *reconcileRun) compareCharges(ctx context.Context, after string) (string, error) {
+func (c chargeComparison) compareCharges(ctx context.Context, after string) (string, error) {
 	since := c.Now().Add(-chargeWindow)
 	if c.options.OrganizationID != "" {
 		return "", c.compareOrganizationCharges(ctx, since)
@@ -51,7 +54,7 @@ func (c *reconcileRun) compareCharges(ctx context.Context, after string) (string
 	if strings.HasPrefix(after, disputeCursor) {
 		list, prefix, then = c.gateway.DisputedCharges, disputeCursor, ""
 	}
-	page, err := fetch(ctx, c, func() (Page[ListedCharge], error) { return list(ctx, since, strings.TrimPrefix(after, prefix)) })
+	page, err := fetch(ctx, c.reconcileRun, func() (Page[ListedCharge], error) { return list(ctx, since, strings.TrimPrefix(after, prefix)) })
 	if err != nil {
 		return "", err
 	}
@@ -68,7 +71,7 @@ func (c *reconcileRun) compareCharges(ctx context.Context, after string) (string
 }
 
 // compareCustomerCharges compares the charges of one customer.
-func (c *reconcileRun) compareCustomerCharges(ctx context.Context, since time.Time, last string) (string, error) {
+func (c chargeComparison) compareCustomerCharges(ctx context.Context, since time.Time, last string) (string, error) {
 	links, err := c.store.Customers().LinksSubscribedSince(ctx, c.account, since, last, 1)
 	if err != nil || len(links) == 0 {
 		return "", err
@@ -76,7 +79,7 @@ func (c *reconcileRun) compareCustomerCharges(ctx context.Context, since time.Ti
 	return customerCursor + links[0].StripeCustomerID, c.compareChargesOf(ctx, links[0], since)
 }
 
-func (c *reconcileRun) compareOrganizationCharges(ctx context.Context, since time.Time) error {
+func (c chargeComparison) compareOrganizationCharges(ctx context.Context, since time.Time) error {
 	links, err := c.organizationLinks(ctx)
 	if err != nil {
 		return err
@@ -89,15 +92,15 @@ func (c *reconcileRun) compareOrganizationCharges(ctx context.Context, since tim
 	return nil
 }
 
-func (c *reconcileRun) compareChargesOf(ctx context.Context, link CustomerLink, since time.Time) error {
-	listed, err := fetch(ctx, c, func() ([]ListedCharge, error) { return c.gateway.Charges(ctx, link.StripeCustomerID, since) })
+func (c chargeComparison) compareChargesOf(ctx context.Context, link CustomerLink, since time.Time) error {
+	listed, err := fetch(ctx, c.reconcileRun, func() ([]ListedCharge, error) { return c.gateway.Charges(ctx, link.StripeCustomerID, since) })
 	if err != nil && !apperr.IsMissing(err) {
 		return err
 	}
 	return c.compareChargeList(ctx, listed)
 }
 
-func (c *reconcileRun) compareChargeList(ctx context.Context, listed []ListedCharge) error {
+func (c chargeComparison) compareChargeList(ctx context.Context, listed []ListedCharge) error {
 	links, err := c.linksOf(ctx, mapSlice(listed, func(l ListedCharge) string { return l.CustomerID }))
 	if err != nil {
 		return err
@@ -114,7 +117,7 @@ func (c *reconcileRun) compareChargeList(ctx context.Context, listed []ListedCha
 	return nil
 }
 
-func (c *reconcileRun) compareCharge(ctx context.Context, organizationID string, charge ListedCharge) error {
+func (c chargeComparison) compareCharge(ctx context.Context, organizationID string, charge ListedCharge) error {
 	c.report.Charges++
 	stored, _, err := apperr.Found(c.store.Payments().Get(ctx, charge.ID))
 	if err != nil {

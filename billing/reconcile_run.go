@@ -100,7 +100,7 @@ func (c *reconcileRun) steps() []reconcileStep {
 		{name: "checkouts", run: c.compareCheckouts},
 		{name: "subscriptions", run: c.compareSubscriptions},
 		{name: "invoices", run: c.compareInvoices},
-		{name: "charges", run: c.compareCharges},
+		{name: "charges", run: chargeComparison{c}.compareCharges},
 		{name: "failed events", run: c.reprocessFailedEvents},
 		{name: "paid invoices without credits", run: c.comparePaidInvoices, local: true},
 		{name: "duplicates", run: c.compareDuplicates, local: true},
