@@ -44,7 +44,7 @@ func (g *Gateway) CancelAtPeriodEnd(ctx context.Context, id string, details bill
 // PreviewPeriodEnd returns the next invoice of the subscription with a scheduled end, or without
 // one. With an end at the period's end it has the pending items only, which are collected then
 // (https://docs.stripe.com/api/subscriptions/cancel), or there is none: invoice_upcoming_none.
-func (g *Gateway) PreviewPeriodEnd(ctx context.Context, current billing.Subscription, ends bool) (billing.InvoicePreview, error) {
+func (c *previewCalls) PreviewPeriodEnd(ctx context.Context, current billing.Subscription, ends bool) (billing.InvoicePreview, error) {
 	params := &stripe.InvoiceCreatePreviewParams{Subscription: stripe.String(current.ID)}
 	details := &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{}
 	switch {
@@ -55,7 +55,7 @@ func (g *Gateway) PreviewPeriodEnd(ctx context.Context, current billing.Subscrip
 		// Emptied, as a resumption does.
 		params.AddExtra("subscription_details[cancel_at]", "")
 	}
-	return g.previewInvoice(ctx, params)
+	return c.previewInvoice(ctx, params)
 }
 
 // Resume removes a scheduled cancellation. Stripe accepts only one of cancel_at_period_end and

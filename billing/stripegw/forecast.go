@@ -11,7 +11,7 @@ import (
 // PreviewFirstPeriod returns the first invoice of a subscription that does not exist: from a start
 // date, which may be in the future, to the anchor of its billing cycle
 // (https://docs.stripe.com/api/invoices/create_preview).
-func (g *Gateway) PreviewFirstPeriod(ctx context.Context, first billing.FirstPeriod) (billing.InvoicePreview, error) {
+func (c *previewCalls) PreviewFirstPeriod(ctx context.Context, first billing.FirstPeriod) (billing.InvoicePreview, error) {
 	params := &stripe.InvoiceCreatePreviewParams{
 		Customer: stripe.String(first.CustomerID),
 		SubscriptionDetails: &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{
@@ -31,5 +31,5 @@ func (g *Gateway) PreviewFirstPeriod(ctx context.Context, first billing.FirstPer
 	if first.AutomaticTax {
 		params.AutomaticTax = &stripe.InvoiceCreatePreviewAutomaticTaxParams{Enabled: stripe.Bool(true)}
 	}
-	return g.previewInvoice(ctx, params)
+	return c.previewInvoice(ctx, params)
 }

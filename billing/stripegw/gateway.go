@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,10 +54,19 @@ type Options struct {
 
 // Gateway calls the API of one Stripe account. It is safe for concurrent use.
 type Gateway struct {
-	backend        stripe.Backend
-	key            string
+	*client
+	*priceCalls
+	*previewCalls
+	*portalCalls
+	*endpointCalls
 	webhookSecrets []string
-	account        atomic.Pointer[billing.StripeAccount] // nil until fetched
+}
+
+// client has what all calls share: the account's key, and a client of stripe-go per resource.
+type client struct {
+	backend stripe.Backend
+	key     string
+	account atomic.Pointer[billing.StripeAccount] // nil until fetched
 
 	charges              charge.Client
 	checkouts            checkoutsession.Client
@@ -79,29 +87,34 @@ type Gateway struct {
 	taxSettings          settings.Client
 	schedules            subscriptionschedule.Client
 	webhookEndpoints     webhookendpoint.Client
-
-	portalMutex sync.Mutex
-	// Ids of active portal configurations by the hash of their parameters.
-	portalIDs map[string]string
-	// refusedSwitches are the plan switches that Stripe refused, by the hash of their products.
-	refusedSwitches map[string]refusedSwitches
-	// taxBehaviors of prices by id, with the time they were read.
-	taxBehaviors map[string]taxBehavior
 }
+
+// priceCalls read prices and push those of the plan file.
+type priceCalls struct{ *client }
+
+// previewCalls preview invoices that Stripe does not create.
+type previewCalls struct{ *client }
+
+// endpointCalls set webhook endpoints up.
+type endpointCalls struct{ *client }
 
 var _ billing.Gateway = (*Gateway)(nil)
 
 // New returns a Gateway. It makes no call, so an invalid key causes an error at the first one.
 func New(o Options) *Gateway {
-	backend, key := newBackend(o), strings.TrimSpace(o.SecretKey)
+	shared := newClient(o)
+	prices := &priceCalls{shared}
 	return &Gateway{
-		backend:        backend,
-		key:            key,
-		webhookSecrets: usableSecrets(o.WebhookSecrets),
-		portalIDs:      map[string]string{},
+		client: shared, priceCalls: prices, previewCalls: &previewCalls{shared}, portalCalls: newPortalCalls(shared, prices),
+		endpointCalls: &endpointCalls{shared}, webhookSecrets: usableSecrets(o.WebhookSecrets),
+	}
+}
 
-		refusedSwitches: map[string]refusedSwitches{},
-		taxBehaviors:    map[string]taxBehavior{},
+func newClient(o Options) *client {
+	backend, key := newBackend(o), strings.TrimSpace(o.SecretKey)
+	return &client{
+		backend: backend,
+		key:     key,
 
 		charges:              charge.Client{B: backend, Key: key},
 		checkouts:            checkoutsession.Client{B: backend, Key: key},

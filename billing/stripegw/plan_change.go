@@ -31,7 +31,7 @@ func (g *Gateway) ChangePlan(ctx context.Context, update billing.PlanUpdate) (bi
 
 // PreviewPlanChange returns the invoice that the update would create at once or, if it creates
 // none, the next one (https://docs.stripe.com/api/invoices/create_preview).
-func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpdate) (billing.InvoicePreview, error) {
+func (c *previewCalls) PreviewPlanChange(ctx context.Context, update billing.PlanUpdate) (billing.InvoicePreview, error) {
 	params := &stripe.InvoiceCreatePreviewParams{
 		Subscription: stripe.String(update.SubscriptionID),
 		SubscriptionDetails: &stripe.InvoiceCreatePreviewSubscriptionDetailsParams{
@@ -51,7 +51,7 @@ func (g *Gateway) PreviewPlanChange(ctx context.Context, update billing.PlanUpda
 			params.AddExtra("discounts", "") // none of the subscription's
 		}
 	}
-	return g.previewInvoice(ctx, params)
+	return c.previewInvoice(ctx, params)
 }
 
 func stringOrNil(value string) *string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/stripe/stripe-go/v79"
 
@@ -11,30 +12,47 @@ import (
 	"usher/billing/apperr"
 )
 
+// portalCalls open the customer portal.
+type portalCalls struct {
+	*client
+	priceCalls *priceCalls
+	mutex      sync.Mutex
+	// ids of active portal configurations by the hash of their parameters.
+	ids map[string]string
+	// refusedSwitches are the plan switches that Stripe refused, by the hash of their products.
+	refusedSwitches map[string]refusedSwitches
+	// taxBehaviors of prices by id, with the time they were read.
+	taxBehaviors map[string]taxBehavior
+}
+
+func newPortalCalls(shared *client, prices *priceCalls) *portalCalls {
+	return &portalCalls{client: shared, priceCalls: prices, ids: map[string]string{}, refusedSwitches: map[string]refusedSwitches{}, taxBehaviors: map[string]taxBehavior{}}
+}
+
 // CreatePortalSession creates a customer portal session with a configuration of ours: an account
 // whose portal was never configured in the dashboard has no default one, and Stripe returns an
 // error. The plan switches and the deep link must never keep the portal closed, since cards are
 // updated there: if Stripe refuses them, the portal opens without.
-func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.PortalRequest) (billing.PortalSession, error) {
+func (c *portalCalls) CreatePortalSession(ctx context.Context, request billing.PortalRequest) (billing.PortalSession, error) {
 	if err := checkFlow(request); err != nil {
 		return billing.PortalSession{}, err
 	}
-	products, problem := g.planSwitches(ctx, request)
+	products, problem := c.planSwitches(ctx, request)
 	if len(products) == 0 && request.Flow == billing.PortalChangePlan {
 		request.Flow = billing.PortalHome
 	}
-	url, err := g.openPortal(ctx, request, products)
+	url, err := c.openPortal(ctx, request, products)
 	if isRefusal(err) && len(products) > 0 {
 		problem = refusalText(err)
-		g.rememberRefusedSwitches(products, problem)
+		c.rememberRefusedSwitches(products, problem)
 		if request.Flow == billing.PortalChangePlan {
 			request.Flow = billing.PortalHome
 		}
-		url, err = g.openPortal(ctx, request, nil)
+		url, err = c.openPortal(ctx, request, nil)
 	}
 	if isRefusal(err) && request.Flow != billing.PortalHome {
 		request.Flow = billing.PortalHome
-		url, err = g.openPortal(ctx, request, nil)
+		url, err = c.openPortal(ctx, request, nil)
 	}
 	return billing.PortalSession{URL: url, SwitchProblem: problem}, err
 }
@@ -55,22 +73,22 @@ func refusalText(err error) string {
 }
 
 // openPortal opens a session with the configuration that has these products.
-func (g *Gateway) openPortal(ctx context.Context, request billing.PortalRequest, products []switchProduct) (string, error) {
-	configuration, err := g.portalConfiguration(ctx, products, "")
+func (c *portalCalls) openPortal(ctx context.Context, request billing.PortalRequest, products []switchProduct) (string, error) {
+	configuration, err := c.portalConfiguration(ctx, products, "")
 	if err != nil {
 		return "", err
 	}
-	url, err := g.createPortalSession(ctx, request, configuration)
+	url, err := c.createPortalSession(ctx, request, configuration)
 	if !isRefusedConfiguration(err) {
 		return url, err
 	}
 	// It was deactivated, or the account's data was reset.
-	g.evictPortalConfiguration(configuration)
-	configuration, err = g.portalConfiguration(ctx, products, configuration)
+	c.evictPortalConfiguration(configuration)
+	configuration, err = c.portalConfiguration(ctx, products, configuration)
 	if err != nil {
 		return "", err
 	}
-	return g.createPortalSession(ctx, request, configuration)
+	return c.createPortalSession(ctx, request, configuration)
 }
 
 func checkFlow(request billing.PortalRequest) error {
@@ -86,7 +104,7 @@ func checkFlow(request billing.PortalRequest) error {
 	return apperr.Errorf(apperr.CodeInvalid, "The portal has no such page.")
 }
 
-func (g *Gateway) createPortalSession(ctx context.Context, request billing.PortalRequest, configuration string) (string, error) {
+func (c *portalCalls) createPortalSession(ctx context.Context, request billing.PortalRequest, configuration string) (string, error) {
 	session, info, err := call(ctx, "create portal session", func(ctx context.Context) (*stripe.BillingPortalSession, error) {
 		params := &stripe.BillingPortalSessionParams{
 			Configuration: stripe.String(configuration),
@@ -95,7 +113,7 @@ func (g *Gateway) createPortalSession(ctx context.Context, request billing.Porta
 			FlowData:      flowParams(request),
 		}
 		params.Context = ctx
-		return g.portalSessions.New(params)
+		return c.portalSessions.New(params)
 	})
 	if err != nil {
 		return "", err

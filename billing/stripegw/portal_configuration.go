@@ -21,49 +21,49 @@ const maxPortalProducts = 10
 
 // portalConfiguration returns the id of an active configuration with these plan switches: the
 // cached one, the one found at Stripe by its hash, or a new one. It skips the refused one.
-func (g *Gateway) portalConfiguration(ctx context.Context, products []switchProduct, refused string) (string, error) {
+func (c *portalCalls) portalConfiguration(ctx context.Context, products []switchProduct, refused string) (string, error) {
 	params := portalParams(products)
 	mark := portalHash(params)
-	if id := g.cachedPortalConfiguration(mark); id != "" {
+	if id := c.cachedPortalConfiguration(mark); id != "" {
 		return id, nil
 	}
-	id, err := g.findPortalConfiguration(ctx, mark, refused)
+	id, err := c.findPortalConfiguration(ctx, mark, refused)
 	if err == nil && id == "" {
-		id, err = g.createPortalConfiguration(ctx, params, mark, refused)
+		id, err = c.createPortalConfiguration(ctx, params, mark, refused)
 	}
 	if err != nil {
 		return "", err
 	}
-	g.cachePortalConfiguration(mark, id)
+	c.cachePortalConfiguration(mark, id)
 	return id, nil
 }
 
-func (g *Gateway) cachedPortalConfiguration(mark string) string {
-	g.portalMutex.Lock()
-	defer g.portalMutex.Unlock()
-	return g.portalIDs[mark]
+func (c *portalCalls) cachedPortalConfiguration(mark string) string {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.ids[mark]
 }
 
-func (g *Gateway) cachePortalConfiguration(mark, id string) {
-	g.portalMutex.Lock()
-	defer g.portalMutex.Unlock()
-	g.portalIDs[mark] = id
+func (c *portalCalls) cachePortalConfiguration(mark, id string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.ids[mark] = id
 }
 
-func (g *Gateway) evictPortalConfiguration(id string) {
-	g.portalMutex.Lock()
-	defer g.portalMutex.Unlock()
-	maps.DeleteFunc(g.portalIDs, func(_, known string) bool { return known == id })
+func (c *portalCalls) evictPortalConfiguration(id string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	maps.DeleteFunc(c.ids, func(_, known string) bool { return known == id })
 }
 
-func (g *Gateway) findPortalConfiguration(ctx context.Context, mark, refused string) (string, error) {
+func (c *portalCalls) findPortalConfiguration(ctx context.Context, mark, refused string) (string, error) {
 	id, _, err := call(ctx, "list portal configurations", func(ctx context.Context) (string, error) {
 		params := &stripe.BillingPortalConfigurationListParams{Active: stripe.Bool(true)}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
-		list := g.portalConfigurations.List(params)
+		list := c.portalConfigurations.List(params)
 		for list.Next() {
-			if c := list.BillingPortalConfiguration(); c.Metadata[portalHashKey] == mark && c.ID != refused {
-				return c.ID, nil
+			if found := list.BillingPortalConfiguration(); found.Metadata[portalHashKey] == mark && found.ID != refused {
+				return found.ID, nil
 			}
 		}
 		return "", list.Err()
@@ -73,14 +73,14 @@ func (g *Gateway) findPortalConfiguration(ctx context.Context, mark, refused str
 
 // createPortalConfiguration uses the hash as idempotency key, so that replicas create only one.
 // The id of a refused one is part of the key, since Stripe would replay the response with it.
-func (g *Gateway) createPortalConfiguration(
+func (c *portalCalls) createPortalConfiguration(
 	ctx context.Context, params *stripe.BillingPortalConfigurationParams, mark, refused string,
 ) (string, error) {
 	created, info, err := call(ctx, "create portal configuration", func(ctx context.Context) (*stripe.BillingPortalConfiguration, error) {
 		params.Context = ctx
 		params.AddMetadata(portalHashKey, mark)
 		params.SetIdempotencyKey("portal:" + mark + ":" + refused)
-		return g.portalConfigurations.New(params)
+		return c.portalConfigurations.New(params)
 	})
 	if err != nil {
 		return "", err

@@ -42,12 +42,12 @@ type candidate struct {
 // planSwitches returns the products that the portal offers in this request, and why plans of the
 // catalog are left out. An error while the prices are read only leaves the switches out: the
 // portal opens all the same.
-func (g *Gateway) planSwitches(ctx context.Context, request billing.PortalRequest) (products []switchProduct, problem string) {
+func (c *portalCalls) planSwitches(ctx context.Context, request billing.PortalRequest) (products []switchProduct, problem string) {
 	if request.Switch == nil {
 		return nil, ""
 	}
 	candidates := switchCandidates(request.Catalog, *request.Switch)
-	behaviors, err := g.readTaxBehaviors(ctx, candidates, request.Switch.PriceID)
+	behaviors, err := c.readTaxBehaviors(ctx, candidates, request.Switch.PriceID)
 	if err != nil {
 		return nil, "the prices could not be read: " + err.Error()
 	}
@@ -56,7 +56,7 @@ func (g *Gateway) planSwitches(ctx context.Context, request billing.PortalReques
 	}
 	products, problems := portalSwitches(candidates, request.Switch.PriceID, behaviors[request.Switch.PriceID])
 	problem = strings.Join(problems, "; ")
-	if refused := g.refusedProblem(products); refused != "" {
+	if refused := c.refusedProblem(products); refused != "" {
 		return nil, refused
 	}
 	return products, problem
@@ -131,14 +131,14 @@ func isSpecified(tax string) bool {
 }
 
 // readTaxBehaviors returns the tax behavior of the candidates' prices and of the present one.
-func (g *Gateway) readTaxBehaviors(ctx context.Context, candidates []candidate, currentID string) (map[string]string, error) {
+func (c *portalCalls) readTaxBehaviors(ctx context.Context, candidates []candidate, currentID string) (map[string]string, error) {
 	behaviors := map[string]string{}
 	ids := []string{currentID}
-	for _, c := range candidates {
-		ids = append(ids, c.price.ID)
+	for _, offered := range candidates {
+		ids = append(ids, offered.price.ID)
 	}
 	for _, id := range distinct(ids) {
-		value, err := g.taxBehaviorOf(ctx, id)
+		value, err := c.taxBehaviorOf(ctx, id)
 		if err != nil && !isMissing(err) {
 			return nil, err
 		}
@@ -147,38 +147,38 @@ func (g *Gateway) readTaxBehaviors(ctx context.Context, candidates []candidate, 
 	return behaviors, nil
 }
 
-func (g *Gateway) taxBehaviorOf(ctx context.Context, id string) (string, error) {
-	g.portalMutex.Lock()
-	known, ok := g.taxBehaviors[id]
-	g.portalMutex.Unlock()
+func (c *portalCalls) taxBehaviorOf(ctx context.Context, id string) (string, error) {
+	c.mutex.Lock()
+	known, ok := c.taxBehaviors[id]
+	c.mutex.Unlock()
 	if ok && time.Since(known.readAt) < taxBehaviorKept {
 		return known.value, nil
 	}
-	price, err := g.priceByID(ctx, id)
+	price, err := c.priceCalls.priceByID(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	g.portalMutex.Lock()
-	defer g.portalMutex.Unlock()
-	g.taxBehaviors[id] = taxBehavior{string(price.TaxBehavior), time.Now()}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.taxBehaviors[id] = taxBehavior{string(price.TaxBehavior), time.Now()}
 	return string(price.TaxBehavior), nil
 }
 
 // rememberRefusedSwitches keeps plan switches from being tried again at every opening.
-func (g *Gateway) rememberRefusedSwitches(products []switchProduct, problem string) {
-	g.portalMutex.Lock()
-	defer g.portalMutex.Unlock()
-	g.refusedSwitches[portalHash(portalParams(products))] = refusedSwitches{time.Now().Add(refusedSwitchesKept), problem}
+func (c *portalCalls) rememberRefusedSwitches(products []switchProduct, problem string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.refusedSwitches[portalHash(portalParams(products))] = refusedSwitches{time.Now().Add(refusedSwitchesKept), problem}
 }
 
 // refusedProblem returns why Stripe refused the same plan switches lately; empty: it did not.
-func (g *Gateway) refusedProblem(products []switchProduct) string {
+func (c *portalCalls) refusedProblem(products []switchProduct) string {
 	if len(products) == 0 {
 		return ""
 	}
-	g.portalMutex.Lock()
-	defer g.portalMutex.Unlock()
-	refused, ok := g.refusedSwitches[portalHash(portalParams(products))]
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	refused, ok := c.refusedSwitches[portalHash(portalParams(products))]
 	if !ok || time.Now().After(refused.until) {
 		return ""
 	}

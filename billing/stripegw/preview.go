@@ -11,11 +11,11 @@ import (
 )
 
 // previewInvoice returns a preview with all lines up to 100.
-func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCreatePreviewParams) (billing.InvoicePreview, error) {
+func (c *previewCalls) previewInvoice(ctx context.Context, params *stripe.InvoiceCreatePreviewParams) (billing.InvoicePreview, error) {
 	found, info, err := call(ctx, "preview invoice", func(ctx context.Context) (*stripe.Invoice, error) {
 		params.Context = ctx
 		params.Expand = stripe.StringSlice([]string{"discounts"})
-		return g.invoices.CreatePreview(params)
+		return c.invoices.CreatePreview(params)
 	})
 	if err != nil {
 		return billing.InvoicePreview{}, err
@@ -25,7 +25,7 @@ func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCrea
 	}
 	preview := mapPreview(found)
 	if preview.MoreLines {
-		err = g.fetchPreviewLines(ctx, params, &preview)
+		err = c.fetchPreviewLines(ctx, params, &preview)
 	}
 	return preview, err
 }
@@ -33,11 +33,11 @@ func (g *Gateway) previewInvoice(ctx context.Context, params *stripe.InvoiceCrea
 // fetchPreviewLines replaces the first page of a preview's lines by up to 100 of them. The lines of
 // a preview have no lasting ids, so that further pages could not be asked for
 // (https://docs.stripe.com/api/invoices/upcoming_invoice_lines).
-func (g *Gateway) fetchPreviewLines(ctx context.Context, params *stripe.InvoiceCreatePreviewParams, preview *billing.InvoicePreview) error {
+func (c *previewCalls) fetchPreviewLines(ctx context.Context, params *stripe.InvoiceCreatePreviewParams, preview *billing.InvoicePreview) error {
 	list, _, err := call(ctx, "list lines of preview", func(ctx context.Context) (*stripe.InvoiceLineItemList, error) {
 		same := previewLinesParams(params)
 		setPage(&same.ListParams, ctx, "")
-		lines := g.invoices.UpcomingLines(same)
+		lines := c.invoices.UpcomingLines(same)
 		return lines.InvoiceLineItemList(), lines.Err()
 	})
 	if err != nil {

@@ -16,10 +16,10 @@ const lookupKeysPerCall = 10
 
 // Prices returns active prices by lookup key and prices, active or not, by id. Missing ones are
 // omitted.
-func (g *Gateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error) {
+func (c *priceCalls) Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error) {
 	var prices []catalog.StripePrice
 	for chunk := range slices.Chunk(distinct(lookupKeys), lookupKeysPerCall) {
-		found, err := g.pricesByLookupKey(ctx, chunk, true)
+		found, err := c.pricesByLookupKey(ctx, chunk, true)
 		if err != nil {
 			return nil, err
 		}
@@ -28,7 +28,7 @@ func (g *Gateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]catal
 		}
 	}
 	for _, id := range distinct(ids) {
-		found, err := g.priceByID(ctx, id)
+		found, err := c.priceByID(ctx, id)
 		if isMissing(err) {
 			continue
 		}
@@ -40,7 +40,7 @@ func (g *Gateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]catal
 	return prices, nil
 }
 
-func (g *Gateway) pricesByLookupKey(ctx context.Context, keys []string, activeOnly bool) ([]*stripe.Price, error) {
+func (c *priceCalls) pricesByLookupKey(ctx context.Context, keys []string, activeOnly bool) ([]*stripe.Price, error) {
 	found, _, err := call(ctx, "list prices", func(ctx context.Context) ([]*stripe.Price, error) {
 		params := &stripe.PriceListParams{LookupKeys: stripe.StringSlice(keys), Expand: stripe.StringSlice([]string{"data.product"})}
 		if activeOnly {
@@ -48,7 +48,7 @@ func (g *Gateway) pricesByLookupKey(ctx context.Context, keys []string, activeOn
 		}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		var all []*stripe.Price
-		list := g.prices.List(params)
+		list := c.prices.List(params)
 		for list.Next() {
 			all = append(all, list.Price())
 		}
@@ -57,11 +57,11 @@ func (g *Gateway) pricesByLookupKey(ctx context.Context, keys []string, activeOn
 	return found, err
 }
 
-func (g *Gateway) priceByID(ctx context.Context, id string) (*stripe.Price, error) {
+func (c *priceCalls) priceByID(ctx context.Context, id string) (*stripe.Price, error) {
 	found, info, err := call(ctx, "read price", func(ctx context.Context) (*stripe.Price, error) {
 		params := &stripe.PriceParams{Expand: stripe.StringSlice([]string{"product"})}
 		params.Context = ctx
-		return g.prices.Get(id, params)
+		return c.prices.Get(id, params)
 	})
 	if err == nil && found.ID == "" {
 		err = invalidResponse(info, "the response is no price")

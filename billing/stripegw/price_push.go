@@ -63,11 +63,11 @@ func PlanPrices(plans catalog.Catalog) []PlanPrice {
 // behavior, and what it did. It sets a tax behavior that is unspecified, which Stripe allows once.
 // For a changed amount, or the opposite tax behavior, it creates a new price of the same product
 // and transfers the key; existing subscriptions keep the old one. It is idempotent.
-func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.StripePrice, PushResult, error) {
+func (c *priceCalls) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.StripePrice, PushResult, error) {
 	if desired.LookupKey == "" || desired.PlanID == "" || desired.Interval != "" && !desired.Interval.Valid() {
 		return catalog.StripePrice{}, "", apperr.Errorf(apperr.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
 	}
-	holders, err := g.pricesByLookupKey(ctx, []string{desired.LookupKey}, false)
+	holders, err := c.pricesByLookupKey(ctx, []string{desired.LookupKey}, false)
 	if err != nil {
 		return catalog.StripePrice{}, "", err
 	}
@@ -77,7 +77,7 @@ func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.S
 		case desired.TaxBehavior.Accepts(catalog.TaxBehavior(holder.TaxBehavior)):
 			return mapPrice(holder), PushUnchanged, nil
 		case holder.TaxBehavior == stripe.PriceTaxBehaviorUnspecified || holder.TaxBehavior == "":
-			updated, err := g.setTaxBehavior(ctx, holder.ID, desired.TaxBehavior)
+			updated, err := c.setTaxBehavior(ctx, holder.ID, desired.TaxBehavior)
 			return updated, PushUpdated, err
 		}
 	}
@@ -85,7 +85,7 @@ func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.S
 	if len(holders) > 0 {
 		replaced = holders[0]
 	}
-	created, err := g.createPrice(ctx, desired, replaced)
+	created, err := c.createPrice(ctx, desired, replaced)
 	return created, PushCreated, err
 }
 
@@ -98,13 +98,13 @@ func matchesPlanPrice(p *stripe.Price, desired PlanPrice) bool {
 }
 
 // setTaxBehavior sets the tax behavior of a price that has none.
-func (g *Gateway) setTaxBehavior(ctx context.Context, id string, behavior catalog.TaxBehavior) (catalog.StripePrice, error) {
+func (c *priceCalls) setTaxBehavior(ctx context.Context, id string, behavior catalog.TaxBehavior) (catalog.StripePrice, error) {
 	key := hashedKey("tax_behavior", id, string(behavior))
 	updated, info, err := callKeyed(ctx, "set tax behavior", key, func(ctx context.Context, key string) (*stripe.Price, error) {
 		params := &stripe.PriceParams{TaxBehavior: stripe.String(string(behavior)), Expand: stripe.StringSlice([]string{"product"})}
 		params.Context = ctx
 		params.SetIdempotencyKey(key)
-		return g.prices.Update(id, params)
+		return c.prices.Update(id, params)
 	})
 	if err == nil && updated.ID == "" {
 		err = invalidResponse(info, "the response is no price")
@@ -115,8 +115,8 @@ func (g *Gateway) setTaxBehavior(ctx context.Context, id string, behavior catalo
 	return mapPrice(updated), nil
 }
 
-func (g *Gateway) createPrice(ctx context.Context, desired PlanPrice, replaced *stripe.Price) (catalog.StripePrice, error) {
-	productID, err := g.productFor(ctx, desired, replaced)
+func (c *priceCalls) createPrice(ctx context.Context, desired PlanPrice, replaced *stripe.Price) (catalog.StripePrice, error) {
+	productID, err := c.productFor(ctx, desired, replaced)
 	if err != nil {
 		return catalog.StripePrice{}, err
 	}
@@ -124,7 +124,7 @@ func (g *Gateway) createPrice(ctx context.Context, desired PlanPrice, replaced *
 		params := priceParams(desired, productID)
 		params.Context = ctx
 		params.SetIdempotencyKey(key)
-		return g.prices.New(params)
+		return c.prices.New(params)
 	})
 	if err == nil && created.ID == "" {
 		err = invalidResponse(info, "the response is no price")
@@ -168,11 +168,11 @@ func priceParams(desired PlanPrice, productID string) *stripe.PriceParams {
 
 // productFor returns the plan's product: that of the replaced price, which the portal offers, or
 // the one with the id usher_<plan>, which it creates if necessary.
-func (g *Gateway) productFor(ctx context.Context, desired PlanPrice, replaced *stripe.Price) (string, error) {
+func (c *priceCalls) productFor(ctx context.Context, desired PlanPrice, replaced *stripe.Price) (string, error) {
 	if replaced != nil && replaced.Product != nil && !replaced.Product.Deleted {
 		return replaced.Product.ID, nil
 	}
-	if id, err := g.productByPlan(ctx, desired.PlanID); err == nil || !isMissing(err) {
+	if id, err := c.productByPlan(ctx, desired.PlanID); err == nil || !isMissing(err) {
 		return id, err
 	}
 	key := hashedKey("product", desired.PlanID, desired.PlanName, desired.Description)
@@ -180,7 +180,7 @@ func (g *Gateway) productFor(ctx context.Context, desired PlanPrice, replaced *s
 		params := productParams(desired)
 		params.Context = ctx
 		params.SetIdempotencyKey(key)
-		return g.products.New(params)
+		return c.products.New(params)
 	})
 	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == string(stripe.ErrorCodeResourceAlreadyExists) {
@@ -189,11 +189,11 @@ func (g *Gateway) productFor(ctx context.Context, desired PlanPrice, replaced *s
 	return productID(desired.PlanID), err
 }
 
-func (g *Gateway) productByPlan(ctx context.Context, planID string) (string, error) {
+func (c *priceCalls) productByPlan(ctx context.Context, planID string) (string, error) {
 	found, _, err := call(ctx, "read product", func(ctx context.Context) (*stripe.Product, error) {
 		params := &stripe.ProductParams{}
 		params.Context = ctx
-		return g.products.Get(productID(planID), params)
+		return c.products.Get(productID(planID), params)
 	})
 	if err != nil {
 		return "", err

@@ -17,8 +17,8 @@ import (
 // (https://docs.stripe.com/api/invoices/create_preview). Without an item it previews the
 // subscription as it is. The zero value means that no further invoice is due: the subscription ends
 // and nothing is pending.
-func (g *Gateway) PreviewQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.InvoicePreview, error) {
-	preview, err := g.previewInvoice(ctx, quantityPreviewParams(update))
+func (c *previewCalls) PreviewQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.InvoicePreview, error) {
+	preview, err := c.previewInvoice(ctx, quantityPreviewParams(update))
 	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == string(stripe.ErrorCodeInvoiceUpcomingNone) {
 		return billing.InvoicePreview{}, nil
@@ -41,12 +41,12 @@ func quantityPreviewParams(update billing.QuantityUpdate) *stripe.InvoiceCreateP
 
 // PendingProrations lists the prorations of a subscription that are on no invoice yet
 // (https://docs.stripe.com/api/invoiceitems/list).
-func (g *Gateway) PendingProrations(ctx context.Context, customerID, subscriptionID string) ([]billing.PreviewLine, error) {
+func (c *previewCalls) PendingProrations(ctx context.Context, customerID, subscriptionID string) ([]billing.PreviewLine, error) {
 	found, _, err := call(ctx, "list pending prorations", func(ctx context.Context) ([]*stripe.InvoiceItem, error) {
 		params := &stripe.InvoiceItemListParams{Customer: stripe.String(customerID), Pending: stripe.Bool(true)}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		var all []*stripe.InvoiceItem
-		list := g.invoiceItems.List(params)
+		list := c.invoiceItems.List(params)
 		for list.Next() {
 			all = append(all, list.InvoiceItem())
 		}

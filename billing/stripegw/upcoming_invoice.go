@@ -17,18 +17,18 @@ const upcomingLines = 3 * pageSize
 // (https://docs.stripe.com/api/invoices/upcoming), and ErrNotFound if it has none. A subscription
 // that does not renew still has one while invoice items are pending
 // (https://docs.stripe.com/error-codes#invoice-upcoming-none).
-func (g *Gateway) UpcomingInvoice(ctx context.Context, subscriptionID string) (billing.InvoicePreview, error) {
-	return g.upcomingInvoice(ctx, subscriptionID, nil)
+func (c *previewCalls) UpcomingInvoice(ctx context.Context, subscriptionID string) (billing.InvoicePreview, error) {
+	return c.upcomingInvoice(ctx, subscriptionID, nil)
 }
 
 // PendingItemsInvoice returns the invoice of the items that are pending now, without a renewal:
 // Stripe previews the subscription as if it were canceled at the end of the period. ErrNotFound if
 // nothing is pending.
-func (g *Gateway) PendingItemsInvoice(ctx context.Context, subscriptionID string) (billing.InvoicePreview, error) {
-	return g.upcomingInvoice(ctx, subscriptionID, stripe.Bool(true))
+func (c *previewCalls) PendingItemsInvoice(ctx context.Context, subscriptionID string) (billing.InvoicePreview, error) {
+	return c.upcomingInvoice(ctx, subscriptionID, stripe.Bool(true))
 }
 
-func (g *Gateway) upcomingInvoice(ctx context.Context, subscriptionID string, ending *bool) (billing.InvoicePreview, error) {
+func (c *previewCalls) upcomingInvoice(ctx context.Context, subscriptionID string, ending *bool) (billing.InvoicePreview, error) {
 	found, info, err := call(ctx, "read upcoming invoice", func(ctx context.Context) (*stripe.Invoice, error) {
 		params := &stripe.InvoiceUpcomingParams{
 			Subscription: stripe.String(subscriptionID), Expand: stripe.StringSlice([]string{"subscription", "discounts"}),
@@ -37,7 +37,7 @@ func (g *Gateway) upcomingInvoice(ctx context.Context, subscriptionID string, en
 			params.SubscriptionDetails = &stripe.InvoiceUpcomingSubscriptionDetailsParams{CancelAtPeriodEnd: ending}
 		}
 		params.Context = ctx
-		return g.invoices.Upcoming(params)
+		return c.invoices.Upcoming(params)
 	})
 	if hasCode(err, stripe.ErrorCodeInvoiceUpcomingNone) {
 		return billing.InvoicePreview{}, apperr.ErrNotFound
@@ -48,14 +48,14 @@ func (g *Gateway) upcomingInvoice(ctx context.Context, subscriptionID string, en
 	if found.Object != "invoice" || found.Lines == nil {
 		return billing.InvoicePreview{}, invalidResponse(info, "the response is no invoice")
 	}
-	if err := g.fetchUpcomingLines(ctx, found, subscriptionID, ending); err != nil {
+	if err := c.fetchUpcomingLines(ctx, found, subscriptionID, ending); err != nil {
 		return billing.InvoicePreview{}, err
 	}
 	return mapUpcoming(found), nil
 }
 
 // fetchUpcomingLines reads further lines if the preview has only its first page.
-func (g *Gateway) fetchUpcomingLines(ctx context.Context, i *stripe.Invoice, subscriptionID string, ending *bool) error {
+func (c *previewCalls) fetchUpcomingLines(ctx context.Context, i *stripe.Invoice, subscriptionID string, ending *bool) error {
 	if !i.Lines.HasMore {
 		return nil
 	}
@@ -66,7 +66,7 @@ func (g *Gateway) fetchUpcomingLines(ctx context.Context, i *stripe.Invoice, sub
 		}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		var all []*stripe.InvoiceLineItem
-		list := g.invoices.UpcomingLines(params)
+		list := c.invoices.UpcomingLines(params)
 		for len(all) < upcomingLines && list.Next() {
 			all = append(all, list.InvoiceLineItem())
 		}

@@ -10,13 +10,13 @@ import (
 // EnsureWebhookEndpoint creates the webhook endpoint of a URL with this package's API version, or
 // enables an existing one and adds missing events. secret is empty for an existing endpoint: Stripe
 // returns it only at creation.
-func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events []string) (id, secret string, created bool, err error) {
-	found, err := g.findWebhookEndpoint(ctx, url)
+func (c *endpointCalls) EnsureWebhookEndpoint(ctx context.Context, url string, events []string) (id, secret string, created bool, err error) {
+	found, err := c.findWebhookEndpoint(ctx, url)
 	if err != nil {
 		return "", "", false, err
 	}
 	if found != nil {
-		return found.ID, "", false, g.repairWebhookEndpoint(ctx, found, events)
+		return found.ID, "", false, c.repairWebhookEndpoint(ctx, found, events)
 	}
 	made, info, err := call(ctx, "create webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointParams{
@@ -25,7 +25,7 @@ func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events 
 			APIVersion:    stripe.String(stripe.APIVersion),
 		}
 		params.Context = ctx
-		return g.webhookEndpoints.New(params)
+		return c.webhookEndpoints.New(params)
 	})
 	if err != nil {
 		return "", "", false, err
@@ -45,8 +45,8 @@ type WebhookEndpoint struct {
 
 // WebhookEndpoint reads the endpoint of a URL and compares its events. known is false if there is
 // none.
-func (g *Gateway) WebhookEndpoint(ctx context.Context, url string, events []string) (e WebhookEndpoint, known bool, err error) {
-	found, err := g.findWebhookEndpoint(ctx, url)
+func (c *endpointCalls) WebhookEndpoint(ctx context.Context, url string, events []string) (e WebhookEndpoint, known bool, err error) {
+	found, err := c.findWebhookEndpoint(ctx, url)
 	if err != nil || found == nil {
 		return WebhookEndpoint{}, false, err
 	}
@@ -65,11 +65,11 @@ func missingEvents(endpoint *stripe.WebhookEndpoint, events []string) (missing [
 	return missing
 }
 
-func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.WebhookEndpoint, error) {
+func (c *endpointCalls) findWebhookEndpoint(ctx context.Context, url string) (*stripe.WebhookEndpoint, error) {
 	found, _, err := call(ctx, "list webhook endpoints", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointListParams{}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
-		list := g.webhookEndpoints.List(params)
+		list := c.webhookEndpoints.List(params)
 		for list.Next() {
 			if endpoint := list.WebhookEndpoint(); endpoint.URL == url {
 				return endpoint, nil
@@ -80,7 +80,7 @@ func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.
 	return found, err
 }
 
-func (g *Gateway) repairWebhookEndpoint(ctx context.Context, found *stripe.WebhookEndpoint, events []string) error {
+func (c *endpointCalls) repairWebhookEndpoint(ctx context.Context, found *stripe.WebhookEndpoint, events []string) error {
 	missing := missingEvents(found, events)
 	if found.Status != "disabled" && len(missing) == 0 {
 		return nil
@@ -91,7 +91,7 @@ func (g *Gateway) repairWebhookEndpoint(ctx context.Context, found *stripe.Webho
 			params.EnabledEvents = stripe.StringSlice(append(slices.Clone(found.EnabledEvents), missing...))
 		}
 		params.Context = ctx
-		return g.webhookEndpoints.Update(found.ID, params)
+		return c.webhookEndpoints.Update(found.ID, params)
 	})
 	return err
 }
