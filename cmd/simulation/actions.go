@@ -48,6 +48,15 @@ var randomActions = []action{
 	{"change the plan", (*history).changePlan},
 	{"change the plan", (*history).changePlan},
 	performed(keepPlan),
+	{"change seats", (*history).changeSeats},
+	{"change seats", (*history).changeSeats},
+	{"change seats", (*history).changeSeats},
+	{"change seats", (*history).changeSeats},
+	{"change seats", (*history).changeSeats},
+	{"change seats", (*history).changeSeats},
+	atStripe("add a discount", addDiscount),
+	atStripe("add a discount", addDiscount),
+	atStripe("remove the discount", removeDiscount),
 }
 
 // Actions of the final scenarios.

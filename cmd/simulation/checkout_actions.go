@@ -38,10 +38,13 @@ func (h *history) changePlan() {
 	h.perform(o)
 }
 
-// subscribe goes through Checkout with a random card. The number of billed members may change
-// before the payment.
+// subscribe goes through Checkout with a random card, and with or without a promotion code. The
+// number of billed members may change before the payment.
 func (h *history) subscribe() {
-	if s, ok := h.openCheckout(h.anyPlan()); ok {
+	o := h.anyPlan()
+	o.Code = h.anyCode()
+	if s, ok := h.openCheckout(o); ok {
+		h.enter(s, o.Code)
 		if h.random.IntN(3) == 0 {
 			h.toggleBillable()
 		}

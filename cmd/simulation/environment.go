@@ -85,7 +85,7 @@ func (e *environment) openStripe(ctx context.Context) (err error) {
 	if e.account, err = e.gateway.Account(ctx); err != nil {
 		return err
 	}
-	return errors.Join(e.startOnMonthEnd(ctx), e.createAddOn(ctx), e.pushPlans(ctx))
+	return errors.Join(e.startOnMonthEnd(ctx), e.createAddOn(ctx), e.createCoupons(ctx), e.pushPlans(ctx))
 }
 
 // startOnMonthEnd lets every other batch begin on one of the last days of a long month, so that

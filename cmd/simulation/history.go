@@ -25,6 +25,9 @@ type history struct {
 	foreign   map[string]int64  // the quantities of its foreign subscriptions
 	ended     map[string]bool   // ids of subscriptions and customers that it ended
 	deletions []int64           // when it requested the organization's deletion, in Unix seconds
+	codes     map[string]string // promotion codes by Checkout session
+	waiting   *seatChange       // previewed in an earlier round, and not confirmed yet
+	seats     []confirmedSeats
 
 	usher    application
 	stripe   stripeAPI
@@ -45,6 +48,8 @@ type application interface {
 	pendingInvitations(organizationID string) []account.Invitation
 	// invitationToken returns the token from the newest invitation e-mail to an address.
 	invitationToken(address string) string
+	// think waits until the amounts of a preview are calculated again before they are confirmed.
+	think()
 	// customerID returns the organization's customer at Stripe, or "".
 	customerID(organizationID string) string
 }
@@ -67,12 +72,15 @@ func newHistory(seed uint64) *history {
 		seed: seed, random: rand.New(rand.NewPCG(seed, 3)),
 		organizationID: fmt.Sprintf("org_%d", seed), founderID: userID(seed, 0),
 		announce:  func(string) {},
-		behaviors: map[string]string{}, foreign: map[string]int64{}, ended: map[string]bool{},
+		behaviors: map[string]string{}, foreign: map[string]int64{}, ended: map[string]bool{}, codes: map[string]string{},
 	}
 }
 
 // playRound performs some actions. In the first round it usually starts with a subscription.
 func (h *history) playRound(round int) {
+	if h.waiting != nil {
+		h.do(action{"confirm old seats", (*history).confirmOldSeats})
+	}
 	if round == 0 || h.random.IntN(4) == 0 {
 		h.do(action{"subscribe", (*history).subscribe})
 	}

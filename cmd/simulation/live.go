@@ -53,6 +53,16 @@ func (a liveApplication) invitationToken(address string) string {
 	return a.env.mails.invitationToken(address)
 }
 
+// amountsFresh is longer than the program takes the amounts of a preview for true.
+const amountsFresh = 6 * time.Second
+
+func (a liveApplication) think() {
+	select {
+	case <-time.After(amountsFresh):
+	case <-a.ctx.Done():
+	}
+}
+
 func (a liveApplication) customerID(organizationID string) string {
 	links, err := a.env.store.Customers().Links(a.ctx, a.env.account, organizationID)
 	if err != nil || len(links) == 0 {

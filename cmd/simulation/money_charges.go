@@ -105,37 +105,33 @@ func samePeriod(a, b recordedSubscription) bool {
 
 // explainChange expects the prorations of a change of the seat item.
 func (o *moneyOracle) explainChange(h *history, b *chargeBook, n int) {
-	before, e := b.past.events[n-1].Data.Object, b.past.events[n]
-	was, had := before.seatItem()
-	is, has := e.Data.Object.seatItem()
-	if !had && !has || was.Price.ID == is.Price.ID && was.Quantity == is.Quantity || before.Status == "trialing" {
+	c, changed := b.past.changeAt(n)
+	if !changed {
 		return
 	}
-	at := e.Created
-	lines := func(at int64) (lines []charge) {
-		for _, c := range []struct {
-			item recordedItem
-			sign int64
-		}{{was, -1}, {is, 1}} {
-			newPeriod := !samePeriod(e.Data.Object, before)
-			if c.item.Quantity > 0 && !(newPeriod && c.sign > 0) {
-				amount := c.sign * shareOf(c.item.Price.UnitAmount*c.item.Quantity, at, before.PeriodStart, before.PeriodEnd)
-				lines = append(lines, charge{c.item.Price.ID, at, before.PeriodEnd, c.item.Quantity, amount, true})
-			}
-		}
-		return lines
-	}
-	switch behavior := o.behavior(h, b.past, n, was, is); behavior {
+	at := c.event.Created
+	switch behavior := o.behavior(h, b.past, n, c.was, c.is); behavior {
 	case "none":
 	case "either": // Usher may not have known yet that the subscription is past due
-		if expected := lines(at); b.has(expected[0]) {
+		if expected := b.found(c.charges(o.datesOf(h, c)...)); b.hasAll(expected) {
 			b.explainAll(expected)
 		}
 	case "confirmed": // at the time of the preview, up to an hour earlier
-		b.explainAll(lines(b.previewedAt(was, at)))
+		b.explainAll(b.found(c.charges(b.previewedAt(c.was, at))))
 	default:
-		b.explainAll(lines(at))
+		b.explainAll(b.found(c.charges(o.datesOf(h, c)...)))
 	}
+}
+
+// found returns the first of several possible charges that Stripe has made, or the first of all.
+func (b *chargeBook) found(alternatives [][]charge) []charge {
+	i := slices.IndexFunc(alternatives, b.hasAll)
+	return alternatives[max(0, i)]
+}
+
+// hasAll reports whether Stripe has all lines of a change.
+func (b *chargeBook) hasAll(lines []charge) bool {
+	return !slices.ContainsFunc(lines, func(c charge) bool { return !b.has(c) })
 }
 
 func (b *chargeBook) explainAll(lines []charge) {
@@ -168,6 +164,9 @@ func (o *moneyOracle) behavior(h *history, past *subscriptionPast, n int, was, i
 	case !samePeriod(e.Data.Object, past.events[n-1].Data.Object):
 		return "none" // a scheduled change at the end of the period
 	case strings.HasPrefix(key, "seats:"):
+		if made, known := o.confirmedAt(h, past, n); known && o.undisturbed(past, n, made) {
+			return made.shown.behavior()
+		}
 		return o.seatBehavior(past, n, was, is)
 	}
 	return "create_prorations"

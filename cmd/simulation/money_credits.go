@@ -311,12 +311,16 @@ func shareOf(amount, at, start, end int64) int64 {
 	if end <= start {
 		return 0
 	}
-	part := new(big.Rat).Mul(big.NewRat(amount, 1), big.NewRat(end-at, end-start))
+	return rounded(new(big.Rat).Mul(big.NewRat(amount, 1), big.NewRat(end-at, end-start)))
+}
+
+// rounded rounds half away from zero.
+func rounded(part *big.Rat) int64 {
 	negative := part.Sign() < 0
 	part.Abs(part).Add(part, big.NewRat(1, 2))
-	rounded := new(big.Int).Quo(part.Num(), part.Denom()).Int64()
+	whole := new(big.Int).Quo(part.Num(), part.Denom()).Int64()
 	if negative {
-		return -rounded
+		return -whole
 	}
-	return rounded
+	return whole
 }

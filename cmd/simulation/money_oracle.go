@@ -221,6 +221,9 @@ func (o *moneyOracle) of(organizationID string) []*subscriptionPast {
 
 // verify checks the money of one history.
 func (o *moneyOracle) verify(ctx context.Context, h *history) error {
+	if err := o.verifySeats(ctx, h); err != nil {
+		return err
+	}
 	o.verifyRefunds(h)
 	o.verifyCharges(h)
 	o.verifyForeign(h)

@@ -93,6 +93,7 @@ func (o *moneyOracle) verifyRefunds(h *history) {
 		o.verifyEnd(h, past)
 		for i := range o.invoices {
 			if o.invoices[i].Subscription == past.ID {
+				o.verifyDiscount(h, past, &o.invoices[i])
 				o.verifyReturned(h, past, &o.invoices[i])
 			}
 		}
@@ -145,10 +146,10 @@ func (o *moneyOracle) verifyDeletionRefund(h *history, past *subscriptionPast, i
 			return past.ours() && slices.ContainsFunc(h.deletions, func(at int64) bool { return line.Period.Start >= at+delay })
 		}
 		if line.Type == "subscription" && since(-clockError) {
-			most += line.Amount
+			most += line.Amount - sumOff(line.AmountsOff)
 		}
 		if line.Type == "subscription" && len(h.deletions) == 1 && since(requestTime) {
-			least += line.Amount
+			least += line.Amount - sumOff(line.AmountsOff)
 		}
 	}
 	if o.isDuplicate(h, past) { // it may have been ended and refunded before the deletion

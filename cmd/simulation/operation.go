@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"usher/billing"
 	"usher/billing/catalog"
 )
 
@@ -17,9 +18,11 @@ type operation struct {
 	SessionID      string // of a Checkout
 	Email          string
 	Role           string
-	Token          string // of an invitation
+	Token          string // of an invitation, or that confirms a preview
+	Code           string // a promotion code
 	Amount         int    // of credits
 	Yes            bool   // the kind's choice: billable or not, yearly or monthly
+	Seats          billing.SeatRequest
 }
 
 // operationKind names what is done.
@@ -33,6 +36,9 @@ const (
 	refreshSubscription   operationKind = "refresh subscription"
 	retrySeatSync         operationKind = "retry seat sync"
 	undoSeatChange        operationKind = "undo seat change"
+	previewSeats          operationKind = "preview seats"
+	confirmSeats          operationKind = "confirm seats"
+	undoSeats             operationKind = "undo confirmed seats" // previews and confirms the reverse
 	cancelPlan            operationKind = "cancel plan"
 	resumePlan            operationKind = "resume plan"
 	changePlan            operationKind = "change plan" // previews and confirms
@@ -72,7 +78,8 @@ func (o operation) String() string {
 	b.WriteString(string(o.Kind))
 	for _, field := range []struct{ name, value string }{
 		{"user", o.UserID}, {"member", o.MemberID}, {"plan", o.Plan}, {"session", o.SessionID},
-		{"email", o.Email}, {"role", o.Role}, {"token", o.Token},
+		{"email", o.Email}, {"role", o.Role}, {"token", o.Token}, {"code", o.Code},
+		{"change", string(o.Seats.Kind)}, {"members", strings.Join(o.Seats.MemberIDs, ",")},
 	} {
 		if field.value != "" {
 			fmt.Fprintf(&b, " %s=%s", field.name, field.value)

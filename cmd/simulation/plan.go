@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 
 	"usher/billing/account"
 )
@@ -42,6 +43,10 @@ func (p planner) perform(replica int, o operation) (string, error) {
 	switch o.Kind {
 	case startCheckout, startPackCheckout:
 		return "https://stripe.example/c/pay/cs_planned cs_planned", nil
+	case previewSeats:
+		return plannedSeats, nil
+	case confirmSeats, undoSeats:
+		return strings.Replace(plannedSeats, "{", `{"Outcome": "confirmed", `, 1), nil
 	case completeCheckout:
 		return "", errors.New("refused") // completing a foreign session would be a divergence
 	}
@@ -77,7 +82,12 @@ func (planner) pendingInvitations(string) []account.Invitation {
 
 func (planner) invitationToken(string) string { return "token" }
 
+func (p planner) think() { fmt.Fprintln(p.out, "    think") }
+
 func (planner) customerID(string) string { return "cus_planned" }
+
+// plannedSeats is the preview of every change of seats.
+const plannedSeats = `{"Shown": {"ID": "sp_planned", "Subscription": "sub_planned"}}`
 
 // plannedResponse has the fields of all responses that histories read.
 const plannedResponse = `{"id": "id_planned", "url": "https://stripe.example/c/pay/cs_planned",

@@ -29,6 +29,8 @@ func (r *replica) perform(ctx context.Context, o operation) (result string, err 
 	switch o.Kind {
 	case startCheckout, startPackCheckout:
 		return r.startCheckout(ctx, o, access)
+	case previewSeats, confirmSeats, undoSeats:
+		return r.changeSeats(ctx, o, access)
 	case completeCheckout, refreshSubscription, retrySeatSync, undoSeatChange, cancelPlan, resumePlan, reconcileOrganization,
 		changePlan, keepPlan, consumeCredits:
 		return "", r.changeSubscription(ctx, o, access)
@@ -47,11 +49,27 @@ func (r *replica) startCheckout(ctx context.Context, o operation, access account
 		}
 		return session.URL + " " + session.StripeSessionID, nil
 	}
-	session, err := r.service.Checkouts.Start(ctx, access, billing.CheckoutRequest{PlanID: o.Plan, Interval: o.interval()})
+	code, err := r.findCode(ctx, o, access)
+	if err != nil {
+		return "", err
+	}
+	session, err := r.service.Checkouts.Start(ctx, access, billing.CheckoutRequest{PlanID: o.Plan, Interval: o.interval(), PromotionCode: code})
 	if err != nil {
 		return "", err
 	}
 	return session.URL + " " + session.StripeSessionID, nil
+}
+
+// findCode returns the id of the promotion code that a person enters.
+func (r *replica) findCode(ctx context.Context, o operation, access account.Access) (string, error) {
+	if o.Code == "" {
+		return "", nil
+	}
+	found, known, err := r.service.Promotions.Find(ctx, access, o.Code)
+	if err == nil && !known {
+		err = fmt.Errorf("the promotion code %s is not known", o.Code)
+	}
+	return found.ID, err
 }
 
 func (r *replica) changeSubscription(ctx context.Context, o operation, access account.Access) (err error) {

@@ -15,6 +15,7 @@ type results struct {
 	mutex           sync.Mutex
 	histories       int
 	faults          map[string]int // by description
+	actions         map[string]int // of people and support, by description
 	verifiedEarly   int            // histories verified before the final reconciliation
 	kills           int            // of replicas, by SIGKILL
 	databaseCrashes int
@@ -29,7 +30,7 @@ type moneySum struct {
 }
 
 func newResults() *results {
-	return &results{faults: map[string]int{}, money: map[string]moneySum{}}
+	return &results{faults: map[string]int{}, actions: map[string]int{}, money: map[string]moneySum{}}
 }
 
 // countMoney adds what the money check has compared. currency is empty where there is none.
@@ -49,6 +50,13 @@ func (r *results) countFault(description string, n int) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.faults[description] += n
+}
+
+// countAction adds an action that people or support performed.
+func (r *results) countAction(description string) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.actions[description]++
 }
 
 func (r *results) countKill() {
@@ -99,12 +107,18 @@ func (r *results) add(other *results) {
 	for description, n := range other.faults {
 		r.faults[description] += n
 	}
+	for description, n := range other.actions {
+		r.actions[description] += n
+	}
 }
 
 func (r *results) print(out io.Writer) {
 	fmt.Fprintf(out, "histories               %d\n", r.histories)
 	for _, description := range slices.Sorted(maps.Keys(r.faults)) {
 		fmt.Fprintf(out, "fault                   %s: %d\n", description, r.faults[description])
+	}
+	for _, description := range slices.Sorted(maps.Keys(r.actions)) {
+		fmt.Fprintf(out, "action                  %s: %d\n", description, r.actions[description])
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.money)) {
 		fmt.Fprintf(out, "money                   %s: %d records, amount %d\n", key, r.money[key].records, r.money[key].amount)

@@ -36,7 +36,24 @@ type (
 		CancelAt             int64                     `json:"cancel_at"`
 		Cancellation         struct{ Reason string }   `json:"cancellation_details"`
 		PendingInterval      struct{ Interval string } `json:"pending_invoice_item_interval"`
+		Discount             *recordedDiscount
 	}
+
+	recordedDiscount struct {
+		ID            string
+		Coupon        recordedCoupon
+		PromotionCode string `json:"promotion_code"`
+		End           int64
+	}
+
+	recordedCoupon struct {
+		ID, Duration string
+		AmountOff    int64       `json:"amount_off"`
+		PercentOff   json.Number `json:"percent_off"`
+	}
+
+	// amountOff is what a discount takes off an invoice or a line.
+	amountOff struct{ Amount int64 }
 
 	recordedItem struct {
 		ID       string
@@ -47,7 +64,10 @@ type (
 	recordedInvoice struct {
 		ID, Customer, Subscription, Status, Currency string
 		Created, Total                               int64
-		AmountPaid                                   int64 `json:"amount_paid"`
+		AmountPaid                                   int64  `json:"amount_paid"`
+		Reason                                       string `json:"billing_reason"`
+		Discount                                     *recordedDiscount
+		AmountsOff                                   []amountOff `json:"total_discount_amounts"`
 		Transitions                                  struct {
 			PaidAt int64 `json:"paid_at"`
 		} `json:"status_transitions"`
@@ -61,6 +81,7 @@ type (
 	recordedLine struct {
 		ID, Type, Description, Currency, Subscription, Invoice string
 		Amount, Quantity                                       int64
+		AmountsOff                                             []amountOff `json:"discount_amounts"`
 		Proration                                              bool
 		Price                                                  recordedPrice
 		Period                                                 struct{ Start, End int64 }
