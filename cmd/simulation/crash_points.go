@@ -168,7 +168,10 @@ func (g crashingGateway) UpdateQuantity(ctx context.Context, update billing.Quan
 	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.UpdateQuantity(ctx, update) })
 }
 
-func (g crashingGateway) PreviewQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.InvoicePreview, error) {
+// PreviewQuantity is called in goroutines of its caller, who does not recover there: a crash only
+// ends the call.
+func (g crashingGateway) PreviewQuantity(ctx context.Context, update billing.QuantityUpdate) (preview billing.InvoicePreview, err error) {
+	defer recoverCrash(&err)
 	return around(ctx, g.crashes, func() (billing.InvoicePreview, error) { return g.Gateway.PreviewQuantity(ctx, update) })
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"usher/billing"
 )
 
 // behavior says how a confirmed change is charged.
@@ -16,20 +18,20 @@ func (s shownSeats) behavior() string {
 }
 
 // confirmedAt returns the confirmed change that an event carries out: its update was sent for that
-// version of the seats, in the period in which it was previewed.
+// version of the seats, in the period in which it was previewed. A preview includes what is not sent
+// yet, so the last one that was confirmed for a version is what the person has seen.
 func (o *moneyOracle) confirmedAt(h *history, past *subscriptionPast, n int) (confirmedSeats, bool) {
 	e, before := past.events[n], past.events[n-1].Data.Object
 	is, _ := e.Data.Object.seatItem()
 	version := seatVersion(e.Request.IdempotencyKey)
-	i := slices.IndexFunc(h.seats, func(c confirmedSeats) bool {
-		s := c.shown
-		return version > 0 && s.Version == version && s.Subscription == past.ID && s.Item == is.ID && s.To == is.Quantity &&
-			s.PeriodEnd == before.PeriodEnd && s.Known && s.Proration != "" && s.Kind != "invitation"
-	})
-	if i < 0 {
-		return confirmedSeats{}, false
+	for i := len(h.seats) - 1; i >= 0; i-- {
+		s := h.seats[i].shown
+		if version > 0 && s.Version == version && s.Subscription == past.ID && s.Item == is.ID && s.To == is.Quantity &&
+			s.PeriodEnd == before.PeriodEnd && s.Known && s.Proration != "" && s.Kind != billing.SeatInvitation {
+			return h.seats[i], true
+		}
 	}
-	return h.seats[i], true
+	return confirmedSeats{}, false
 }
 
 // seatVersion reads the version of the seats from the key of their update.
@@ -86,7 +88,7 @@ func (o *moneyOracle) verifySeats(ctx context.Context, h *history) error {
 		}
 	}
 	for _, made := range h.seats {
-		if made.shown.costs() && made.shown.Kind != "invitation" && !sent[made.shown.ID] {
+		if made.shown.costs() && made.shown.Kind != billing.SeatInvitation && !sent[made.shown.ID] {
 			o.results.countMoney("seats confirmed and changed again before they were sent", "", 0, 1)
 		}
 	}
@@ -102,10 +104,10 @@ func (o *moneyOracle) verifyCharged(h *history, c itemChange, made confirmedSeat
 	lines, total, invoiced := o.chargedFor(c, made.shown)
 	o.results.countMoney("seats charged as confirmed", made.shown.Currency, lines, 1)
 	if made.shown.costs() && lines != made.shown.Sum || !made.shown.costs() && lines != 0 {
-		h.diverged("%s: prorations of %d were confirmed and %d were charged (%+v)", c.past.ID, made.shown.Sum, lines, made)
+		h.diverged("%s: prorations of %d were confirmed and %d were charged (%+v)", c.past.ID, made.shown.Sum, lines, made.shown)
 	}
 	if atOnce := made.shown.costs() && made.shown.atOnce(); atOnce && (!invoiced || total != made.shown.Total) {
-		h.diverged("%s: an invoice of %d was confirmed, and that of the change is %d (%v, %+v)", c.past.ID, made.shown.Total, total, invoiced, made)
+		h.diverged("%s: an invoice of %d was confirmed, and that of the change is %d (%v, %+v)", c.past.ID, made.shown.Total, total, invoiced, made.shown)
 	}
 }
 

@@ -30,6 +30,13 @@ func (h *history) changeSeats() {
 	}
 }
 
+// changeSeatsOfPlan makes several changes of seats if the organization has a subscription.
+func (h *history) changeSeatsOfPlan() {
+	if h.stripeObjects().subscription != "" {
+		h.changeSeats()
+	}
+}
+
 // changeSeatsOnce previews a change of seats and confirms what was shown, unless days pass before.
 // Meanwhile others may change what it costs.
 func (h *history) changeSeatsOnce() {
@@ -132,7 +139,7 @@ func outcomeText(answer seatAnswer) string {
 		return "confirmation without an answer"
 	case seatsConfirmed:
 		if answer.Shown.Reason != billing.SeatCharged {
-			return "confirmed at no cost"
+			return "confirmed at no cost, " + string(answer.Shown.Reason)
 		}
 	case seatsMoved:
 		return "refused with a new preview"
@@ -175,14 +182,22 @@ func (h *history) afterConfirmation(change seatChange, answer seatAnswer, before
 	}
 	change.shown.Version = answer.Shown.Version
 	h.seats = append(h.seats, confirmedSeats{change, false})
-	switch h.random.IntN(5) {
+	switch h.random.IntN(8) {
 	case 0:
 		h.confirmTwice(change, answer)
 	case 1:
 		h.undoConfirmed(answer, before)
 	case 2:
 		h.perform(operation{Kind: undoSeatChange})
+	case 3, 4, 5:
+		h.sendSeats()
 	}
+}
+
+// sendSeats lets a confirmed change be sent to Stripe before anything else happens.
+func (h *history) sendSeats() {
+	h.perform(operation{Kind: retrySeatSync})
+	h.usher.think()
 }
 
 // confirmTwice submits a confirmed form again: the answer is the first one.
