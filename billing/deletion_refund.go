@@ -80,14 +80,16 @@ func (ds *Deletions) refundPaid(ctx context.Context, invoice Invoice, part int64
 }
 
 // periodsBegunSince returns the part of an invoice's total that is for periods that began at a time
-// or later, and whether that is all of it. The rest, such as seats added before, is owed. Discounts
-// and tax are divided in proportion.
+// or later, and whether that is all of it. The rest, such as seats added before, is owed. Tax is
+// divided in proportion to what the lines are after their discounts: a coupon takes nothing off
+// prorations, which are net of it.
 func periodsBegunSince(invoice Invoice, since time.Time) (part int64, whole bool) {
 	var begun, all int64
 	for _, line := range invoice.Lines {
-		all += line.Amount
+		net := line.Amount - line.Discount
+		all += net
 		if line.Subscription && !line.Proration && !line.PeriodStart.Before(since.Truncate(time.Second)) {
-			begun += line.Amount
+			begun += net
 		}
 	}
 	if begun <= 0 || invoice.Total <= 0 || all <= 0 {

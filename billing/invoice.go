@@ -112,6 +112,7 @@ type InvoiceLine struct {
 	Interval      string    `json:"interval"`
 	IntervalCount int       `json:"intervalCount"`
 	Amount        int64     `json:"amount"`
+	Discount      int64     `json:"discount,omitempty"` // taken off Amount; a proration is net already
 	PeriodStart   time.Time `json:"periodStart"`
 	PeriodEnd     time.Time `json:"periodEnd"`
 }

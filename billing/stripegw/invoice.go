@@ -246,6 +246,9 @@ func mapLines(list *stripe.InvoiceLineItemList) []billing.InvoiceLine {
 			ID: l.ID, Subscription: l.Type == stripe.InvoiceLineItemTypeSubscription, Proration: l.Proration, Amount: l.Amount,
 			Credit: isCredit(l), Quantity: int(l.Quantity), Description: l.Description, Metered: isMetered(l),
 		}
+		for _, discount := range l.DiscountAmounts {
+			line.Discount += discount.Amount
+		}
 		if l.Subscription != nil {
 			line.SubscriptionID = l.Subscription.ID
 		}

@@ -51,3 +51,14 @@ func TestInvoiceThatRequiresAction(t *testing.T) {
 		})
 	}
 }
+
+func TestLinesHaveTheirDiscounts(t *testing.T) {
+	f, gateway := newFake(t)
+	f.HandleFunc("GET /v1/invoices/in_1", respond(`{"id":"in_1","object":"invoice","status":"paid","total":2350,"lines":{"object":"list","has_more":false,"data":[
+		{"id":"il_1","object":"line_item","type":"subscription","amount":2900,"discount_amounts":[{"amount":1450,"discount":"di_1"},{"amount":100,"discount":"di_2"}]},
+		{"id":"il_2","object":"line_item","type":"invoiceitem","amount":1000,"proration":true,"discount_amounts":[]}]}}`, "Date", time.Unix(1714521650, 0).UTC().Format(http.TimeFormat)))
+	invoice, err := gateway.Invoice(t.Context(), "in_1")
+	if err != nil || len(invoice.Lines) != 2 || invoice.Lines[0].Discount != 1550 || invoice.Lines[1].Discount != 0 {
+		t.Errorf("lines %+v, %v", invoice.Lines, err)
+	}
+}
