@@ -11,6 +11,9 @@ func (d *recordedDiscount) counts(at int64) bool {
 	return d != nil && (d.End == 0 || at < d.End)
 }
 
+// is reports whether a discount is one of a coupon.
+func (d *recordedDiscount) is(coupon string) bool { return d != nil && d.Coupon.ID == coupon }
+
 // amountsOff returns what a discount takes off each of several amounts. A fixed amount is
 // distributed in proportion; the last one takes the rounding difference.
 func (d *recordedDiscount) amountsOff(amounts []int64) []int64 {

@@ -57,7 +57,7 @@ func sameChange(a, b billing.SeatRequest) bool {
 // then, even if Usher has reverted the quantity.
 func interruptByQuantity(h *history, change *seatChange) {
 	quantity := 1 + h.random.IntN(9)
-	after := h.interrupt(change, func(o stripeObjects) url.Values {
+	_, after := h.interrupt(change, func(o stripeObjects) url.Values {
 		return url.Values{"items[0][id]": {o.item}, "items[0][quantity]": {fmt.Sprint(quantity)}}
 	})
 	if item, ours := after.seatItem(); ours && item.ID == change.shown.Item && item.Quantity != change.shown.From && change.shown.costs() {
@@ -68,7 +68,7 @@ func interruptByQuantity(h *history, change *seatChange) {
 // interruptByPlan lets support switch the plan.
 func interruptByPlan(h *history, change *seatChange) {
 	price := h.stripe.priceID(planKeys[h.random.IntN(len(planKeys))])
-	after := h.interrupt(change, func(o stripeObjects) url.Values {
+	_, after := h.interrupt(change, func(o stripeObjects) url.Values {
 		return url.Values{"items[0][id]": {o.item}, "items[0][price]": {price}, "items[0][quantity]": {"2"}, "proration_behavior": {"none"}}
 	})
 	if item, ours := after.seatItem(); ours && item.Price.ID != change.shown.Price && change.shown.costs() {
@@ -81,22 +81,23 @@ const leastDiscounted = 10
 
 // interruptByDiscount lets support add a discount that no code gives.
 func interruptByDiscount(h *history, change *seatChange) {
-	after := h.interrupt(change, func(stripeObjects) url.Values {
+	before, after := h.interrupt(change, func(stripeObjects) url.Values {
 		return url.Values{"discounts[0][coupon]": {supportCoupon}}
 	})
-	if after.Discount != nil && change.shown.costs() && max(change.shown.Sum, -change.shown.Sum) >= leastDiscounted {
+	if after.Discount != nil && !before.Discount.is(supportCoupon) && change.shown.costs() && max(change.shown.Sum, -change.shown.Sum) >= leastDiscounted {
 		change.moved = "support has added a discount"
 	}
 }
 
 // interrupt lets support change the subscription at Stripe. The person then thinks for a while. The
-// result is empty if it is not the subscription that was previewed.
-func (h *history) interrupt(change *seatChange, form func(stripeObjects) url.Values) (after recordedSubscription) {
+// results are empty if it is not the subscription that was previewed.
+func (h *history) interrupt(change *seatChange, form func(stripeObjects) url.Values) (before, after recordedSubscription) {
 	objects := h.stripeObjects()
 	if objects.subscription == "" || objects.subscription != change.shown.Subscription {
-		return recordedSubscription{}
+		return before, after
 	}
+	h.callStripe(http.MethodGet, objects.path(), nil, &before)
 	h.callStripe(http.MethodPost, objects.path(), form(objects), &after)
 	h.usher.think()
-	return after
+	return before, after
 }
