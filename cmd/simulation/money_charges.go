@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // charge identifies what a line charges or credits for a plan.
@@ -205,7 +206,28 @@ func (o *moneyOracle) knownBefore(past *subscriptionPast, n int) bool {
 		}
 		since--
 	}
-	return since == 0 || o.env.webhookProxy.acknowledgedBefore(past.events[since].ID, past.events[n].ID)
+	return since == 0 || o.env.webhookProxy.acknowledgedBefore(past.events[since].ID, past.events[n].ID, o.fixedAt(past.events[n]))
+}
+
+// fixedAt returns when the parameters of a seat update were stored. Every repetition under its key
+// has the same ones, so that is what Usher knew of when it decided how to prorate.
+func (o *moneyOracle) fixedAt(e subscriptionEvent) time.Time {
+	at := time.Unix(e.Created, 0)
+	_ = o.env.store.DB().Get(&at, `select at from seat_attempts where key = $1`, e.Request.IdempotencyKey)
+	return at
+}
+
+// attemptsOf describes the seat updates that Usher sent, for a divergence.
+func (o *moneyOracle) attemptsOf(past *subscriptionPast) string {
+	var lines []string
+	err := o.env.store.DB().Select(&lines, `
+		select format('%s × %s, %s from %s, stored at %s: %s', key, quantity, proration, coalesce(extract(epoch from prorated_at)::bigint, 0),
+			extract(epoch from at)::bigint, error)
+		from seat_attempts where subscription_id = $1 order by at`, past.ID)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(lines, "; ")
 }
 
 // mostSeats returns the largest quantity of the running period before an event.
@@ -222,7 +244,7 @@ func (s *subscriptionPast) mostSeats(n int) (most int64) {
 func (o *moneyOracle) closeBook(h *history, b *chargeBook) {
 	o.results.countMoney("lines charged", b.past.Currency, b.total, b.checked)
 	for _, c := range b.missing {
-		h.diverged("%s: not charged: %v, of %s", b.past.ID, c, o.summary(h.organizationID))
+		h.diverged("%s: not charged: %v, of %s, updated by [%s]", b.past.ID, c, o.summary(h.organizationID), o.attemptsOf(b.past))
 	}
 	for _, c := range slices.SortedFunc(maps.Keys(b.charged), func(x, y charge) int { return strings.Compare(x.String(), y.String()) }) {
 		if b.charged[c] > b.void[c] { // a change whose payment failed charges nothing

@@ -23,6 +23,7 @@ type webhookProxy struct {
 	events     []receivedEvent      // in Stripe's order
 	receivedAt map[string]time.Time // from Stripe, by event id
 	answeredAt map[string]time.Time // by a replica with 200, by event id
+	answered   map[string]time.Time // the same by Stripe's clock
 	held       map[int][][]byte     // by the round in which they are delivered
 	holding    bool                 // hold every event until the end
 	faultsOver bool                 // deliver every event at once
@@ -38,7 +39,7 @@ type receivedEvent struct {
 
 func newWebhookProxy(ctx context.Context, e *environment) *webhookProxy {
 	client := &webhookClient{client: e.client, replicas: func() []*replicaProcess { return e.replicas }}
-	return &webhookProxy{ctx: ctx, env: e, client: client, receivedAt: map[string]time.Time{}, answeredAt: map[string]time.Time{}, held: map[int][][]byte{}}
+	return &webhookProxy{ctx: ctx, env: e, client: client, receivedAt: map[string]time.Time{}, answeredAt: map[string]time.Time{}, answered: map[string]time.Time{}, held: map[int][][]byte{}}
 }
 
 // ServeHTTP receives an event from Stripe and always responds with 200: retries are the proxy's
@@ -145,19 +146,20 @@ func (p *webhookProxy) recordAnswer(payload []byte) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.answeredAt[id].IsZero() {
-		p.answeredAt[id] = time.Now()
+		p.answeredAt[id], p.answered[id] = time.Now(), p.env.stripe.Now()
 	}
 }
 
 // processingTime is how long a replica may take to process an event that it has stored.
 const processingTime = 15 * time.Second
 
-// acknowledgedBefore reports whether Usher has processed one event before Stripe sent another.
-func (p *webhookProxy) acknowledgedBefore(id, otherID string) bool {
+// acknowledgedBefore reports whether Usher has processed one event before Stripe sent another, and
+// before it fixed what that other one is about, by Stripe's clock.
+func (p *webhookProxy) acknowledgedBefore(id, otherID string, fixed time.Time) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	answered := p.answeredAt[id]
-	return !answered.IsZero() && answered.Add(processingTime).Before(p.receivedAt[otherID])
+	return !answered.IsZero() && answered.Add(processingTime).Before(p.receivedAt[otherID]) && p.answered[id].Add(processingTime).Before(fixed)
 }
 
 // deliverHeld delivers the events that were held until a round.
