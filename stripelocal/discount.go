@@ -309,6 +309,7 @@ func (h discounts) delete(in *input) (any, error) {
 	}
 	gone := h.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
 	h.subscriptions.change(sub, func() { h.replace(sub, nil) })
+	h.schedules.syncCurrentPhase(sub)
 	gone["deleted"] = true
 	return gone, nil
 }

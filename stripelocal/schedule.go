@@ -31,12 +31,14 @@ type SchedulePhase struct {
 	Metadata             map[string]string
 	ProrationBehavior    string
 	TrialEnd             int64
+	Discounts            []Discount
+	HasDiscounts         bool // false in a state file of an earlier version: the subscription's
 }
 
 const (
 	phaseParams = "phases[]{items[]{price! quantity:int metadata:map}! end_date:when iterations:int metadata:map " +
 		"proration_behavior:create_prorations|none|always_invoice trial:bool trial_end:when collection_method:charge_automatically|send_invoice " +
-		"default_payment_method description:500? "
+		"default_payment_method description:500? discounts[]{coupon discount promotion_code}? "
 	scheduleParams = "end_behavior:cancel|none|release|renew metadata:map? "
 )
 
@@ -119,6 +121,7 @@ func (h schedules) create(in *input) (any, error) {
 	}
 	phase := SchedulePhase{
 		StartDate: sub.CurrentPeriodStart, EndDate: sub.CurrentPeriodEnd, Items: h.itemsWithoutIDs(sub), Metadata: sub.Metadata, TrialEnd: 0,
+		Discounts: sub.Discounts, HasDiscounts: true,
 	}
 	if sub.Status == "trialing" {
 		phase.TrialEnd = sub.TrialEnd
@@ -147,7 +150,7 @@ func (h schedules) createWithSubscription(in *input) (any, error) {
 	if in.Has("start_date") && in.String("start_date") != "now" && in.Int("start_date") > now {
 		return nil, wire.Invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
 	}
-	phases, err := h.phasesFromParams(in, c.ID, now, "")
+	phases, err := h.phasesFromParams(in, &Subscription{Customer: c.ID, TestClock: c.TestClock}, now)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +171,7 @@ func (h schedules) createWithSubscription(in *input) (any, error) {
 		return nil, err
 	}
 	phases[0].applyTo(sub)
+	h.enterPhaseDiscounts(sub, phases[0])
 	inv := h.subscriptions.start(sub, items, nil)
 	first := sub.Status == "incomplete"
 	if first {
@@ -188,7 +192,7 @@ func (h schedules) update(in *input) (any, error) {
 	phases := x.Phases
 	if in.Has("phases") {
 		now := h.timeOnClock(sub.TestClock)
-		if phases, err = h.phasesFromParams(in, sub.Customer, now, sub.Currency); err != nil {
+		if phases, err = h.phasesFromParams(in, sub, now); err != nil {
 			return nil, err
 		}
 		if now < phases[0].StartDate || now >= phases[len(phases)-1].EndDate {
@@ -215,15 +219,18 @@ func phaseAt(phases []SchedulePhase, now int64) int {
 }
 
 // phasesFromParams reads phases[]. Each phase starts at the end of the previous one.
-func (h schedules) phasesFromParams(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
+func (h schedules) phasesFromParams(in *input, sub *Subscription, now int64) ([]SchedulePhase, error) {
 	var out []SchedulePhase
 	begin := now
 	for _, p := range in.List("phases") {
-		phase, err := h.phaseFromParams(p, begin, now, p.StringOr("currency", currency))
+		phase, err := h.phaseFromParams(p, begin, now, p.StringOr("currency", sub.Currency))
 		if err != nil {
 			return nil, err
 		}
-		if pm, ok := h.store.PaymentMethods.get(phase.DefaultPaymentMethod); phase.DefaultPaymentMethod != "" && (!ok || pm.Customer != customer) {
+		if phase.Discounts, err = h.phaseDiscounts(sub, p); err != nil {
+			return nil, err
+		}
+		if pm, ok := h.store.PaymentMethods.get(phase.DefaultPaymentMethod); phase.DefaultPaymentMethod != "" && (!ok || pm.Customer != sub.Customer) {
 			return nil, wire.NoSuch("PaymentMethod", phase.DefaultPaymentMethod, p.Name("default_payment_method"))
 		}
 		if len(out) > 0 && phase.StartDate != begin {
@@ -246,7 +253,7 @@ func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency str
 	}
 	phase := SchedulePhase{
 		StartDate: timeOf("start_date", begin), Metadata: p.Metadata(), ProrationBehavior: p.String("proration_behavior"),
-		CollectionMethod: p.String("collection_method"), DefaultPaymentMethod: p.String("default_payment_method"), Description: p.String("description"),
+		CollectionMethod: p.String("collection_method"), DefaultPaymentMethod: p.String("default_payment_method"), Description: p.String("description"), HasDiscounts: true,
 	}
 	for _, i := range p.List("items") {
 		price, err := h.prices.recurringFromParams(i, "price")

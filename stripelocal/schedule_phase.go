@@ -81,6 +81,7 @@ func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior 
 func (h schedules) applyPhase(sub *Subscription, phase SchedulePhase, behavior string) {
 	ch, before := h.phaseChange(sub, phase, behavior), h.subscriptions.render(sub)
 	phase.applyTo(sub)
+	h.enterPhaseDiscounts(sub, phase)
 	if len(ch.items) > 0 || ch.trialEnd != 0 {
 		h.subscriptionChanges.update(sub, h.subscriptionChanges.plan(sub, ch), before, "")
 		return
@@ -113,6 +114,7 @@ func (h schedules) syncCurrentPhase(sub *Subscription) {
 	}
 	phases := append([]SchedulePhase{}, x.Phases...)
 	phases[x.CurrentPhase].Items = h.itemsWithoutIDs(sub)
+	phases[x.CurrentPhase].Discounts, phases[x.CurrentPhase].HasDiscounts = sub.Discounts, true
 	x.Phases = phases
 }
 
@@ -159,6 +161,7 @@ func (h schedules) enterNextPhase(sub *Subscription) {
 	x.CurrentPhase++
 	h.subscriptionChanges.setItems(sub, h.phaseItems(sub, x.Phases[x.CurrentPhase]))
 	x.Phases[x.CurrentPhase].applyTo(sub)
+	h.enterPhaseDiscounts(sub, x.Phases[x.CurrentPhase])
 }
 
 // afterRenewal emits the schedule's event after the subscription's.
@@ -279,7 +282,7 @@ func (h schedules) renderPhase(p SchedulePhase) wire.Object {
 	return wire.Object{
 		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": wire.Object{"enabled": false, "liability": nil},
 		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": wire.StringOrNull(p.CollectionMethod), "coupon": nil, "currency": currency,
-		"default_payment_method": wire.Ref("payment_method", p.DefaultPaymentMethod), "default_tax_rates": []any{}, "description": wire.StringOrNull(p.Description), "discounts": []any{},
+		"default_payment_method": wire.Ref("payment_method", p.DefaultPaymentMethod), "default_tax_rates": []any{}, "description": wire.StringOrNull(p.Description), "discounts": renderPhaseDiscounts(p.Discounts),
 		"end_date": p.EndDate, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
 		"proration_behavior": behavior, "start_date": p.StartDate, "transfer_data": nil, "trial_end": wire.IntOrNull(p.TrialEnd),
 	}

@@ -97,3 +97,38 @@ func TestAScheduleCancelsAtItsEnd(t *testing.T) {
 	}
 	wantEvents(t, l, "subscription_schedule.completed")
 }
+
+// A phase that does not list the discounts of the subscription has none (API reference: update a
+// schedule, phases.discounts).
+func TestAPhaseHasTheDiscountsThatItLists(t *testing.T) {
+	for name, keeps := range map[string]bool{"listed": true, "not listed": false} {
+		t.Run(name, func(t *testing.T) {
+			l := start(t, stripelocal.Options{})
+			k := l.createOnTestClock("pm_card_visa")
+			coupon := l.coupon(&stripe.CouponParams{PercentOff: stripe.Float64(50), Duration: stripe.String("forever")})
+			sub := k.subscribe(l.createPriceIn("usd", 2000, "month"), 1, func(p *stripe.SubscriptionParams) { p.Coupon = stripe.String(coupon.ID) })
+			x := must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.New(&stripe.SubscriptionScheduleParams{FromSubscription: stripe.String(sub.ID)}))
+			listed := x.Phases[0].Discounts
+			if len(listed) != 1 || listed[0].Discount.ID != sub.Discount.ID || listed[0].Coupon.ID != coupon.ID {
+				t.Fatalf("the first phase has %+v", listed)
+			}
+			discounts := []*stripe.SubscriptionSchedulePhaseDiscountParams{{Discount: stripe.String(sub.Discount.ID)}}
+			next := &stripe.SubscriptionSchedulePhaseParams{
+				Items:      []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(l.createPriceIn("usd", 900, "month"))}},
+				Iterations: stripe.Int64(1), ProrationBehavior: stripe.String("none"),
+			}
+			if keeps {
+				next.Discounts = discounts
+			}
+			must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.Update(x.ID, &stripe.SubscriptionScheduleParams{Phases: []*stripe.SubscriptionSchedulePhaseParams{
+				{StartDate: stripe.Int64(x.CurrentPhase.StartDate), EndDate: stripe.Int64(x.CurrentPhase.EndDate), Discounts: discounts,
+					Items: []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(sub.Items.Data[0].Price.ID)}}}, next,
+			}}))
+			k.advance(sub.CurrentPeriodEnd + 3600)
+			got, want := k.subscription(sub.ID), map[bool]int64{true: 450, false: 900}[keeps]
+			if got.LatestInvoice.Total != want || (got.Discount != nil) != keeps || keeps && got.Discount.ID != sub.Discount.ID {
+				t.Errorf("the next invoice is %d, discount %+v", got.LatestInvoice.Total, got.Discount)
+			}
+		})
+	}
+}

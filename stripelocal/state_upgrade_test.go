@@ -65,6 +65,7 @@ var newerFields = []string{
 	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
 	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",
 	"CheckoutSessions.ConsentPromotions", "CheckoutSessions.RedisplayFilters", "CheckoutSessions.PaymentMethodSave",
+	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field
