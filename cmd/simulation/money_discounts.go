@@ -92,6 +92,36 @@ func (o *moneyOracle) verifyDiscount(h *history, past *subscriptionPast, invoice
 	}
 }
 
+// verifyScheduled checks that a scheduled change of the plan keeps the discount. Stripe ends one
+// that the next phase does not list.
+func (o *moneyOracle) verifyScheduled(h *history, past *subscriptionPast) {
+	for n := 1; n < len(past.events); n++ {
+		c, changed := past.changeAt(n)
+		is := c.event.Data.Object
+		if !changed || c.event.Request.IdempotencyKey != "" || c.before.Schedule == "" || samePeriod(is, c.before) || !past.keptDiscount(n) {
+			continue
+		}
+		o.results.countMoney("discounts kept by a scheduled change", "", 0, 1)
+		if is.Discount == nil || is.Discount.ID != c.before.Discount.ID {
+			h.diverged("%s: a scheduled change has replaced the discount %s by %s", past.ID, describeDiscount(c.before.Discount), describeDiscount(is.Discount))
+		}
+	}
+}
+
+// keptDiscount reports whether a subscription had one lasting discount since its schedule was made.
+func (s *subscriptionPast) keptDiscount(n int) bool {
+	before := s.events[n-1].Data.Object
+	if !before.Discount.counts(s.events[n].Created) || before.Discount.Coupon.Duration == "once" {
+		return false
+	}
+	for k := n - 1; k >= 0 && s.events[k].Data.Object.Schedule == before.Schedule; k-- {
+		if d := s.events[k].Data.Object.Discount; d == nil || d.ID != before.Discount.ID {
+			return false
+		}
+	}
+	return true
+}
+
 func sumOff(amounts []amountOff) (sum int64) {
 	for _, off := range amounts {
 		sum += off.Amount

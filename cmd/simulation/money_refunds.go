@@ -91,6 +91,7 @@ func (o *moneyOracle) verifyRefunds(h *history) {
 	}
 	for _, past := range o.of(h.organizationID) {
 		o.verifyEnd(h, past)
+		o.verifyScheduled(h, past)
 		for i := range o.invoices {
 			if o.invoices[i].Subscription == past.ID {
 				o.verifyDiscount(h, past, &o.invoices[i])

@@ -185,11 +185,11 @@ func (h *history) afterConfirmation(change seatChange, answer seatAnswer, before
 	switch h.random.IntN(8) {
 	case 0:
 		h.confirmTwice(change, answer)
-	case 1:
+	case 1, 2:
 		h.undoConfirmed(answer, before)
-	case 2:
+	case 3:
 		h.perform(operation{Kind: undoSeatChange})
-	case 3, 4, 5:
+	case 4, 5, 6:
 		h.sendSeats()
 	}
 }
