@@ -175,6 +175,7 @@ func (sp *SeatPreviews) applyConfirmed(ctx context.Context, a account.Access, re
 			return errMoved
 		}
 		made.confirm(terms.after.SyncVersion, now)
+		made.Members = terms.members // somebody else may have changed some of them meanwhile
 		if err := tx.SeatPreviews().Put(ctx, made); err != nil {
 			return fmt.Errorf("write seat preview: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
 )
@@ -249,5 +250,26 @@ func TestDifferentChargeIsShown(t *testing.T) {
 	differing, err := env.store.SeatPreviews().Differing(t.Context(), env.access.Organization.ID, 10)
 	if err != nil || len(differing) != 1 || differing[0].ID != made.ID || *differing[0].Charged >= made.ProrationSum {
 		t.Errorf("%+v, %v", differing, err)
+	}
+}
+
+// Somebody else changed the member between preview and confirmation: the undo is not about them.
+func TestUndoTakesBackOnlyWhatWasChanged(t *testing.T) {
+	env := newTestEnv(t)
+	free := env.insertMembers(1, false)
+	env.subscribe("pro")
+	env.flushSeats()
+	request, billable := billingOf(free, true), true
+	preview := env.previewSeats(request)
+	env.exec(`update seat_previews set known = false where id = $1`, preview.ID) // it promises only the number of seats
+	_, err := env.service.Members.Change(t.Context(), env.access, free[0].ID, account.MemberChange{Billable: &billable})
+	env.must(err)
+	made, err := env.service.SeatPreviews.Apply(t.Context(), env.access, request, preview.Confirm())
+	env.must(err)
+	if reverse, reversible := env.service.SeatPreviews.Reverse(made); reversible || made.ConfirmedAt == nil {
+		t.Errorf("confirmed %+v can be undone by %+v", made, reverse)
+	}
+	if stored := env.storedPreview(preview.ID); len(stored.Members) != 0 {
+		t.Errorf("stored as changed: %+v", stored.Members)
 	}
 }
