@@ -1,11 +1,13 @@
 // Command simulation proves that billing state converges.
 //
 // It plays random histories of organizations against two replicas of Usher, a local Stripe and a
-// PostgreSQL: people subscribe, change members and cancel, and the same happens in Stripe's
-// dashboard and portal. Meanwhile webhooks are lost, duplicated, delayed and reordered, Stripe
-// returns errors and cuts connections, and replicas and PostgreSQL crash. Afterwards every
-// organization is compared with Stripe, with its members, and with an oracle: a replica without
-// faults that receives the same events once and in order. Each difference is a divergence.
+// PostgreSQL: people subscribe, with and without promotion codes, preview and confirm changes of
+// the plan and of seats, change members and cancel, and the same happens in Stripe's dashboard and
+// portal, where support also adds and removes discounts. Meanwhile webhooks are lost, duplicated,
+// delayed and reordered, Stripe returns errors and cuts connections, and replicas and PostgreSQL
+// crash. Afterwards every organization is compared with Stripe, with its members, and with an
+// oracle: a replica without faults that receives the same events once and in order. Each difference
+// is a divergence.
 //
 // A second oracle checks the money: what should have been charged, refunded and granted. It works
 // that out from Stripe's records and events and from what the histories did, by rules of its own,

@@ -56,8 +56,8 @@ func netAmount(s recordedSubscription, item recordedItem, discount *recordedDisc
 	return amount - discount.amountsOff(amounts)[i]
 }
 
-// discountsAt lists the discounts that may have counted for a change: that after it, that before it,
-// which its invoice may have used up, and the one that the event says it has replaced.
+// discountsAt lists the discounts that may have counted for a change: that after it, that before
+// it, which its invoice may have used up, and the one that the event says it has replaced.
 func (s *subscriptionPast) discountsAt(n int) []*recordedDiscount {
 	found := []*recordedDiscount{s.events[n].Data.Object.Discount}
 	var previous struct{ Discount *recordedDiscount }

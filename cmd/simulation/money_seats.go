@@ -18,8 +18,8 @@ func (s shownSeats) behavior() string {
 }
 
 // confirmedAt returns the confirmed change that an event carries out: its update was sent for that
-// version of the seats, in the period in which it was previewed. A preview includes what is not sent
-// yet, so the last one that was confirmed for a version is what the person has seen.
+// version of the seats, in the period in which it was previewed. A preview includes what is not
+// sent yet, so the last one that was confirmed for a version is what the person has seen.
 func (o *moneyOracle) confirmedAt(h *history, past *subscriptionPast, n int) (confirmedSeats, bool) {
 	e, before := past.events[n], past.events[n-1].Data.Object
 	is, _ := e.Data.Object.seatItem()

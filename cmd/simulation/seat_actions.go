@@ -61,7 +61,7 @@ func (h *history) changeSeatsOnce() {
 // previewSeats reports false if there is no preview.
 func (h *history) previewSeats(request billing.SeatRequest) (seatChange, bool) {
 	change := seatChange{request: request, at: h.stripe.now()}
-	answer := h.askSeats(operation{Kind: previewSeats, Seats: request})
+	answer := h.performSeats(operation{Kind: previewSeats, Seats: request})
 	change.shown = answer.Shown
 	if answer.Outcome == "" && answer.Shown.ID != "" {
 		return change, true
@@ -70,8 +70,8 @@ func (h *history) previewSeats(request billing.SeatRequest) (seatChange, bool) {
 	return change, false
 }
 
-// askSeats performs an operation on seats through a random replica.
-func (h *history) askSeats(o operation) (answer seatAnswer) {
+// performSeats performs an operation on seats through a random replica.
+func (h *history) performSeats(o operation) (answer seatAnswer) {
 	_ = json.Unmarshal([]byte(h.performThrough(h.random.IntN(replicaCount), o)), &answer)
 	return answer
 }
@@ -154,7 +154,7 @@ func (h *history) confirm(change seatChange) (answer seatAnswer) {
 		o.Token = ""
 	}
 	for range confirmTries {
-		if answer = h.askSeats(o); answer.Outcome != seatsUnknown {
+		if answer = h.performSeats(o); answer.Outcome != seatsUnknown {
 			break
 		}
 	}
@@ -218,7 +218,7 @@ func (h *history) undoConfirmed(made seatAnswer, before membership) {
 		return
 	}
 	at := h.stripe.now()
-	answer := h.askSeats(operation{Kind: undoSeats, Token: made.Shown.ID})
+	answer := h.performSeats(operation{Kind: undoSeats, Token: made.Shown.ID})
 	h.results.countAction("seats: undo " + outcomeText(answer))
 	if answer.Outcome == seatsConfirmed {
 		h.seats = append(h.seats, confirmedSeats{seatChange{shown: answer.Shown, at: at}, false})

@@ -44,13 +44,13 @@ func confirmForOthers(h *history, change *seatChange) {
 
 // sameChange reports whether two requests of one kind ask for the same.
 func sameChange(a, b billing.SeatRequest) bool {
-	asked := func(r billing.SeatRequest) string {
+	described := func(r billing.SeatRequest) string {
 		if r.Change.Billable == nil {
 			return fmt.Sprint(r.MemberIDs, r.Invitation)
 		}
 		return fmt.Sprint(r.MemberIDs, r.Invitation, *r.Change.Billable)
 	}
-	return asked(a) == asked(b)
+	return described(a) == described(b)
 }
 
 // interruptByQuantity lets support change the quantity. The confirmation does not count any more
