@@ -58,6 +58,8 @@ var randomActions = []action{
 	atStripe("add a discount", addDiscount),
 	atStripe("add a discount", addDiscount),
 	atStripe("remove the discount", removeDiscount),
+	atStripe("add a discount before a downgrade", downgradeWithDiscount),
+	atStripe("add a discount before a downgrade", downgradeWithDiscount),
 }
 
 // Actions of the final scenarios.

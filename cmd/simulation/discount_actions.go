@@ -69,6 +69,13 @@ func addDiscount(h *history, o stripeObjects) {
 	h.callStripe(http.MethodPost, o.path(), url.Values{"discounts[0][coupon]": {coupon}}, nil)
 }
 
+// downgradeWithDiscount adds a lasting discount and confirms a change to the cheapest plan, which
+// is scheduled for the end of the period.
+func downgradeWithDiscount(h *history, o stripeObjects) {
+	h.callStripe(http.MethodPost, o.path(), url.Values{"discounts[0][coupon]": {"ALWAYS10"}}, nil)
+	h.perform(operation{Kind: changePlan, Plan: "starter"})
+}
+
 func removeDiscount(h *history, o stripeObjects) {
 	h.results.countAction("codes: removed by support")
 	h.callStripe(http.MethodDelete, o.path()+"/discount", nil, nil)
