@@ -18,6 +18,7 @@ import (
 type Cancellations struct {
 	*core
 	subscriptions *Subscriptions
+	upcoming      *UpcomingInvoices
 }
 
 // CancelReason is why a plan is canceled; empty: not said. The values are those of Stripe's
@@ -97,8 +98,16 @@ type CancelPreview struct {
 	// StillInvoiced is the invoice that Stripe makes at the end all the same, for seat changes and
 	// other items that are pending; nil: there is none.
 	StillInvoiced *InvoicePreview
-	// Unknown means that Stripe did not answer, so that StillInvoiced is not known.
+	// Unknown means that Stripe did not answer, so that StillInvoiced is not known. Last is what
+	// was pending when Stripe answered last; nil: that is not known either.
 	Unknown bool
+	Last    *PendingLines
+}
+
+// PendingLines are the lines of seat changes and other items that were pending at a time.
+type PendingLines struct {
+	Lines []PreviewLine
+	At    time.Time
 }
 
 // ResumePreview is what a plan that is resumed costs.
@@ -109,8 +118,11 @@ type ResumePreview struct {
 }
 
 // CancelMovedError is a CodeConflict error: the plan ends at another time than was confirmed,
-// because it was renewed meanwhile.
-type CancelMovedError struct{ cause *apperr.Error }
+// because it was renewed meanwhile. It carries the new preview.
+type CancelMovedError struct {
+	Preview CancelPreview
+	cause   *apperr.Error
+}
 
 // Error returns the message for people.
 func (e *CancelMovedError) Error() string { return e.cause.Error() }
@@ -118,33 +130,62 @@ func (e *CancelMovedError) Error() string { return e.cause.Error() }
 // Unwrap returns the CodeConflict error.
 func (e *CancelMovedError) Unwrap() error { return e.cause }
 
+// ErrCancellationContinues reports that Stripe has not acknowledged a cancellation yet.
+var ErrCancellationContinues = errors.New("the worker completes the cancellation")
+
 // cancelPageTimeout bounds the calls to Stripe of a page: it is shown without what Stripe did not
 // answer.
-const cancelPageTimeout = 3 * time.Second
+const cancelPageTimeout = stripeLimit
 
 // Preview returns what the cancellation of the current plan changes. Stripe is read and not
 // changed; without its answer the stored end is shown. Errors: CodeForbidden; CodeConflict without
 // a plan that can be canceled.
 func (cs *Cancellations) Preview(ctx context.Context, a account.Access) (CancelPreview, error) {
-	ctx, cancel := context.WithTimeout(ctx, cancelPageTimeout)
+	calls, cancel := context.WithTimeout(ctx, cancelPageTimeout)
 	defer cancel()
-	current, fresh, err := cs.look(ctx, a)
+	current, fresh, err := cs.look(calls, a)
 	if err != nil {
 		return CancelPreview{}, err
 	}
 	if err := checkCancelable(current); err != nil {
 		return CancelPreview{}, err
 	}
+	preview := cs.preview(calls, current, fresh)
+	if preview.Unknown {
+		preview.Last, err = cs.lastPending(ctx, current)
+	}
+	return preview, err
+}
+
+// preview returns what the cancellation of a subscription changes. calls is the context of the
+// calls to Stripe.
+func (cs *Cancellations) preview(calls context.Context, current Subscription, fresh bool) CancelPreview {
 	preview := CancelPreview{Subscription: current, EndsAt: current.CurrentPeriodEnd, Unknown: !fresh}
 	if end, ending := current.EndsAt(); ending {
 		preview.EndsAt = end
 	}
-	if preview.Unknown {
-		return preview, nil
+	if fresh {
+		var err error
+		preview.StillInvoiced, err = cs.nextInvoice(calls, current, true)
+		preview.Unknown = err != nil
 	}
-	preview.StillInvoiced, err = cs.upcoming(ctx, current, true)
-	preview.Unknown = err != nil
-	return preview, nil
+	return preview
+}
+
+// lastPending returns what was pending in Stripe's last answer about the next invoice; nil: none is
+// stored, or it does not have all lines.
+func (cs *Cancellations) lastPending(ctx context.Context, current Subscription) (*PendingLines, error) {
+	stored, err := cs.upcoming.readOf(ctx, current)
+	if err != nil || stored.SubscriptionID == "" || stored.MoreLines {
+		return nil, err
+	}
+	pending := &PendingLines{At: stored.FetchedAt}
+	for _, line := range stored.Lines {
+		if line.Proration || !line.Subscription {
+			pending.Lines = append(pending.Lines, line)
+		}
+	}
+	return pending, nil
 }
 
 // PreviewResume returns the first invoice of the plan if it is resumed. Errors: as
@@ -162,7 +203,7 @@ func (cs *Cancellations) PreviewResume(ctx context.Context, a account.Access) (R
 	end, ending := current.EndsAt()
 	preview := ResumePreview{Subscription: current, EndsAt: end}
 	if ending && fresh {
-		preview.Next, _ = cs.upcoming(ctx, current, false)
+		preview.Next, _ = cs.nextInvoice(ctx, current, false)
 	}
 	return preview, nil
 }
@@ -180,9 +221,9 @@ func (cs *Cancellations) look(ctx context.Context, a account.Access) (current Su
 	return fetched, true, requireLive(fetched)
 }
 
-// upcoming returns Stripe's next invoice of the subscription, with or without a scheduled end; nil:
-// there is none.
-func (cs *Cancellations) upcoming(ctx context.Context, current Subscription, ends bool) (*InvoicePreview, error) {
+// nextInvoice returns Stripe's next invoice of the subscription, with or without a scheduled end;
+// nil: there is none.
+func (cs *Cancellations) nextInvoice(ctx context.Context, current Subscription, ends bool) (*InvoicePreview, error) {
 	invoice, err := cs.gateway.PreviewPeriodEnd(ctx, current, ends)
 	var refused *apperr.StripeError
 	switch {
@@ -237,12 +278,18 @@ func checkCancelable(s Subscription) error {
 // already. A change that is scheduled for then is withdrawn. Errors: CodeForbidden; CodeInvalid for
 // an unknown reason or a long comment; CodeConflict without a plan that can be canceled; a
 // [CancelMovedError] if it ends at another time than was shown, and nothing is changed; CodeStripe.
-// If Stripe did not answer, the request stays open and the worker completes it.
+// If Stripe did not answer, the request stays open and the worker completes it: then
+// [ErrCancellationContinues] is in the chain too.
 func (cs *Cancellations) Cancel(ctx context.Context, a account.Access, request CancelRequest) error {
 	request, err := request.check()
 	if err != nil {
 		return err
 	}
+	_, err = withinLimit(ctx, cs.core, func(ctx context.Context) (struct{}, error) { return struct{}{}, cs.cancel(ctx, a, request) })
+	return err
+}
+
+func (cs *Cancellations) cancel(ctx context.Context, a account.Access, request CancelRequest) error {
 	current, err := cs.current(ctx, a)
 	if err != nil {
 		return err
@@ -257,7 +304,7 @@ func (cs *Cancellations) Cancel(ctx context.Context, a account.Access, request C
 		return nil
 	}
 	if !request.EndsAt.IsZero() && request.EndsAt.Unix() != current.CurrentPeriodEnd.Unix() {
-		return &CancelMovedError{apperr.Errorf(apperr.CodeConflict, "Your plan was renewed since you opened this page. Nothing was changed; please look at the new date.")}
+		return &CancelMovedError{cs.preview(ctx, current, true), apperr.Errorf(apperr.CodeConflict, "Your plan was renewed since you opened this page. Nothing was changed; please look at the new date.")}
 	}
 	c, err := cs.insert(ctx, a, current, request)
 	if err != nil {
@@ -290,15 +337,19 @@ func (cs *Cancellations) send(ctx context.Context, c Cancellation, current Subsc
 	bounded, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	failed := cs.subscriptions.updateCancelAtPeriodEnd(bounded, current, true, c.details())
-	resumed, err := cs.finish(context.WithoutCancel(ctx), c, failed)
+	open, resumed, err := cs.finish(context.WithoutCancel(ctx), c, failed)
+	if open {
+		failed = errors.Join(ErrCancellationContinues, failed)
+	}
 	if err == nil && resumed {
 		err = cs.subscriptions.undoCancellation(ctx, c.SubscriptionID)
 	}
 	return errors.Join(failed, err)
 }
 
-// finish stores the result of an attempt. It reports whether the plan was resumed meanwhile.
-func (cs *Cancellations) finish(ctx context.Context, c Cancellation, failed error) (resumed bool, err error) {
+// finish stores the result of an attempt. It reports whether the request stays open, and whether
+// the plan was resumed meanwhile.
+func (cs *Cancellations) finish(ctx context.Context, c Cancellation, failed error) (open, resumed bool, err error) {
 	err = cs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, c.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
@@ -311,9 +362,10 @@ func (cs *Cancellations) finish(ctx context.Context, c Cancellation, failed erro
 			return nil
 		}
 		cs.record(&stored, failed)
+		open = stored.Status == CancellationOpen
 		return tx.Cancellations().Put(ctx, stored)
 	})
-	return resumed, err
+	return open, resumed, err
 }
 
 // record sets the result of an attempt.
@@ -338,6 +390,11 @@ func (cs *Cancellations) Resume(ctx context.Context, a account.Access) error {
 	if err := errors.Join(a.RequireBilling(), a.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
+	_, err := withinLimit(ctx, cs.core, func(ctx context.Context) (struct{}, error) { return struct{}{}, cs.resume(ctx, a) })
+	return err
+}
+
+func (cs *Cancellations) resume(ctx context.Context, a account.Access) error {
 	if resumed, err := cs.subscriptions.resumePaused(ctx, a); err != nil || resumed {
 		return err
 	}
@@ -386,16 +443,16 @@ func (cs *Cancellations) processAllDue(ctx context.Context) error {
 func (cs *Cancellations) complete(ctx context.Context, c Cancellation) error {
 	current, err := cs.subscriptions.refetch(ctx, c.SubscriptionID)
 	if err != nil && !errors.Is(err, apperr.ErrNotFound) {
-		_, stored := cs.finish(ctx, c, err)
+		_, _, stored := cs.finish(ctx, c, err)
 		return errors.Join(err, stored)
 	}
 	if errors.Is(err, apperr.ErrNotFound) || current.Status.Ended() {
-		_, err := cs.finish(ctx, c, nil)
+		_, _, err := cs.finish(ctx, c, nil)
 		return err
 	}
 	if current.CurrentPeriodEnd.After(c.EndsAt) {
 		cs.Log.ErrorContext(ctx, "cancellation not made before the renewal", "organization_id", c.OrganizationID, "cancellation_id", c.ID)
-		_, err := cs.finish(ctx, c, &apperr.StripeError{Status: 400, Message: "the period ended before Stripe answered"})
+		_, _, err := cs.finish(ctx, c, &apperr.StripeError{Status: 400, Message: "the period ended before Stripe answered"})
 		return err
 	}
 	return cs.send(ctx, c, current)

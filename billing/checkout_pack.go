@@ -20,6 +20,10 @@ func (cs *Checkouts) StartPack(ctx context.Context, a account.Access, r Checkout
 	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return CheckoutSession{}, err
 	}
+	return withinLimit(ctx, cs.core, func(ctx context.Context) (CheckoutSession, error) { return cs.startPack(ctx, a, r) })
+}
+
+func (cs *Checkouts) startPack(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	pack, err := cs.choosePack(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err

@@ -55,6 +55,10 @@ func (cs *Checkouts) Start(ctx context.Context, a account.Access, r CheckoutRequ
 	if err := a.RequireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
+	return withinLimit(ctx, cs.core, func(ctx context.Context) (CheckoutSession, error) { return cs.start(ctx, a, r) })
+}
+
+func (cs *Checkouts) start(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	requested, err := cs.newSubscription(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err

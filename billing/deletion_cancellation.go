@@ -45,9 +45,11 @@ func (ss *Subscriptions) wakeCancellation(ctx context.Context, tx Tx, before, fr
 }
 
 // applyNow expires the open checkouts of an organization that is about to be deleted and applies
-// its due cancellations. What fails is retried by the worker; a checkout that is paid nevertheless
-// is canceled as well, and refunded.
+// its due cancellations. What fails, or takes Stripe too long, is retried by the worker; a checkout
+// that is paid nevertheless is canceled as well, and refunded.
 func (ds *Deletions) applyNow(ctx context.Context, organizationID string) {
+	ctx, cancel := ds.limitStripe(ctx)
+	defer cancel()
 	organization, err := ds.store.Organizations().Get(ctx, organizationID)
 	if err == nil && organization.DeletesAt != nil {
 		err = ds.expireCheckouts(ctx, ds.knownAccount(), organizationID)

@@ -38,6 +38,8 @@ func (pc *PlanChanges) Apply(ctx context.Context, a account.Access, planID strin
 	if err != nil {
 		return PlanChange{}, err
 	}
+	calls, cancelCalls := pc.limitStripe(ctx) // before the change itself
+	defer cancelCalls()
 	change, known, err := apperr.Found(pc.store.PlanChanges().Get(ctx, a.Organization.ID, confirm))
 	switch {
 	case err != nil:
@@ -45,17 +47,17 @@ func (pc *PlanChanges) Apply(ctx context.Context, a account.Access, planID strin
 	case known && change.PriceID == to.Price.ID && (change.running() || change.Status == PlanChangeApplied):
 		return change, openError(change)
 	case !known || change.PriceID != to.Price.ID || change.Status != PlanChangePreviewed || pc.Now().Sub(change.PreviewedAt) > previewLifetime:
-		return PlanChange{}, pc.moved(ctx, a, to)
+		return PlanChange{}, pc.moved(ctx, calls, a, to)
 	}
-	current, err := pc.refetchCurrent(ctx, a)
+	current, err := pc.refetchCurrent(calls, a)
 	if err != nil {
 		return PlanChange{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout) // shorter than the lease
 	defer cancel()
-	change, err = pc.open(ctx, current, change)
+	change, err = pc.open(ctx, calls, current, change)
 	if errors.Is(err, errMoved) {
-		return PlanChange{}, pc.moved(ctx, a, to)
+		return PlanChange{}, pc.moved(ctx, calls, a, to)
 	}
 	if err != nil {
 		return PlanChange{}, err
@@ -72,8 +74,8 @@ func openError(change PlanChange) error {
 }
 
 // moved returns the new preview as an error.
-func (pc *PlanChanges) moved(ctx context.Context, a account.Access, to PlanOffer) error {
-	preview, err := pc.Preview(ctx, a, to.Plan.ID, to.Price.Interval)
+func (pc *PlanChanges) moved(ctx, calls context.Context, a account.Access, to PlanOffer) error {
+	preview, err := pc.preview(ctx, calls, a, to)
 	if err != nil {
 		return err
 	}
@@ -83,12 +85,12 @@ func (pc *PlanChanges) moved(ctx context.Context, a account.Access, to PlanOffer
 // open checks a preview against the state of today and stores the change as open, before Stripe is
 // called. The seat sync's lease keeps seat updates out until the answer is stored, so the quantity
 // counted here is the one that is charged.
-func (pc *PlanChanges) open(ctx context.Context, current Subscription, change PlanChange) (PlanChange, error) {
+func (pc *PlanChanges) open(ctx, calls context.Context, current Subscription, change PlanChange) (PlanChange, error) {
 	change, err := pc.takeLease(ctx, current, change)
 	if err != nil {
 		return change, err
 	}
-	if err := pc.comparePreview(ctx, change, current); err != nil {
+	if err := pc.comparePreview(calls, change, current); err != nil {
 		// Nothing was sent to Stripe.
 		_, failed := pc.finish(context.WithoutCancel(ctx), change, func(c *PlanChange, _ *SeatState) { c.end(PlanChangeWithdrawn, pc.Now()) }, nil)
 		return change, errors.Join(err, failed)

@@ -127,7 +127,14 @@ func (pc *PlanChanges) Preview(ctx context.Context, a account.Access, planID str
 	if err != nil {
 		return PlanPreview{}, err
 	}
-	current, err := pc.refetchCurrent(ctx, a)
+	calls, cancel := pc.limitStripe(ctx)
+	defer cancel()
+	return pc.preview(ctx, calls, a, to)
+}
+
+// preview is Preview of an offer. calls is the context of the calls to Stripe.
+func (pc *PlanChanges) preview(ctx, calls context.Context, a account.Access, to PlanOffer) (PlanPreview, error) {
+	current, err := pc.refetchCurrent(calls, a)
 	if err != nil {
 		return PlanPreview{}, err
 	}
@@ -135,7 +142,7 @@ func (pc *PlanChanges) Preview(ctx context.Context, a account.Access, planID str
 	if err != nil {
 		return PlanPreview{}, err
 	}
-	preview, err := pc.calculate(ctx, current, change, to)
+	preview, err := pc.calculate(calls, current, change, to)
 	if err != nil {
 		return PlanPreview{}, err
 	}

@@ -55,6 +55,11 @@ func (pc *PlanChanges) Keep(ctx context.Context, a account.Access) error {
 	if err := a.RequireBilling(); err != nil {
 		return err
 	}
+	_, err := withinLimit(ctx, pc.core, func(ctx context.Context) (struct{}, error) { return struct{}{}, pc.keep(ctx, a) })
+	return err
+}
+
+func (pc *PlanChanges) keep(ctx context.Context, a account.Access) error {
 	current, err := pc.refetchCurrent(ctx, a)
 	if err != nil {
 		return err

@@ -27,6 +27,10 @@ func (p *Portal) Open(ctx context.Context, a account.Access, flow PortalFlow, re
 	if err := a.RequireBilling(); err != nil {
 		return "", err
 	}
+	return withinLimit(ctx, p.core, func(ctx context.Context) (string, error) { return p.open(ctx, a, flow, returnURL) })
+}
+
+func (p *Portal) open(ctx context.Context, a account.Access, flow PortalFlow, returnURL string) (string, error) {
 	request, err := p.request(ctx, a, flow, returnURL)
 	if err != nil {
 		return "", err

@@ -60,7 +60,7 @@ func (pc *PromotionCodes) Find(ctx context.Context, a account.Access, code strin
 	if !promotionCodePattern.MatchString(code) {
 		return PromotionCode{}, false, nil
 	}
-	codes, err := pc.lookUp(ctx, code)
+	codes, err := withinLimit(ctx, pc.core, func(ctx context.Context) ([]PromotionCode, error) { return pc.lookUp(ctx, code) })
 	if err != nil {
 		return PromotionCode{}, false, err
 	}

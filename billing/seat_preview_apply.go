@@ -52,6 +52,8 @@ func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request Sea
 		}
 		return preview, err
 	}
+	calls, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
+	defer cancel()
 	preview, known, err := apperr.Found(sp.store.SeatPreviews().Get(ctx, a.Organization.ID, confirm))
 	switch {
 	case err != nil:
@@ -59,27 +61,27 @@ func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request Sea
 	case known && preview.Digest == request.digest() && preview.ConfirmedAt != nil:
 		return preview, nil
 	case !known || preview.Digest != request.digest() || sp.Now().Sub(preview.PreviewedAt) > previewLifetime:
-		return SeatPreview{}, sp.moved(ctx, a, request)
+		return SeatPreview{}, sp.moved(ctx, calls, a, request)
 	case !preview.Known && !preview.MayConfirmUnknown():
-		return SeatPreview{}, sp.moved(ctx, a, request)
+		return SeatPreview{}, sp.moved(ctx, calls, a, request)
 	}
-	if err := sp.compareAmounts(ctx, a, request, preview); err != nil {
-		return SeatPreview{}, sp.orMoved(ctx, a, request, err)
+	if err := sp.compareAmounts(ctx, calls, a, request, preview); err != nil {
+		return SeatPreview{}, sp.orMoved(ctx, calls, a, request, err)
 	}
 	preview, err = sp.applyConfirmed(ctx, a, request, preview)
-	return preview, sp.orMoved(ctx, a, request, err)
+	return preview, sp.orMoved(ctx, calls, a, request, err)
 }
 
 // orMoved returns the new preview as an error for errMoved, and any other error as it is.
-func (sp *SeatPreviews) orMoved(ctx context.Context, a account.Access, request SeatRequest, err error) error {
+func (sp *SeatPreviews) orMoved(ctx, calls context.Context, a account.Access, request SeatRequest, err error) error {
 	if errors.Is(err, errMoved) {
-		return sp.moved(ctx, a, request)
+		return sp.moved(ctx, calls, a, request)
 	}
 	return err
 }
 
-func (sp *SeatPreviews) moved(ctx context.Context, a account.Access, request SeatRequest) error {
-	preview, err := sp.Preview(ctx, a, request)
+func (sp *SeatPreviews) moved(ctx, calls context.Context, a account.Access, request SeatRequest) error {
+	preview, err := sp.preview(ctx, calls, a, request)
 	if err != nil {
 		return err
 	}
@@ -122,13 +124,11 @@ func (p *SeatPreview) confirm(version int64, now time.Time) {
 
 // compareAmounts calculates the amounts of an older preview once more, with the same proration
 // date. It is done outside the transaction, which then compares everything else.
-func (sp *SeatPreviews) compareAmounts(ctx context.Context, a account.Access, request SeatRequest, preview SeatPreview) error {
+func (sp *SeatPreviews) compareAmounts(ctx, calls context.Context, a account.Access, request SeatRequest, preview SeatPreview) error {
 	if !preview.Known || sp.Now().Sub(preview.PreviewedAt) < seatAmountFresh {
 		return nil
 	}
-	callCtx, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
-	defer cancel()
-	if err := sp.refetchCurrent(callCtx, a); err != nil {
+	if err := sp.refetchCurrent(calls, a); err != nil {
 		return seatPreviewFailed(err)
 	}
 	terms, err := sp.try(ctx, a, request)
@@ -140,7 +140,7 @@ func (sp *SeatPreviews) compareAmounts(ctx context.Context, a account.Access, re
 	}
 	again := sp.draft(a, request, terms)
 	again.ProratedAt = preview.ProratedAt
-	if err := sp.calculate(callCtx, &again, terms); err != nil {
+	if err := sp.calculate(calls, &again, terms); err != nil {
 		return seatPreviewFailed(err)
 	}
 	if !preview.sameAmounts(again) {

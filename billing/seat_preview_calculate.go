@@ -25,16 +25,21 @@ func (sp *SeatPreviews) Preview(ctx context.Context, a account.Access, request S
 			return SeatPreview{}, err
 		}
 	}
-	callCtx, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
+	calls, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
 	defer cancel()
-	fetched := sp.refetchCurrent(callCtx, a)
+	return sp.preview(ctx, calls, a, request)
+}
+
+// preview is Preview. calls is the context of the calls to Stripe.
+func (sp *SeatPreviews) preview(ctx, calls context.Context, a account.Access, request SeatRequest) (SeatPreview, error) {
+	fetched := sp.refetchCurrent(calls, a)
 	terms, err := sp.try(ctx, a, request)
 	if err != nil {
 		return SeatPreview{}, err
 	}
 	preview := sp.draft(a, request, terms)
 	if fetched == nil {
-		err = sp.calculate(callCtx, &preview, terms)
+		err = sp.calculate(calls, &preview, terms)
 	}
 	if err := errors.Join(fetched, err); err != nil {
 		preview.Known = false

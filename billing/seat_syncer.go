@@ -61,7 +61,7 @@ const pendingUpdateHold = time.Minute
 const datedAttempts = 3
 
 // retryTimeout bounds the call of Stripe within a request for another attempt.
-const retryTimeout = 3 * time.Second
+const retryTimeout = stripeLimit
 
 // Retry makes the pending update due at once. If none is pending by the stored snapshot, that one
 // may be outdated, since a webhook may be lost: the subscription is refetched first. queued is

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -35,6 +36,8 @@ type Options struct {
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
 	// unavailable.
 	KeyFingerprint string
+	// StripeLimit bounds all calls to Stripe that a person waits for in one request; zero: 2.5 s.
+	StripeLimit time.Duration
 }
 
 // Service groups the operations that pages, JSON endpoints, webhooks and background work call. It
@@ -79,7 +82,7 @@ func New(o Options) *Service {
 	baseURL := strings.TrimSuffix(o.BaseURL, "/")
 	prices := &Prices{Env: e, store: o.Store, gateway: o.Gateway, keyFingerprint: o.KeyFingerprint, configured: o.Catalog}
 	prices.catalog.Store(&o.Catalog)
-	c := &core{Env: e, Prices: prices, store: o.Store, gateway: o.Gateway}
+	c := &core{Env: e, Prices: prices, store: o.Store, gateway: o.Gateway, stripeLimit: cmp.Or(o.StripeLimit, stripeLimit)}
 	s := &Service{
 		Outbox:    mail.NewOutbox(e, o.Store, o.Renderer, o.Mailer, baseURL),
 		Prices:    prices,
@@ -97,7 +100,7 @@ func New(o Options) *Service {
 	s.PlanChanges = &PlanChanges{core: c, subscriptions: s.Subscriptions}
 	s.Upcoming = &UpcomingInvoices{core: c, subscriptions: s.Subscriptions, notices: s.Notices, baseURL: baseURL, limit: upcomingTimeout}
 	s.Forecasts = &Forecasts{core: c, upcoming: s.Upcoming, planChanges: s.PlanChanges, limit: forecastTimeout}
-	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions}
+	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions, upcoming: s.Upcoming}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.SeatPreviews = &SeatPreviews{core: c, members: s.Members, invitations: s.Invitations, subscriptions: s.Subscriptions}
@@ -133,8 +136,9 @@ func New(o Options) *Service {
 type core struct {
 	*env.Env
 	*Prices
-	store   Store
-	gateway Gateway
+	store       Store
+	gateway     Gateway
+	stripeLimit time.Duration // see [Options]
 }
 
 // accountStorage adapts a [Store] to the store of package account.

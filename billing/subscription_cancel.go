@@ -51,13 +51,26 @@ func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bo
 		return false, apperr.Errorf(apperr.CodeConflict, "The plan is paused because there is no card. Add a card first.")
 	}
 	if err := ss.gateway.ResumePaused(ctx, current); err != nil {
-		return false, apperr.StripeFailed("resume paused subscription", err)
+		return false, resumeFailed(err)
 	}
 	fresh, err := ss.refetch(ctx, current.ID)
 	if err == nil && fresh.Status == StatusPaused {
 		err = apperr.Errorf(apperr.CodeConflict, "The payment did not go through, so the plan is still paused. The billing page says what to do.")
 	}
 	return true, err
+}
+
+// resumeFailed is the error for a paused subscription that was not resumed. Without an answer it may
+// be resumed, and its first invoice charged.
+func resumeFailed(err error) error {
+	var refused *apperr.StripeError
+	if errors.As(err, &refused) && !refused.OutcomeUnknown {
+		return apperr.StripeFailed("resume paused subscription", err)
+	}
+	return &apperr.Error{
+		Code: apperr.CodeStripe, Err: fmt.Errorf("resume paused subscription: %w", err),
+		Message: "Stripe has not answered yet. Look at the billing page in a minute: it shows whether your plan is running again.",
+	}
 }
 
 // undoCancellation removes the scheduled end of a subscription; one without an end stays as it is.

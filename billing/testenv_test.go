@@ -144,6 +144,7 @@ func (env *testEnv) options(store *db.Store) billing.Options {
 		Store:     store, Gateway: env.gateway(), Catalog: catalog.BuiltInPlans(), KeyFingerprint: "test",
 		SuccessURL: "http://usher.test/organization?tab=billing&success=true", CancelURL: "http://usher.test/organization",
 		ReturnURL: "http://usher.test/organization", AllowedOrigins: []string{"http://usher.test"},
+		StripeLimit: waitTimeout,
 	}
 }
 

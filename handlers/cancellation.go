@@ -51,11 +51,12 @@ func (p *cancellationPages) cancel(w http.ResponseWriter, r *http.Request) error
 	err := p.cancellations.Cancel(r.Context(), accessOf(r), request)
 	var moved *billing.CancelMovedError
 	if errors.As(err, &moved) {
-		preview, failed := p.cancellations.Preview(r.Context(), accessOf(r))
-		if failed != nil {
-			return failed
-		}
-		return p.renderCancel(w, r, refusalStatus(err), preview, true)
+		return p.renderCancel(w, r, refusalStatus(err), moved.Preview, true)
+	}
+	if errors.Is(err, billing.ErrCancellationContinues) {
+		stateOf(r).err = err
+		redirect(w, r, billingPath) // which says that Stripe has not confirmed it yet
+		return nil
 	}
 	if err != nil {
 		return err
@@ -79,6 +80,9 @@ func (p *cancellationPages) renderCancel(w http.ResponseWriter, r *http.Request,
 	}
 	if invoice := preview.StillInvoiced; invoice != nil {
 		props.StillInvoiced = &billingviews.StillInvoiced{Amount: invoice.AmountDue, Lines: changeLines(invoice.Lines)}
+	}
+	if last := preview.Last; last != nil {
+		props.LastPending, props.LastPendingAt = changeLines(last.Lines), last.At
 	}
 	if open := o.OpenInvoice; open != nil {
 		props.OpenInvoice = catalog.Money{Minor: open.AmountDue, Currency: open.Currency}

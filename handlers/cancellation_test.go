@@ -10,6 +10,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/stripegw"
+	"usher/stripelocal"
 )
 
 // The journey of a plan without JavaScript: preview, pay, downgrade, keep, cancel with a reason,
@@ -107,6 +108,22 @@ func TestCancelPageWithoutStripe(t *testing.T) {
 		t.Errorf("took %s", took)
 	}
 	h.stripeHangs.Store(false)
+}
+
+// A cancellation that Stripe has not confirmed is shown as such, and the worker completes it.
+func TestCancellationContinuesAfterTheResponse(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	b.follow(b.subscribe("pro", "month")).wantText("Active")
+	if _, err := h.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.RateLimited, Method: "POST", Path: "/v1/subscriptions/*", Calls: 1}); err != nil {
+		t.Fatal(err)
+	}
+	answer := b.submit(b.get("/billing/cancel"), `form[action="/billing/cancel"]`, nil).wantRedirect(billingPath)
+	if h.count(`select count(*) from subscriptions where cancel_at_period_end`) == 0 {
+		b.follow(answer).wantText("We're canceling your plan.", "Stripe hasn't confirmed it yet.")
+	}
+	waitFor(t, "the cancellation", func() bool { return h.count(`select count(*) from subscriptions where cancel_at_period_end`) == 1 })
+	h.wantPlanEverywhere(b, "pro", true)
 }
 
 // A change whose answer is missing is shown, without a second way to pay.

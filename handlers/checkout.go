@@ -23,7 +23,7 @@ type checkoutPages struct {
 	subscriptions *billing.Subscriptions
 	prices        *billing.Prices
 	promotions    *billing.PromotionCodes
-	returnTimeout time.Duration // for Stripe to respond after a return
+	returnTimeout time.Duration // for Stripe to respond to what a person waits for
 }
 
 // startCheckout redirects to Checkout for a plan or a pack.
@@ -48,6 +48,8 @@ func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) er
 // start opens Checkout with the selection. The code is looked up again for this organization; one
 // that is not valid any more is refused, so that nobody pays more than the pricing page promised.
 func (p *checkoutPages) start(ctx context.Context, a account.Access, selected selection) (billing.CheckoutSession, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.returnTimeout)
+	defer cancel()
 	request := billing.CheckoutRequest{People: selected.people}
 	if selected.code != "" {
 		code, valid, err := p.promotions.Find(ctx, a, selected.code)

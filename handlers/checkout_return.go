@@ -17,7 +17,7 @@ import (
 // Limits after a return from Checkout or the portal: the time-out of the call to Stripe, and how
 // often and at which interval the page polls.
 const (
-	returnTimeout  = 3 * time.Second
+	returnTimeout  = 2500 * time.Millisecond // the page is complete within three seconds
 	returnPolls    = 20
 	returnInterval = 2 * time.Second
 )

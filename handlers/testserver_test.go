@@ -35,6 +35,9 @@ const (
 	testPassword = "correct horse battery"
 )
 
+// busyLimit replaces the limits of what a person waits for. It is enough for a busy machine.
+const busyLimit = 15 * time.Second
+
 // testEnv is the whole site with PostgreSQL and a local Stripe. It has two organizations; the user
 // "stranger" is the admin of the other one.
 type testEnv struct {
@@ -44,10 +47,11 @@ type testEnv struct {
 	service      *billing.Service
 	store        *db.Store
 	stripe       *stripelocal.Server
-	stripeHangs  atomic.Bool  // Stripe's API accepts requests and never responds
-	stripeDown   atomic.Bool  // Stripe's API aborts every connection
-	dropWebhooks atomic.Bool  // webhooks are answered with 503
-	clockOffset  atomic.Int64 // nanoseconds added to the site's clock
+	stripeHangs  atomic.Bool   // Stripe's API accepts requests and never responds
+	stripeDown   atomic.Bool   // Stripe's API aborts every connection
+	dropWebhooks atomic.Bool   // webhooks are answered with 503
+	clockOffset  atomic.Int64  // nanoseconds added to the site's clock
+	stripeLimit  time.Duration // of the service; 0: that of production
 	log          *syncBuffer
 	handler      atomic.Pointer[http.Handler]
 	origin       string // Stripe's
@@ -81,13 +85,13 @@ func newTestEnv(t testing.TB) *testEnv {
 	if parallel, can := t.(interface{ Parallel() }); can { // fuzz tests run sequentially
 		parallel.Parallel()
 	}
-	h := &testEnv{t: t, users: map[string]account.User{}, log: &syncBuffer{}}
+	h := &testEnv{t: t, users: map[string]account.User{}, log: &syncBuffer{}, stripeLimit: busyLimit}
 	h.openDatabase()
 	web := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + web.Listener.Addr().String()
 	origin, gateway := h.startStripe()
 	h.startService(gateway, catalog.BuiltInPlans())
-	h.startServer(origin, 15*time.Second) // enough for a busy machine
+	h.startServer(origin, busyLimit)
 	web.Config.Handler = http.HandlerFunc(h.serveHTTP)
 	web.Start()
 	t.Cleanup(web.Close)
@@ -179,7 +183,7 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 		Store:     h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
-		Renderer: mailviews.Renderer{}, BaseURL: h.url,
+		Renderer: mailviews.Renderer{}, BaseURL: h.url, StripeLimit: h.stripeLimit,
 	})
 	if err := h.service.Prices.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)

@@ -94,7 +94,7 @@ func (n NextInvoice) trigger() string {
 
 // staleText says from when an amount is that is not current.
 func (n NextInvoice) staleText() string {
-	text := "As of " + ui.FormatDate(n.AsOf.UTC()) + ", " + ui.FormatTime(n.AsOf.UTC()) + " UTC"
+	text := "As of " + ui.FormatDateTime(n.AsOf)
 	if n.Changed {
 		text += ", before the latest change"
 	}

@@ -305,6 +305,13 @@ func planChangeSpecimens() []Specimen {
 		cancelPage("-unknown", "Cancel a plan, Stripe does not answer", func(p *billingviews.CancelPageProps) {
 			p.Unknown, p.StillInvoiced, p.Scheduled, p.Cheaper, p.OpenInvoice = true, nil, nil, nil, dollars(261000)
 		}),
+		cancelPage("-last", "Cancel a plan, Stripe answered before", func(p *billingviews.CancelPageProps) {
+			p.Unknown, p.LastPending, p.LastPendingAt = true, p.StillInvoiced.Lines, now
+			p.StillInvoiced = nil
+		}),
+		cancelPage("-last-none", "Cancel a plan, Stripe answered before that nothing is pending", func(p *billingviews.CancelPageProps) {
+			p.Unknown, p.StillInvoiced, p.LastPendingAt = true, nil, now
+		}),
 		resumePage("", "Keep a canceled plan", func(*billingviews.ResumePageProps) {}),
 		resumePage("-unknown", "Keep a canceled plan, Stripe does not answer", func(p *billingviews.ResumePageProps) { p.NextAt, p.Lines = time.Time{}, nil }),
 	}

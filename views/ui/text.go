@@ -15,6 +15,12 @@ func FormatDate(t time.Time) string { return t.Format("2 Jan 2006") }
 // FormatTime formats a time of day: 14:02.
 func FormatTime(t time.Time) string { return t.Format("15:04") }
 
+// FormatDateTime formats a time of which the day is not obvious: 1 Dec 2026, 14:02 UTC.
+func FormatDateTime(t time.Time) string {
+	t = t.UTC()
+	return FormatDate(t) + ", " + FormatTime(t) + " UTC"
+}
+
 // formatWithZone formats date, time and zone for a tooltip: 1 Dec 2026, 14:02:05 UTC.
 func formatWithZone(t time.Time) string { return t.Format("2 Jan 2006, 15:04:05 MST") }
 
