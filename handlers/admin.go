@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/apperr"
 	adminviews "usher/views/admin"
 	"usher/views/layout"
 )
@@ -141,19 +142,19 @@ func (p *adminPages) showOrganization(w http.ResponseWriter, r *http.Request) er
 
 // reconcileOrganization reconciles one organization with Stripe and repairs differences.
 func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
-	defer cancel()
 	id := r.PathValue("id")
-	if _, err := p.operations.Organization(ctx, id); err != nil {
+	if _, err := p.operations.Organization(r.Context(), id); err != nil {
 		return err
 	}
-	report, err := p.reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
+	notice, err := resyncNotice(await(r.Context(), p.site, resyncTimeout, func(ctx context.Context) (billing.DriftReport, error) {
+		report, err := p.reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
+		if err != nil {
+			err = apperr.StripeFailed("reconcile organization", err)
+		}
+		return report, err
+	}))
 	if err != nil {
 		return err
-	}
-	notice := noticeInSync
-	if len(report.Drifts) > 0 {
-		notice = noticeResynced
 	}
 	redirect(w, r, "/admin/organizations/"+url.PathEscape(id)+"?notice="+notice)
 	return nil

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -49,18 +50,28 @@ const resyncTimeout = 10 * time.Second
 
 // resync reconciles the organization with Stripe.
 func (p *billingPages) resync(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
-	defer cancel()
-	report, err := p.reconciler.Resync(ctx, accessOf(r))
+	access := accessOf(r)
+	notice, err := resyncNotice(await(r.Context(), p.site, resyncTimeout, func(ctx context.Context) (billing.DriftReport, error) {
+		return p.reconciler.Resync(ctx, access)
+	}))
 	if err != nil {
 		return err
 	}
-	notice := noticeInSync
-	if len(report.Drifts) > 0 {
-		notice = noticeResynced
-	}
 	redirect(w, r, "/organization?tab=billing&notice="+notice)
 	return nil
+}
+
+// resyncNotice is the notice after a reconciliation.
+func resyncNotice(report billing.DriftReport, err error) (notice string, _ error) {
+	switch {
+	case errors.Is(err, errContinues):
+		return noticeComparing, nil
+	case err != nil:
+		return "", err
+	case len(report.Drifts) > 0:
+		return noticeResynced, nil
+	}
+	return noticeInSync, nil
 }
 
 // portalReturnURL marks the configured return URL, so that the page refetches the subscription

@@ -15,6 +15,7 @@ var notices = map[string]ui.NoticeProps{
 	noticeForbidden:   {Tone: ui.Wait, Title: apperr.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
 	noticeUnavailable: {Tone: ui.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
 
+	noticeComparing:         {Tone: ui.Wait, Title: "Stripe is slow right now.", Body: "The comparison continues in the background. Look again in a minute."},
 	noticeResynced:          {Tone: ui.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
 	noticeInSync:            {Tone: ui.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
 	noticeMemberChanged:     {Tone: ui.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
@@ -58,6 +59,7 @@ const (
 	noticeUnavailable = "checkout-unavailable"
 
 	noticeResynced          = "resynced"
+	noticeComparing         = "comparing"
 	noticeInSync            = "agreed"
 	noticeMemberChanged     = "member-changed"
 	noticeMemberRemoved     = "member-removed"

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -29,10 +30,18 @@ func (p *planPages) preview(w http.ResponseWriter, r *http.Request) error {
 	return p.render(w, r, http.StatusOK, preview, false)
 }
 
-// change makes a previewed change. If the amount moved, the response is the new preview.
+// change makes a previewed change. If the amount moved, the response is the new preview. A payment
+// may take longer than the response: then the billing page shows that the change is being made.
 func (p *planPages) change(w http.ResponseWriter, r *http.Request) error {
 	plan, interval := r.PostFormValue("plan"), catalog.Interval(r.PostFormValue("interval"))
-	change, err := p.planChanges.Apply(r.Context(), accessOf(r), plan, interval, r.PostFormValue("confirm"))
+	access, confirm := accessOf(r), r.PostFormValue("confirm")
+	change, err := await(r.Context(), p.site, requestTimeout, func(ctx context.Context) (billing.PlanChange, error) {
+		return p.planChanges.Apply(ctx, access, plan, interval, confirm)
+	})
+	if errors.Is(err, errContinues) {
+		redirect(w, r, billingPath) // which says that the change is being made
+		return nil
+	}
 	var moved *billing.PlanMovedError
 	if errors.As(err, &moved) {
 		return p.render(w, r, refusalStatus(err), moved.Preview, true)

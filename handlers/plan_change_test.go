@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"usher/stripelocal"
 )
 
 func TestPlanChangePages(t *testing.T) {
@@ -82,6 +85,28 @@ func (h *testEnv) setCard(number string) {
 	}, &method)
 	h.callStripe("/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.Customer}}, nil)
 	h.callStripe("/v1/subscriptions/"+current.ID, url.Values{"default_payment_method": {method.ID}}, nil)
+}
+
+// A payment that takes Stripe long does not hold the page: it says that the change is being made,
+// which continues.
+func TestPlanChangeContinuesAfterTheResponse(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	b.follow(b.subscribe("starter", "month")).wantText("Active")
+	h.server.answerTimeout = answerTimeout
+	preview := b.submit(b.get(billingPath), `form[action="/billing/preview"]:has(input[value="pro"]):has(input[value="month"])`, nil)
+	_, err := h.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.SlowCall, Method: "POST", Path: "/v1/subscriptions/*", Millis: 5000, Calls: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	answer := b.submit(preview, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath)
+	if took := time.Since(began); took >= 5*time.Second { // Stripe's answer
+		t.Errorf("the page answered after %s", took)
+	}
+	b.follow(answer).wantText("Your change to Pro, monthly is being made.")
+	waitFor(t, "the change", func() bool { return h.count(`select count(*) from plan_changes where status = 'applied'`) == 1 })
+	b.get(billingPath).wantText("Pro, monthly").wantNoText("is being made")
 }
 
 // callStripe posts to Stripe's API as another client.

@@ -20,6 +20,7 @@ type site struct {
 	links         []ui.LinkButtonProps
 	now           func() time.Time
 	log           *slog.Logger
+	answerTimeout time.Duration // see await
 }
 
 func newSite(o Options) *site {
@@ -32,5 +33,6 @@ func newSite(o Options) *site {
 		links:         o.Links,
 		now:           o.Now,
 		log:           o.Log,
+		answerTimeout: answerTimeout,
 	}
 }

@@ -119,6 +119,9 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	h.server.checkout.returnTimeout = returnTimeout
+	if h.stripeLimit > 0 {
+		h.server.answerTimeout = h.stripeLimit
+	}
 	handler := h.server.handler()
 	h.handler.Store(&handler)
 }
