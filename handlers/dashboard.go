@@ -26,7 +26,7 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 	}
 	props := billingviews.DashboardPageProps{
 		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
-		Plan: plan, Seats: seatRowProps(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
+		Plan: plan, Seats: seatRowProps(overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(),
 		Credits: creditsCard(overview), Trouble: p.trouble(overview, accessOf(r)),
 		Needs: append(returnNotices(ret.state(overview), ret.credits, r), attentionNotices(overview, accessOf(r))...),
 	}

@@ -22,7 +22,7 @@ func (p *memberPages) addInvitations(r *http.Request, props *organizationviews.M
 	if err != nil {
 		return err
 	}
-	props.Seats, props.SeatPrice = seatRowProps(overview.Seats), seatPrice(overview)
+	props.Seats, props.SeatPrice = seatRowProps(overview.Seats, p.now()), seatPrice(overview)
 	if overview.Seats.Synced && access.CanManageBilling() {
 		props.SeatsProposed = overview.Seats.Desired + 1
 	}

@@ -142,13 +142,13 @@ func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelSta
 }
 
 // seatRowProps returns the one-line summary of the seats.
-func seatRowProps(s billing.SeatsOverview) ui.SeatRowProps {
+func seatRowProps(s billing.SeatsOverview, now time.Time) ui.SeatRowProps {
 	if !s.Synced {
 		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}
 	}
 	row := ui.SeatRowProps{
 		Billed: min(s.Billable, s.Quantity), Free: max(0, s.Quantity-s.Billable),
-		Sentence: fmt.Sprintf("%s, %s at Stripe, checked %s.", people(s.Billable), seats(s.Quantity), s.CheckedAt.UTC().Format("15:04 MST")),
+		Sentence: fmt.Sprintf("%s, %s at Stripe, checked %s.", people(s.Billable), seats(s.Quantity), checkedTime(s.CheckedAt, now)),
 	}
 	missing := max(0, s.Desired-s.Quantity)
 	if s.Status == billing.SyncError {
@@ -157,6 +157,14 @@ func seatRowProps(s billing.SeatsOverview) ui.SeatRowProps {
 		row.Pending = missing
 	}
 	return row
+}
+
+// checkedTime formats when something was read at Stripe, with the day unless it is today.
+func checkedTime(at, now time.Time) string {
+	if at.UTC().Format(time.DateOnly) == now.UTC().Format(time.DateOnly) {
+		return at.UTC().Format("15:04 MST")
+	}
+	return ui.FormatDateTime(at)
 }
 
 func people(n int) string { return counted(n, "person", "people") }

@@ -504,7 +504,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			}
 		}
 		if !p.CheckedAt.IsZero() {
-			templ_7745c5c3_Err = ui.WithTime("Checked at", p.CheckedAt).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.WithDateTime("Checked", p.CheckedAt).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
