@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"usher/billing/apperr"
 	"usher/views/layout"
+	"usher/views/ui"
 )
 
 // httpError is an error of the HTTP layer that the domain has no code for.
@@ -141,6 +143,12 @@ func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) 
 	}
 	props := layout.ErrorPageProps{
 		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: stateOf(r).requestID,
+	}
+	if p.status == http.StatusBadGateway && identityOf(r).isMember() && !strings.HasPrefix(stateOf(r).route, "/admin") {
+		props.Link = &ui.LinkButtonProps{Label: "Back to billing", Href: billingPath, Kind: ui.Secondary}
+	}
+	if p.status == http.StatusBadGateway && r.Method == http.MethodGet {
+		props.RetryHref = r.URL.RequestURI()
 	}
 	if err := render(w, r, p.status, layout.ErrorPage(props)); err != nil {
 		// The error page itself failed.

@@ -76,7 +76,11 @@ func general(frame layout.Props, h layout.OrganizationHeader) organizationviews.
 
 func errorSpecimens() []Specimen {
 	page := func(status int, message string, frame layout.Props) Specimen {
-		return Specimen{Page: layout.ErrorPage(layout.ErrorPageProps{Layout: frame, Status: status, Message: message, RequestID: "req_8fQ2mZ"})}
+		props := layout.ErrorPageProps{Layout: frame, Status: status, Message: message, RequestID: "req_8fQ2mZ"}
+		if status == 502 {
+			props.RetryHref, props.Link = "/billing/invoices/in_1/pdf", &ui.LinkButtonProps{Label: "Back to billing", Href: "/organization?tab=billing", Kind: ui.Secondary}
+		}
+		return Specimen{Page: layout.ErrorPage(props)}
 	}
 	in, out := signedIn(layout.SectionNone), visitor(layout.SectionNone)
 	named := func(name, title string, s Specimen) Specimen {
