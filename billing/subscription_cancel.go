@@ -60,8 +60,8 @@ func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bo
 	return true, err
 }
 
-// resumeFailed is the error for a paused subscription that was not resumed. Without an answer it may
-// be resumed, and its first invoice charged.
+// resumeFailed is the error for a paused subscription that was not resumed. Without an answer it
+// may be resumed, and its first invoice charged.
 func resumeFailed(err error) error {
 	var refused *apperr.StripeError
 	if errors.As(err, &refused) && !refused.OutcomeUnknown {

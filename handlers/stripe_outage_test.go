@@ -46,8 +46,8 @@ type outage struct {
 	answers bool              // Stripe answers a single call in time
 }
 
-// TestEveryPageAnswersDuringOutage requests every GET route of the route map as a person who may see
-// it. A route that is added is requested too.
+// TestEveryPageAnswersDuringOutage requests every GET route of the route map as a person who may
+// see it. A route that is added is requested too.
 func TestEveryPageAnswersDuringOutage(t *testing.T) {
 	inEveryOutage(t, func(h *outageEnv) {
 		visits := h.visits()
@@ -80,7 +80,11 @@ func inEveryOutage(t *testing.T, check func(*outageEnv)) {
 		}
 		group.Wait()
 	}
-	each(func(i int) { envs[i] = newOutageEnv(outageTest{t, outages[i].name}, outages[i]) })
+	each(func(i int) {
+		measuring.RLock()
+		defer measuring.RUnlock()
+		envs[i] = newOutageEnv(outageTest{t, outages[i].name}, outages[i])
+	})
 	each(func(i int) {
 		if h := envs[i]; h != nil {
 			defer h.logSlowest()
@@ -266,8 +270,8 @@ type action struct {
 	json    string // instead of a form
 	status  int    // 0: the refusal of wantRefusal
 	texts   []string
-	// continues means that the action may also continue after the response.
-	continues bool
+	// continues is where a response leads after which the action continues, if it may.
+	continues string
 }
 
 // actions are the forms that need Stripe, confirmed or not.
@@ -276,7 +280,7 @@ func (h *outageEnv) actions() []action {
 	return []action{
 		{as: "billing", address: "/billing/preview", form: url.Values{"plan": {"starter"}, "interval": {"month"}}},
 		{as: "billing", address: "/billing/preview", form: url.Values{"seats": {"8"}}, status: http.StatusOK, texts: unknown},
-		{as: "billing", address: "/billing/plan", form: h.planForm},
+		{as: "billing", address: "/billing/plan", form: h.planForm, continues: billingPath},
 		{as: "billing", address: "/billing/pay", form: url.Values{"invoice": {h.openInvoice}, "amount": {"500"}, "currency": {"usd"}}},
 		{as: "billing", address: "/billing/cancel"},
 		{as: "billing", address: "/billing/resume"},
@@ -284,7 +288,7 @@ func (h *outageEnv) actions() []action {
 		{as: "billing", address: "/billing/checkout", form: url.Values{"pack": {h.packID()}, "code": {"NONE"}}},
 		{as: "stranger", address: "/billing/createSubscriptionCheckout", json: `{"organizationId":"` + h.otherOrganization.ID + `","priceId":"` + h.priceID() + `"}`},
 		{as: "billing", address: "/organization/seats/retry"},
-		{as: "operator", address: "/admin/organizations/" + h.organization.ID + "/compare", continues: true},
+		{as: "operator", address: "/admin/organizations/" + h.organization.ID + "/compare", continues: "/admin/organizations/" + h.organization.ID + "?notice=" + noticeComparing},
 		{as: "admin", address: "/organization/members/" + h.memberID("member"), form: url.Values{"billable": {"false"}}, status: http.StatusOK, texts: unknown},
 		{as: "admin", address: "/organization/invitations", form: url.Values{"email": {"new@example.com"}, "roleId": {account.RoleMember}, "billable": {"on"}}, status: http.StatusOK, texts: unknown},
 	}
@@ -307,7 +311,7 @@ func (h *outageEnv) checkActions(actions []action) {
 			if got.status == http.StatusInternalServerError {
 				h.t.Errorf("%s: %d %s", got.request, got.status, got.body)
 			}
-		case a.continues && got.status == http.StatusSeeOther && strings.Contains(got.header.Get("Location"), "notice="+noticeComparing):
+		case a.continues != "" && got.status == http.StatusSeeOther && got.header.Get("Location") == a.continues:
 		case a.status == 0:
 			h.wantRefusal(got)
 		default:
@@ -402,8 +406,8 @@ func (h *outageEnv) storeSupportInvoice() {
 	waitFor(h.t, "the invoice of support", func() bool { return h.count(`select count(*) from invoices where status = 'open'`) == 1 })
 }
 
-// startReplica serves the pages with a new service, which has the limits of production and remembers
-// no failure.
+// startReplica serves the pages with a new service, which has the limits of production and
+// remembers no failure.
 func (h *outageEnv) startReplica() {
 	h.t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -467,13 +471,14 @@ func (h *outageEnv) end() {
 	h.stripe.Faults().Remove(h.faultID)
 }
 
-// measuring is held for reading by each request that is timed, and for writing by the repetition of
-// one that took too long, which therefore has the machine to itself.
+// measuring is held for reading by each request that is timed and while environments are set up,
+// and for writing by the repetition of a request that took too long: it has these tests' share of
+// the machine to itself.
 var measuring sync.RWMutex
 
-// timed makes a request and fails if it took longer than a page may. One that did is repeated
-// without other requests of these tests, by a replica that remembers no failure: the machine may be
-// busy.
+// timed makes a request and fails if it took longer than a page may. One that did is repeated at
+// most twice, without other requests of these tests, by a replica that remembers no failure: the
+// machine may be busy.
 func (h *outageEnv) timed(what string, request func() response) response {
 	h.t.Helper()
 	measuring.RLock()
@@ -482,14 +487,16 @@ func (h *outageEnv) timed(what string, request func() response) response {
 	if took > answerLimit {
 		measuring.Lock()
 		defer measuring.Unlock()
-		h.end()
-		h.startReplica()
-		h.begin()
-		var again time.Duration
-		if got, again = measure(request); again > answerLimit {
-			h.t.Errorf("%s: answered %d after %s, alone %s; want at most %s", what, got.status, took, again, answerLimit)
+		first := took
+		for attempt := 0; attempt < 2 && took > answerLimit; attempt++ {
+			h.end()
+			h.startReplica()
+			h.begin()
+			got, took = measure(request)
 		}
-		took = again
+		if took > answerLimit {
+			h.t.Errorf("%s: answered %d after %s, alone %s; want at most %s", what, got.status, first, took, answerLimit)
+		}
 	}
 	h.took = append(h.took, timing{what, took})
 	return got

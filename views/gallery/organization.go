@@ -93,7 +93,7 @@ func errorSpecimens() []Specimen {
 		named("error-409", "409", page(409, "", in)),
 		named("error-429", "429", page(429, "", out)),
 		named("error-500", "500", page(500, "", in)),
-		named("error-502", "502", page(502, "", in)),
+		named("error-502", "502", page(502, "Stripe did not answer. Nothing was charged. Please try again in a moment.", in)),
 	}
 }
 
