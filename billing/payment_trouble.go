@@ -33,7 +33,8 @@ type PaymentTrouble struct {
 	Decline     Decline          // past_due and unpaid
 	AccessUntil time.Time        // of a past due plan with a grace period
 	HasAccess   bool             // the product may be used now
-	NextTry     time.Time        // when Stripe tries again; zero: it does not
+	NextTry     time.Time        // when Stripe tries again; zero: it does not, or it is not known yet
+	Tried       bool             // an attempt to collect Invoice is stored, and with it NextTry
 	Stopped     bool             // confirm and paying: the plan has stopped until it is paid
 	CanPay      bool             // paying now with the card on file can help
 	HasCard     bool             // paused: there is a payment method now
@@ -116,7 +117,8 @@ func (t *PaymentTrouble) describeFailure(o Overview, latest *InvoicePayment, now
 	}
 	present := t.presentDecline(o.Subscription.PaymentMethodID)
 	t.CanPay = !present.NewCard
-	t.NextTry = nextTry(*t.Invoice, present, now)
+	// The subscription may be past due before the failed attempt is stored.
+	t.NextTry, t.Tried = nextTry(*t.Invoice, present, now), t.Invoice.Attempts > 0
 }
 
 // presentDecline returns the last decline of the payment method that is the default now. One that

@@ -74,7 +74,7 @@ func (p *billingPages) trouble(o billing.Overview, a account.Access) *billingvie
 	props := &billingviews.PaymentTroubleProps{
 		OrganizationID: o.Organization.ID, CanManageBilling: a.CanManageBilling(), Kind: t.Kind, Amount: t.Amount(),
 		FailedAt: t.FailedAt, Reason: t.Decline.Reason, Step: t.Decline.Step, AccessUntil: t.AccessUntil, HasAccess: t.HasAccess,
-		Stopped: t.Stopped, NextTry: t.NextTry, CanPay: t.CanPay, At: t.At, NextCharge: t.NextCharge, Now: p.now(),
+		Stopped: t.Stopped, NextTry: t.NextTry, Tried: t.Tried, CanPay: t.CanPay, At: t.At, NextCharge: t.NextCharge, Now: p.now(),
 		Card: card(*o.Subscription), HasCard: t.HasCard, NewCard: t.Payment != nil && t.Payment.Origin == billing.PaymentByCard,
 	}
 	if t.Payment != nil && t.Payment.Status == billing.PaymentPaid { // the invoice is not read since

@@ -100,7 +100,7 @@ func trouble(status billing.SubscriptionStatus) *billingviews.PaymentTroubleProp
 func failed(kind billing.TroubleKind) *billingviews.PaymentTroubleProps {
 	return &billingviews.PaymentTroubleProps{
 		OrganizationID: "org_1", CanManageBilling: true, Kind: kind, HasAccess: true, Amount: usd(261000), FailedAt: december.AddDate(0, 0, -28),
-		Reason: "the card was declined", Step: "Ask your bank, or use another card.", InvoiceID: "in_1", ConfirmHref: "/billing/invoices/in_1", CanPay: true, Card: &billingviews.CardProps{Brand: "visa", Last4: "4242"},
+		Reason: "the card was declined", Step: "Ask your bank, or use another card.", InvoiceID: "in_1", ConfirmHref: "/billing/invoices/in_1", CanPay: true, Tried: true, Card: &billingviews.CardProps{Brand: "visa", Last4: "4242"},
 		Attempts: []billingviews.AttemptRow{{At: december.AddDate(0, 0, -28), Result: "the card was declined"}},
 	}
 }
@@ -120,6 +120,7 @@ func TestBannerSaysHowMuchFailedAndWhy(t *testing.T) {
 			"Pay $2,610.00", "Update card", "3 Nov 2026, 12:00 · the card was declined", "6 Nov 2026 · next try",
 		}, nil, "payment_method_update", 1},
 		"not retried":     {func(*billingviews.PaymentTroubleProps) {}, []string{"There is no automatic retry.", "You still have access."}, []string{"Next try", "next try"}, "payment_method_update", 1},
+		"not tried yet":   {func(p *billingviews.PaymentTroubleProps) { p.Tried, p.Attempts, p.Reason = false, nil, "" }, []string{"$2,610.00 could not be collected on 3 Nov 2026.", "Pay $2,610.00"}, []string{"automatic retry", "Next try"}, "payment_method_update", 1},
 		"new card needed": {func(p *billingviews.PaymentTroubleProps) { p.CanPay, p.HasAccess = false, false }, []string{"Update card", "Access has ended."}, []string{"Pay $2,610.00"}, "payment_method_update", 0},
 		"moved":           {func(p *billingviews.PaymentTroubleProps) { p.Moved = usd(290000) }, []string{"it was $2,900.00, now it is $2,610.00. Nothing was charged."}, nil, "payment_method_update", 1},
 		"read only":       {func(p *billingviews.PaymentTroubleProps) { p.CanManageBilling = false }, []string{"could not be collected"}, []string{"Pay $", "Update card", "charged at once"}, "", 0},

@@ -93,6 +93,7 @@ func trouble(kind billing.TroubleKind) billingviews.PaymentTroubleProps {
 	switch kind {
 	case billing.TroublePastDue, billing.TroubleUnpaid:
 		t.FailedAt, t.Reason, t.Step, t.CanPay = days(-16), "the card was declined", "Ask your bank, or use another card.", true
+		t.Tried = true
 	}
 	switch kind {
 	case billing.TroublePastDue, billing.TroubleUnpaid, billing.TroubleConfirm, billing.TroublePaying:
@@ -196,6 +197,9 @@ func statusSpecimens() []Specimen {
 		troubled("past-due", "Payment failed", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) {
 			t.NextTry, t.AccessUntil = days(3), days(5)
 			t.Attempts = attempts("the card has insufficient funds", "the card was declined")
+		}),
+		troubled("past-due-first", "Payment failed, the attempt not known yet", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) {
+			t.Tried, t.Reason, t.Step, t.AccessUntil = false, "", "", days(5)
 		}),
 		troubled("past-due-new-card", "Payment failed, another card is needed", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) {
 			t.Reason, t.Step, t.CanPay, t.HasAccess, t.Attempts = "the card has expired", "Update the card to pay.", false, false, attempts("the card has expired")
