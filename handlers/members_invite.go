@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"usher/billing"
 	"usher/billing/account"
@@ -89,6 +90,7 @@ func nextSeat(o billing.Overview, reserved int) organizationviews.NextSeat {
 		return organizationviews.NextSeat{}
 	}
 	next := organizationviews.NextSeat{Plan: o.Plan.Name, PerSeat: o.Plan.PerSeat, Price: o.Price.Amount, Interval: o.Price.Interval}
+	next.TrialEndsAt = trialEnd(o)
 	taken := o.Seats.Billable + reserved
 	if o.Plan.SeatMaximum > 0 && taken >= o.Plan.SeatMaximum {
 		next.Full = o.Plan.SeatMaximum
@@ -97,6 +99,14 @@ func nextSeat(o billing.Overview, reserved int) organizationviews.NextSeat {
 		next.Free = max(0, o.Plan.Quantity(o.Seats.Billable)-taken)
 	}
 	return next
+}
+
+// trialEnd returns when the trial ends; zero: there is none.
+func trialEnd(o billing.Overview) time.Time {
+	if o.Subscription == nil || o.Subscription.Status != billing.StatusTrialing {
+		return time.Time{}
+	}
+	return timeOrZero(o.Subscription.TrialEnd)
 }
 
 // seatPrice formats the price of a seat; empty if the plan is not billed per seat.

@@ -23,7 +23,7 @@ var notices = map[string]ui.NoticeProps{
 	noticeLeft:              {Tone: ui.Good, Title: "You have left the organization."},
 	noticeJoined:            {Tone: ui.Good, Title: "Welcome. You are a member now."},
 	noticeInvited:           {Tone: ui.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
-	noticePeopleInvited:     {Tone: ui.Good, Title: "The invitations are on their way.", Body: "You pay for people when they accept. The links can be used for 7 days."},
+	noticePeopleInvited:     {Tone: ui.Good, Title: "The invitations are on their way.", Body: "Nobody is charged before they accept. The links can be used for 7 days."},
 	noticeInvitationRevoked: {Tone: ui.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
 	noticeRoleSaved:         {Tone: ui.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
 	noticeRoleDeleted:       {Tone: ui.Good, Title: "The role is deleted."},

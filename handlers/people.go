@@ -56,7 +56,7 @@ func (p *peoplePages) formProps(r *http.Request, o billing.Overview) (organizati
 	}
 	props := organizationviews.InvitePeopleProps{
 		OrganizationID: o.Organization.ID, Planned: o.Organization.PlannedPeople, SeatPrice: seatPrice(o),
-		Missing: max(0, o.Organization.PlannedPeople-o.Seats.Billable-len(pending)),
+		Missing: max(0, o.Organization.PlannedPeople-o.Seats.Billable-len(pending)), TrialEndsAt: trialEnd(o),
 	}
 	fields := max(1, props.Missing)
 	props.AsList = fields > maxInviteFields

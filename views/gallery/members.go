@@ -61,14 +61,18 @@ func memberSpecimens() []Specimen {
 	wrong.Invite.Errors = organizationviews.InviteErrors{
 		Email: account.MessageMemberAlready, RoleID: account.MessageGrantsMore, Billable: "Starter takes 20 billed people, and all seats are taken.",
 	}
+	inTrial := nextSeat()
+	inTrial.TrialEndsAt = days(12)
 	return append([]Specimen{
 		{Name: "members-managed", Title: "Members, to be managed", Page: organizationviews.MembersPage(managed(nextSeat()))},
+		{Name: "members-trial", Title: "Members in a trial", Page: organizationviews.MembersPage(managed(inTrial))},
 		{Name: "members-refused", Title: "An invitation refused", Page: organizationviews.MembersPage(wrong)},
 		{Name: "member", Title: "A member", Page: organizationviews.MemberPage(memberPage(2))},
 		{Name: "member-suspended", Title: "A member, suspended", Page: organizationviews.MemberPage(memberPage(4))},
 		{Name: "member-long", Title: "A member with a long name, refused", Page: organizationviews.MemberPage(refusedMember())},
 		{Name: "member-fixed", Title: "A member who may do more", Page: organizationviews.MemberPage(memberPage(0))},
 		invitePeople("invite-people", "Invite your people", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 / month", Addresses: make([]organizationviews.InviteAddress, 3)}),
+		invitePeople("invite-people-trial", "Invite your people in a trial", organizationviews.InvitePeopleProps{Planned: 2, Missing: 1, SeatPrice: "$9 / month", TrialEndsAt: days(12), Addresses: make([]organizationviews.InviteAddress, 1)}),
 		invitePeople("invite-people-list", "Invite many people", organizationviews.InvitePeopleProps{Planned: 200, Missing: 188, SeatPrice: "$29 / month", AsList: true}),
 		invitePeople("invite-people-refused", "Addresses refused", organizationviews.InvitePeopleProps{Planned: 4, Missing: 2, Sent: 1, Addresses: []organizationviews.InviteAddress{
 			{Email: "ben@lyric", Error: account.MessageInvitationAddress}, {Email: "ana@lyric.example", Error: account.MessageMemberAlready},

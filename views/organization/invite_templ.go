@@ -10,6 +10,8 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"time"
+
 	"usher/billing/catalog"
 	"usher/views/ui"
 )
@@ -38,6 +40,8 @@ type NextSeat struct {
 	Interval catalog.Interval
 	Free     int // paid seats without a member
 	Full     int // the plan's maximum if it is reached, otherwise 0
+	// TrialEndsAt: nobody is charged before; zero: there is no trial.
+	TrialEndsAt time.Time
 }
 
 // words describes the cost. It has no amount for the rest of the period, because Stripe prorates.
@@ -51,6 +55,9 @@ func (n NextSeat) words() string {
 		return n.Plan + " is one price however many people there are: one more costs nothing more."
 	case n.Free > 0:
 		return ui.Seats(n.Free) + " of " + n.Plan + " " + isOrAre(n.Free) + " paid for and free: the next person costs nothing more."
+	}
+	if !n.TrialEndsAt.IsZero() {
+		return "Nobody is charged until the trial ends on " + ui.FormatDate(n.TrialEndsAt) + ". Then the next person costs " + n.Price.FormatShort() + " per " + string(n.Interval) + "."
 	}
 	return "The next person costs " + n.Price.FormatShort() + " per " + string(n.Interval) +
 		" once they join. For the days left until the plan renews, Stripe charges their part of it."
@@ -88,7 +95,7 @@ func InviteForm(p InviteFormProps) templ.Component {
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templruntime.NewAttributeExpression("#" + ui.SeatChangeID).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/invite.templ`, Line: 64, Col: 35}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/invite.templ`, Line: 71, Col: 35}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var2)
 		if templ_7745c5c3_Err != nil {
@@ -101,7 +108,7 @@ func InviteForm(p InviteFormProps) templ.Component {
 		var templ_7745c5c3_Var3 string
 		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(p.NextSeat.words())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/invite.templ`, Line: 71, Col: 65}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/invite.templ`, Line: 78, Col: 65}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {

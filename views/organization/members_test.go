@@ -41,3 +41,18 @@ func TestMembersTable(t *testing.T) {
 		t.Errorf("current tab %q", got)
 	}
 }
+
+// TestInvitePeopleSaysWhatTheyCost: nothing is charged in a trial, whoever joins.
+func TestInvitePeopleSaysWhatTheyCost(t *testing.T) {
+	form := organizationviews.InvitePeopleProps{Planned: 2, Missing: 1, SeatPrice: "$9 / month", Addresses: make([]organizationviews.InviteAddress, 1)}
+	text := func() string {
+		return viewtest.Text(viewtest.Render(t, organizationviews.InvitePeople(form)).Selection)
+	}
+	if got := text(); !strings.Contains(got, "Each person costs $9 / month from the day they accept.") {
+		t.Errorf("a paid plan: %s", got)
+	}
+	form.TrialEndsAt = december
+	if got := text(); !strings.Contains(got, "Nobody is charged until the trial ends on 1 Dec 2026. Then each person who has joined costs $9 / month.") || strings.Contains(got, "from the day they accept") {
+		t.Errorf("a trial: %s", got)
+	}
+}
