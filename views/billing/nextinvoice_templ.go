@@ -110,7 +110,7 @@ func (n NextInvoice) again() string {
 	case n.Failed:
 		return "Try again"
 	case n.Missing:
-		return "Show next invoice"
+		return "Show the amount"
 	}
 	return "Show the current amount"
 }
@@ -281,7 +281,7 @@ func NextInvoiceSection(n NextInvoice) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var8 = []any{"flex flex-col gap-3", templ.KV("min-h-44", !n.Short && n.Kind != NextNone), templ.KV("min-h-24", n.Short && n.Kind != NextNone)}
+			var templ_7745c5c3_Var8 = []any{"flex flex-col gap-3", templ.KV("min-h-44 noscript:min-h-0", !n.Short && n.Kind != NextNone), templ.KV("min-h-24 noscript:min-h-0", n.Short && n.Kind != NextNone)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_ElementWriter, templ_7745c5c3_Var8...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -433,7 +433,7 @@ func nextAmount(n NextInvoice) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case n.Missing:
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<p class=\"text-title text-quiet\">Getting the amount from Stripe</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<p class=\"text-title text-quiet noscript:hidden\">Getting the amount from Stripe</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
