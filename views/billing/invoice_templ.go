@@ -622,7 +622,7 @@ func invoicePeople(line InvoiceLine) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if person.By != "" {
+				if person.By != "" && person.By != person.Name {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "<span>(by <bdi>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
