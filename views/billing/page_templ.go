@@ -424,7 +424,7 @@ func resync(p PanelProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<p class=\"max-w-text text-quiet\">Stripe tells of every change by itself. Does something here differ from what Stripe's own pages say?</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<p class=\"max-w-text text-quiet\">Changes made at Stripe appear here within seconds. Does something look different on Stripe's own pages?</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
