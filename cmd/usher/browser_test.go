@@ -106,27 +106,36 @@ func (b *browser) expect(state pageState) {
 		b.fail(state.name, err)
 	}
 	b.count++
+	b.screenshot(state.name)
+}
+
+// screenshot takes a picture of the whole page.
+func (b *browser) screenshot(name string) {
+	b.t.Helper()
 	picture, err := chromedp.Run(b.tab, chromedp.FullScreenshot(100))
 	if err != nil {
-		b.fail(state.name, err)
+		b.fail(name, err)
 	}
-	file := filepath.Join(b.dir, fmt.Sprintf("%d-%s.png", b.count, state.name))
+	file := filepath.Join(b.dir, fmt.Sprintf("%d-%s.png", b.count, name))
 	if err := os.WriteFile(file, picture, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// waitFor waits for a page state. It retries errors, because a navigation interrupts the check.
-func (b *browser) waitFor(state pageState) (err error) {
-	hasText := fmt.Sprintf("document.body.innerText.includes(%q)", state.text)
+// waitFor waits for a page state. It retries errors, because a navigation interrupts the check. The
+// page is inspected from outside, which works without JavaScript too.
+func (b *browser) waitFor(state pageState) error {
+	shown := fmt.Sprintf(`[...document.querySelectorAll(%q)].some((element) => element.checkVisibility()) &&
+		document.body.innerText.includes(%q)`, state.visible, state.text)
 	for deadline := time.Now().Add(waitTimeout); ; {
-		if err = chromedp.Do(b.tab, chromedp.WaitVisible(chromedp.CSS(state.visible))); err == nil {
-			limit := chromedp.WithPollingTimeout(20 * time.Second)
-			_, err = chromedp.Run(b.tab, chromedp.Poll[bool](hasText, limit))
-		}
-		if err == nil || time.Now().After(deadline) || b.tab.Err() != nil {
+		found, err := chromedp.Run(b.tab, chromedp.Evaluate[bool](shown))
+		switch {
+		case found && err == nil, b.tab.Err() != nil:
 			return err
+		case time.Now().After(deadline):
+			return errors.Join(err, fmt.Errorf("no visible %s with %q", state.visible, state.text))
 		}
+		time.Sleep(20 * time.Millisecond) // polling interval
 	}
 }
 
@@ -186,10 +195,12 @@ func fillSignUp(email string) []action {
 }
 
 // darkScheme emulates the preference for a dark color scheme.
-func darkScheme() action {
+func darkScheme() action { return colorScheme("dark") }
+
+func colorScheme(name string) action {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
 		})
 		return err
 	})

@@ -45,7 +45,7 @@ func TestLifecycle(t *testing.T) {
 	l.changePlan("starter")
 	l.expect(pageState{"downgrade-set", `form[action="/billing/plan/keep"]`, "Changes to Starter, monthly on"})
 	l.do("keep the plan", click(`form[action="/billing/plan/keep"] button`))
-	l.expect(pageState{"kept", `form[action="/billing/preview"]`, "You keep your plan."})
+	l.expect(pageState{"kept", "#change-plan", "You keep your plan."})
 	l.expectSubscription("the kept plan", "active", false)
 
 	l.do("buy a pack", chromedp.Navigate(server.url+"/pricing#packs"),
