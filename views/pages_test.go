@@ -144,6 +144,11 @@ func formsWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
 			t.Errorf("htmx without a form: %s", viewtest.Outline(s))
 		}
 	})
+	doc.Find("form[hx-get]").Each(func(_ int, s *goquery.Selection) {
+		if s.AttrOr("method", "") != "get" || s.AttrOr("hx-get", "") != s.AttrOr("action", "-") {
+			t.Errorf("htmx without a form: %s", viewtest.Outline(s))
+		}
+	})
 	doc.Find("[hx-put], [hx-delete], [hx-patch], [hx-boost]").Each(func(_ int, s *goquery.Selection) {
 		t.Errorf("works with scripts only: %s", viewtest.Outline(s))
 	})
@@ -166,7 +171,7 @@ func formsNameTheirOrganization(t *testing.T, doc *goquery.Document) {
 }
 
 func pollingPanelsOwnTheirRoot(t *testing.T, doc *goquery.Document) {
-	doc.Find("[hx-get]:not(a)").Each(func(_ int, s *goquery.Selection) {
+	doc.Find("[hx-get]:not(a):not(form)").Each(func(_ int, s *goquery.Selection) {
 		if s.AttrOr("id", "") == "" || s.AttrOr("hx-swap", "") != "outerHTML" || s.AttrOr("tabindex", "") != "-1" {
 			t.Errorf("a panel that can't be replaced whole: %s", viewtest.Outline(s))
 		}
