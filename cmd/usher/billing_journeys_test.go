@@ -35,6 +35,7 @@ func TestBillingJourneys(t *testing.T) {
 		"seats":           {run: seatsJourney},
 		"payment-trouble": {run: paymentTroubleJourney},
 		"plan-card":       {run: planCardJourney},
+		"forecast":        {run: forecastJourney},
 		"invoices":        {run: invoicesJourney},
 		"checkout":        {run: checkoutJourney, plansFile: "testdata/checkout-plans.toml"},
 	}
