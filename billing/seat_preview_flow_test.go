@@ -273,3 +273,27 @@ func TestUndoTakesBackOnlyWhatWasChanged(t *testing.T) {
 		t.Errorf("stored as changed: %+v", stored.Members)
 	}
 }
+
+// A change with an unknown amount is confirmed after one with a known amount, and both are sent as
+// one update: the amount that was confirmed is charged.
+func TestUnknownAmountKeepsTheConfirmedOne(t *testing.T) {
+	env := newTestEnv(t)
+	env.useClock(env.stripe.Now)
+	free := env.insertMembers(1, false)
+	env.subscribe("pro")
+	env.flushSeats()
+	env.stripe.AdvanceClock(env.stripe.Now().Add(24 * time.Hour))
+	request := billingOf(free, true)
+	confirmed := env.applySeats(request, env.previewSeats(request).Confirm())
+	env.stripe.AdvanceClock(env.stripe.Now().Add(time.Second))
+	unknown := env.previewSeats(request)
+	env.exec(`update seat_previews set known = false where id = $1`, unknown.ID)
+	if made := env.applySeats(request, unknown.Confirm()); made.Version != confirmed.Version || !confirmed.Known {
+		t.Fatalf("confirmed %+v, then %+v", confirmed, made)
+	}
+	env.stripe.AdvanceClock(env.stripe.Now().Add(time.Minute))
+	env.flushSeats()
+	if lines, _, _ := env.chargedAtStripe(confirmed, 0); lines != confirmed.ProrationSum || lines == 0 {
+		t.Errorf("confirmed were %d, charged %d", confirmed.ProrationSum, lines)
+	}
+}

@@ -236,7 +236,8 @@ type SeatPreviewStore interface {
 	Get(ctx context.Context, organizationID, id string) (SeatPreview, error)
 	// Put overwrites a preview.
 	Put(ctx context.Context, p SeatPreview) error
-	// Confirmed reads the preview that was confirmed last at a SyncVersion; never an invitation's.
+	// Confirmed reads the preview with known amounts that was confirmed last at a SyncVersion;
+	// never an invitation's.
 	Confirmed(ctx context.Context, organizationID, subscriptionID string, version int64) (SeatPreview, error)
 	// LastProratedAt returns the newest proration date of the subscription's confirmed changes;
 	// nil: none.

@@ -26,6 +26,7 @@ var (
 	selectSeatPreview          = `select ` + seatPreviewTable.list("") + ` from seat_previews where organization_id = $1 and id = $2`
 	selectConfirmedSeatPreview = `select ` + seatPreviewTable.list("") + ` from seat_previews
 	where organization_id = $1 and subscription_id = $2 and version = $3 and confirmed_at is not null and kind <> 'invitation' and proration <> ''
+		and known
 	order by confirmed_at desc, id desc limit 1`
 	selectDifferingSeatPreviews = `select ` + seatPreviewTable.list("") + ` from seat_previews
 	where organization_id = $1 and confirmed_at is not null and charged is not null
