@@ -168,7 +168,7 @@ func (h *outageEnv) visits() []visit {
 }
 
 // addresses are the addresses of a pattern: with the test organization's ids, and with the queries
-// that make a page ask Stripe.
+// that make a page read from Stripe.
 func (h *outageEnv) addresses(pattern string) []string {
 	h.t.Helper()
 	parameters := map[string][]string{
@@ -394,7 +394,7 @@ func (h *outageEnv) storeOrganization() {
 	h.inviteToken, h.resetToken, h.verifyToken = token("noa@example.com", "/invite/"), token(email("member"), "/reset/"), token("new-here@example.com", "/verify/")
 }
 
-// storeSupportInvoice makes an open invoice, whose page asks Stripe whether it is paid.
+// storeSupportInvoice makes an open invoice, whose page reads from Stripe whether it is paid.
 func (h *outageEnv) storeSupportInvoice() {
 	h.t.Helper()
 	customer := h.stored(`select customer_id from subscriptions`)
