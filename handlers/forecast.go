@@ -35,7 +35,7 @@ func (p *forecastPages) show(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := p.form(r, overview)
-	question, wrong := readForecast(r, &form, p.now())
+	question, wrong := readForecast(r, &form, p.forecasts.Now())
 	var forecast billing.Forecast
 	if !wrong {
 		forecast, err = p.forecasts.Get(r.Context(), accessOf(r), question)
@@ -123,7 +123,7 @@ func refuseForecast(form *billingviews.ForecastForm, err error) bool {
 
 // form shows what was asked, the plans to change to, and questions to begin with.
 func (p *forecastPages) form(r *http.Request, o billing.Overview) billingviews.ForecastForm {
-	today := p.now().UTC().Truncate(24 * time.Hour)
+	today := p.forecasts.Now().UTC().Truncate(24 * time.Hour)
 	form := billingviews.ForecastForm{
 		OrganizationID: accessOf(r).Organization.ID,
 		People:         strings.TrimSpace(r.FormValue("people")), From: strings.TrimSpace(r.FormValue("from")), Plan: r.FormValue("plan"),
