@@ -353,6 +353,7 @@ type timing struct {
 func newOutageEnv(t testing.TB, o outage) *outageEnv {
 	t.Helper()
 	h := &outageEnv{testEnv: newTestEnv(t), browsers: map[string]*browser{}, outage: o}
+	h.store.DB().SetMaxOpenConns(5) // of the 100 that the test database has for all environments
 	h.signUp("operator", "The operators")
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("operator")); err != nil {
 		t.Fatal(err)
