@@ -28,7 +28,7 @@ const forecastPlayed = 4
 
 const (
 	forecastStart = "2027-01-12 10:20:30" // the plan is bought
-	forecastAt = "2027-01-21 08:00:00"
+	forecastAt    = "2027-01-21 08:00:00"
 )
 
 func inMarch(people int) billing.ForecastQuestion {

@@ -62,3 +62,38 @@ func (g hookedPlanGateway) ChangePlan(ctx context.Context, update billing.PlanUp
 	g.before()
 	return g.Gateway.ChangePlan(ctx, update)
 }
+
+// A second change to the price that is scheduled ends, while the first one runs; otherwise it takes
+// the schedule over.
+func TestOpenChangeOfScheduledPriceEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		first billing.PlanChangeStatus
+		want  billing.PlanChangeStatus
+	}{
+		"the first one is scheduled": {billing.PlanChangeScheduled, billing.PlanChangeFailed},
+		"the first one has ended":    {billing.PlanChangeWithdrawn, billing.PlanChangeScheduled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := newTestEnv(t)
+			env.stripeClock()
+			env.subscribe("pro")
+			_, first := env.changePlan("starter", catalog.Monthly)
+			env.exec(`update plan_changes set status = $1 where id = $2`, string(c.first), first.ID)
+			second := first
+			second.ID, second.Status, second.ScheduleID = "chg_second", billing.PlanChangeOpen, ""
+			now := env.stripe.Now()
+			second.NextAttemptAt = &now
+			env.must(env.store.PlanChanges().Insert(t.Context(), second))
+			env.processPlanChanges()
+			if got := env.planChange(second.ID); got.Status != c.want {
+				t.Errorf("the second change is %s: %s", got.Status, got.Error)
+			}
+			if got := env.planChange(first.ID); got.Status != c.first {
+				t.Errorf("the first change is %s", got.Status)
+			}
+			if current := env.overview().Subscription; current.ScheduledPriceID != env.planPriceID("starter", catalog.Monthly) {
+				t.Errorf("subscription %+v", current)
+			}
+		})
+	}
+}

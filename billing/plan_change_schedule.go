@@ -269,11 +269,43 @@ func (pc *PlanChanges) processOpen(ctx context.Context, change PlanChange, curre
 	case change.PriceID == current.PriceID || change.PriceID == current.PendingPriceID:
 		return record(func(c *PlanChange, state *SeatState) { c.recordOutcome(current, state, pc.Now()) })
 	case current.ScheduledPriceID != "" && change.PriceID == current.ScheduledPriceID:
-		return record(func(c *PlanChange, _ *SeatState) { c.markScheduled(current.ScheduleID) })
+		return pc.recordSchedule(ctx, change, current.ScheduleID)
 	case pc.Now().Sub(*change.ConfirmedAt) > planChangeResume:
 		return pc.abandon(ctx, change, current, "no answer from Stripe")
 	}
 	return pc.resume(ctx, change, current)
+}
+
+// recordSchedule records a schedule that does what an open change asks for. It may be that of
+// another change to the same price: if that one is running, this one has nothing left to do;
+// otherwise this one takes the schedule over.
+func (pc *PlanChanges) recordSchedule(ctx context.Context, change PlanChange, scheduleID string) error {
+	other, known, err := apperr.Found(pc.store.PlanChanges().BySchedule(ctx, change.OrganizationID, scheduleID))
+	if err != nil {
+		return fmt.Errorf("read plan change of schedule: %w", err)
+	}
+	known = known && other.ID != change.ID
+	if known && !other.running() {
+		err = pc.store.InTx(ctx, func(tx Tx) error {
+			if _, err := tx.Organizations().Lock(ctx, other.OrganizationID); err != nil {
+				return fmt.Errorf("lock organization: %w", err)
+			}
+			other.ScheduleID = ""
+			return tx.PlanChanges().Put(ctx, other)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err = pc.finish(ctx, change, func(c *PlanChange, _ *SeatState) {
+		if known && other.running() {
+			c.Error = "the same change is scheduled already"
+			c.end(PlanChangeFailed, pc.Now())
+			return
+		}
+		c.markScheduled(scheduleID)
+	}, nil)
+	return err
 }
 
 // resume repeats a change. A schedule without a next phase is the first half of a downgrade: its
