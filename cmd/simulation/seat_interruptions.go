@@ -54,13 +54,16 @@ func sameChange(a, b billing.SeatRequest) bool {
 }
 
 // interruptByQuantity lets support change the quantity. The confirmation does not count any more
-// then, even if Usher has reverted the quantity.
+// then, even if Usher has reverted the quantity. An invitation changes no quantity: what it showed
+// is right again once that is reverted.
 func interruptByQuantity(h *history, change *seatChange) {
 	quantity := 1 + h.random.IntN(9)
 	_, after := h.interrupt(change, func(o stripeObjects) url.Values {
 		return url.Values{"items[0][id]": {o.item}, "items[0][quantity]": {fmt.Sprint(quantity)}}
 	})
-	if item, ours := after.seatItem(); ours && item.ID == change.shown.Item && item.Quantity != change.shown.From && change.shown.costs() {
+	item, ours := after.seatItem()
+	counts := change.request.Kind != billing.SeatInvitation && change.shown.costs()
+	if ours && item.ID == change.shown.Item && item.Quantity != change.shown.From && counts {
 		change.moved = fmt.Sprintf("support has set the quantity %d", item.Quantity)
 	}
 }
