@@ -181,10 +181,10 @@ func (o *moneyOracle) behavior(h *history, past *subscriptionPast, n int, was, i
 func (o *moneyOracle) seatBehavior(past *subscriptionPast, n int, was, is recordedItem) string {
 	terms, increase := soldPlans[is.Price.plan()], is.Quantity > was.Quantity
 	switch {
-	case !terms.perSeat:
-		return "create_prorations"
 	case !o.knownBefore(past, n):
 		return "either"
+	case !terms.perSeat:
+		return "create_prorations"
 	case terms.atRenewal && (!increase || is.Quantity <= past.mostSeats(n)):
 		return "either"
 	case !increase && past.events[n-1].Data.Object.Status == "past_due":
