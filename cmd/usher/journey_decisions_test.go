@@ -246,7 +246,9 @@ func (j *billingJourney) updateCardInPortal(number string) {
 	j.openBilling()
 	j.press(`form[action="/billing/portal"]:not(:has(input[name="flow"])) button`)
 	j.press(`a[href*="payment"]`)
+	j.markPage()
 	j.do("enter the card", enterCard(number, `button[value="save"]`)...)
+	j.expectNoMark("the card") // the form has a link back to the billing tab too
 	j.do("the portal", waitVisible(`button[name="complete"], a[href*="tab=billing"]`))
 	if j.has(`button[name="complete"]`) {
 		j.press(`button[name="complete"]`)
