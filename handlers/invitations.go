@@ -3,11 +3,11 @@ package handlers
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
+	"usher/billing/mail"
 	authviews "usher/views/auth"
 	"usher/views/layout"
 )
@@ -144,7 +144,7 @@ func (p *invitationPages) fillProps(r *http.Request, open account.OpenInvitation
 		return err
 	}
 	props.State, props.SignedInAs = authviews.InvitationOtherAccount, viewer.Email
-	if strings.EqualFold(viewer.Email, open.Email) {
+	if mail.SameAddress(viewer.Email, open.Email) {
 		props.State = authviews.InvitationJoin
 	}
 	return nil

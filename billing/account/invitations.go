@@ -146,7 +146,7 @@ func requireNotMember(ctx context.Context, tx Tx, organizationID, email string) 
 		return err
 	}
 	for _, other := range pending {
-		if strings.EqualFold(other.Email, email) {
+		if mail.SameAddress(other.Email, email) {
 			return apperr.FieldError("email", MessageInvitedAlready)
 		}
 	}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"usher/billing/apperr"
+	"usher/billing/mail"
 )
 
 // OpenInvitation is a valid invitation with its organization.
@@ -61,7 +61,7 @@ func (iv *Invitations) Accept(ctx context.Context, token, userID string) (Organi
 	organization, err := iv.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
 		// Locked against a concurrent deletion of the account.
 		user, err := tx.Users().Lock(ctx, userID)
-		if err == nil && !strings.EqualFold(user.Email, open.Email) {
+		if err == nil && !mail.SameAddress(user.Email, open.Email) {
 			err = apperr.Errorf(apperr.CodeForbidden, MessageInvitationOther)
 		}
 		return user, err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"usher/billing/mail"
 )
 
 // MessageOperatorsOnly is shown to users who are not operators.
@@ -20,7 +22,7 @@ func (us *Users) IsOperator(u User) bool {
 	case u.EmailVerifiedAt == nil && us.outbox.Sends():
 		return false
 	}
-	return slices.ContainsFunc(us.operatorEmails, func(email string) bool { return strings.EqualFold(email, u.Email) })
+	return slices.ContainsFunc(us.operatorEmails, func(email string) bool { return mail.SameAddress(email, u.Email) })
 }
 
 // ByEmail returns the user of an address, case-insensitive. Error: [apperr.ErrNotFound].
