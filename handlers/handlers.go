@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -70,13 +71,14 @@ type SessionStore interface {
 	EndOtherSessions(ctx context.Context, userID, token string) error
 }
 
-// server routes requests to the areas of the site through the middleware. Nothing in it changes
-// after New.
+// server routes requests to the areas of the site through the middleware. Only proxyWarnedAt
+// changes after New.
 type server struct {
 	*site
 	areas
 	rateLimits     *account.RateLimits // nil: rate limits are disabled
 	trustedProxies []netip.Prefix
+	proxyWarnedAt  atomic.Int64 // when an untrusted proxy was last logged, in Unix seconds
 	metrics        *metrics
 	rand           io.Reader
 	bodyTimeout    time.Duration // for a request body to arrive

@@ -21,20 +21,21 @@ type rateLimit struct {
 // Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails.
 // Limits per address leave room for an office behind one address; limits per account do not.
 var (
-	logInsByIP        = rateLimit{Limit: account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, key: (*server).clientIP}
+	logInsByIP        = rateLimit{Limit: account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, key: (*server).clientNetwork}
 	logInsByEmail     = rateLimit{Limit: account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, key: emailKey}
-	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientIP}
-	passwordResets    = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientIP}
-	tokenAttempts     = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientIP}
+	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
+	passwordResets    = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
+	tokenAttempts     = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork}
 	checkoutStarts    = rateLimit{Limit: account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, key: organizationKey}
 	portalSessions    = rateLimit{Limit: account.Limit{Name: "portal", Max: 120, Per: time.Hour}, key: organizationKey}
 	planPreviews      = rateLimit{Limit: account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, key: organizationKey}
 	invoicePayments   = rateLimit{Limit: account.Limit{Name: "payment", Max: 30, Per: time.Hour}, key: organizationKey}
 	seatPreviews      = rateLimit{Limit: account.Limit{Name: "seat change", Max: 600, Per: time.Hour}, key: organizationKey}
 	seatRetries       = rateLimit{Limit: account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, key: organizationKey}
+	invitationResends = rateLimit{Limit: account.Limit{Name: "invitation resent", Max: 30, Per: time.Hour}, key: organizationKey}
 	newInvitations    = rateLimit{Limit: account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, key: organizationKey}
 	invitationBatches = rateLimit{Limit: account.Limit{Name: "invitations", Max: 20, Per: time.Hour}, key: organizationKey}
-	promotionLookups  = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientIP, applies: hasPromotionCode}
+	promotionLookups  = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork, applies: hasPromotionCode}
 )
 
 // hasPromotionCode reports whether the pricing page looks a promotion code up. Codes could be
@@ -49,7 +50,7 @@ func organizationKey(s *server, r *http.Request) string {
 	if v := identityOf(r); v.isMember() {
 		return v.access.Organization.ID
 	}
-	return s.clientIP(r)
+	return s.clientNetwork(r)
 }
 
 // limitRate refuses requests above the route's limits, if rate limits are enabled.
@@ -58,6 +59,7 @@ func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
+		s.warnOfProxy(r)
 		for _, l := range rt.limits {
 			if l.applies != nil && !l.applies(r) {
 				continue
@@ -70,6 +72,20 @@ func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
 	}
 }
 
+// clientNetwork is what limits per client count: an IPv4 address, or the /64 network of an IPv6
+// address, which one client has whole.
+func (s *server) clientNetwork(r *http.Request) string {
+	host := s.clientIP(r)
+	address, err := netip.ParseAddr(host)
+	switch {
+	case err != nil:
+		return host
+	case address.Unmap().Is4():
+		return address.Unmap().String()
+	}
+	return netip.PrefixFrom(address.WithZone(""), 64).Masked().String()
+}
+
 // clientIP returns the address that a request came from: the peer or, while the peer is a trusted
 // proxy, the address it added to X-Forwarded-For. Entries before the last untrusted address can be
 // forged.
@@ -80,13 +96,41 @@ func (s *server) clientIP(r *http.Request) string {
 	}
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(forwarded) - 1; i >= 0 && s.isTrustedProxy(host); i-- {
-		named := strings.TrimSpace(forwarded[i])
-		if _, err := netip.ParseAddr(named); err != nil {
+		named, ok := parseForwarded(forwarded[i])
+		if !ok {
 			break
 		}
-		host = named
+		host = named.String()
 	}
 	return host
+}
+
+// parseForwarded reads an entry of X-Forwarded-For. Some proxies add the client's port.
+func parseForwarded(entry string) (netip.Addr, bool) {
+	entry = strings.TrimSpace(entry)
+	if withPort, err := netip.ParseAddrPort(entry); err == nil {
+		return withPort.Addr(), true
+	}
+	address, err := netip.ParseAddr(strings.Trim(entry, "[]"))
+	return address, err == nil
+}
+
+// proxyWarningEvery is how often it is logged that a proxy is not trusted.
+const proxyWarningEvery = time.Hour
+
+// warnOfProxy logs that a peer forwards requests and is no trusted proxy. If it is ours, all
+// clients share its limits, so that one of them can lock out the others.
+func (s *server) warnOfProxy(r *http.Request) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || r.Header.Get("X-Forwarded-For") == "" || s.isTrustedProxy(host) {
+		return
+	}
+	last, now := s.proxyWarnedAt.Load(), s.now().Unix()
+	if now-last < int64(proxyWarningEvery/time.Second) || !s.proxyWarnedAt.CompareAndSwap(last, now) {
+		return
+	}
+	s.log.WarnContext(r.Context(), "X-Forwarded-For comes from a peer that TRUSTED_PROXIES does not name; if that is your proxy, all clients share its rate limits",
+		"peer", host)
 }
 
 func (s *server) isTrustedProxy(host string) bool {

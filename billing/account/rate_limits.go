@@ -2,7 +2,9 @@ package account
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"strings"
 	"time"
 
 	"usher/billing/apperr"
@@ -23,7 +25,7 @@ const maxWindow = 24 * time.Hour
 // sign-in must not depend on the counter.
 func (rl *RateLimits) Allow(ctx context.Context, l Limit, who string) error {
 	window := rl.Wall().Truncate(l.Per)
-	hits, err := rl.store.RateLimits().Count(ctx, l.Name+" "+who, window)
+	hits, err := rl.store.RateLimits().Count(ctx, l.Name+" "+limitKey(who), window)
 	if err != nil {
 		rl.Log.WarnContext(ctx, "rate limit count failed", "limit", l.Name, "err", err)
 		return nil
@@ -34,6 +36,18 @@ func (rl *RateLimits) Allow(ctx context.Context, l Limit, who string) error {
 	wait := max(window.Add(l.Per).Sub(rl.Wall()), time.Minute).Round(time.Minute)
 	return apperr.Errorf(apperr.CodeRateLimited, "That was tried often in a short time. Please try again in %s.", minutes(wait))
 }
+
+// limitKey returns a text that the database can store: what is counted may be input of any length,
+// with bytes that are no text, and a count that fails would allow the action.
+func limitKey(who string) string {
+	printable := func(r rune) bool { return r < ' ' || r > '~' }
+	if len(who) <= maxLimitKey && strings.IndexFunc(who, printable) < 0 {
+		return who
+	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(who)))
+}
+
+const maxLimitKey = 128
 
 func minutes(d time.Duration) string {
 	if d <= time.Minute {
