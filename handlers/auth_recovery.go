@@ -91,18 +91,47 @@ func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// verifyEmail marks the e-mail address as verified.
-func (p *authPages) verifyEmail(w http.ResponseWriter, r *http.Request) error {
+// showVerification shows the button that confirms an e-mail address. A GET request confirms nothing,
+// since mail programs and scanners open links.
+func (p *authPages) showVerification(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
-	err := p.recovery.VerifyEmail(r.Context(), r.PathValue("token"))
-	props := authviews.LinkPageProps{
-		Layout: p.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
-	}
+	user, err := p.recovery.VerifyAddress(r.Context(), r.PathValue("token"))
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
-		return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(props))
+		return p.showExpiredVerification(w, r)
 	}
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, authviews.VerifiedPage(props))
+	path := "/verify/" + r.PathValue("token")
+	props := authviews.VerifyPageProps{Layout: p.layout(r, layout.SectionNone), Email: user.Email, Action: path, LoginHref: withNext("/login", path)}
+	switch identityOf(r).userID {
+	case user.ID:
+		props.State = authviews.VerifyReady
+	case "":
+		props.State = authviews.VerifySignedOut
+	default:
+		props.State = authviews.VerifyOtherAccount
+	}
+	return render(w, r, http.StatusOK, authviews.VerifyPage(props))
+}
+
+func (p *authPages) showExpiredVerification(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(authviews.LinkPageProps{
+		Layout: p.layout(r, layout.SectionNone), Link: toDashboard,
+	}))
+}
+
+var toDashboard = ui.LinkButtonProps{Label: "To the dashboard", Href: "/dashboard"}
+
+// verifyEmail marks the e-mail address of the signed-in user as verified.
+func (p *authPages) verifyEmail(w http.ResponseWriter, r *http.Request) error {
+	protectTokenPage(w)
+	err := p.recovery.VerifyEmail(r.Context(), identityOf(r).userID, r.PathValue("token"))
+	if apperr.CodeOf(err) == apperr.CodeNotFound {
+		return p.showExpiredVerification(w, r)
+	}
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, authviews.VerifiedPage(authviews.LinkPageProps{Layout: p.layout(r, layout.SectionNone), Link: toDashboard}))
 }

@@ -104,16 +104,31 @@ func TestForgotPasswordDoesNotRevealAccounts(t *testing.T) {
 	}
 }
 
+// Opening the link verifies nothing: mail scanners do. Only the session of the account can press
+// the button.
 func TestSignUpSendsVerificationLink(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
 	b.post("/signup", newPerson("noa@example.com")).wantRedirect("/dashboard")
 	link := b.mailedLink("noa@example.com", "/verify/")
-	for range 2 {
-		got := h.newBrowser().get(link).wantStatus(http.StatusOK).wantText("Your address is confirmed")
-		checkTokenPage(t, got)
+	verified := func() int {
+		return h.count(`select count(*) from users where email = 'noa@example.com' and email_verified_at is not null`)
 	}
-	if n := h.count(`select count(*) from users where email = 'noa@example.com' and email_verified_at is not null`); n != 1 {
+	scanner := h.newBrowser()
+	checkTokenPage(t, scanner.get(link).wantStatus(http.StatusOK).wantText("Confirm your address", "Sign in to confirm"))
+	scanner.send(http.MethodHead, link, "").wantStatus(http.StatusOK)
+	scanner.post(link, nil).wantStatus(http.StatusSeeOther)
+	stranger := h.signIn("stranger")
+	stranger.get(link).wantStatus(http.StatusOK).wantText("You're signed in with another account")
+	stranger.post(link, nil).wantStatus(http.StatusForbidden).wantText("This link is for another account")
+	if verified() != 0 {
+		t.Fatal("the address is verified by somebody else")
+	}
+	page := b.get(link).wantStatus(http.StatusOK).wantText("Confirm your address", "noa@example.com")
+	for range 2 {
+		checkTokenPage(t, b.submit(page, "form[action^='/verify/']", nil).wantStatus(http.StatusOK).wantText("Your address is confirmed"))
+	}
+	if verified() != 1 {
 		t.Error("the address is not verified")
 	}
 	checkTokenPage(t, h.newBrowser().get("/verify/made-up").wantStatus(http.StatusNotFound).wantText("This link does not work any more"))

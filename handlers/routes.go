@@ -56,7 +56,8 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/forgot", policy: public, handler: s.auth.requestPasswordReset, limits: []rateLimit{passwordResets}},
 		{method: get, pattern: "/reset/{token}", policy: public, handler: s.auth.showPasswordReset},
 		{method: post, pattern: "/reset/{token}", policy: public, handler: s.auth.resetPassword, limits: []rateLimit{tokenAttempts}},
-		{method: get, pattern: "/verify/{token}", policy: public, handler: s.auth.verifyEmail, limits: []rateLimit{tokenAttempts}},
+		{method: get, pattern: "/verify/{token}", policy: public, handler: s.auth.showVerification, limits: []rateLimit{tokenAttempts}},
+		{method: post, pattern: "/verify/{token}", policy: signedIn, handler: s.auth.verifyEmail, limits: []rateLimit{tokenAttempts}},
 
 		{method: get, pattern: "/settings", policy: signedIn, handler: s.settings.show},
 		{method: post, pattern: "/settings/profile", policy: signedIn, handler: s.settings.rename},
@@ -77,7 +78,7 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/invitations", policy: memberAdmin, handler: s.invitations.create, limits: []rateLimit{newInvitations}},
 		{method: get, pattern: "/organization/people", policy: memberAdmin, handler: s.people.show},
 		{method: post, pattern: "/organization/people", policy: memberAdmin, handler: s.people.invite, limits: []rateLimit{invitationBatches}},
-		{method: post, pattern: "/organization/invitations/{id}/resend", policy: memberAdmin, handler: s.invitations.resend},
+		{method: post, pattern: "/organization/invitations/{id}/resend", policy: memberAdmin, handler: s.invitations.resend, limits: []rateLimit{invitationResends}},
 		{method: post, pattern: "/organization/invitations/{id}/revoke", policy: memberAdmin, handler: s.invitations.revoke},
 		{method: get, pattern: "/organization/members/{id}", policy: memberAdmin, handler: s.members.show},
 		{method: post, pattern: "/organization/members", policy: memberAdmin, handler: s.seatChanges.changeSelected, limits: []rateLimit{seatPreviews}},

@@ -152,7 +152,7 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		checkForbidden(t, rt, got)
 	case (who == "member" || who == "billing") && rt.policy == memberAdmin:
 		got.wantStatus(http.StatusForbidden).wantText(account.MessageMemberAccess)
-	case strings.Contains(rt.pattern, "{id}"): // the object does not exist
+	case strings.Contains(rt.pattern, "{id}"), strings.Contains(rt.pattern, "{token}"): // the object does not exist
 		got.wantStatus(http.StatusNotFound)
 	default:
 		checkAllowed(t, rt, got)

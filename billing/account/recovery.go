@@ -44,6 +44,9 @@ const (
 // messageLinkInvalid does not reveal whether a link was used, expired or never existed.
 const messageLinkInvalid = "This link has been used already, or is too old."
 
+// MessageLinkOther is shown to somebody who is signed in with another account than a link is for.
+const MessageLinkOther = "This link is for another account. Sign in with the address it was sent to, then open it again."
+
 // Request queues a password reset for an address. It does the same work for every address; the user
 // is looked up in the background, so that the response does not reveal which addresses have an
 // account. Error: CodeUnprocessable for an invalid address.
@@ -209,13 +212,27 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 	return err
 }
 
-// VerifyEmail marks the address as verified. The link stays valid until it expires, since mail
-// programs and scanners open links before people do. Error: CodeNotFound.
-func (rc *Recovery) VerifyEmail(ctx context.Context, secret string) error {
+// VerifyAddress returns the user whose address a link can verify. Error: CodeNotFound if the link
+// has expired or never existed.
+func (rc *Recovery) VerifyAddress(ctx context.Context, secret string) (User, error) {
+	user, err := rc.userOfToken(ctx, rc.store, secret, TokenVerify)
+	if err != nil {
+		return User{}, fmt.Errorf("read verification link: %w", err)
+	}
+	return user, nil
+}
+
+// VerifyEmail marks the address of a signed-in user as verified. Only that user can: whoever signed
+// up with another's address cannot have its owner, or the owner's mail scanner, verify it. The link
+// stays valid until it expires. Errors: CodeNotFound; CodeForbidden for another user's link.
+func (rc *Recovery) VerifyEmail(ctx context.Context, userID, secret string) error {
 	err := rc.store.InTx(ctx, func(tx Tx) error {
 		user, err := rc.userOfToken(ctx, tx, secret, TokenVerify)
 		if err != nil {
 			return err
+		}
+		if user.ID != userID {
+			return apperr.Errorf(apperr.CodeForbidden, MessageLinkOther)
 		}
 		return tx.Users().MarkEmailVerified(ctx, user.ID, rc.Now())
 	})
@@ -235,7 +252,7 @@ func (rc *Recovery) userOfToken(ctx context.Context, tx Tx, secret string, purpo
 		return User{}, apperr.Errorf(apperr.CodeNotFound, messageLinkInvalid)
 	}
 	user, err := tx.Users().Get(ctx, token.UserID)
-	if err == nil && !strings.EqualFold(user.Email, token.Email) {
+	if err == nil && !mail.SameAddress(user.Email, token.Email) {
 		err = apperr.Errorf(apperr.CodeNotFound, messageLinkInvalid)
 	}
 	return user, err

@@ -21,8 +21,10 @@ func recoverySpecimens() []Specimen {
 		{Name: "reset-wrong", Title: "New password, refused", Page: authviews.ResetPage(wrong)},
 		{Name: "link-spent", Title: "A link that works no more", Page: authviews.ExpiredLinkPage(authviews.LinkPageProps{
 			Layout: guest, Link: ui.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"}})},
+		verifySpecimen("", "to be confirmed", authviews.VerifyReady), verifySpecimen("-signed-out", "signed out", authviews.VerifySignedOut),
+		verifySpecimen("-other", "another account", authviews.VerifyOtherAccount),
 		{Name: "verified", Title: "Address confirmed", Page: authviews.VerifiedPage(authviews.LinkPageProps{
-			Layout: guest, Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"}})},
+			Layout: guest, Link: ui.LinkButtonProps{Label: "To the dashboard", Href: "/dashboard"}})},
 		{Name: "mailbox", Title: "E-mail that is not sent", Page: devviews.MailboxPage(devviews.MailboxPageProps{Layout: signedIn(layout.SectionNone), Mails: mails()})},
 		{Name: "mailbox-empty", Title: "No e-mail yet", Page: devviews.MailboxPage(devviews.MailboxPageProps{Layout: guest})},
 	}
@@ -36,4 +38,14 @@ func mails() []devviews.Message {
 		{ID: "eml_1", To: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", QueuedAt: days(-1),
 			Subject: unbroken + " invites you to " + rightToLeft, Text: "Hello,\n\n- 9 seats\n- paid on 1 Dec 2026\n"},
 	}
+}
+
+func verifySpecimen(name, title string, state authviews.VerifyState) Specimen {
+	frame := visitor(layout.SectionNone)
+	if state != authviews.VerifySignedOut {
+		frame = signedIn(layout.SectionNone)
+	}
+	return Specimen{Name: "verify" + name, Title: "Confirm an address, " + title, Page: authviews.VerifyPage(authviews.VerifyPageProps{
+		Layout: frame, State: state, Email: "ana@lyric.example", Action: "/verify/token", LoginHref: "/login",
+	})}
 }
