@@ -69,6 +69,9 @@ func newTimeline(facts forecastFacts, plans catalog.Catalog, next UpcomingInvoic
 		t.anchor = anchor.UTC()
 	}
 	t.addScheduled()
+	if !t.endsAt.After(facts.now) { // the event of the renewal is late
+		t.startedAt, t.endsAt = t.periodAt(facts.now)
+	}
 	if change == nil || !t.applyChange(*change) {
 		t.addPending()
 	}

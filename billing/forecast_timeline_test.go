@@ -54,3 +54,22 @@ func TestDiscountDay(t *testing.T) {
 		t.Error("a discount without an end needs an amount of its own")
 	}
 }
+
+// While the event of a renewal is late, the stored period has ended: the forecast begins with the
+// next renewal.
+func TestForecastBeginsAfterAMissedRenewal(t *testing.T) {
+	now := time.Date(2027, 3, 13, 0, 0, 0, 0, time.UTC)
+	anchor := time.Date(2027, 1, 12, 10, 0, 0, 0, time.UTC)
+	price := catalog.Price{ID: "price_1", Interval: catalog.Monthly, Amount: catalog.Money{Minor: 900, Currency: "usd"}}
+	facts := forecastFacts{
+		now: now, price: price, plan: catalog.Plan{ID: "pro", Prices: []catalog.Price{price}, PerSeat: true},
+		current: Subscription{
+			Status: StatusActive, PriceID: "price_1", Quantity: 2, BillingCycleAnchor: &anchor,
+			CurrentPeriodStart: time.Date(2027, 2, 12, 10, 0, 0, 0, time.UTC), CurrentPeriodEnd: time.Date(2027, 3, 12, 10, 0, 0, 0, time.UTC),
+		},
+	}
+	line := newTimeline(facts, catalog.Catalog{}, UpcomingInvoice{None: true}, nil, ForecastQuestion{})
+	if first := line.steps[0].at; !first.Equal(time.Date(2027, 4, 12, 10, 0, 0, 0, time.UTC)) || len(line.steps) != 12 {
+		t.Errorf("first of %d invoices at %s", len(line.steps), first)
+	}
+}
