@@ -147,16 +147,21 @@ func outcomeText(answer seatAnswer) string {
 	return answer.Outcome
 }
 
-// confirm confirms a change until there is an answer. One without a preview needs no confirmation.
+// confirm confirms a change until there is an answer. One without a preview needs no confirmation:
+// it is made again, so that a refusal after no answer does not tell whether it was made before.
 func (h *history) confirm(change seatChange) (answer seatAnswer) {
 	o := operation{Kind: confirmSeats, Seats: change.request, Token: change.shown.ID}
 	if change.shown.Subscription == "" {
 		o.Token = ""
 	}
-	for range confirmTries {
-		if answer = h.performSeats(o); answer.Outcome != seatsUnknown {
-			break
+	for try := range confirmTries {
+		if answer = h.performSeats(o); answer.Outcome == seatsUnknown {
+			continue
 		}
+		if try > 0 && o.Token == "" && answer.Outcome != seatsConfirmed {
+			answer.Outcome = seatsUnknown
+		}
+		break
 	}
 	return answer
 }
