@@ -22,8 +22,8 @@ func forecastJourney(j *billingJourney) {
 		chromedp.SendKeys(chromedp.CSS(`input[name="people"]`), "5"),
 		chromedp.SetValue(chromedp.CSS(`input[name="from"]`), j.today().AddDate(0, 0, 70).Format(time.DateOnly)))
 	j.pressInPlace(`form[action="/billing/forecast"] button`)
-	j.see("five-more", "#forecast", "5 more people from")
-	j.expectTexts("#forecast", "+$", "instead of", "7 seats", "for the seats from")
+	j.see("five-more", "#forecast", "instead of") // the link beside the form has the question's words
+	j.expectTexts("#forecast", "+$", "5 more people from", "7 seats", "for the seats from")
 	if address := j.location(); !strings.Contains(address, "people=5") {
 		j.t.Errorf("the address %s does not have the question", address)
 	}
