@@ -96,6 +96,12 @@ func compareParam(t *testing.T, at string, p stripelocal.Param, s *openapi3.Sche
 		t.Errorf("%s: can be unset: %v here, %v at Stripe", at, p.Clearable, may)
 	}
 	forms = merged(slices.DeleteFunc(forms, unsets))
+	if i := slices.Index(p.Choices, "time"); i >= 0 { // words, or unix seconds
+		p.Choices = slices.Delete(slices.Clone(p.Choices), i, i+1)
+		if !slices.ContainsFunc(forms, func(f *openapi3.Schema) bool { return f.Type.Is("integer") }) {
+			t.Errorf("%s: no time at Stripe", at)
+		}
+	}
 	for _, f := range forms {
 		if p.List && f.Type.Is("array") {
 			p.List = false
