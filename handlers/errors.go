@@ -3,8 +3,10 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"usher/billing/apperr"
@@ -65,6 +67,7 @@ var statuses = map[apperr.Code]int{
 	apperr.CodeConflict:        http.StatusConflict,
 	apperr.CodeUnprocessable:   http.StatusUnprocessableEntity,
 	apperr.CodeRateLimited:     http.StatusTooManyRequests,
+	apperr.CodeUnavailable:     http.StatusServiceUnavailable,
 	apperr.CodeStripe:          http.StatusBadGateway,
 	apperr.CodeInternal:        http.StatusInternalServerError,
 }
@@ -95,6 +98,9 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	state.err = err
 	problem := problemOf(err)
 	w.Header().Set("Cache-Control", "no-store")
+	if wait := apperr.RetryAfterOf(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
 	if problem.status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // do not read the rest of the body
 	}

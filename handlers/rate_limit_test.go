@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,10 @@ func TestLogInRateLimit(t *testing.T) {
 	for range logInsByEmail.Max {
 		b.post("/login", form).wantStatus(http.StatusUnprocessableEntity)
 	}
-	b.post("/login", form).wantStatus(http.StatusTooManyRequests).wantText("A little slower", "try again in")
+	refused := b.post("/login", form).wantStatus(http.StatusTooManyRequests).wantText("A little slower", "try again in")
+	if seconds, err := strconv.Atoi(refused.header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 15*60 {
+		t.Errorf("Retry-After %q", refused.header.Get("Retry-After"))
+	}
 	form.Set("email", "bo@example.com")
 	b.post("/login", form).wantStatus(http.StatusUnprocessableEntity)
 }

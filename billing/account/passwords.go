@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -41,13 +42,13 @@ func (ps *Passwords) hash(ctx context.Context, password string) (string, error) 
 // matches reports whether the password matches the PHC string, with a constant-time comparison.
 func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, error) {
 	var version int
-	var memory, time uint32
+	var memory, passes uint32
 	var threads uint8
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
 		return false, fmt.Errorf("check password: not an argon2id string")
 	}
-	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &time, &threads); err != nil {
+	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &passes, &threads); err != nil {
 		return false, fmt.Errorf("check password: %w", err)
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
@@ -58,22 +59,36 @@ func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, e
 	if err != nil {
 		return false, fmt.Errorf("check password: %w", err)
 	}
-	got, err := ps.derive(ctx, password, salt, memory, time, threads)
+	got, err := ps.derive(ctx, password, salt, memory, passes, threads)
 	if err != nil {
 		return false, err
 	}
 	return subtle.ConstantTimeCompare(got, expected) == 1, nil
 }
 
-// derive hashes within a bounded number of concurrent hashes, since each uses 19 MiB.
-func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, memory, time uint32, threads uint8) ([]byte, error) {
+// hashWait is how long a password waits for its turn. Behind a flood of log-ins it would wait until
+// its request ends; the answer that there is too much to do comes before.
+const (
+	hashWait       = 2 * time.Second
+	hashRetryAfter = 5 * time.Second
+)
+
+// derive hashes within a bounded number of concurrent hashes, since each uses 19 MiB. Error:
+// CodeUnavailable if none of them is free in time.
+func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, memory, passes uint32, threads uint8) ([]byte, error) {
+	full := time.NewTimer(hashWait)
+	defer full.Stop()
 	select {
 	case ps.slots <- struct{}{}:
 		defer func() { <-ps.slots }()
+	case <-full.C:
+		return nil, &apperr.Error{
+			Code: apperr.CodeUnavailable, RetryAfter: hashRetryAfter, Message: "Very many people are signing in right now. Please try again in a moment.",
+		}
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return argon2.IDKey([]byte(password), salt, time, memory, threads, hashLength), nil
+	return argon2.IDKey([]byte(password), salt, passes, memory, threads, hashLength), nil
 }
 
 // dummyHash is verified for an unknown address, so that the response time does not reveal which
@@ -82,8 +97,11 @@ const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAA
 
 // checkNewPassword returns CodeUnprocessable for a password that is too short or too long.
 func checkNewPassword(password string) error {
-	if utf8.RuneCountInString(password) < minPasswordLength || len(password) > maxPasswordLength {
+	switch {
+	case utf8.RuneCountInString(password) < minPasswordLength:
 		return apperr.FieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
+	case len(password) > maxPasswordLength:
+		return apperr.FieldError("password", "Please choose a shorter password: %d letters are the most.", maxPasswordLength)
 	}
 	return nil
 }

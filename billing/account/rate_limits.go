@@ -33,8 +33,11 @@ func (rl *RateLimits) Allow(ctx context.Context, l Limit, who string) error {
 	if hits <= l.Max {
 		return nil
 	}
-	wait := max(window.Add(l.Per).Sub(rl.Wall()), time.Minute).Round(time.Minute)
-	return apperr.Errorf(apperr.CodeRateLimited, "That was tried often in a short time. Please try again in %s.", minutes(wait))
+	left := window.Add(l.Per).Sub(rl.Wall())
+	refused := apperr.Errorf(apperr.CodeRateLimited, "That was tried often in a short time. Please try again in %s.",
+		minutes(max(left, time.Minute).Round(time.Minute)))
+	refused.RetryAfter = max(left, time.Second)
+	return refused
 }
 
 // limitKey returns a text that the database can store: what is counted may be input of any length,

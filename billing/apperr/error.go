@@ -3,6 +3,7 @@ package apperr
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code classifies an error by what the caller can do about it. Package handlers maps it to an HTTP
@@ -19,6 +20,7 @@ const (
 	CodeConflict        Code = "conflict"        // the current state does not permit it: 409
 	CodeUnprocessable   Code = "unprocessable"   // a form field is invalid: 422
 	CodeRateLimited     Code = "rate_limited"    // too many requests: 429
+	CodeUnavailable     Code = "unavailable"     // too much to do right now: 503
 	CodeStripe          Code = "stripe"          // Stripe returned an error or no response: 502
 	CodeInternal        Code = "internal"        // anything else: 500; details are only logged
 )
@@ -40,7 +42,9 @@ type Error struct {
 	Code    Code
 	Message string
 	Field   string // the form field of the message; empty if it is about the whole request
-	Err     error
+	// RetryAfter is when another try may succeed; zero: not known.
+	RetryAfter time.Duration
+	Err        error
 }
 
 // Error returns the message and the cause, for logs.
@@ -62,6 +66,16 @@ func Errorf(code Code, format string, args ...any) *Error {
 // FieldError returns a CodeUnprocessable error about a form field.
 func FieldError(field, format string, args ...any) *Error {
 	return &Error{Code: CodeUnprocessable, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// RetryAfterOf returns when another try may succeed, by the first [Error] in err's chain; zero: not
+// known.
+func RetryAfterOf(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
 }
 
 // CodeOf returns the code of the first [Error] in err's chain, [CodeInternal] if there is none, and
