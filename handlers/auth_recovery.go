@@ -91,8 +91,8 @@ func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// showVerification shows the button that confirms an e-mail address. A GET request confirms nothing,
-// since mail programs and scanners open links.
+// showVerification shows the button that confirms an e-mail address. A GET request confirms
+// nothing, since mail programs and scanners open links.
 func (p *authPages) showVerification(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
 	user, err := p.recovery.VerifyAddress(r.Context(), r.PathValue("token"))

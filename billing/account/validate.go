@@ -2,6 +2,7 @@ package account
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -13,11 +14,23 @@ const (
 )
 
 // CleanName trims a name and replaces runs of white space and control characters by single spaces,
-// since names appear in single lines and in e-mail headers.
+// since names appear in single lines and in e-mail headers. Characters that only direct the display
+// are removed: they reorder the text around a name, or make two names look the same. Joiners stay,
+// since names and emoji need them.
 func CleanName(name string) string {
-	name = strings.ToValidUTF8(name, "")
+	name = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) && r != zeroWidthNonJoiner && r != zeroWidthJoiner {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
 	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0xa0 }), " ")
 }
+
+const (
+	zeroWidthNonJoiner = '\u200c'
+	zeroWidthJoiner    = '\u200d'
+)
 
 // maxSearchLength is the maximum length of a search text in characters.
 const maxSearchLength = 100

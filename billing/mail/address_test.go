@@ -23,3 +23,23 @@ func TestSameAddress(t *testing.T) {
 		}
 	}
 }
+
+// A name that is an address is shown as it is, and no mail program makes a link of it.
+func TestNamesAreNoLinks(t *testing.T) {
+	for name, want := range map[string]string{
+		"Lantern Theatre":               "Lantern Theatre",
+		"R. Bell":                       "R. Bell",
+		"evil.example":                  "evil.\u2060example",
+		"Pay at https://evil.example/a": "Pay at https:\u2060/\u2060/\u2060evil.\u2060example/\u2060a",
+		"ops@evil.example":              "ops@\u2060evil.\u2060example",
+	} {
+		data := Data{Organization: name, Inviter: name}
+		data.unlinkNames()
+		if data.Organization != want || data.Inviter != want {
+			t.Errorf("%q: %q, want %q", name, data.Organization, want)
+		}
+		if again := unlinked(data.Organization); again != want {
+			t.Errorf("%q changes each time: %q", name, again)
+		}
+	}
+}

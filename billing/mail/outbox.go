@@ -34,6 +34,7 @@ func (o *Outbox) Queue(ctx context.Context, tx Tx, m Message) error {
 	if !requiresLink[m.Kind] && m.Data.URL == "" {
 		m.Data.URL = o.baseURL + "/organization?tab=billing"
 	}
+	m.Data.unlinkNames()
 	if err := m.check(); err != nil {
 		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
 	}
