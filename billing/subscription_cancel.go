@@ -54,6 +54,9 @@ func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bo
 		return false, resumeFailed(err)
 	}
 	fresh, err := ss.refetch(ctx, current.ID)
+	if errors.Is(err, errRowChanged) { // the events of the resumption write it, again and again
+		fresh, err = ss.store.Subscriptions().Get(ctx, current.ID)
+	}
 	if err == nil && fresh.Status == StatusPaused {
 		err = apperr.Errorf(apperr.CodeConflict, "The payment did not go through, so the plan is still paused. The billing page says what to do.")
 	}
