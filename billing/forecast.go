@@ -23,7 +23,6 @@ type Forecasts struct {
 	*core
 	upcoming    *UpcomingInvoices
 	planChanges *PlanChanges
-	limit       time.Duration // of the wait for Stripe
 }
 
 // ForecastGateway previews invoices of coming periods.
@@ -42,10 +41,6 @@ type FirstPeriod struct {
 	Coupons            []string // that count; none of the customer's does
 	AutomaticTax       bool
 }
-
-// forecastTimeout bounds all calls of Stripe for one forecast, so that the page is complete within
-// three seconds.
-const forecastTimeout = 2500 * time.Millisecond
 
 // forecastFreshness is how long a stored forecast is shown without a call, unless the subscription
 // changes.
@@ -147,7 +142,7 @@ func (f Forecast) Sum(invoices []ForecastInvoice) catalog.Money {
 }
 
 // Get returns the forecast for a question. It calls Stripe unless a current answer is stored, and
-// waits at most [forecastTimeout]. If Stripe does not answer, the last answer is returned and
+// waits at most [stripeLimit]. If Stripe does not answer, the last answer is returned and
 // marked Stale. Errors: CodeForbidden; CodeUnprocessable with the field, CodeInvalid for an unknown
 // plan, CodeConflict if the change is not possible or no plan is running; CodeStripe.
 func (fs *Forecasts) Get(ctx context.Context, a account.Access, q ForecastQuestion) (Forecast, error) {
@@ -165,7 +160,7 @@ func (fs *Forecasts) Get(ctx context.Context, a account.Access, q ForecastQuesti
 	if found && facts.isCurrent(stored) {
 		return stored, nil
 	}
-	callCtx, cancel := context.WithTimeout(ctx, fs.limit)
+	callCtx, cancel := fs.limitStripe(ctx)
 	defer cancel()
 	fetched, err := fs.fetch(callCtx, a, facts, q)
 	switch code := apperr.CodeOf(err); {

@@ -138,7 +138,7 @@ func (t *timeline) addPeople(q ForecastQuestion) {
 	later := t.termsFrom(from)
 	before := later[0]
 	for _, terms := range later {
-		terms.from = maxTime(terms.from, from)
+		terms.from = latest(terms.from, from)
 		terms.quantity = changeQuantity(terms.plan, t.facts.state, t.facts.billed+q.People)
 		t.terms = append(t.terms, terms)
 	}
@@ -182,10 +182,10 @@ func (t *timeline) invoicedAt(before, after forecastTerms, at, periodEnd time.Ti
 		return at
 	}
 	if interval := after.plan.SeatPolicy(after.price.ID).PendingInvoiceInterval; interval != "" {
-		periodEnd = minTime(periodEnd, nextRenewal(t.anchor, interval, at))
+		periodEnd = earliest(periodEnd, nextRenewal(t.anchor, interval, at))
 	}
 	if end := t.facts.endsAt; end != nil {
-		periodEnd = minTime(periodEnd, *end)
+		periodEnd = earliest(periodEnd, *end)
 	}
 	return periodEnd
 }
@@ -310,15 +310,8 @@ func nextRenewal(anchor time.Time, interval catalog.Interval, after time.Time) t
 	}
 }
 
-func minTime(a, b time.Time) time.Time {
+func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if b.After(a) {
 		return b
 	}
 	return a
@@ -373,10 +366,10 @@ func (p InvoicePreview) discountDay(at time.Time) time.Time {
 	var day time.Time
 	for _, d := range p.Discounts {
 		if d.EndsAt != nil && !at.Before(*d.EndsAt) {
-			day = maxTime(day, *d.EndsAt)
+			day = latest(day, *d.EndsAt)
 		}
 	}
-	return maxTime(day, p.At)
+	return latest(day, p.At)
 }
 
 // discountsAt returns the discounts (di_…) that count on a day.

@@ -99,7 +99,7 @@ func New(o Options) *Service {
 	s.Trials = &Trials{core: c, subscriptions: s.Subscriptions}
 	s.PlanChanges = &PlanChanges{core: c, subscriptions: s.Subscriptions}
 	s.Upcoming = &UpcomingInvoices{core: c, subscriptions: s.Subscriptions, notices: s.Notices, baseURL: baseURL, limit: upcomingTimeout}
-	s.Forecasts = &Forecasts{core: c, upcoming: s.Upcoming, planChanges: s.PlanChanges, limit: forecastTimeout}
+	s.Forecasts = &Forecasts{core: c, upcoming: s.Upcoming, planChanges: s.PlanChanges}
 	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions, upcoming: s.Upcoming}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
