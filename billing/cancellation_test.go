@@ -247,7 +247,7 @@ func TestPromisedCreditsAreThoseOfTheScheduledPlan(t *testing.T) {
 					options.Catalog.Plans[i].Credits = c.starter
 				}
 			}
-			env.service = env.startService(options)
+			env.useService(env.startService(options))
 			env.registerWebhook()
 			env.subscribe("pro")
 			env.processEventsUntil(func() bool { return env.overview().Credits.Granted == 1000 })

@@ -23,7 +23,7 @@ func (env *testEnv) setCheckout(settings catalog.CheckoutSettings) {
 	options := env.options(env.store)
 	options.Now, options.Catalog = env.stripe.Now, env.service.Prices.Catalog()
 	options.Catalog.Checkout = settings
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 }
 
 // createCode creates a promotion code of a coupon at Stripe, and returns its id.

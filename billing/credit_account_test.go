@@ -32,7 +32,7 @@ func TestCreditsBelongToAnAccountAndMode(t *testing.T) {
 
 	options := env.options(env.store)
 	options.Gateway, options.KeyFingerprint = liveGateway{env.gateway()}, "live"
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	wantBalance(t, env, 0)
 	if ledger := env.checkLedger(); ledger != "" {
 		t.Errorf("the ledger of the live mode: %s", ledger)
@@ -42,7 +42,7 @@ func TestCreditsBelongToAnAccountAndMode(t *testing.T) {
 	}
 	wantBalance(t, env, 0)
 
-	env.service = test
+	env.useService(test)
 	wantBalance(t, env, 300)
 	if ledger := env.checkLedger(); ledger != before {
 		t.Errorf("the ledger of the test mode changed from %s to %s", before, ledger)

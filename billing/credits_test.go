@@ -67,8 +67,8 @@ func (env *testEnv) subscribeBeforeInvoice(plan string) billing.Subscription {
 	env.t.Helper()
 	service, options := env.service, env.options(env.store)
 	options.Gateway = withoutInvoices{options.Gateway}
-	env.service = env.startService(options)
-	defer func() { env.service = service }()
+	env.useService(env.startService(options))
+	defer func() { env.useService(service) }()
 	return env.subscribe(plan)
 }
 

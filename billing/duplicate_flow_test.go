@@ -175,7 +175,7 @@ func TestDuplicateIsRefundedOnceDespiteLostResponses(t *testing.T) {
 	gateway := &lossyGateway{Gateway: options.Gateway}
 	gateway.losses.Store(2)
 	options.Gateway = gateway
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	env.startWorker(env.service)
 	env.waitForDuplicate(billing.DuplicateCanceled)
 	var refunds refundList

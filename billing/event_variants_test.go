@@ -125,7 +125,7 @@ func TestPanickingEventDoesNotBlockOthers(t *testing.T) {
 	options := env.options(env.store)
 	options.Gateway = panickingGateway{options.Gateway, "sub_panic"}
 	options.Now = clock.now
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"true"}})
 	updates := env.eventsOfType("customer.subscription.updated")
 	payload := fmt.Sprintf(`{"id":"evt_panic","object":"event","type":"invoice.upcoming","api_version":"2024-06-20","created":%d,"livemode":false,

@@ -36,7 +36,7 @@ func TestUnknownPriceLeavesEventPending(t *testing.T) {
 	var failing atomic.Bool
 	options := env.options(env.store)
 	options.Gateway = pricelessGateway{options.Gateway, &failing}
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	pro := env.subscribe("pro")
 	env.stripe.AdvanceClock(env.stripe.Now().Add(10 * time.Second))
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+pro.ID, url.Values{"items[0][price]": {env.supportPriceID()}})
@@ -69,7 +69,7 @@ func TestPlanFileChangeIsReclassified(t *testing.T) {
 	with := func(ids ...string) {
 		options := env.options(env.store)
 		options.Catalog.Plans = slices.DeleteFunc(slices.Clone(options.Catalog.Plans), func(p catalog.Plan) bool { return !slices.Contains(ids, p.ID) })
-		env.service = env.startService(options)
+		env.useService(env.startService(options))
 	}
 	with("starter")
 	if drifts := env.reconcile(billing.ReconcileOptions{}); len(withoutEvents(drifts)) != 1 {

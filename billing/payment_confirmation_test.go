@@ -27,7 +27,7 @@ func (env *testEnv) failRenewal(token string) {
 	env.t.Helper()
 	options := env.options(env.store)
 	options.Now = env.stripe.Now
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	current := env.subscribe("pro")
 	env.setCard(current, token)
 	env.stripe.AdvanceClock(current.CurrentPeriodEnd.Add(2 * time.Hour))

@@ -236,7 +236,7 @@ func TestSeatChangeBesideScheduledDowngradeIsNoFailure(t *testing.T) {
 	var log bytes.Buffer
 	options := env.options(env.store)
 	options.Now, options.Log = env.stripe.Now, slog.New(slog.NewTextHandler(&log, nil))
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	env.subscribe("pro")
 	env.changePlan("starter", catalog.Monthly)
 	env.addMembers(2)

@@ -427,7 +427,7 @@ func (env *testEnv) sellIn(currency string, amounts [4]int64) {
 			n++
 		}
 	}
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 }
 
 // An upgrade of a yearly plan, with members who joined since, is paid when it is made and not at

@@ -32,7 +32,7 @@ func TestPortalOffersPlanSwitchesWhereTheyArePossible(t *testing.T) {
 	gateway := &portalGateway{Gateway: env.gateway()}
 	options := env.options(env.store)
 	options.Gateway = gateway
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	open := func(flow billing.PortalFlow) billing.PortalRequest {
 		t.Helper()
 		url, err := env.service.Portal.Open(t.Context(), env.access, flow, "")
@@ -62,7 +62,7 @@ func TestPortalProblemIsRemembered(t *testing.T) {
 	gateway := &portalGateway{Gateway: env.gateway(), session: billing.PortalSession{SwitchProblem: "Stripe refused the plan switches: unfit"}}
 	options := env.options(env.store)
 	options.Gateway = gateway
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	env.subscribe("pro")
 	stored := func() string {
 		t.Helper()

@@ -41,7 +41,7 @@ func (env *testEnv) useReplica(now func() time.Time) *pricesGateway {
 	gateway := &pricesGateway{Gateway: env.gateway()}
 	options := env.options(env.store)
 	options.Gateway, options.Now = gateway, now
-	env.service = billing.New(options)
+	env.useService(billing.New(options))
 	return gateway
 }
 
@@ -285,7 +285,7 @@ interval = "month"
 amount = 29
 price_id = "`+created.ID+`"`))
 	env.must(err)
-	env.service = billing.New(options)
+	env.useService(billing.New(options))
 	return created.ID
 }
 

@@ -67,7 +67,7 @@ func (env *testEnv) recordCalls(change func(*billing.Options)) *stripeCalls {
 	options := env.options(env.store)
 	options.Gateway = stripegw.New(stripegw.Options{SecretKey: "sk_test_usher123456", APIBase: server.URL, WebhookSecrets: []string{testWebhookSecret}})
 	change(&options)
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	calls.take()
 	return calls
 }

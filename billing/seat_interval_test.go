@@ -51,7 +51,7 @@ func (env *testEnv) useIntervalGateway(instead func(billing.Gateway, billing.Qua
 	updates := &atomic.Int64{}
 	options := env.options(env.store)
 	options.Now, options.Gateway = env.stripe.Now, intervalGateway{env.gateway(), updates, instead}
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	return updates
 }
 

@@ -26,7 +26,7 @@ func (env *testEnv) changePlans(change func(plans map[string]*catalog.Plan)) {
 		plans[options.Catalog.Plans[i].ID] = &options.Catalog.Plans[i]
 	}
 	change(plans)
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 }
 
 // switchPriceAtStripe changes the price of the seat item as another client, and refreshes the

@@ -48,7 +48,7 @@ func (env *testEnv) sellEverywhere() []catalog.Plan {
 		_, _, err := env.gateway().EnsurePrice(env.t.Context(), price)
 		env.must(err)
 	}
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	return plans
 }
 

@@ -42,6 +42,7 @@ const (
 type testEnv struct {
 	t               *testing.T
 	service         *billing.Service
+	receiving       atomic.Pointer[billing.Service] // the service, for its webhook endpoint
 	store           *db.Store
 	dsn             string
 	stripe          *stripelocal.Server
@@ -94,7 +95,7 @@ func newTestEnvAt(t *testing.T, now func() time.Time) *testEnv {
 		server.Close()
 	})
 	env.store = env.openStore()
-	env.service = env.newService(env.store)
+	env.useService(env.newService(env.store))
 	env.createPrices()
 	if err := env.service.Prices.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -121,6 +122,13 @@ func (env *testEnv) newService(store *db.Store) *billing.Service {
 	return billing.New(env.options(store))
 }
 
+// useService replaces the service, for requests of the test and for webhooks, which may be on
+// their way.
+func (env *testEnv) useService(service *billing.Service) {
+	env.service = service
+	env.receiving.Store(service)
+}
+
 // startService creates a replica with these options and loads its prices.
 func (env *testEnv) startService(options billing.Options) *billing.Service {
 	env.t.Helper()
@@ -134,7 +142,7 @@ func (env *testEnv) useClock(now func() time.Time) {
 	env.t.Helper()
 	options := env.options(env.store)
 	options.Now = now
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 }
 
 func (env *testEnv) options(store *db.Store) billing.Options {
@@ -352,7 +360,7 @@ func (env *testEnv) serveWebhook() string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		payload, err := io.ReadAll(r.Body)
 		if err == nil {
-			err = env.service.Inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature"))
+			err = env.receiving.Load().Inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature"))
 		}
 		if err != nil {
 			env.t.Logf("webhook: %v", err)
@@ -408,7 +416,7 @@ func (env *testEnv) sellPro(change func(*catalog.Plan)) {
 			change(&options.Catalog.Plans[i])
 		}
 	}
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 }
 
 func (env *testEnv) seatState() billing.SeatState {

@@ -285,7 +285,7 @@ func TestManyViewersCauseOneCall(t *testing.T) {
 	calls, clock := 0, newTestClock()
 	options := env.options(env.store)
 	options.Now, options.Gateway = clock.now, countingGateway{env.gateway(), &sync.Mutex{}, &calls}
-	env.service = env.startService(options)
+	env.useService(env.startService(options))
 	env.service.SetUpcomingLimit(waitTimeout)
 	env.subscribe("pro")
 	fault := func(f stripelocal.Fault) {
