@@ -158,11 +158,17 @@ func (o *moneyOracle) discountsOf(h *history, past *subscriptionPast, invoice *r
 	if i < 0 {
 		return nil, false
 	}
-	n := slices.IndexFunc(past.events, func(e subscriptionEvent) bool { return e.Data.Object.PeriodStart == invoice.Lines.Data[i].Period.Start })
-	if n <= 0 {
-		return nil, false
+	var found []*recordedDiscount
+	for n, e := range past.events {
+		begins := e.Data.Object.PeriodStart == invoice.Lines.Data[i].Period.Start
+		if begins && n == 0 {
+			return nil, false
+		}
+		if begins && (found == nil || e.Created == invoice.Created) { // two periods can begin in one second
+			found = append(found, past.discountsAt(n)...)
+		}
 	}
-	return past.discountsAt(n), true
+	return found, found != nil
 }
 
 // enteredAt returns the discount of the code with which a subscription was sold; nil: without one.
