@@ -11,7 +11,7 @@ MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
 GO_FOLDERS := billing cmd db docs handlers static stripelocal views
 TEXT := $(GO_FOLDERS) ops .ci .github .env.example Makefile $(wildcard *.md)
 
-.PHONY: help run build test simulation bench-webhook bench-pages generate check-generated check-format fmt lint
+.PHONY: help run build test proofs simulation bench-webhook bench-pages generate check-generated check-format fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ test: node_modules/.package-lock.json ## run every test, browser tests included;
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test -race -timeout 14m ./...
 	go run ./cmd/simulation -histories 100 -batch 50 -kills 3 -crashes 1 -shards 2 -seed 42
+
+proofs: ## the long forms of tests that make test runs in part; takes up to 15 minutes
+	@.ci/install
+	go test -v -timeout 14m -run 'TestConfirmedAmount|TestForecastIsWhatIsInvoiced|TestYearIsCharged' ./billing \
+		-confirmed-changes=500 -all-forecasts
+	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run TestBillingJourneys ./cmd/usher -all-journeys
 
 simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes
 	go run ./cmd/simulation -v

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,8 +24,11 @@ type billingJourney struct {
 	founder string // e-mail address of the first member
 }
 
-// TestBillingJourneys shows what a billing admin decides, each journey once with JavaScript and
-// once without. A journey advances the clock of its own server.
+var allJourneys = flag.Bool("all-journeys", false, "play the billing journeys without JavaScript too")
+
+// TestBillingJourneys shows what a billing admin decides, each journey once with JavaScript and,
+// with -all-journeys, once without. A journey advances the clock of its own server. The tests of
+// package handlers send the same forms without JavaScript.
 func TestBillingJourneys(t *testing.T) {
 	journeys := map[string]struct {
 		run       func(*billingJourney)
@@ -44,7 +48,11 @@ func TestBillingJourneys(t *testing.T) {
 			t.Parallel()
 			dataDir := newDataDir(t)
 			server := startServer(t, "DATA_DIR="+dataDir, "PLANS_FILE="+journey.plansFile)
-			for _, mode := range []string{"with-javascript", "without-javascript"} {
+			modes := []string{"with-javascript", "without-javascript"}
+			if !*allJourneys {
+				modes = modes[:1]
+			}
+			for _, mode := range modes {
 				t.Run(mode, func(t *testing.T) {
 					b := newBrowser(t, "billing-"+name+"-"+mode)
 					j := &billingJourney{
