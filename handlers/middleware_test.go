@@ -100,8 +100,8 @@ func TestSecurityHeadersOnEveryResponse(t *testing.T) {
 func TestHTTPSEnablesHSTSAndHostCookies(t *testing.T) {
 	h := newTestServer(t, func(o *Options) { o.BaseURL = mustParse(t, "https://usher.example.com") }).handler()
 	w := serve(h, post, "/billing/checkout", "plan=pro", "Content-Type", "application/x-www-form-urlencoded")
-	if w.Header().Get("Strict-Transport-Security") == "" {
-		t.Error("no HSTS")
+	if got := w.Header().Get("Strict-Transport-Security"); got != "max-age=31536000; includeSubDomains" {
+		t.Errorf("HSTS is %q", got)
 	}
 	cookie := w.Result().Cookies()[0]
 	if cookie.Name != "__Host-usher_session" || !cookie.Secure || !cookie.HttpOnly || cookie.Path != "/" || cookie.Domain != "" ||

@@ -60,7 +60,7 @@ func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string 
 		"Permissions-Policy":         "camera=(), geolocation=(), microphone=()",
 	}
 	if base.Scheme == "https" {
-		headers["Strict-Transport-Security"] = "max-age=31536000"
+		headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
 	}
 	return headers
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -72,6 +73,8 @@ func (c Config) warnings() (warnings []string) {
 		{planFile && price, "STRIPE_PRICE_ID has no effect: PLANS_FILE is the catalog."},
 		{local && !planFile && price,
 			"STRIPE_PRICE_ID is read from the local Stripe: STRIPE_SECRET_KEY is unset."},
+		{c.sharesLimits(), "TRUSTED_PROXIES is unset: all clients behind the proxy that ends TLS share its rate limits, and one of them can use them up."},
+		{!c.Production && !c.onLoopback(), "ADDR is reachable from other machines in development: whoever reaches it can read /dev/mail and log in as the demo accounts."},
 		{local && c.StripeAPIBase != "", "STRIPE_API_BASE has no effect: STRIPE_SECRET_KEY is unset."},
 	} {
 		if w.applies {
@@ -79,4 +82,17 @@ func (c Config) warnings() (warnings []string) {
 		}
 	}
 	return warnings
+}
+
+// sharesLimits reports whether rate limits can't tell clients apart. In production TLS ends at a
+// proxy, so that every request comes from its address.
+func (c Config) sharesLimits() bool {
+	return c.Production && c.RateLimits && len(c.TrustedProxies) == 0
+}
+
+// onLoopback reports whether only this machine reaches the server.
+func (c Config) onLoopback() bool {
+	host, _, _ := net.SplitHostPort(c.Addr)
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

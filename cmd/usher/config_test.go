@@ -34,6 +34,7 @@ func production() environment {
 		"APP_ENV": "production", "BASE_URL": "https://billing.example.com",
 		"DATABASE_URL": "postgres://u:p@db/usher", "STRIPE_SECRET_KEY": "sk_live_123456789012",
 		"STRIPE_WEBHOOK_SECRET": "whsec_12345678901234567890", "SMTP_URL": "smtp://u:p@mail:587",
+		"TRUSTED_PROXIES": "10.0.0.0/8",
 	}
 }
 
@@ -429,6 +430,11 @@ func TestWarnings(t *testing.T) {
 		"API base without key": {
 			environment{"STRIPE_API_BASE": "http://127.0.0.1:1"}, "STRIPE_API_BASE has no effect",
 		},
+		"clients that share limits": {
+			with(production(), "TRUSTED_PROXIES", "", "STRIPE_PRICE_ID", "price_1"), "share its rate limits",
+		},
+		"development on every address": {environment{"ADDR": ":4312"}, "reachable from other machines"},
+		"development on an address":    {environment{"ADDR": "192.0.2.7:4312"}, "reachable from other machines"},
 		"price for the local Stripe": {
 			environment{"STRIPE_PRICE_ID": "price_1"}, "STRIPE_PRICE_ID is read from the local Stripe",
 		},

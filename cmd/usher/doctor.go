@@ -79,6 +79,10 @@ func (d *doctor) checkConfiguration(err error) {
 	for _, warning := range d.config.warnings() {
 		d.ok("configuration", "%s", warning)
 	}
+	if d.config.sharesLimits() {
+		d.fail("proxy", "TRUSTED_PROXIES is unset: one client can use up the rate limits of all",
+			"Set TRUSTED_PROXIES to the address or network of the proxy that ends TLS")
+	}
 }
 
 func (d *doctor) checkDatabase(ctx context.Context) {

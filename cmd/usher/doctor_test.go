@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,21 @@ func TestDoctorWithoutStripe(t *testing.T) {
 		"STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef", "STRIPE_API_BASE=http://127.0.0.1:1",
 		"SMTP_URL=smtp://127.0.0.1:1", "DATA_DIR="+newDataDir(t))
 	expectChecks(t, "failed", failed, "database", "Stripe", "e-mail")
+}
+
+func TestDoctorNamesMissingProxy(t *testing.T) {
+	d := doctor{config: Config{Production: true, RateLimits: true}}
+	d.checkConfiguration(nil)
+	if d.findings[len(d.findings)-1].Check != "proxy" {
+		t.Errorf("found %+v", d.findings)
+	}
+	d = doctor{config: Config{Production: true, RateLimits: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	d.checkConfiguration(nil)
+	for _, f := range d.findings {
+		if !f.OK {
+			t.Errorf("found %+v", f)
+		}
+	}
 }
 
 func TestClockSkew(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -49,7 +50,7 @@ func startLocalStripe(
 		secrets = []string{"whsec_" + rand.Text()}
 	}
 	server.EnsureWebhookEndpoint("http://"+loopbackAddr(addr)+"/stripe/webhook", secrets[0])
-	serveLocalStripe(server, listener, log, closers)
+	serveLocalStripe(server, listener, c.BaseURL, log, closers)
 	local := &localStripe{
 		origin: origin, apiBase: "http://" + listener.Addr().String(), webhookSecrets: secrets,
 		now: server.Now, server: server,
@@ -60,13 +61,13 @@ func startLocalStripe(
 	return local, nil
 }
 
-// serveLocalStripe serves in the background until closers are called. The channel receives the
-// error if serving ends before.
+// serveLocalStripe serves in the background until closers are called, under base's host and the
+// names of this machine. The channel receives the error if serving ends before.
 func serveLocalStripe(
-	server *stripelocal.Server, listener net.Listener, log *slog.Logger, closers *closers,
+	server *stripelocal.Server, listener net.Listener, base *url.URL, log *slog.Logger, closers *closers,
 ) <-chan error {
 	web := &http.Server{
-		Handler: server.Handler(), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
+		Handler: refuseForeignHosts(base, server.Handler()), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
 	}
 	failed := make(chan error, 1)
 	go func() {

@@ -184,8 +184,12 @@ func (a *app) sweepSessions(ctx context.Context) error {
 }
 
 func (a *app) httpServer() *http.Server {
+	handler := handlers.New(a.handlerOptions())
+	if !a.config.Production {
+		handler = refuseForeignHosts(a.config.BaseURL, handler)
+	}
 	return &http.Server{
-		Handler:           handlers.New(a.handlerOptions()),
+		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: 64 << 10,

@@ -43,7 +43,7 @@ func runStripe(ctx context.Context, inv *invocation) (err error) {
 	}
 	var closers closers
 	defer func() { err = errors.Join(err, closers.close()) }()
-	failed := serveLocalStripe(server, listener, log, &closers)
+	failed := serveLocalStripe(server, listener, originOf(listener.Addr().String()), log, &closers)
 	fmt.Fprintf(inv.stdout, "The local Stripe is at %s; no money moves. "+
 		"It accepts any key sk_test_… of 12 characters or more.\n", origin)
 	select {

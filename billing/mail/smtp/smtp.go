@@ -163,7 +163,7 @@ func (m *Mailer) Send(ctx context.Context, out mail.Outgoing) error {
 // message builds the e-mail. go-mail encodes non-ASCII text, folds long lines, and rejects invalid
 // addresses; it escapes line breaks in the subject.
 func (m *Mailer) message(out mail.Outgoing) (*gomail.Msg, error) {
-	message := gomail.NewMsg()
+	message := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	message.FromMailAddress(m.from)
 	if err := message.To(out.To); err != nil {
 		return nil, fmt.Errorf("recipient: %w", err)

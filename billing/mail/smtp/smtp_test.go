@@ -104,6 +104,11 @@ func TestSend(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, decoded, want)
 		}
 	}
+	for _, name := range []string{"User-Agent", "X-Mailer"} { // they name the library and its version
+		if values := got.headerOf(t, name); len(values) > 0 {
+			t.Errorf("%s: %q", name, values)
+		}
+	}
 	text, html := parts(t, got)
 	if strings.TrimSpace(text) != strings.TrimSpace(out.Text) || strings.TrimSpace(html) != out.HTML {
 		t.Errorf("text %q, HTML %q", text, html)
