@@ -183,7 +183,7 @@ func newAreas(o Options, base *site) areas {
 // addAccountPages wires the pages about people and their organizations.
 func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, recovery: b.Recovery}
-	a.settings = &settingsPages{site: base, users: b.Users}
+	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery}
 	a.members = &memberPages{
 		site: base, members: b.Members, roles: b.Roles, invitations: b.Invitations, overviews: b.Overviews,
 		seatLedger: b.SeatLedger, seatChanges: a.seatChanges,

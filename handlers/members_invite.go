@@ -42,11 +42,15 @@ func (p *memberPages) inviteProps(r *http.Request, o billing.Overview, reserved 
 	if err != nil {
 		return nil, err
 	}
-	return &organizationviews.InviteFormProps{
+	props := &organizationviews.InviteFormProps{
 		OrganizationID: accessOf(r).Organization.ID, Email: form.input.Email, RoleID: form.input.RoleID, Billable: form.input.Billable,
 		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, reserved),
 		Errors: organizationviews.InviteErrors{Email: form.errors["email"], RoleID: form.errors["roleId"], Billable: form.errors["billable"]},
-	}, nil
+	}
+	if user := accessOf(r).User; p.invitations.MustVerify(user) {
+		props.Unverified = user.Email
+	}
+	return props, nil
 }
 
 // reservedSeats counts the seats reserved for open invitations.

@@ -29,6 +29,7 @@ var notices = map[string]ui.NoticeProps{
 	noticeRoleDeleted:       {Tone: ui.Good, Title: "The role is deleted."},
 	noticeProfileSaved:      {Tone: ui.Good, Title: "Your name is saved."},
 	noticePasswordChanged:   {Tone: ui.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
+	noticeVerificationSent:  {Tone: ui.Good, Title: "The link is on its way.", Body: "It can be used for 7 days."},
 	noticeSessionsEnded:     {Tone: ui.Good, Title: "You are signed out everywhere else."},
 	noticeReplayed:          {Tone: ui.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
 	noticeContacts:          {Tone: ui.Good, Title: "The billing contacts are saved."},
@@ -90,5 +91,6 @@ const (
 	noticeReplayed          = "replayed"
 	noticeProfileSaved      = "name-saved"
 	noticePasswordChanged   = "password-changed"
+	noticeVerificationSent  = "verification-sent"
 	noticeSessionsEnded     = "signed-out-elsewhere"
 )

@@ -58,6 +58,9 @@ func (p *peoplePages) formProps(r *http.Request, o billing.Overview) (organizati
 		OrganizationID: o.Organization.ID, Planned: o.Organization.PlannedPeople, SeatPrice: seatPrice(o),
 		Missing: max(0, o.Organization.PlannedPeople-o.Seats.Billable-len(pending)), TrialEndsAt: trialEnd(o),
 	}
+	if p.invitations.MustVerify(access.User) {
+		props.Unverified = access.User.Email
+	}
 	fields := max(1, props.Missing)
 	props.AsList = fields > maxInviteFields
 	if !props.AsList {

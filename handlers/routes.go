@@ -61,6 +61,7 @@ func (s *server) routes() []route {
 
 		{method: get, pattern: "/settings", policy: signedIn, handler: s.settings.show},
 		{method: post, pattern: "/settings/profile", policy: signedIn, handler: s.settings.rename},
+		{method: post, pattern: "/settings/verification", policy: signedIn, handler: s.settings.sendVerification, limits: []rateLimit{tokenAttempts}},
 		{method: post, pattern: "/settings/password", policy: signedIn, handler: s.settings.changePassword},
 		{method: post, pattern: "/settings/delete", policy: signedIn, handler: s.settings.deleteAccount, limits: []rateLimit{logInsByIP}},
 		{method: post, pattern: "/settings/sessions/end", policy: signedIn, handler: s.settings.endOtherSessions},

@@ -13,7 +13,8 @@ import (
 // settingsPages are the pages about the viewer's own account.
 type settingsPages struct {
 	*site
-	users *account.Users
+	users    *account.Users
+	recovery *account.Recovery
 }
 
 // settingsForm holds the submitted values and their errors.
@@ -36,7 +37,7 @@ func (p *settingsPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 	if err != nil {
 		return err
 	}
-	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Errors: form.errors}
+	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Verified: user.EmailVerifiedAt != nil, Errors: form.errors}
 	if form.name != nil {
 		props.Name = *form.name
 	}
@@ -56,6 +57,15 @@ func (p *settingsPages) rename(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	redirect(w, r, "/settings?notice="+noticeProfileSaved)
+	return nil
+}
+
+// sendVerification sends the link that verifies the viewer's address again.
+func (p *settingsPages) sendVerification(w http.ResponseWriter, r *http.Request) error {
+	if err := p.recovery.RequestVerification(r.Context(), identityOf(r).userID); err != nil {
+		return err
+	}
+	redirect(w, r, "/settings?notice="+noticeVerificationSent)
 	return nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
+	"usher/billing/mail"
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/db/dbtest"
@@ -59,6 +60,7 @@ type testEnv struct {
 	organization      account.Organization // of the users admin, billing and member
 	otherOrganization account.Organization // of the stranger
 	users             map[string]account.User
+	mailer            mail.Sender // nil: /dev/mail shows the e-mails
 }
 
 // syncBuffer is a log buffer for concurrent writers.
@@ -186,7 +188,7 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 		Store:     h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
-		Renderer: mailviews.Renderer{}, BaseURL: h.url, StripeLimit: h.stripeLimit,
+		Renderer: mailviews.Renderer{}, Mailer: h.mailer, BaseURL: h.url, StripeLimit: h.stripeLimit,
 	})
 	if err := h.service.Prices.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)

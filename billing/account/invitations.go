@@ -30,6 +30,7 @@ const (
 	MessageInvitedAlready    = "This address is invited already. Send that invitation again instead."
 	MessageMemberAlready     = "This person is a member of the organization already."
 	MessageInvitationAddress = "Please give an e-mail address such as ana@example.com."
+	MessageVerifyFirst       = "Confirm your own e-mail address first: whoever is invited gets an e-mail in your name. The link is in the e-mail that you got after signing up; Settings can send it again."
 	reasonAccepted           = "accepted an invitation"
 )
 
@@ -72,6 +73,11 @@ type NewInvitation struct {
 	Billable bool
 }
 
+// MustVerify reports whether a person has to verify their address before they invite others, so
+// that nobody sends e-mails under an address that is not theirs. Without a mail server addresses
+// cannot be verified, and nothing is sent.
+func (iv *Invitations) MustVerify(u User) bool { return u.EmailVerifiedAt == nil && iv.outbox.Sends() }
+
 // Invite invites a person by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with
 // the field. Seats of other pending invitations count toward the plan's maximum.
 func (iv *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
@@ -113,6 +119,9 @@ func (n NewInvitation) normalized() NewInvitation {
 }
 
 func (iv *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Role, error) {
+	if iv.MustVerify(actor.User) {
+		return Role{}, apperr.FieldError("email", MessageVerifyFirst)
+	}
 	if !mail.ValidAddress(n.Email) {
 		return Role{}, apperr.FieldError("email", MessageInvitationAddress)
 	}
@@ -196,6 +205,9 @@ func hashInvitationToken(token string) []byte {
 func (iv *Invitations) Resend(ctx context.Context, a Access, invitationID string) (Invitation, error) {
 	var invitation Invitation
 	err := iv.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
+		if iv.MustVerify(actor.User) {
+			return apperr.Errorf(apperr.CodeForbidden, MessageVerifyFirst)
+		}
 		if pending.Billable {
 			if err := iv.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
 				return err

@@ -86,7 +86,7 @@ func (rc *Recovery) processRequest(ctx context.Context) (found bool, err error) 
 		if err != nil || !known || !mail.ValidAddress(user.Email) {
 			return err
 		}
-		return rc.queueReset(ctx, tx, user)
+		return rc.queueAgain(ctx, tx, user, TokenReset)
 	})
 	if err != nil {
 		return false, fmt.Errorf("process reset request: %w", err)
@@ -94,14 +94,30 @@ func (rc *Recovery) processRequest(ctx context.Context) (found bool, err error) 
 	return found, nil
 }
 
-// queueReset queues a link unless one was created within [resendInterval], so that repeated
+// queueAgain queues a link unless one was created within [resendInterval], so that repeated
 // requests do not flood an inbox.
-func (rc *Recovery) queueReset(ctx context.Context, tx Tx, user User) error {
-	last, issued, err := apperr.Found(tx.Tokens().LastCreatedAt(ctx, user.ID, TokenReset))
+func (rc *Recovery) queueAgain(ctx context.Context, tx Tx, user User, purpose TokenPurpose) error {
+	last, issued, err := apperr.Found(tx.Tokens().LastCreatedAt(ctx, user.ID, purpose))
 	if err != nil || issued && rc.Now().Sub(last) < resendInterval {
 		return err
 	}
-	return rc.queueLink(ctx, tx, user, TokenReset)
+	return rc.queueLink(ctx, tx, user, purpose)
+}
+
+// RequestVerification sends a person the link that verifies their address again, unless it is
+// verified or one was sent within [resendInterval].
+func (rc *Recovery) RequestVerification(ctx context.Context, userID string) error {
+	err := rc.store.InTx(ctx, func(tx Tx) error {
+		user, err := tx.Users().Get(ctx, userID)
+		if err != nil || user.EmailVerifiedAt != nil {
+			return err
+		}
+		return rc.queueAgain(ctx, tx, user, TokenVerify)
+	})
+	if err != nil {
+		return fmt.Errorf("request verification: %w", err)
+	}
+	return nil
 }
 
 // queueVerification sends a new user the link that verifies the address. The account is usable

@@ -53,7 +53,7 @@ func (e *environment) insertOrganization(ctx context.Context, h *history) error 
 		}
 		for n := range guestsPerHistory {
 			err := tx.Users().Insert(ctx, account.User{
-				ID: guestID(h.seed, n), Email: guestEmail(h.seed, n), Name: "Guest", PasswordHash: passwordHash, CreatedAt: now,
+				ID: guestID(h.seed, n), Email: guestEmail(h.seed, n), Name: "Guest", PasswordHash: passwordHash, CreatedAt: now, EmailVerifiedAt: &now,
 			})
 			if err != nil {
 				return err
@@ -67,7 +67,7 @@ func (e *environment) insertOrganization(ctx context.Context, h *history) error 
 func insertMember(ctx context.Context, tx billing.Tx, h *history, n int, now time.Time) error {
 	user := account.User{
 		ID: userID(h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person",
-		PasswordHash: passwordHash, CreatedAt: now,
+		PasswordHash: passwordHash, CreatedAt: now, EmailVerifiedAt: &now,
 	}
 	if err := tx.Users().Insert(ctx, user); err != nil {
 		return err

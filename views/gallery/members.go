@@ -61,11 +61,14 @@ func memberSpecimens() []Specimen {
 	wrong.Invite.Errors = organizationviews.InviteErrors{
 		Email: account.MessageMemberAlready, RoleID: account.MessageGrantsMore, Billable: "Starter takes 20 billed people, and all seats are taken.",
 	}
+	unverified := managed(nextSeat())
+	unverified.Invite.Unverified = "ana@lyric.example"
 	inTrial := nextSeat()
 	inTrial.TrialEndsAt = days(12)
 	return append([]Specimen{
 		{Name: "members-managed", Title: "Members, to be managed", Page: organizationviews.MembersPage(managed(nextSeat()))},
 		{Name: "members-trial", Title: "Members in a trial", Page: organizationviews.MembersPage(managed(inTrial))},
+		{Name: "members-unverified", Title: "Members, address not confirmed", Page: organizationviews.MembersPage(unverified)},
 		{Name: "members-refused", Title: "An invitation refused", Page: organizationviews.MembersPage(wrong)},
 		{Name: "member", Title: "A member", Page: organizationviews.MemberPage(memberPage(2))},
 		{Name: "member-suspended", Title: "A member, suspended", Page: organizationviews.MemberPage(memberPage(4))},
@@ -73,6 +76,7 @@ func memberSpecimens() []Specimen {
 		{Name: "member-fixed", Title: "A member who may do more", Page: organizationviews.MemberPage(memberPage(0))},
 		invitePeople("invite-people", "Invite your people", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 / month", Addresses: make([]organizationviews.InviteAddress, 3)}),
 		invitePeople("invite-people-trial", "Invite your people in a trial", organizationviews.InvitePeopleProps{Planned: 2, Missing: 1, SeatPrice: "$9 / month", TrialEndsAt: days(12), Addresses: make([]organizationviews.InviteAddress, 1)}),
+		invitePeople("invite-people-unverified", "Invite your people, address not confirmed", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 / month", Unverified: "ana@lyric.example"}),
 		invitePeople("invite-people-list", "Invite many people", organizationviews.InvitePeopleProps{Planned: 200, Missing: 188, SeatPrice: "$29 / month", AsList: true}),
 		invitePeople("invite-people-refused", "Addresses refused", organizationviews.InvitePeopleProps{Planned: 4, Missing: 2, Sent: 1, Addresses: []organizationviews.InviteAddress{
 			{Email: "ben@lyric", Error: account.MessageInvitationAddress}, {Email: "ana@lyric.example", Error: account.MessageMemberAlready},
@@ -88,12 +92,15 @@ func invitePeople(name, title string, form organizationviews.InvitePeopleProps) 
 }
 
 func settingsSpecimens() []Specimen {
-	p := authviews.SettingsPageProps{Layout: signedIn(layout.SectionNone), Name: "Ana Lima", Email: "ana@lyric.example", Sessions: []authviews.SessionRow{{SignedInAt: days(0), Current: true}}}
+	p := authviews.SettingsPageProps{Layout: signedIn(layout.SectionNone), Name: "Ana Lima", Email: "ana@lyric.example", Verified: true, Sessions: []authviews.SessionRow{{SignedInAt: days(0), Current: true}}}
+	unverified := p
+	unverified.Verified = false
 	wrong := p
 	wrong.Name, wrong.Sessions = unbroken, append(wrong.Sessions, authviews.SessionRow{SignedInAt: days(-3)}, authviews.SessionRow{SignedInAt: days(-9)})
 	wrong.Errors = authviews.SettingsErrors{Name: "Please give your name, in 100 characters or fewer.", Current: "This is not your current password.", Password: "Please choose a password of at least 8 characters."}
 	return []Specimen{
 		{Name: "settings", Title: "Settings", Page: authviews.SettingsPage(p)},
+		{Name: "settings-unverified", Title: "Settings, address not confirmed", Page: authviews.SettingsPage(unverified)},
 		{Name: "settings-refused", Title: "Settings, something to mend", Page: authviews.SettingsPage(wrong)},
 	}
 }
