@@ -46,7 +46,7 @@ func (s NoticeSettings) Recipients() []string {
 // notice of the organization's deletion can't.
 func NoticeKinds() []mail.Kind {
 	return slices.DeleteFunc(mail.Kinds(), func(kind mail.Kind) bool {
-		return kind == mail.KindInvitation || kind == mail.KindVerifyEmail || kind == mail.KindPasswordReset || kind == mail.KindDeletion
+		return kind == mail.KindDeletion || kind.AboutPerson()
 	})
 }
 

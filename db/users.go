@@ -44,7 +44,7 @@ func (q userStore) ByEmail(ctx context.Context, email string) (account.User, err
 }
 
 // The replacement address is unique and not deliverable.
-const eraseUser = `with used_tokens as (delete from account_tokens where user_id = $1)
+const eraseUser = `with used_tokens as (delete from account_tokens where user_id = $1), changes as (delete from email_changes where user_id = $1)
 	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false where id = $1`
 
 // Erase implements [account.UserStore].
@@ -78,6 +78,13 @@ const markEmailVerified = `update users set email_verified_at = coalesce(email_v
 // MarkEmailVerified implements [account.UserStore]; ErrNotFound if there is no such user.
 func (q userStore) MarkEmailVerified(ctx context.Context, userID string, at time.Time) error {
 	return q.execOne(ctx, "mark e-mail verified", markEmailVerified, userID, at)
+}
+
+const setEmail = `update users set email = $2, email_verified_at = $3 where id = $1`
+
+// SetEmail implements [account.UserStore].
+func (q userStore) SetEmail(ctx context.Context, userID, email string, verifiedAt time.Time) error {
+	return q.execOne(ctx, "set e-mail", setEmail, userID, email, verifiedAt)
 }
 
 const deleteSessions = `delete from sessions where user_id = $1`

@@ -103,16 +103,9 @@ func (p *authPages) showVerification(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	path := "/verify/" + r.PathValue("token")
-	props := authviews.VerifyPageProps{Layout: p.layout(r, layout.SectionNone), Email: user.Email, Action: path, LoginHref: withNext("/login", path)}
-	switch identityOf(r).userID {
-	case user.ID:
-		props.State = authviews.VerifyReady
-	case "":
-		props.State = authviews.VerifySignedOut
-	default:
-		props.State = authviews.VerifyOtherAccount
-	}
-	return render(w, r, http.StatusOK, authviews.VerifyPage(props))
+	return render(w, r, http.StatusOK, authviews.VerifyPage(authviews.VerifyPageProps{
+		Layout: p.layout(r, layout.SectionNone), State: verifyState(r, user.ID), Email: user.Email, Action: path, LoginHref: withNext("/login", path),
+	}))
 }
 
 func (p *authPages) showExpiredVerification(w http.ResponseWriter, r *http.Request) error {

@@ -91,6 +91,7 @@ type areas struct {
 	pricing       *pricingPages
 	auth          *authPages
 	settings      *settingsPages
+	emailChanges  *emailChangePages
 	invitations   *invitationPages
 	organization  *organizationPages
 	members       *memberPages
@@ -183,7 +184,8 @@ func newAreas(o Options, base *site) areas {
 // addAccountPages wires the pages about people and their organizations.
 func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, recovery: b.Recovery}
-	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery}
+	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
+	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}
 	a.members = &memberPages{
 		site: base, members: b.Members, roles: b.Roles, invitations: b.Invitations, overviews: b.Overviews,
 		seatLedger: b.SeatLedger, seatChanges: a.seatChanges,

@@ -29,6 +29,10 @@ var notices = map[string]ui.NoticeProps{
 	noticeRoleDeleted:       {Tone: ui.Good, Title: "The role is deleted."},
 	noticeProfileSaved:      {Tone: ui.Good, Title: "Your name is saved."},
 	noticePasswordChanged:   {Tone: ui.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
+	noticeEmailRequested:    {Tone: ui.Good, Title: "Look into your inbox.", Body: "Your address changes once it is confirmed with the links that we sent."},
+	noticeEmailHalfway:      {Tone: ui.Good, Title: "Confirmed.", Body: "Your address changes once the other address has confirmed it too."},
+	noticeEmailChanged:      {Tone: ui.Good, Title: "Your e-mail address is changed."},
+	noticeEmailKept:         {Tone: ui.Good, Title: "You keep your e-mail address."},
 	noticeVerificationSent:  {Tone: ui.Good, Title: "The link is on its way.", Body: "It can be used for 7 days."},
 	noticeSessionsEnded:     {Tone: ui.Good, Title: "You are signed out everywhere else."},
 	noticeReplayed:          {Tone: ui.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
@@ -91,6 +95,10 @@ const (
 	noticeReplayed          = "replayed"
 	noticeProfileSaved      = "name-saved"
 	noticePasswordChanged   = "password-changed"
+	noticeEmailRequested    = "email-requested"
+	noticeEmailHalfway      = "email-halfway"
+	noticeEmailChanged      = "email-changed"
+	noticeEmailKept         = "email-kept"
 	noticeVerificationSent  = "verification-sent"
 	noticeSessionsEnded     = "signed-out-elsewhere"
 )

@@ -26,6 +26,7 @@ var (
 	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
 	passwordResets    = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
 	tokenAttempts     = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork}
+	emailChanges      = rateLimit{Limit: account.Limit{Name: "e-mail change", Max: 10, Per: time.Hour}, key: userKey}
 	checkoutStarts    = rateLimit{Limit: account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, key: organizationKey}
 	portalSessions    = rateLimit{Limit: account.Limit{Name: "portal", Max: 120, Per: time.Hour}, key: organizationKey}
 	planPreviews      = rateLimit{Limit: account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, key: organizationKey}
@@ -45,6 +46,8 @@ func hasPromotionCode(r *http.Request) bool { return r.URL.Query().Get("code") !
 func emailKey(_ *server, r *http.Request) string {
 	return strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
 }
+
+func userKey(_ *server, r *http.Request) string { return identityOf(r).userID }
 
 func organizationKey(s *server, r *http.Request) string {
 	if v := identityOf(r); v.isMember() {

@@ -234,6 +234,7 @@ var allowedErrors = map[string]string{
 	"/settings/delete":                    "This is not your password",
 	"/settings/profile":                   "name",
 	"/settings/password":                  "password",
+	"/settings/email":                     "not your current password",
 }
 
 // checkAllowed checks that a permitted caller is admitted. The handler itself may still refuse the

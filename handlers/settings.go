@@ -15,11 +15,13 @@ type settingsPages struct {
 	*site
 	users    *account.Users
 	recovery *account.Recovery
+	changes  *account.EmailChanges
 }
 
 // settingsForm holds the submitted values and their errors.
 type settingsForm struct {
 	name   *string // nil: the stored name
+	email  string  // the new one
 	errors authviews.SettingsErrors
 }
 
@@ -37,14 +39,26 @@ func (p *settingsPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 	if err != nil {
 		return err
 	}
-	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Verified: user.EmailVerifiedAt != nil, Errors: form.errors}
+	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Verified: user.EmailVerifiedAt != nil, NewEmail: form.email, Errors: form.errors}
 	if form.name != nil {
 		props.Name = *form.name
+	}
+	if props.EmailChange, err = p.emailChange(r); err != nil {
+		return err
 	}
 	for _, session := range open {
 		props.Sessions = append(props.Sessions, authviews.SessionRow{SignedInAt: session.ExpiresAt.Add(-sessionLifetime), Current: session.Current})
 	}
 	return render(w, r, status, authviews.SettingsPage(props))
+}
+
+// emailChange returns the viewer's change of address; nil: there is none.
+func (p *settingsPages) emailChange(r *http.Request) (*authviews.EmailChange, error) {
+	change, found, err := apperr.Found(p.changes.Pending(r.Context(), identityOf(r).userID))
+	if err != nil || !found {
+		return nil, err
+	}
+	return &authviews.EmailChange{NewEmail: change.NewEmail, OldConfirmed: change.OldConfirmedAt != nil, NewConfirmed: change.NewConfirmedAt != nil}, nil
 }
 
 func (p *settingsPages) rename(w http.ResponseWriter, r *http.Request) error {

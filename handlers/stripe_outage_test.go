@@ -172,7 +172,7 @@ func (h *outageEnv) visits() []visit {
 func (h *outageEnv) addresses(pattern string) []string {
 	h.t.Helper()
 	parameters := map[string][]string{
-		"/reset/": {h.resetToken}, "/verify/": {h.verifyToken}, "/invite/": {h.inviteToken},
+		"/reset/": {h.resetToken}, "/verify/": {h.verifyToken}, "/invite/": {h.inviteToken}, "/email/": {h.emailToken},
 		"/organization/members/": {h.memberID("member")}, "/organization/roles/": {h.roleID},
 		"/billing/invoices/": {h.openInvoice, h.paidInvoice}, "/admin/events/": {h.eventID}, "/admin/organizations/": {h.organization.ID},
 	}
@@ -335,6 +335,7 @@ type outageEnv struct {
 	*testEnv
 	browsers                             map[string]*browser
 	resetToken, verifyToken, inviteToken string
+	emailToken                           string
 	roleID, eventID                      string
 	openInvoice, paidInvoice             string
 	planForm                             url.Values // confirms a change of the plan
@@ -393,6 +394,8 @@ func (h *outageEnv) storeOrganization() {
 		return link[strings.LastIndex(link, "/")+1:]
 	}
 	h.inviteToken, h.resetToken, h.verifyToken = token("noa@example.com", "/invite/"), token(email("member"), "/reset/"), token("new-here@example.com", "/verify/")
+	b.post("/settings/email", url.Values{"email": {"moved@example.com"}, "current": {testPassword}}).wantStatus(http.StatusSeeOther)
+	h.emailToken = token("moved@example.com", "/email/")
 }
 
 // storeSupportInvoice makes an open invoice, whose page reads from Stripe whether it is paid.

@@ -29,6 +29,7 @@ type Options struct {
 type Service struct {
 	Users         *Users
 	Recovery      *Recovery
+	EmailChanges  *EmailChanges
 	Organizations *Organizations
 	Members       *Members
 	Roles         *Roles
@@ -42,12 +43,13 @@ func New(o Options) *Service {
 	passwords := &Passwords{Env: o.Env, slots: make(chan struct{}, 2)}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
+	users := &Users{
+		base: base, members: members, passwords: passwords, recovery: recovery, outbox: o.Outbox, operatorEmails: o.OperatorEmails,
+	}
 	return &Service{
-		Users: &Users{
-			base: base, members: members, passwords: passwords, recovery: recovery, outbox: o.Outbox,
-			operatorEmails: o.OperatorEmails,
-		},
+		Users:         users,
 		Recovery:      recovery,
+		EmailChanges:  &EmailChanges{base: base, users: users, outbox: o.Outbox, hooks: o.Hooks, baseURL: o.BaseURL},
 		Organizations: &Organizations{base: base, members: members, hooks: o.Hooks},
 		Members:       members,
 		Roles:         &Roles{base: base, members: members},
@@ -86,6 +88,15 @@ type Recovery struct {
 	outbox    *mail.Outbox
 	passwords *Passwords
 	baseURL   string
+}
+
+// EmailChanges changes the addresses of people.
+type EmailChanges struct {
+	*base
+	users   *Users
+	outbox  *mail.Outbox
+	hooks   Hooks
+	baseURL string
 }
 
 // Organizations reads and renames organizations.

@@ -16,6 +16,7 @@ type Tx interface {
 	Roles() RoleStore
 	Invitations() InvitationStore
 	Tokens() TokenStore
+	EmailChanges() EmailChangeStore
 	RateLimits() RateLimitStore
 }
 
@@ -26,6 +27,8 @@ type UserStore interface {
 	SetPassword(ctx context.Context, userID, hash string) error
 	// MarkEmailVerified keeps the first time.
 	MarkEmailVerified(ctx context.Context, userID string, at time.Time) error
+	// SetEmail replaces the address by a verified one; CodeConflict for a known address.
+	SetEmail(ctx context.Context, userID, email string, verifiedAt time.Time) error
 	// DeleteSessions ends every session of a user and returns their number.
 	DeleteSessions(ctx context.Context, userID string) (int64, error)
 	SetName(ctx context.Context, userID, name string) error
@@ -115,6 +118,18 @@ type TokenStore interface {
 	// LastCreatedAt returns when the user's newest unused token was created; ErrNotFound if there
 	// is none.
 	LastCreatedAt(ctx context.Context, userID string, purpose TokenPurpose) (time.Time, error)
+}
+
+// EmailChangeStore stores changes of e-mail addresses, at most one of each user.
+type EmailChangeStore interface {
+	// Put replaces the user's change.
+	Put(ctx context.Context, c EmailChange) error
+	// OfUser returns the user's change unless it has expired; ErrNotFound if there is none.
+	OfUser(ctx context.Context, userID string, now time.Time) (EmailChange, error)
+	// ByToken returns the change with a token, of either address, unless it has expired;
+	// ErrNotFound if there is none.
+	ByToken(ctx context.Context, tokenHash []byte, now time.Time) (EmailChange, error)
+	Delete(ctx context.Context, userID string) error
 }
 
 // RateLimitStore counts rate-limited actions across all replicas.

@@ -74,6 +74,20 @@ func (us *Users) ChangePassword(ctx context.Context, userID, current, replacemen
 	return nil
 }
 
+// requirePassword returns a user whose password this is. Error: CodeUnprocessable with the field
+// current if it is not.
+func (us *Users) requirePassword(ctx context.Context, userID, password string) (User, error) {
+	user, err := us.store.Users().Get(ctx, userID)
+	if err != nil {
+		return User{}, err
+	}
+	fits, err := us.passwords.matches(ctx, password, user.PasswordHash)
+	if err == nil && !fits {
+		err = apperr.FieldError("current", "This is not your current password.")
+	}
+	return user, err
+}
+
 // OpenSession is a browser session of a user.
 type OpenSession struct {
 	ExpiresAt time.Time `db:"expiry"`

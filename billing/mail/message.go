@@ -12,9 +12,16 @@ type Kind string
 
 // The kinds of e-mail. [Data] says which fields each of them uses.
 const (
-	KindInvitation     Kind = "invitation"
-	KindVerifyEmail    Kind = "verify_email"
-	KindPasswordReset  Kind = "password_reset"
+	KindInvitation    Kind = "invitation"
+	KindVerifyEmail   Kind = "verify_email"
+	KindPasswordReset Kind = "password_reset"
+	// Somebody's address is to be changed to Address: to the present one, to the new one, to a new
+	// one that has an account, and to the former one once it has changed.
+	KindEmailChange  Kind = "email_change"
+	KindNewEmail     Kind = "new_email"
+	KindEmailTaken   Kind = "email_taken"
+	KindEmailChanged Kind = "email_changed"
+
 	KindPaymentFailed  Kind = "payment_failed"
 	KindActionRequired Kind = "action_required"
 	KindTrialEnding    Kind = "trial_ending"
@@ -43,6 +50,7 @@ const (
 // defaults to the billing page.
 var requiresLink = map[Kind]bool{
 	KindInvitation: true, KindVerifyEmail: true, KindPasswordReset: true, KindActionRequired: true,
+	KindEmailChange: true, KindNewEmail: true, KindEmailTaken: true, KindEmailChanged: true,
 	KindPaymentFailed: false, KindCardExpiring: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
 	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
 }
@@ -50,10 +58,20 @@ var requiresLink = map[Kind]bool{
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
+		KindInvitation, KindVerifyEmail, KindPasswordReset, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
 		KindPriceChange, KindRenewed,
 		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
 	}
+}
+
+// AboutPerson reports whether a kind is about a person's account, and not about an organization's
+// billing.
+func (k Kind) AboutPerson() bool {
+	switch k {
+	case KindInvitation, KindVerifyEmail, KindPasswordReset, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged:
+		return true
+	}
+	return false
 }
 
 // Message is an e-mail for [Outbox.Queue].
@@ -77,6 +95,8 @@ type Message struct {
 type Data struct {
 	// Of the recipient; empty if unknown.
 	Name string `json:"name,omitempty"`
+	// Change of an e-mail address: the new one.
+	Address string `json:"address,omitempty"`
 	// The organization's name; all kinds except those about a person.
 	Organization string `json:"organization,omitempty"`
 	Inviter      string `json:"inviter,omitempty"` // invitation: who invites

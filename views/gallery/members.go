@@ -95,12 +95,20 @@ func settingsSpecimens() []Specimen {
 	p := authviews.SettingsPageProps{Layout: signedIn(layout.SectionNone), Name: "Ana Lima", Email: "ana@lyric.example", Verified: true, Sessions: []authviews.SessionRow{{SignedInAt: days(0), Current: true}}}
 	unverified := p
 	unverified.Verified = false
+	changing, halfway := p, p
+	changing.EmailChange = &authviews.EmailChange{NewEmail: "ana@lyric-street.example"}
+	halfway.EmailChange = &authviews.EmailChange{NewEmail: "ana@lyric-street.example", NewConfirmed: true}
+	badAddress := p
+	badAddress.NewEmail, badAddress.Errors = "ana", authviews.SettingsErrors{Email: account.MessageInvitationAddress}
 	wrong := p
 	wrong.Name, wrong.Sessions = unbroken, append(wrong.Sessions, authviews.SessionRow{SignedInAt: days(-3)}, authviews.SessionRow{SignedInAt: days(-9)})
 	wrong.Errors = authviews.SettingsErrors{Name: "Please give your name, in 100 characters or fewer.", Current: "This is not your current password.", Password: "Please choose a password of at least 8 characters."}
 	return []Specimen{
 		{Name: "settings", Title: "Settings", Page: authviews.SettingsPage(p)},
 		{Name: "settings-unverified", Title: "Settings, address not confirmed", Page: authviews.SettingsPage(unverified)},
+		{Name: "settings-email", Title: "Settings, address to be confirmed", Page: authviews.SettingsPage(changing)},
+		{Name: "settings-email-halfway", Title: "Settings, address confirmed at one place", Page: authviews.SettingsPage(halfway)},
+		{Name: "settings-email-refused", Title: "Settings, new address refused", Page: authviews.SettingsPage(badAddress)},
 		{Name: "settings-refused", Title: "Settings, something to mend", Page: authviews.SettingsPage(wrong)},
 	}
 }

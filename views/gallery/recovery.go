@@ -25,6 +25,10 @@ func recoverySpecimens() []Specimen {
 		verifySpecimen("-other", "another account", authviews.VerifyOtherAccount),
 		{Name: "verified", Title: "Address confirmed", Page: authviews.VerifiedPage(authviews.LinkPageProps{
 			Layout: guest, Link: ui.LinkButtonProps{Label: "To the dashboard", Href: "/dashboard"}})},
+		emailChangeSpecimen("", "to be confirmed", authviews.VerifyReady), emailChangeSpecimen("-signed-out", "signed out", authviews.VerifySignedOut),
+		emailChangeSpecimen("-other", "another account", authviews.VerifyOtherAccount),
+		{Name: "email-change-stopped", Title: "Change of address stopped", Page: authviews.EmailChangeStoppedPage(authviews.LinkPageProps{
+			Layout: guest, Link: ui.LinkButtonProps{Label: "To the dashboard", Href: "/dashboard"}})},
 		{Name: "mailbox", Title: "E-mail that is not sent", Page: devviews.MailboxPage(devviews.MailboxPageProps{Layout: signedIn(layout.SectionNone), Mails: mails()})},
 		{Name: "mailbox-empty", Title: "No e-mail yet", Page: devviews.MailboxPage(devviews.MailboxPageProps{Layout: guest})},
 	}
@@ -38,6 +42,16 @@ func mails() []devviews.Message {
 		{ID: "eml_1", To: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", QueuedAt: days(-1),
 			Subject: unbroken + " invites you to " + rightToLeft, Text: "Hello,\n\n- 9 seats\n- paid on 1 Dec 2026\n"},
 	}
+}
+
+func emailChangeSpecimen(name, title string, state authviews.VerifyState) Specimen {
+	frame := visitor(layout.SectionNone)
+	if state != authviews.VerifySignedOut {
+		frame = signedIn(layout.SectionNone)
+	}
+	return Specimen{Name: "email-change" + name, Title: "Change of address, " + title, Page: authviews.EmailChangePage(authviews.EmailChangePageProps{
+		Layout: frame, State: state, NewEmail: "ana@lyric-street.example", Action: "/email/token", StopAction: "/email/token/stop", LoginHref: "/login",
+	})}
 }
 
 func verifySpecimen(name, title string, state authviews.VerifyState) Specimen {

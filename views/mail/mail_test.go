@@ -21,7 +21,7 @@ func fullMail() mail.Data {
 	return mail.Data{
 		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
 		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500,
-		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2",
+		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2", Address: "olu@new.example",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
 	}
 }
@@ -49,6 +49,10 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		mail.KindInvitation:     {"Bo Lind invites you to Lyric Street", "as Member", "works until 1 Dec 2026, 13:00 UTC"},
 		mail.KindVerifyEmail:    {"Please confirm your e-mail address", "1 Dec 2026"},
 		mail.KindPasswordReset:  {"Choose a new password", "once, until 1 Dec 2026, 13:00 UTC", "your password stays as it is"},
+		mail.KindEmailChange:    {"Confirm the change of your e-mail address", "to olu@new.example", "until 1 Dec 2026, 13:00 UTC", "stop the change"},
+		mail.KindNewEmail:       {"Confirm your new e-mail address", "until 1 Dec 2026, 13:00 UTC", "ignore this e-mail"},
+		mail.KindEmailTaken:     {"This address already has an account", "Nothing has changed"},
+		mail.KindEmailChanged:   {"Your e-mail address was changed", "with olu@new.example from now on"},
 		mail.KindPaymentFailed:  {"A payment for Lyric Street failed", "$2,610.00 could not be collected on 1 Dec 2026: the card was declined.", "Pro, yearly", "Use another card.", "Next try on 4 Dec 2026.", "Pay $2,610.00"},
 		mail.KindActionRequired: {"needs your confirmation", "Your bank wants the payment of $2,610.00 confirmed.", "Confirm payment"},
 		mail.KindCardExpiring:   {"The card of Lyric Street expires soon", "4242 expires on 30 Nov 2026, before the next charge on 4 Dec 2026.", "Update card"},
