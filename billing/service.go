@@ -33,6 +33,7 @@ type Options struct {
 	// AllowedOrigins are allowed for URLs in requests, as scheme://host[:port].
 	AllowedOrigins []string
 	OperatorEmails []string // of the operators of this installation
+	Livemode       bool     // the key of Gateway is a live one; so are the API keys that are created
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
 	// unavailable.
 	KeyFingerprint string
@@ -92,7 +93,7 @@ func New(o Options) *Service {
 	}
 	s.Service = account.New(account.Options{
 		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
-		OperatorEmails: o.OperatorEmails,
+		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}

@@ -52,6 +52,7 @@ var (
 	errJSONType       = &httpError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body has to be JSON, with the header Content-Type: application/json."}
 	errBody           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request could not be read."}
 	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
+	errNoAPIKeys      = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This address can't be used with an API key."}
 	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
 	errNotReversible  = &httpError{status: http.StatusConflict, code: apperr.CodeConflict, message: "This change can't be undone in one step. Change the members themselves instead."}
 	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}

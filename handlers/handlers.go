@@ -76,6 +76,7 @@ type SessionStore interface {
 type server struct {
 	*site
 	areas
+	apiKeys        *account.APIKeys
 	rateLimits     *account.RateLimits // nil: rate limits are disabled
 	trustedProxies []netip.Prefix
 	proxyWarnedAt  atomic.Int64 // when an untrusted proxy was last logged, in Unix seconds
@@ -98,6 +99,7 @@ type areas struct {
 	roles         *rolePages
 	people        *peoplePages
 	contacts      *contactPages
+	keys          *apiKeyPages
 	seats         *seatPages
 	seatChanges   *seatChanges
 	checkout      *checkoutPages
@@ -120,7 +122,7 @@ func newServer(o Options) *server {
 	base := newSite(o)
 	metrics := newMetrics(o.Billing.Operations)
 	s := &server{
-		site: base, areas: newAreas(o, base), trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
+		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
 		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins),
 	}
@@ -167,6 +169,7 @@ func newAreas(o Options, base *site) areas {
 	a.seats = &seatPages{
 		site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger, changes: a.seatChanges,
 	}
+	a.keys = &apiKeyPages{site: base, keys: b.APIKeys}
 	a.contacts = &contactPages{site: base, contacts: b.Contacts}
 	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews, promotions: b.Promotions, lookupTimeout: returnTimeout}
 	a.api = &jsonAPI{

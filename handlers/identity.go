@@ -11,14 +11,30 @@ import (
 
 // identity says who sent a request.
 type identity struct {
-	userID   string         // empty: not signed in
-	access   account.Access // zero: not signed in, or not a member of any organization
-	operator bool           // operates this installation
+	userID   string          // empty: not signed in
+	key      *account.APIKey // nil: a person
+	access   account.Access  // zero: not signed in, or not a member of any organization
+	operator bool            // operates this installation
 }
 
 func (v identity) signedIn() bool { return v.userID != "" }
 
 func (v identity) isMember() bool { return v.access.Organization.ID != "" }
+
+// identify returns who sent a request: the program with an API key or the session's user. Only
+// routes of the API take keys.
+func (s *server) identify(w http.ResponseWriter, r *http.Request, rt route) (identity, error) {
+	secret, ok := bearerToken(r)
+	if !ok || rt.response != api || rt.policy == public {
+		return s.sessions.identify(r.Context())
+	}
+	key, access, err := s.apiKeys.Authenticate(r.Context(), secret, r.Header.Get("Usher-Organization"))
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		return identity{}, err
+	}
+	return identity{key: &key, access: access}, nil
+}
 
 func identityOf(r *http.Request) identity { return stateOf(r).identity }
 

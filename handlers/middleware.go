@@ -72,7 +72,7 @@ func (s *server) buffer(next handlerFunc) handlerFunc {
 // authorize identifies the viewer and checks the route's policy.
 func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		viewer, err := s.sessions.identify(r.Context())
+		viewer, err := s.identify(w, r, rt)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 		if rt.signedOut != nil && !viewer.signedIn() {
 			return bodyLimit(rt, s.limitRate(rt, rt.signedOut))(w, r)
 		}
-		if err := rt.policy.authorize(viewer); err != nil {
+		if err := rt.authorize(viewer); err != nil {
 			return err
 		}
 		if rt.blockedByDeletion(viewer) {

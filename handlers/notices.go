@@ -33,6 +33,7 @@ var notices = map[string]ui.NoticeProps{
 	noticeEmailHalfway:      {Tone: ui.Good, Title: "Confirmed.", Body: "Your address changes once the other address has confirmed it too."},
 	noticeEmailChanged:      {Tone: ui.Good, Title: "Your e-mail address is changed."},
 	noticeEmailKept:         {Tone: ui.Good, Title: "You keep your e-mail address."},
+	noticeKeyRevoked:        {Tone: ui.Good, Title: "The key is revoked.", Body: "Programs that use it are refused from now on."},
 	noticeVerificationSent:  {Tone: ui.Good, Title: "The link is on its way.", Body: "It can be used for 7 days."},
 	noticeSessionsEnded:     {Tone: ui.Good, Title: "You are signed out everywhere else."},
 	noticeReplayed:          {Tone: ui.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
@@ -99,6 +100,7 @@ const (
 	noticeEmailHalfway      = "email-halfway"
 	noticeEmailChanged      = "email-changed"
 	noticeEmailKept         = "email-kept"
+	noticeKeyRevoked        = "key-revoked"
 	noticeVerificationSent  = "verification-sent"
 	noticeSessionsEnded     = "signed-out-elsewhere"
 )

@@ -42,6 +42,9 @@ func (s *server) logRequest(r *http.Request, t *requestState, recorder *statusRe
 	if t.identity.userID != "" {
 		attrs = append(attrs, slog.String("user_id", t.identity.userID), slog.String("organization_id", t.identity.access.Organization.ID))
 	}
+	if t.identity.key != nil {
+		attrs = append(attrs, slog.String("api_key_id", t.identity.key.ID), slog.String("organization_id", t.identity.access.Organization.ID))
+	}
 	if t.err != nil {
 		attrs = append(attrs, slog.String("err", t.err.Error()))
 	}

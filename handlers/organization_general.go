@@ -28,6 +28,7 @@ func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabGeneral),
 		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: access.Member.Role.Name, BillingNames: billingNames(members),
 	}
+	props.APIKeys = access.IsAdmin()
 	if access.CanManageMembers() {
 		props.Rename = &organizationviews.RenameProps{Name: access.Organization.Name}
 	}

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"net/http"
+
 	"usher/billing/account"
 	"usher/billing/apperr"
 )
@@ -9,15 +11,16 @@ import (
 type policy int
 
 const (
-	undeclared   policy = iota
-	public              // anyone
-	signedIn            // any signed-in user
-	member              // a member of the current organization
-	billingAdmin        // a member who may manage billing
-	memberAdmin         // a member who may manage members
-	operator            // an operator of this installation, member of an organization or not
-	metricsToken        // holders of METRICS_TOKEN; the handler checks it, there is no session
-	webhook             // Stripe; the handler checks the signature, there is no session
+	undeclared        policy = iota
+	public                   // anyone
+	signedIn                 // any signed-in user
+	member                   // a member of the current organization
+	billingAdmin             // a member who may manage billing
+	memberAdmin              // a member who may manage members
+	organizationAdmin        // an admin
+	operator                 // an operator of this installation, member of an organization or not
+	metricsToken             // holders of METRICS_TOKEN; the handler checks it, there is no session
+	webhook                  // Stripe; the handler checks the signature, there is no session
 )
 
 // authorize returns an error unless the policy admits the viewer. Without a declared policy it
@@ -43,9 +46,26 @@ func (n policy) authorize(v identity) error {
 		return apperr.Errorf(apperr.CodeForbidden, apperr.MessageBillingAccess)
 	case n == memberAdmin && !v.access.CanManageMembers():
 		return apperr.Errorf(apperr.CodeForbidden, account.MessageMemberAccess)
+	case n == organizationAdmin:
+		return v.access.RequireAdmin()
+	}
+	return nil
+}
+
+// authorize returns an error unless the route admits the viewer. Programs need the route's scope.
+func (rt route) authorize(v identity) error {
+	switch {
+	case v.key == nil:
+		return rt.policy.authorize(v)
+	case rt.scope == "":
+		return errNoAPIKeys
+	case !v.key.Has(rt.scope):
+		return &httpError{status: http.StatusForbidden, code: "missing_scope", message: "This API key lacks the scope " + rt.scope + "."}
 	}
 	return nil
 }
 
 // forOrganization reports whether the policy concerns the current organization.
-func (n policy) forOrganization() bool { return n == member || n == billingAdmin || n == memberAdmin }
+func (n policy) forOrganization() bool {
+	return n == member || n == billingAdmin || n == memberAdmin || n == organizationAdmin
+}

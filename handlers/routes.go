@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"usher/billing/account"
 )
 
 // responseType is the form of a route's responses, errors included.
@@ -21,6 +23,7 @@ type route struct {
 	method   string
 	pattern  string
 	policy   policy
+	scope    string // of API keys that may call it; empty: none
 	response responseType
 	handler  handlerFunc
 	// signedOut handles requests without a signed-in user, instead of the redirect to the log-in
@@ -95,6 +98,9 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.roles.show},
 		{method: post, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.roles.update},
 		{method: post, pattern: "/organization/roles/{id}/delete", policy: memberAdmin, handler: s.roles.remove},
+		{method: get, pattern: "/organization/api-keys", policy: organizationAdmin, handler: s.keys.list},
+		{method: post, pattern: "/organization/api-keys", policy: organizationAdmin, handler: s.keys.create},
+		{method: post, pattern: "/organization/api-keys/{id}/revoke", policy: organizationAdmin, handler: s.keys.revoke},
 		{method: get, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.show},
 		{method: post, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.add},
 		{method: post, pattern: "/organization/contacts/remove", policy: billingAdmin, handler: s.contacts.remove},
@@ -136,13 +142,13 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/admin/organizations/{id}/compare", policy: operator, handler: s.admin.reconcileOrganization},
 		{method: get, pattern: "/admin/jobs", policy: operator, handler: s.admin.listJobs},
 
-		{method: get, pattern: "/api/v1/entitlements", policy: member, response: api, handler: s.api.getEntitlements},
-		{method: post, pattern: "/api/v1/credits/consume", policy: member, response: api, handler: s.api.consumeCredits},
+		{method: get, pattern: "/api/v1/entitlements", policy: member, scope: account.ScopeEntitlementsRead, response: api, handler: s.api.getEntitlements},
+		{method: post, pattern: "/api/v1/credits/consume", policy: member, scope: account.ScopeCreditsWrite, response: api, handler: s.api.consumeCredits},
 
-		{method: get, pattern: "/billing/getSummary", policy: member, response: api, handler: s.api.getSummary},
-		{method: post, pattern: "/billing/createSubscriptionCheckout", policy: billingAdmin, response: api, handler: s.api.createSubscriptionCheckout, limits: []rateLimit{checkoutStarts}},
-		{method: post, pattern: "/billing/createCustomerPortal", policy: billingAdmin, response: api, handler: s.api.createCustomerPortal, limits: []rateLimit{portalSessions}},
-		{method: post, pattern: "/billing/retrySeatSync", policy: billingAdmin, response: api, handler: s.api.retrySeatSync, limits: []rateLimit{seatRetries}},
+		{method: get, pattern: "/billing/getSummary", policy: member, scope: account.ScopeBillingRead, response: api, handler: s.api.getSummary},
+		{method: post, pattern: "/billing/createSubscriptionCheckout", policy: billingAdmin, scope: account.ScopeBillingWrite, response: api, handler: s.api.createSubscriptionCheckout, limits: []rateLimit{checkoutStarts}},
+		{method: post, pattern: "/billing/createCustomerPortal", policy: billingAdmin, scope: account.ScopeBillingWrite, response: api, handler: s.api.createCustomerPortal, limits: []rateLimit{portalSessions}},
+		{method: post, pattern: "/billing/retrySeatSync", policy: billingAdmin, scope: account.ScopeBillingWrite, response: api, handler: s.api.retrySeatSync, limits: []rateLimit{seatRetries}},
 
 		{method: post, pattern: "/stripe/webhook", policy: webhook, response: stateless, handler: s.webhook.receive},
 		{method: post, pattern: "/stripe-webhook", policy: webhook, response: stateless, handler: s.webhook.receive},

@@ -59,15 +59,16 @@ func TestPolicies(t *testing.T) {
 		"member admin": memberWith(account.Role{ID: "role_2", CanManageMembers: true}), "admin": memberWith(account.Role{ID: account.RoleAdmin}),
 	}
 	for p, want := range map[policy]map[string]int{
-		undeclared:   {"signed out": 500, "no organization": 500, "member": 500, "custom role": 500, "admin": 500},
-		webhook:      {"signed out": 500, "no organization": 500, "member": 500, "custom role": 500, "admin": 500},
-		operator:     {"signed out": 401, "no organization": 403, "member": 403, "admin": 403, "operator": 200},
-		metricsToken: {"signed out": 500, "admin": 500, "operator": 500},
-		public:       {"signed out": 200, "no organization": 200, "member": 200, "custom role": 200, "admin": 200},
-		signedIn:     {"signed out": 401, "no organization": 200, "member": 200, "custom role": 200, "admin": 200},
-		member:       {"signed out": 401, "no organization": 404, "member": 200, "custom role": 200, "admin": 200},
-		billingAdmin: {"signed out": 401, "no organization": 404, "member": 403, "custom role": 200, "member admin": 403, "admin": 200},
-		memberAdmin:  {"signed out": 401, "no organization": 404, "member": 403, "custom role": 403, "member admin": 200, "admin": 200},
+		undeclared:        {"signed out": 500, "no organization": 500, "member": 500, "custom role": 500, "admin": 500},
+		webhook:           {"signed out": 500, "no organization": 500, "member": 500, "custom role": 500, "admin": 500},
+		operator:          {"signed out": 401, "no organization": 403, "member": 403, "admin": 403, "operator": 200},
+		metricsToken:      {"signed out": 500, "admin": 500, "operator": 500},
+		public:            {"signed out": 200, "no organization": 200, "member": 200, "custom role": 200, "admin": 200},
+		signedIn:          {"signed out": 401, "no organization": 200, "member": 200, "custom role": 200, "admin": 200},
+		member:            {"signed out": 401, "no organization": 404, "member": 200, "custom role": 200, "admin": 200},
+		billingAdmin:      {"signed out": 401, "no organization": 404, "member": 403, "custom role": 200, "member admin": 403, "admin": 200},
+		organizationAdmin: {"signed out": 401, "no organization": 404, "member": 403, "custom role": 403, "member admin": 403, "admin": 200},
+		memberAdmin:       {"signed out": 401, "no organization": 404, "member": 403, "custom role": 403, "member admin": 200, "admin": 200},
 	} {
 		for who, status := range want {
 			got := 200
@@ -152,6 +153,8 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		checkForbidden(t, rt, got)
 	case (who == "member" || who == "billing") && rt.policy == memberAdmin:
 		got.wantStatus(http.StatusForbidden).wantText(account.MessageMemberAccess)
+	case who != "admin" && rt.policy == organizationAdmin:
+		got.wantStatus(http.StatusForbidden).wantText(account.MessageAdminsOnly)
 	case strings.Contains(rt.pattern, "{id}"), strings.Contains(rt.pattern, "{token}"): // the object does not exist
 		got.wantStatus(http.StatusNotFound)
 	default:
@@ -223,6 +226,7 @@ var allowedErrors = map[string]string{
 	"/organization/people":                "e-mail address",
 	"/organization/roles":                 "name",
 	"/organization/contacts":              "e-mail address",
+	"/organization/api-keys":              "name the key",
 	"/organization/handover":              "another member",
 	"/organization/delete":                "exactly as it stands",
 	"/organization/keep":                  account.MessageNotDeleting,

@@ -23,6 +23,7 @@ type Options struct {
 	Hooks          Hooks
 	BaseURL        string   // the public origin, for links in e-mails
 	OperatorEmails []string // addresses of the operators of the installation
+	Livemode       bool     // API keys are for real money
 }
 
 // Service groups the operations on people and organizations. It is safe for concurrent use.
@@ -34,6 +35,7 @@ type Service struct {
 	Members       *Members
 	Roles         *Roles
 	Invitations   *Invitations
+	APIKeys       *APIKeys
 	RateLimits    *RateLimits
 }
 
@@ -56,6 +58,7 @@ func New(o Options) *Service {
 		Invitations: &Invitations{
 			base: base, members: members, outbox: o.Outbox, passwords: passwords, hooks: o.Hooks, baseURL: o.BaseURL,
 		},
+		APIKeys:    &APIKeys{base: base, members: members, livemode: o.Livemode},
 		RateLimits: &RateLimits{base: base},
 	}
 }
@@ -126,6 +129,13 @@ type Invitations struct {
 	passwords *Passwords
 	hooks     Hooks
 	baseURL   string
+}
+
+// APIKeys creates, checks and revokes the keys of programs.
+type APIKeys struct {
+	*base
+	members  *Members
+	livemode bool
 }
 
 // RateLimits counts rate-limited actions.

@@ -17,6 +17,7 @@ type Tx interface {
 	Invitations() InvitationStore
 	Tokens() TokenStore
 	EmailChanges() EmailChangeStore
+	APIKeys() APIKeyStore
 	RateLimits() RateLimitStore
 }
 
@@ -130,6 +131,17 @@ type EmailChangeStore interface {
 	// ErrNotFound if there is none.
 	ByToken(ctx context.Context, tokenHash []byte, now time.Time) (EmailChange, error)
 	Delete(ctx context.Context, userID string) error
+}
+
+// APIKeyStore stores API keys.
+type APIKeyStore interface {
+	Insert(ctx context.Context, k APIKey) error
+	ByHash(ctx context.Context, hash []byte) (APIKey, error)
+	// OfOrganization lists the keys of an organization, the newest first.
+	OfOrganization(ctx context.Context, organizationID string) ([]APIKey, error)
+	Touch(ctx context.Context, keyID string, at time.Time) error
+	// Revoke keeps the first time.
+	Revoke(ctx context.Context, organizationID, keyID string, at time.Time) error
 }
 
 // RateLimitStore counts rate-limited actions across all replicas.

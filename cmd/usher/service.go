@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"usher/billing"
@@ -85,7 +86,7 @@ func newService(
 		Store: store, Gateway: gateway, Catalog: plans, Log: log, Now: now,
 		Renderer: mailviews.Renderer{}, Mailer: mailer, BaseURL: c.BaseURL.String(),
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
-		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails,
+		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
 		KeyFingerprint: fingerprint(key),
 	})
 }

@@ -1,0 +1,51 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"usher/billing/account"
+)
+
+// apiKeyStore implements [account.APIKeyStore].
+type apiKeyStore struct{ queries }
+
+// APIKeys implements [account.Tx].
+func (q queries) APIKeys() account.APIKeyStore { return apiKeyStore{q} }
+
+var apiKeyTable = tableOf[account.APIKey]("api_keys")
+
+var insertAPIKey = apiKeyTable.insert()
+
+// Insert implements [account.APIKeyStore].
+func (q apiKeyStore) Insert(ctx context.Context, k account.APIKey) error {
+	return q.exec(ctx, "insert API key", insertAPIKey, apiKeyTable.values(k)...)
+}
+
+var selectAPIKeyByHash = `select ` + apiKeyTable.list("") + ` from api_keys where key_hash = $1`
+
+// ByHash implements [account.APIKeyStore].
+func (q apiKeyStore) ByHash(ctx context.Context, hash []byte) (account.APIKey, error) {
+	return get[account.APIKey](ctx, q.queries, "read API key", selectAPIKeyByHash, hash)
+}
+
+var selectAPIKeys = `select ` + apiKeyTable.list("") + ` from api_keys where organization_id = $1 order by created_at desc, id`
+
+// OfOrganization implements [account.APIKeyStore].
+func (q apiKeyStore) OfOrganization(ctx context.Context, organizationID string) ([]account.APIKey, error) {
+	return list[account.APIKey](ctx, q.queries, "list API keys", selectAPIKeys, organizationID)
+}
+
+const touchAPIKey = `update api_keys set last_used_at = $2 where id = $1`
+
+// Touch implements [account.APIKeyStore].
+func (q apiKeyStore) Touch(ctx context.Context, keyID string, at time.Time) error {
+	return q.exec(ctx, "touch API key", touchAPIKey, keyID, at)
+}
+
+const revokeAPIKey = `update api_keys set revoked_at = coalesce(revoked_at, $3) where organization_id = $1 and id = $2`
+
+// Revoke implements [account.APIKeyStore].
+func (q apiKeyStore) Revoke(ctx context.Context, organizationID, keyID string, at time.Time) error {
+	return q.execOne(ctx, "revoke API key", revokeAPIKey, organizationID, keyID, at)
+}
