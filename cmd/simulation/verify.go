@@ -160,9 +160,24 @@ func (v verifier) verifyLedger(ctx context.Context, h *history) error {
 		select format('%s %s: %s to %s', version, reason, from_seats, to_seats) from seat_changes
 		where organization_id = $1 and id > $2 order by id`, h.organizationID, v.env.ledgerStart)
 	if ledger := strings.Join(lines, "; "); strings.Contains(ledger, billing.ReasonResent) {
-		h.diverged("the ledger reports a change at Stripe that was not made: %s", ledger)
+		h.diverged("the ledger reports a change at Stripe that was not made: %s (at Stripe: %s)", ledger, v.quantitiesAtStripe(ctx, h))
 	}
 	return err
+}
+
+// quantitiesAtStripe lists what the events of the organization's subscriptions show, with the
+// idempotency key of the request; none: somebody else's.
+func (v verifier) quantitiesAtStripe(ctx context.Context, h *history) string {
+	var lines []string
+	err := v.env.store.DB().SelectContext(ctx, &lines, `
+		select format('%s %s × %s, schedule %s, by %s', to_char(created, 'MM-DD HH24:MI:SS'), p #>> '{data,object,items,data,0,price,lookup_key}',
+			p #>> '{data,object,items,data,0,quantity}', p #>> '{data,object,schedule}', p #>> '{request,idempotency_key}')
+		from (select created, id, payload::jsonb as p from stripe_events where organization_id = $1 and type like 'customer.subscription.%') e
+		order by created, id`, h.organizationID)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(lines, "; ")
 }
 
 // verifyCredits checks that the balance equals the oracle's and the sum of the ledger.
