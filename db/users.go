@@ -73,6 +73,13 @@ func (q userStore) SetPassword(ctx context.Context, userID, hash string) error {
 	return q.execOne(ctx, "set password", setPassword, userID, hash)
 }
 
+const replaceHash = `update users set password_hash = $3 where id = $1 and password_hash = $2`
+
+// ReplaceHash implements [account.UserStore].
+func (q userStore) ReplaceHash(ctx context.Context, userID, old, replacement string) error {
+	return q.exec(ctx, "replace password hash", replaceHash, userID, old, replacement)
+}
+
 const markEmailVerified = `update users set email_verified_at = coalesce(email_verified_at, $2) where id = $1`
 
 // MarkEmailVerified implements [account.UserStore]; ErrNotFound if there is no such user.

@@ -77,11 +77,12 @@ func (iv *Invitations) Accept(ctx context.Context, token, userID string) (Organi
 // the address has an account, which must sign in; CodeConflict if the plan has no free seat.
 func (iv *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
 	n.Name = CleanName(n.Name)
-	if err := n.check(); err != nil {
+	// Read first, so that an invalid token does not cost a password hash.
+	open, err := iv.Open(ctx, token)
+	if err != nil {
 		return User{}, Organization{}, err
 	}
-	// Checked first, so that an invalid token does not cost a password hash.
-	if _, err := iv.Open(ctx, token); err != nil {
+	if err := iv.check(n, open); err != nil {
 		return User{}, Organization{}, err
 	}
 	hash, err := iv.passwords.hash(ctx, n.Password)
@@ -102,12 +103,13 @@ func (iv *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n
 	return user, organization, nil
 }
 
-func (n NewAccount) check() error {
+func (iv *Invitations) check(n NewAccount, open OpenInvitation) error {
 	var wrong []error
 	if n.Name == "" || utf8.RuneCountInString(n.Name) > maxNameLength {
 		wrong = append(wrong, apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength))
 	}
-	if mistake := checkNewPassword(n.Password); mistake != nil {
+	about := passwordContext{n.Name, open.Email, []string{open.Organization.Name}}
+	if mistake := iv.passwords.checkNew(n.Password, about); mistake != nil {
 		wrong = append(wrong, mistake)
 	}
 	return errors.Join(wrong...)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -41,29 +43,60 @@ func (ps *Passwords) hash(ctx context.Context, password string) (string, error) 
 
 // matches reports whether the password matches the PHC string, with a constant-time comparison.
 func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, error) {
-	var version int
-	var memory, passes uint32
-	var threads uint8
-	parts := strings.Split(phc, "$")
-	if len(parts) != 6 || parts[1] != "argon2id" {
-		return false, fmt.Errorf("check password: not an argon2id string")
-	}
-	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &passes, &threads); err != nil {
-		return false, fmt.Errorf("check password: %w", err)
-	}
-	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	stored, err := parseHash(phc)
 	if err != nil {
 		return false, fmt.Errorf("check password: %w", err)
 	}
-	expected, err := base64.RawStdEncoding.DecodeString(parts[5])
-	if err != nil {
-		return false, fmt.Errorf("check password: %w", err)
-	}
-	got, err := ps.derive(ctx, password, salt, memory, passes, threads)
+	got, err := ps.derive(ctx, password, stored.salt, stored.memory, stored.passes, stored.threads)
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(got, expected) == 1, nil
+	return subtle.ConstantTimeCompare(got, stored.key) == 1, nil
+}
+
+// storedHash is a parsed PHC string.
+type storedHash struct {
+	version        int
+	memory, passes uint32
+	threads        uint8
+	salt, key      []byte
+}
+
+func parseHash(phc string) (h storedHash, err error) {
+	parts := strings.Split(phc, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" {
+		return h, errors.New("not an argon2id string")
+	}
+	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &h.version, &h.memory, &h.passes, &h.threads); err != nil {
+		return h, err
+	}
+	if h.salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
+		return h, err
+	}
+	h.key, err = base64.RawStdEncoding.DecodeString(parts[5])
+	return h, err
+}
+
+// isOutdated reports whether a PHC string has weaker parameters than today's. Stronger ones stay, so
+// that programs of two releases do not replace each other's hashes.
+func isOutdated(phc string) bool {
+	stored, err := parseHash(phc)
+	return err == nil && (stored.version < argon2.Version || stored.memory < hashMemory || stored.passes < hashTime || len(stored.key) < hashLength)
+}
+
+// rehash stores a user's password under today's parameters if its hash has weaker ones. It is known
+// only while the user logs in. A failure is logged and the next log-in tries again.
+func (us *Users) rehash(ctx context.Context, user User, password string) {
+	if !isOutdated(user.PasswordHash) {
+		return
+	}
+	hash, err := us.passwords.hash(ctx, password)
+	if err == nil {
+		err = us.store.Users().ReplaceHash(ctx, user.ID, user.PasswordHash, hash)
+	}
+	if err != nil {
+		us.Log.WarnContext(ctx, "password rehash failed", "user_id", user.ID, "err", err)
+	}
 }
 
 // hashWait is how long a password waits for its turn. Behind a flood of log-ins it would wait until
@@ -95,13 +128,46 @@ func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, m
 // addresses have an account.
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// checkNewPassword returns CodeUnprocessable for a password that is too short or too long.
-func checkNewPassword(password string) error {
+// Messages about a new password: what is wrong and what to do.
+const (
+	messagePasswordBlank   = "Please choose a password that isn't only spaces."
+	messagePasswordCommon  = "This password is one of the first that attackers try. Please choose another: a few unrelated words make a good one."
+	messagePasswordPattern = "This password only repeats or counts. Please choose another: a few unrelated words make a good one."
+	messagePasswordContext = "This password is made of your name, your e-mail address, your organization or the name of this product, " +
+		"and easy to guess. Please choose another: a few unrelated words make a good one."
+)
+
+// checkNew returns CodeUnprocessable with the field password for a password that is too short or
+// too long, or easy to guess for whoever knows the person. There are no rules about the kinds of
+// characters (OWASP ASVS 5.0, 6.2.1 to 6.2.11).
+func (ps *Passwords) checkNew(password string, about passwordContext) error {
+	length := utf8.RuneCountInString(password)
 	switch {
-	case utf8.RuneCountInString(password) < minPasswordLength:
+	case length > 0 && strings.IndexFunc(password, isVisible) < 0:
+		return apperr.FieldError("password", messagePasswordBlank)
+	case length < minPasswordLength:
 		return apperr.FieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
-	case len(password) > maxPasswordLength:
-		return apperr.FieldError("password", "Please choose a shorter password: %d letters are the most.", maxPasswordLength)
+	case length > maxPasswordLength:
+		return apperr.FieldError("password", "Please choose a password of at most %d characters. This one has %d.", maxPasswordLength, length)
+	}
+	return ps.checkGuessable(foldPassword(password), about)
+}
+
+// isVisible reports whether a character can be seen: it is no space and does not only direct the
+// display.
+func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+
+func (ps *Passwords) checkGuessable(folded string, about passwordContext) error {
+	common, err := isCommon(folded)
+	switch {
+	case err != nil:
+		return err
+	case common:
+		return apperr.FieldError("password", messagePasswordCommon)
+	case isPattern(folded):
+		return apperr.FieldError("password", messagePasswordPattern)
+	case isMadeOf(folded, about.words(ps.product)):
+		return apperr.FieldError("password", messagePasswordContext)
 	}
 	return nil
 }

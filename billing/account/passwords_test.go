@@ -1,11 +1,16 @@
 package account
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"usher/billing/apperr"
 )
@@ -30,16 +35,87 @@ func TestPasswordDoesNotWaitLong(t *testing.T) {
 	})
 }
 
-func TestPasswordLengths(t *testing.T) {
-	for password, want := range map[string]string{
-		"1234567":                "at least 8",
-		strings.Repeat("a", 257): "256 letters are the most",
-		strings.Repeat("a", 256): "",
-		"пароль12":               "",
-	} {
-		err := checkNewPassword(password)
-		if want == "" && err != nil || want != "" && !strings.Contains(apperr.MessageOf(err), want) {
-			t.Errorf("%d letters: %v, want %q", len(password), err, want)
+// refusals has a password for each rule. An empty text: it is accepted, since there are no rules
+// about the kinds of characters.
+var refusals = map[string]string{
+	"1234567":                 "at least 8",
+	strings.Repeat("äb", 129): "at most 256 characters. This one has 258",
+	"        ":                "only spaces",
+	"\u2003\u200b\u00a0\u2003\u200b\u00a0\u2003\u200b": "only spaces",
+
+	"password":  "first that attackers try",
+	"PassWord1": "first that attackers try",
+	"12345678":  "first that attackers try",
+	"\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44": "first that attackers try", // full-width letters
+	"zxcvbnmm": "first that attackers try",
+
+	"aaaaaaaa":      "repeats or counts",
+	"abcabcabcab":   "repeats or counts",
+	"19871987":      "repeats or counts",
+	"hijklmnop":     "repeats or counts",
+	"9876543210987": "repeats or counts",
+
+	"usherusher":            "made of your name",
+	"Usher-2026!":           "made of your name",
+	"AnaSofía1987":          "made of your name",
+	"anasofi\u0301a":        "made of your name", // decomposed
+	"castellanos":           "made of your name",
+	"19 Nov 1987, lantern?": "",
+	"ana.s.castellanos":     "", // the single letter is no word
+	"lanterntheatre26":      "made of your name",
+	"box-office@lantern":    "made of your name",
+	"billing.acme":          "made of your name", // the site's host
+
+	"usher-demo":                     "",
+	"castellanos kite hedge":         "",
+	"83920174":                       "",
+	"пароль-мой":                     "",
+	strings.Repeat("äb", 127) + "ba": "",
+}
+
+func TestNewPasswords(t *testing.T) {
+	ps := &Passwords{product: productWords("https://billing.acme.test:4312/x")}
+	about := passwordContext{name: "Ana Sofía Castellanos", email: "box-office@lantern.example", organizations: []string{"Acme", "The Lantern Theatre"}}
+	for password, want := range refusals {
+		err := ps.checkNew(password, about)
+		if want == "" && err != nil || want != "" && (apperr.CodeOf(err) != apperr.CodeUnprocessable || !strings.Contains(apperr.MessageOf(err), want)) {
+			t.Errorf("%.30q: %v, want %q", password, err, want)
+		}
+	}
+}
+
+// Every entry of the list is refused, the first and the last included.
+func TestCommonPasswords(t *testing.T) {
+	reader, err := gzip.NewReader(bytes.NewReader(commonPasswords))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := strings.Fields(string(text))
+	if len(entries) < 10_000 || !slices.IsSorted(entries) {
+		t.Fatalf("%d entries, sorted: %t", len(entries), slices.IsSorted(entries))
+	}
+	for i := 0; i < len(entries); i += len(entries) / 50 {
+		if common, err := isCommon(entries[i]); err != nil || !common {
+			t.Errorf("%q: %t %v", entries[i], common, err)
+		}
+		if common, err := isCommon(entries[i] + "\x01"); err != nil || common {
+			t.Errorf("%q and more: %t %v", entries[i], common, err)
+		}
+	}
+	if last := entries[len(entries)-1]; utf8.RuneCountInString(last) < minPasswordLength {
+		t.Errorf("%q is shorter than any password", last)
+	}
+}
+
+func BenchmarkIsCommon(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if common, err := isCommon("~ the whole list is read"); err != nil || common {
+			b.Fatal(common, err)
 		}
 	}
 }

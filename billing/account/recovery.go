@@ -181,11 +181,12 @@ func (rc *Recovery) ResetAddress(ctx context.Context, secret string) (string, er
 // ends every session. Errors: CodeNotFound as [Recovery.ResetAddress]; CodeUnprocessable for an
 // unacceptable password, which leaves the link valid.
 func (rc *Recovery) ResetPassword(ctx context.Context, secret, password string) error {
-	if _, err := rc.ResetAddress(ctx, secret); err != nil { // checked before the expensive hash
-		return err
+	user, err := rc.userOfToken(ctx, rc.store, secret, TokenReset) // checked before the expensive hash
+	if err != nil {
+		return fmt.Errorf("reset password: %w", err)
 	}
-	if mistake := checkNewPassword(password); mistake != nil {
-		return mistake
+	if err := rc.checkNewPassword(ctx, user, password); err != nil {
+		return err
 	}
 	hash, err := rc.passwords.hash(ctx, password)
 	if err != nil {
@@ -214,10 +215,7 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 	if !spent {
 		return apperr.Errorf(apperr.CodeNotFound, messageLinkInvalid)
 	}
-	if err := tx.Tokens().MarkAllUsed(ctx, user.ID, TokenReset, now); err != nil {
-		return err
-	}
-	if err := tx.Users().SetPassword(ctx, user.ID, hash); err != nil {
+	if err := rc.setPassword(ctx, tx, user, hash, changedByLink); err != nil {
 		return err
 	}
 	// The link was sent to this address.

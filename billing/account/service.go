@@ -42,7 +42,7 @@ type Service struct {
 // New returns a Service.
 func New(o Options) *Service {
 	base := &base{Env: o.Env, store: o.Store}
-	passwords := &Passwords{Env: o.Env, slots: make(chan struct{}, 2)}
+	passwords := &Passwords{Env: o.Env, slots: make(chan struct{}, 2), product: productWords(o.BaseURL)}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
 	users := &Users{
@@ -79,10 +79,11 @@ type Users struct {
 	operatorEmails []string
 }
 
-// Passwords hashes and verifies passwords.
+// Passwords checks, hashes and verifies passwords.
 type Passwords struct {
 	*env.Env
-	slots chan struct{} // one slot per concurrent hash, which bounds memory
+	slots   chan struct{} // one slot per concurrent hash, which bounds memory
+	product []string      // words that everybody knows, see [productWords]
 }
 
 // Recovery sends links that reset a password or verify an address, and redeems them.

@@ -26,6 +26,8 @@ type UserStore interface {
 	// Erase replaces name, address and password hash and deletes every token of the user.
 	Erase(ctx context.Context, userID, name string) error
 	SetPassword(ctx context.Context, userID, hash string) error
+	// ReplaceHash replaces the hash of a password that stays the same, unless it was changed.
+	ReplaceHash(ctx context.Context, userID, old, replacement string) error
 	// MarkEmailVerified keeps the first time.
 	MarkEmailVerified(ctx context.Context, userID string, at time.Time) error
 	// SetEmail replaces the address by a verified one; CodeConflict for a known address.

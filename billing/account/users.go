@@ -43,37 +43,6 @@ func (us *Users) Rename(ctx context.Context, userID, name string) error {
 	return nil
 }
 
-// ChangePassword replaces a user's password. Error: CodeUnprocessable if the current password is
-// wrong or the new one unacceptable; errors of both fields are joined.
-func (us *Users) ChangePassword(ctx context.Context, userID, current, replacement string) error {
-	user, err := us.store.Users().Get(ctx, userID)
-	if err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	fits, err := us.passwords.matches(ctx, current, user.PasswordHash)
-	if err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	var wrong []error
-	if !fits {
-		wrong = append(wrong, apperr.FieldError("current", "This is not your current password."))
-	}
-	if mistake := checkNewPassword(replacement); mistake != nil {
-		wrong = append(wrong, mistake)
-	}
-	if err := errors.Join(wrong...); err != nil {
-		return err
-	}
-	hash, err := us.passwords.hash(ctx, replacement)
-	if err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	if err := us.store.Users().SetPassword(ctx, userID, hash); err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	return nil
-}
-
 // requirePassword returns a user whose password this is. Error: CodeUnprocessable with the field
 // current if it is not.
 func (us *Users) requirePassword(ctx context.Context, userID, password string) (User, error) {
@@ -83,7 +52,7 @@ func (us *Users) requirePassword(ctx context.Context, userID, password string) (
 	}
 	fits, err := us.passwords.matches(ctx, password, user.PasswordHash)
 	if err == nil && !fits {
-		err = apperr.FieldError("current", "This is not your current password.")
+		err = wrongPassword("current", "This is not your current password.")
 	}
 	return user, err
 }
@@ -103,7 +72,7 @@ type SignUp struct {
 // CodeUnprocessable with the field; errors of several fields are joined.
 func (us *Users) SignUp(ctx context.Context, f SignUp) (User, Organization, error) {
 	f.Name, f.Email, f.Organization = CleanName(f.Name), strings.TrimSpace(f.Email), CleanName(f.Organization)
-	if err := f.check(); err != nil {
+	if err := us.check(f, f.Organization); err != nil {
 		return User{}, Organization{}, err
 	}
 	hash, err := us.passwords.hash(ctx, f.Password)
@@ -140,7 +109,11 @@ func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organizati
 // seat.
 func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewMember) (User, error) {
 	f := SignUp{Name: CleanName(m.Name), Email: strings.TrimSpace(m.Email), Password: m.Password, Organization: organizationID}
-	if err := f.check(); err != nil {
+	organization, err := us.store.Organizations().Get(ctx, organizationID)
+	if err != nil {
+		return User{}, fmt.Errorf("create member: %w", err)
+	}
+	if err := us.check(f, organization.Name); err != nil {
 		return User{}, err
 	}
 	hash, err := us.passwords.hash(ctx, m.Password)
@@ -169,7 +142,8 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 	return user, nil
 }
 
-func (f SignUp) check() error {
+// check checks the input for an account in the organization with this name.
+func (us *Users) check(f SignUp, organization string) error {
 	var wrong []error
 	if f.Name == "" || utf8.RuneCountInString(f.Name) > maxNameLength {
 		wrong = append(wrong, apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength))
@@ -177,7 +151,7 @@ func (f SignUp) check() error {
 	if !mail.ValidAddress(f.Email) {
 		wrong = append(wrong, apperr.FieldError("email", "Please give an e-mail address such as ana@example.com."))
 	}
-	if mistake := checkNewPassword(f.Password); mistake != nil {
+	if mistake := us.passwords.checkNew(f.Password, passwordContext{f.Name, f.Email, []string{organization}}); mistake != nil {
 		wrong = append(wrong, mistake)
 	}
 	if f.Organization == "" || utf8.RuneCountInString(f.Organization) > maxNameLength {
@@ -202,7 +176,8 @@ func (us *Users) LogIn(ctx context.Context, email, password string) (User, error
 		return User{}, fmt.Errorf("log in: %w", err)
 	}
 	if !known || !fits {
-		return User{}, apperr.Errorf(apperr.CodeUnprocessable, apperr.MessageCredentialMismatch)
+		return User{}, wrongPassword("", apperr.MessageCredentialMismatch)
 	}
+	us.rehash(ctx, user, password)
 	return user, nil
 }

@@ -3,8 +3,6 @@ package account
 import (
 	"context"
 	"fmt"
-
-	"usher/billing/apperr"
 )
 
 // DeletedName replaces the name of deleted users in ledgers and lists.
@@ -23,7 +21,7 @@ func (us *Users) Delete(ctx context.Context, userID, password string) error {
 		return fmt.Errorf("delete account: %w", err)
 	}
 	if !fits {
-		return apperr.FieldError("confirmation", "This is not your password.")
+		return wrongPassword("confirmation", "This is not your password.")
 	}
 	err = us.store.InTx(ctx, func(tx Tx) error { return us.deleteTx(ctx, tx, userID) })
 	if err != nil {

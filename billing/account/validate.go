@@ -10,7 +10,7 @@ import (
 const (
 	maxNameLength     = 100 // characters
 	minPasswordLength = 8   // characters, NIST SP 800-63B section 5.1.1.1
-	maxPasswordLength = 256 // bytes
+	maxPasswordLength = 256 // characters
 )
 
 // CleanName trims a name and replaces runs of white space and control characters by single spaces,

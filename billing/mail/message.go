@@ -22,9 +22,12 @@ const (
 	KindEmailTaken   Kind = "email_taken"
 	KindEmailChanged Kind = "email_changed"
 
-	KindPaymentFailed  Kind = "payment_failed"
-	KindActionRequired Kind = "action_required"
-	KindTrialEnding    Kind = "trial_ending"
+	// The password was changed: At is when, Reason how ('in your settings'). The link starts a
+	// reset.
+	KindPasswordChanged Kind = "password_changed"
+	KindPaymentFailed   Kind = "payment_failed"
+	KindActionRequired  Kind = "action_required"
+	KindTrialEnding     Kind = "trial_ending"
 	// The card expires before the next charge: Reason is its brand, Card its last four digits, At
 	// when it is not valid any more, NextAt the next charge.
 	KindCardExpiring Kind = "card_expiring"
@@ -49,7 +52,7 @@ const (
 // requiresLink maps each kind to whether its message must have a URL. The URL of the others
 // defaults to the billing page.
 var requiresLink = map[Kind]bool{
-	KindInvitation: true, KindVerifyEmail: true, KindPasswordReset: true, KindActionRequired: true,
+	KindInvitation: true, KindVerifyEmail: true, KindPasswordReset: true, KindPasswordChanged: true, KindActionRequired: true,
 	KindEmailChange: true, KindNewEmail: true, KindEmailTaken: true, KindEmailChanged: true,
 	KindPaymentFailed: false, KindCardExpiring: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
 	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
@@ -58,7 +61,7 @@ var requiresLink = map[Kind]bool{
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindInvitation, KindVerifyEmail, KindPasswordReset, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
+		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
 		KindPriceChange, KindRenewed,
 		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
 	}
@@ -68,7 +71,7 @@ func Kinds() []Kind {
 // billing.
 func (k Kind) AboutPerson() bool {
 	switch k {
-	case KindInvitation, KindVerifyEmail, KindPasswordReset, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged:
+	case KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged:
 		return true
 	}
 	return false

@@ -102,6 +102,7 @@ var outside = []struct {
 	{"github.com/wneessen/go-mail", []string{"usher/billing/mail/smtp"}, "SMTP is spoken in one place"},
 	{"github.com/prometheus/client_golang", []string{"usher/handlers"}, "metrics are served over HTTP"},
 	{"golang.org/x/crypto", []string{"usher/billing/account"}, "passwords are hashed in one place"},
+	{"golang.org/x/text", []string{"usher/billing/account"}, "passwords are compared with common ones in one normal form"},
 }
 
 // forbidden lists parts of the standard library (and of modules) that a package has no business

@@ -332,7 +332,7 @@ func invitationSignup(p InvitationPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", MaxLength: "256", Focus: p.Errors.Password != "" && p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", Focus: p.Errors.Password != "" && p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

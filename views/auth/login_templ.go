@@ -103,7 +103,7 @@ func LoginPage(p LoginPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Error: p.Errors.Password, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: p.Errors.Email == "" && p.Email != ""}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Error: p.Errors.Password, Autocomplete: "current-password", Required: true, Focus: p.Errors.Email == "" && p.Email != ""}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -214,7 +214,7 @@ func ResetPage(p ResetPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "New password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Error, Autocomplete: "new-password", Required: true, MinLength: "8", MaxLength: "256", Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "New password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Error, Autocomplete: "new-password", Required: true, MinLength: "8", Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -105,11 +105,11 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Current password", Name: "current", Type: "password", Error: p.Errors.Current, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: p.Errors.Current != ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Current password", Name: "current", Type: "password", Error: p.Errors.Current, Autocomplete: "current-password", Required: true, Focus: p.Errors.Current != ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "New password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", MaxLength: "256", Focus: p.Errors.Password != "" && p.Errors.Current == ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "New password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", Focus: p.Errors.Password != "" && p.Errors.Current == ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -182,7 +182,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "confirmation", Type: "password", Error: p.Errors.Deletion, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: p.Errors.Deletion != ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "confirmation", Type: "password", Error: p.Errors.Deletion, Autocomplete: "current-password", Required: true, Focus: p.Errors.Deletion != ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -32,6 +32,7 @@ var letters = map[mail.Kind]func(mail.Data) letter{
 	mail.KindPackReceipt:    packReceiptLetter,
 	mail.KindSeatSummary:    seatSummaryLetter,
 
+	mail.KindPasswordChanged:   passwordChangedLetter,
 	mail.KindDuplicateCanceled: secondPlanEndedLetter,
 	mail.KindDeletion:          deletionLetter,
 }
@@ -113,6 +114,19 @@ func resetLetter(d mail.Data) letter {
 			"If it was not you, leave this be: your password stays as it is.",
 		),
 		why: "You get this because a new password was asked for on the sign-in page.",
+	}
+}
+
+func passwordChangedLetter(d mail.Data) letter {
+	return letter{
+		subject: "Your password was changed",
+		opening: sentences(
+			"The password of your account was changed"+onlyIf(!d.At.IsZero(), " on "+formatDeadline(d.At))+onlyIf(d.Reason != "", ", "+d.Reason)+". You are signed out everywhere else.",
+			"If it was you, there is nothing to do.",
+			"If it was not you, somebody else has your account. Choose a new password at once: that signs them out. Then check that nobody else can read your e-mails.",
+		),
+		button: linkTo("It wasn't me: choose a new password", d),
+		why:    "You get this because the password of the account with this address was changed.",
 	}
 }
 
