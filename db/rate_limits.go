@@ -23,6 +23,21 @@ func (q rateLimitStore) Count(ctx context.Context, key string, window time.Time)
 	return get[int](ctx, q.queries, "count hit", countHit, key, window)
 }
 
+const uncountHit = `update rate_limits set hits = hits - 1 where key = $1 and window_start = $2 and hits > 0`
+
+// Uncount implements [account.RateLimitStore].
+func (q rateLimitStore) Uncount(ctx context.Context, key string, window time.Time) error {
+	return q.exec(ctx, "take back hit", uncountHit, key, window)
+}
+
+// The keys are compared by bytes, and a tilde is the last of the printable characters.
+const clearHits = `delete from rate_limits where key >= $1 and key < $1 || '~'`
+
+// Clear implements [account.RateLimitStore].
+func (q rateLimitStore) Clear(ctx context.Context, prefix string) error {
+	return q.exec(ctx, "clear hits", clearHits, prefix)
+}
+
 const pruneHits = `delete from rate_limits where window_start < $1`
 
 // Prune implements [account.RateLimitStore].

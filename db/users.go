@@ -44,7 +44,8 @@ func (q userStore) ByEmail(ctx context.Context, email string) (account.User, err
 }
 
 // The replacement address is unique and not deliverable.
-const eraseUser = `with used_tokens as (delete from account_tokens where user_id = $1), changes as (delete from email_changes where user_id = $1)
+const eraseUser = `with used_tokens as (delete from account_tokens where user_id = $1),
+		changes as (delete from email_changes where user_id = $1), devices as (delete from login_devices where user_id = $1)
 	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false where id = $1`
 
 // Erase implements [account.UserStore].
@@ -92,6 +93,13 @@ const setEmail = `update users set email = $2, email_verified_at = $3 where id =
 // SetEmail implements [account.UserStore].
 func (q userStore) SetEmail(ctx context.Context, userID, email string, verifiedAt time.Time) error {
 	return q.execOne(ctx, "set e-mail", setEmail, userID, email, verifiedAt)
+}
+
+const deleteLoginDevices = `delete from login_devices where user_id = $1`
+
+// DeleteLoginDevices implements [account.UserStore].
+func (q userStore) DeleteLoginDevices(ctx context.Context, userID string) error {
+	return q.exec(ctx, "delete log-in devices of user", deleteLoginDevices, userID)
 }
 
 const deleteSessions = `delete from sessions where user_id = $1`

@@ -57,6 +57,7 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err := p.sessions.signIn(r.Context(), user.ID, organization.ID); err != nil {
 		return err
 	}
+	p.devices.remember(w, r, user)
 	return p.continueAfterSignIn(w, r, next)
 }
 
@@ -91,6 +92,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	email, next := r.PostFormValue("email"), nextPath(r)
 	user, err := p.users.LogIn(r.Context(), email, r.PostFormValue("password"))
 	if apperr.CodeOf(err) == apperr.CodeUnprocessable {
+		stateOf(r).err = err
 		props := p.logInProps(r, next)
 		props.Email, props.Errors.Form = email, apperr.MessageOf(err)
 		return render(w, r, http.StatusUnprocessableEntity, authviews.LoginPage(props))
@@ -105,6 +107,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err := p.sessions.signIn(r.Context(), user.ID, organizationID); err != nil {
 		return err
 	}
+	p.devices.remember(w, r, user)
 	return p.continueAfterSignIn(w, r, next)
 }
 

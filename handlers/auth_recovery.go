@@ -69,23 +69,26 @@ func (p *authPages) showExpiredLink(w http.ResponseWriter, r *http.Request) erro
 }
 
 // resetPassword sets the new password and redirects to the log-in page. It does not sign the
-// user in.
+// user in, but the browser is known from then on: whoever has the link is the owner, and must get
+// in while others guess.
 func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
-	token := r.PathValue("token")
-	err := p.recovery.ResetPassword(r.Context(), token, r.PostFormValue("password"))
+	ctx, token := r.Context(), r.PathValue("token")
+	email, err := p.recovery.ResetAddress(ctx, token)
+	if err == nil {
+		err = p.recovery.ResetPassword(ctx, token, r.PostFormValue("password"))
+	}
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return p.showExpiredLink(w, r)
 	}
 	if invalid := fieldMessages(err); len(invalid) > 0 {
-		email, err := p.recovery.ResetAddress(r.Context(), token)
-		if err != nil {
-			return err
-		}
 		return p.renderPasswordReset(w, r, http.StatusUnprocessableEntity, email, invalid["password"])
 	}
 	if err != nil {
 		return err
+	}
+	if user, err := p.users.ByEmail(ctx, email); err == nil {
+		p.devices.remember(w, r, user)
 	}
 	redirect(w, r, "/login?notice="+noticePasswordSet)
 	return nil

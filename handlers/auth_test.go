@@ -173,3 +173,19 @@ func TestInvalidPlansAreRejected(t *testing.T) {
 		}
 	}
 }
+
+// Forms do not cut a password: what is stored would differ from what was pasted. The server says
+// that it is too long.
+func TestPasswordFieldsDoNotCut(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.signIn("member")
+	for path, browser := range map[string]*browser{"/signup": h.newBrowser(), "/login": h.newBrowser(), "/settings": b} {
+		fields := browser.get(path).wantStatus(http.StatusOK).doc().Find("input[type=password]")
+		if fields.Length() == 0 || fields.Filter("[maxlength]").Length() > 0 {
+			t.Errorf("%s: %d password fields, %d cut", path, fields.Length(), fields.Filter("[maxlength]").Length())
+		}
+	}
+	long := strings.Repeat("ö", 256)
+	b.post("/settings/password", url.Values{"current": {testPassword}, "password": {long + "x"}}).wantStatus(http.StatusUnprocessableEntity).wantText("at most 256 characters. This one has 257.")
+	b.post("/settings/password", url.Values{"current": {testPassword}, "password": {long[:254] + "öx"}}).wantRedirect("/settings?notice=password-changed")
+}

@@ -88,10 +88,22 @@ func (p *invitationPages) acceptFor(r *http.Request) (userID string, organizatio
 func (p *invitationPages) enterOrganization(w http.ResponseWriter, r *http.Request, userID string, organization account.Organization) error {
 	if identityOf(r).signedIn() {
 		p.sessions.Put(r.Context(), sessionOrganization, organization.ID)
-	} else if err := p.sessions.signIn(r.Context(), userID, organization.ID); err != nil {
+	} else if err := p.signInNewUser(w, r, userID, organization.ID); err != nil {
 		return err
 	}
 	redirect(w, r, "/dashboard?notice="+noticeJoined)
+	return nil
+}
+
+func (p *invitationPages) signInNewUser(w http.ResponseWriter, r *http.Request, userID, organizationID string) error {
+	user, err := p.users.Get(r.Context(), userID)
+	if err != nil {
+		return err
+	}
+	if err := p.sessions.signIn(r.Context(), userID, organizationID); err != nil {
+		return err
+	}
+	p.devices.remember(w, r, user)
 	return nil
 }
 

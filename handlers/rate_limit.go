@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,14 +16,38 @@ type rateLimit struct {
 	account.Limit
 	key func(*server, *http.Request) string // what is counted
 	// applies tells the requests that are counted; nil: all.
-	applies func(*http.Request) bool
+	applies func(*server, *http.Request) bool
+	// onlyGuesses counts only requests with a wrong password, see [account.ErrWrongPassword].
+	onlyGuesses bool
+	// orders tells that passwords wait in the order of this count.
+	orders bool
 }
+
+// Limits of log-ins and of passwords that are asked for again. A browser that has logged in to the
+// account before has its own count and no other, so that strangers cannot lock it out, not even
+// from the same network or behind a proxy that is not trusted.
+var (
+	logInsByDevice = rateLimit{
+		Limit: account.Limit{Name: "failed log-in of device", Max: 10, Per: 15 * time.Minute, Advice: account.FailedLogIns.Advice},
+		key:   (*server).loginDevice, applies: fromKnownDevice, onlyGuesses: true, orders: true,
+	}
+	logInsByNetwork = rateLimit{
+		Limit: account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute},
+		key:   (*server).clientNetwork, applies: fromUnknownDevice, onlyGuesses: true, orders: true,
+	}
+	logInsByAccountAndNetwork = rateLimit{Limit: account.FailedLogInsFromNetwork, key: accountAndNetworkKey, applies: fromUnknownDevice, onlyGuesses: true}
+	logInsByAccount           = rateLimit{Limit: account.FailedLogIns, key: accountKey, applies: fromUnknownDevice, onlyGuesses: true}
+	passwordsByAccount        = rateLimit{
+		Limit: account.Limit{Name: "password", Max: 10, Per: 15 * time.Minute, Advice: account.FailedLogIns.Advice}, key: userKey, onlyGuesses: true,
+	}
+)
+
+// logIns are the limits of a log-in.
+var logIns = []rateLimit{logInsByDevice, logInsByNetwork, logInsByAccountAndNetwork, logInsByAccount}
 
 // Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails.
 // Limits per address leave room for an office behind one address; limits per account do not.
 var (
-	logInsByIP        = rateLimit{Limit: account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, key: (*server).clientNetwork}
-	logInsByEmail     = rateLimit{Limit: account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, key: emailKey}
 	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
 	passwordResets    = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
 	tokenAttempts     = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork}
@@ -41,10 +66,27 @@ var (
 
 // hasPromotionCode reports whether the pricing page looks a promotion code up. Codes could be
 // guessed.
-func hasPromotionCode(r *http.Request) bool { return r.URL.Query().Get("code") != "" }
+func hasPromotionCode(_ *server, r *http.Request) bool { return r.URL.Query().Get("code") != "" }
 
-func emailKey(_ *server, r *http.Request) string {
-	return strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
+func fromKnownDevice(s *server, r *http.Request) bool { return s.loginDevice(r) != "" }
+
+func fromUnknownDevice(s *server, r *http.Request) bool { return s.loginDevice(r) == "" }
+
+// loginDevice returns the id of the browser if it has logged in to the typed account before; empty
+// otherwise. It is read once per request.
+func (s *server) loginDevice(r *http.Request) string {
+	state := stateOf(r)
+	if state.loginDevice == nil {
+		id := s.devices.known(r, r.PostFormValue("email"))
+		state.loginDevice = &id
+	}
+	return *state.loginDevice
+}
+
+func accountKey(_ *server, r *http.Request) string { return account.LogInKey(r.PostFormValue("email")) }
+
+func accountAndNetworkKey(s *server, r *http.Request) string {
+	return accountKey(s, r) + " " + s.clientNetwork(r)
 }
 
 func userKey(_ *server, r *http.Request) string { return identityOf(r).userID }
@@ -63,16 +105,36 @@ func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		s.warnOfProxy(r)
-		for _, l := range rt.limits {
-			if l.applies != nil && !l.applies(r) {
-				continue
-			}
-			if err := s.rateLimits.Allow(r.Context(), l.Limit, l.key(s, r)); err != nil {
-				return err
-			}
+		counted, failures, err := s.countRequest(r, rt.limits)
+		if err == nil {
+			err = next(w, r.WithContext(account.WithFailures(r.Context(), failures)))
 		}
-		return next(w, r)
+		if !errors.Is(err, account.ErrWrongPassword) && !errors.Is(stateOf(r).err, account.ErrWrongPassword) {
+			s.rateLimits.TakeBack(r.Context(), counted)
+		}
+		return err
 	}
+}
+
+// countRequest counts a request for each limit that applies, until one refuses it. It returns what
+// counts only guesses, and the failures by which a password waits.
+func (s *server) countRequest(r *http.Request, limits []rateLimit) (guesses []account.Attempt, failures int, err error) {
+	for _, l := range limits {
+		if l.applies != nil && !l.applies(s, r) {
+			continue
+		}
+		attempt, err := s.rateLimits.Begin(r.Context(), l.Limit, l.key(s, r))
+		if l.onlyGuesses {
+			guesses = append(guesses, attempt)
+		}
+		if err != nil {
+			return guesses, failures, err
+		}
+		if l.orders {
+			failures = max(0, attempt.Count-1)
+		}
+	}
+	return guesses, failures, nil
 }
 
 // clientNetwork is what limits per client count: an IPv4 address, or the /64 network of an IPv6

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -9,26 +10,187 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"usher/billing/account"
 )
 
-func TestLogInRateLimit(t *testing.T) {
+// limited returns an environment with rate limits behind a trusted proxy, so that requests name
+// their client in X-Forwarded-For.
+func limited(t *testing.T) *testEnv {
 	h := newTestEnv(t)
 	h.server.rateLimits = h.service.RateLimits
-	limited := h.server.handler()
-	h.handler.Store(&limited)
+	h.server.trustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	handler := h.server.handler()
+	h.handler.Store(&handler)
+	return h
+}
+
+// logIn tries to log in from a client address.
+func (b *browser) logIn(from, address, password string) response {
+	b.t.Helper()
+	return b.post("/login", url.Values{"email": {address}, "password": {password}}, "X-Forwarded-For", from)
+}
+
+// failToLogIn fails until the limits refuse it. It returns the number of guesses that were checked.
+func (b *browser) failToLogIn(from, address string, most int) int {
+	b.t.Helper()
+	for guesses := range most {
+		if got := b.logIn(from, address, "wrong again"); got.status != http.StatusUnprocessableEntity {
+			got.wantStatus(http.StatusTooManyRequests)
+			return guesses
+		}
+	}
+	return most
+}
+
+// Ten wrong log-ins to an account lock it for their network and no other. The answer is the same for
+// addresses without an account.
+func TestFailedLogInsLockTheirNetwork(t *testing.T) {
+	h := limited(t)
+	var answers []string
+	for _, address := range []string{email("member"), "nobody@example.com"} {
+		stranger := h.newBrowser()
+		if n := stranger.failToLogIn("2001:db8::1", address, 20); n != account.FailedLogInsFromNetwork.Max {
+			t.Errorf("%s: %d guesses", address, n)
+		}
+		// The same /64 network; the case of the address and the right password make no difference.
+		refused := stranger.logIn("2001:db8::ffff", strings.ToUpper(address), testPassword).wantStatus(http.StatusTooManyRequests)
+		seconds, err := strconv.Atoi(refused.header.Get("Retry-After"))
+		if err != nil || seconds < 1 || seconds > 15*60 {
+			t.Errorf("Retry-After %q", refused.header.Get("Retry-After"))
+		}
+		answer, _, _ := strings.Cut(refused.wantText("A little slower", "try again in", "Forgot your password?").text("main"), "req_")
+		answers = append(answers, answer)
+	}
+	if answers[0] != answers[1] {
+		t.Errorf("the answers differ:\n%s\n%s", answers[0], answers[1])
+	}
+	h.newBrowser().logIn("2001:db8:0:1::1", email("member"), testPassword).wantRedirect("/dashboard")
+}
+
+// Only failures count: a person can log in any number of times, from one network with others.
+func TestSuccessfulLogInsDoNotCount(t *testing.T) {
+	h := limited(t)
+	for range account.FailedLogInsFromNetwork.Max + 2 {
+		h.newBrowser().logIn("192.0.2.1", email("member"), testPassword).wantRedirect("/dashboard")
+	}
+	if n := h.count(`select coalesce(sum(hits), 0) from rate_limits`); n != 0 {
+		t.Errorf("%d counted", n)
+	}
+}
+
+// Many networks together lock an account for unknown browsers. A browser that has logged in before
+// has its own count, even on an attacker's network; a reset lets the owner in from the browser that
+// made it, and from others once the attack is over.
+func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
+	h := limited(t)
+	known := h.newBrowser()
+	known.logIn("192.0.2.1", email("member"), testPassword).wantRedirect("/dashboard")
+	attack := func() (guesses int) {
+		for n := range 2 * account.FailedLogIns.Max / account.FailedLogInsFromNetwork.Max {
+			guesses += h.newBrowser().failToLogIn(fmt.Sprintf("198.51.100.%d", n), email("member"), account.FailedLogInsFromNetwork.Max)
+		}
+		return guesses
+	}
+	if n := attack(); n != account.FailedLogIns.Max {
+		t.Errorf("%d guesses", n)
+	}
+	h.newBrowser().logIn("203.0.113.1", email("member"), testPassword).wantStatus(http.StatusTooManyRequests)
+	known.post("/logout", nil)
+	known.logIn("198.51.100.0", email("member"), testPassword).wantRedirect("/dashboard")
+	// The browser is known for this account alone, and its own guesses are limited.
+	if n := known.failToLogIn("198.51.100.0", email("admin"), 20); n != account.FailedLogInsFromNetwork.Max {
+		t.Errorf("%d guesses of another account", n)
+	}
+	known.post("/logout", nil)
+	if n := known.failToLogIn("192.0.2.1", email("member"), 20); n != logInsByDevice.Max {
+		t.Errorf("%d guesses of a known browser", n)
+	}
+
+	owner := h.newBrowser()
+	owner.post("/forgot", url.Values{"email": {email("member")}}).wantRedirect("/forgot?sent=true")
+	owner.post(owner.mailedLink(email("member"), "/reset/"), url.Values{"password": {"under the balcony"}}, "X-Forwarded-For", "203.0.113.1").wantRedirect("/login?notice=password-set")
+	h.newBrowser().logIn("203.0.113.9", email("member"), "under the balcony").wantRedirect("/dashboard") // the lock is gone
+	attack()
+	h.newBrowser().logIn("203.0.113.9", email("member"), "under the balcony").wantStatus(http.StatusTooManyRequests)
+	owner.logIn("203.0.113.1", email("member"), "under the balcony").wantRedirect("/dashboard")
+	known.logIn("203.0.113.2", email("member"), "under the balcony").wantStatus(http.StatusTooManyRequests) // forgotten
+}
+
+// A secret that somebody else has planted in the browser is not adopted.
+func TestDeviceCookie(t *testing.T) {
+	h := limited(t)
 	b := h.newBrowser()
-	form := url.Values{"email": {"ana@example.com"}, "password": {"wrong again"}}
-	for range logInsByEmail.Max {
-		b.post("/login", form).wantStatus(http.StatusUnprocessableEntity)
+	planted := strings.Repeat("x", 43)
+	b.client.Jar.SetCookies(mustParse(t, h.url), []*http.Cookie{{Name: "usher_device", Value: planted, Path: "/"}})
+	device := func(a response) (found *http.Cookie) {
+		for _, cookie := range (&http.Response{Header: a.header}).Cookies() {
+			if cookie.Name == "usher_device" {
+				found = cookie
+			}
+		}
+		if found == nil || !found.HttpOnly || found.SameSite != http.SameSiteLaxMode || found.MaxAge != 365*24*60*60 {
+			t.Fatalf("cookie %+v", found)
+		}
+		return found
 	}
-	refused := b.post("/login", form).wantStatus(http.StatusTooManyRequests).wantText("A little slower", "try again in")
-	if seconds, err := strconv.Atoi(refused.header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 15*60 {
-		t.Errorf("Retry-After %q", refused.header.Get("Retry-After"))
+	first := device(b.logIn("192.0.2.1", email("member"), testPassword))
+	if known, err := h.service.LoginDevices.Known(t.Context(), planted, email("member")); err != nil || known != "" {
+		t.Errorf("the planted secret is known: %v", err)
 	}
-	form.Set("email", "bo@example.com")
-	b.post("/login", form).wantStatus(http.StatusUnprocessableEntity)
+	b.post("/logout", nil)
+	second := device(b.logIn("192.0.2.1", email("admin"), testPassword))
+	for _, name := range []string{"member", "admin"} {
+		if known, err := h.service.LoginDevices.Known(t.Context(), second.Value, strings.ToUpper(email(name))); err != nil || known == "" {
+			t.Errorf("not known to %s: %v", name, err)
+		}
+	}
+	b.post("/logout", nil)
+	if again := device(b.logIn("192.0.2.1", email("member"), testPassword)); again.Value != second.Value || first.Value == second.Value {
+		t.Errorf("the cookie changed from %q to %q", second.Value, again.Value)
+	}
+}
+
+// Wrong current passwords in the settings are limited for the account, whatever form asks.
+func TestPasswordsAskedAgainAreLimited(t *testing.T) {
+	h := limited(t)
+	b := h.signIn("member")
+	for range passwordsByAccount.Max + 2 { // no guesses: the current password is right
+		b.post("/settings/password", url.Values{"current": {testPassword}, "password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
+	}
+	for n := range passwordsByAccount.Max {
+		form := url.Values{"current": {"wrong again"}, "password": {"under the balcony"}, "confirmation": {"wrong again"}}
+		b.post([]string{"/settings/password", "/settings/delete"}[n%2], form).wantStatus(http.StatusUnprocessableEntity)
+	}
+	refused := b.post("/settings/password", url.Values{"current": {testPassword}, "password": {"under the balcony"}}).wantStatus(http.StatusTooManyRequests)
+	if refused.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	b.post("/settings/delete", url.Values{"confirmation": {testPassword}}).wantStatus(http.StatusTooManyRequests)
+	h.signIn("admin").post("/settings/password", url.Values{"current": {testPassword}, "password": {"under the balcony"}}).wantRedirect("/settings?notice=password-changed")
+}
+
+// Concurrent guesses do not pass the limit.
+func TestConcurrentGuessesAreLimited(t *testing.T) {
+	h := limited(t)
+	var checked atomic.Int64
+	var group sync.WaitGroup
+	for range 40 {
+		b := h.newBrowser()
+		group.Go(func() {
+			if b.logIn("192.0.2.1", email("member"), "wrong again").status == http.StatusUnprocessableEntity {
+				checked.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if n := checked.Load(); n > int64(account.FailedLogInsFromNetwork.Max) {
+		t.Errorf("%d guesses were checked", n)
+	}
 }
 
 func TestClientIP(t *testing.T) {
@@ -95,18 +257,10 @@ func TestUntrustedProxyIsLogged(t *testing.T) {
 
 // Input that the database cannot store is counted too.
 func TestRateLimitCountsAnyInput(t *testing.T) {
-	h := newTestEnv(t)
-	h.server.rateLimits = h.service.RateLimits
-	limited := h.server.handler()
-	h.handler.Store(&limited)
-	b := h.newBrowser()
+	h := limited(t)
 	for name, address := range map[string]string{"long": strings.Repeat("a", 9000) + "@example.com", "not ASCII": "\u00f6\u202e@example.com"} {
-		form := url.Values{"email": {address}, "password": {"wrong again"}}
-		for range logInsByEmail.Max {
-			if got := b.post("/login", form); got.status == http.StatusTooManyRequests {
-				t.Fatalf("%s: limited too early", name)
-			}
+		if n := h.newBrowser().failToLogIn("192.0.2.1", address, 20); n != account.FailedLogInsFromNetwork.Max {
+			t.Errorf("%s: %d guesses", name, n)
 		}
-		b.post("/login", form).wantStatus(http.StatusTooManyRequests)
 	}
 }

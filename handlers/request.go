@@ -13,6 +13,8 @@ type requestState struct {
 	response  responseType
 	identity  identity
 	err       error
+	// loginDevice is the browser, see [server.loginDevice]; nil: not read yet.
+	loginDevice *string
 }
 
 type requestStateKey struct{}

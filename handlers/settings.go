@@ -88,6 +88,7 @@ func (p *settingsPages) sendVerification(w http.ResponseWriter, r *http.Request)
 func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) error {
 	err := p.users.ChangePassword(r.Context(), identityOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
+		stateOf(r).err = err
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: invalid["current"], Password: invalid["password"]}})
 	}
 	if err != nil {
@@ -96,6 +97,11 @@ func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) e
 	if err := p.sessions.endOtherSessions(r); err != nil {
 		return err
 	}
+	user, err := p.users.Get(r.Context(), identityOf(r).userID)
+	if err != nil {
+		return err
+	}
+	p.devices.remember(w, r, user) // the change forgot every browser
 	redirect(w, r, "/settings?notice="+noticePasswordChanged)
 	return nil
 }
@@ -116,6 +122,7 @@ func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) er
 		invalid = map[string]string{"confirmation": apperr.MessageOf(err)}
 	}
 	if len(invalid) > 0 {
+		stateOf(r).err = err
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Deletion: invalid["confirmation"]}})
 	}
 	if err != nil {

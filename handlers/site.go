@@ -13,6 +13,7 @@ import (
 // log.
 type site struct {
 	sessions      *sessionManager
+	devices       *deviceCookies
 	organizations *account.Organizations
 	baseURL       *url.URL
 	development   bool
@@ -26,6 +27,7 @@ type site struct {
 func newSite(o Options) *site {
 	return &site{
 		sessions:      newSessionManager(o),
+		devices:       newDeviceCookies(o),
 		organizations: o.Billing.Organizations,
 		baseURL:       o.BaseURL,
 		development:   o.Development,

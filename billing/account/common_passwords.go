@@ -25,9 +25,9 @@ func isCommon(folded string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read common passwords: %w", err)
 	}
-	lines, wanted := bufio.NewScanner(list), []byte(folded)
+	lines, searched := bufio.NewScanner(list), []byte(folded)
 	for lines.Scan() {
-		switch bytes.Compare(lines.Bytes(), wanted) {
+		switch bytes.Compare(lines.Bytes(), searched) {
 		case 0:
 			return true, nil
 		case 1:

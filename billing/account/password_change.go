@@ -83,13 +83,20 @@ const (
 )
 
 // setPassword replaces a user's password. Reset links that are still open end: whoever has one
-// could undo the change. A mail tells the user, who may not have made the change.
+// could undo the change. No browser counts as known any more, and failed log-ins are forgotten. A
+// mail tells the user, who may not have made the change.
 func (rc *Recovery) setPassword(ctx context.Context, tx Tx, user User, hash, how string) error {
 	now := rc.Now()
 	if err := tx.Users().SetPassword(ctx, user.ID, hash); err != nil {
 		return err
 	}
 	if err := tx.Tokens().MarkAllUsed(ctx, user.ID, TokenReset, now); err != nil {
+		return err
+	}
+	if err := tx.Users().DeleteLoginDevices(ctx, user.ID); err != nil {
+		return err
+	}
+	if err := tx.RateLimits().Clear(ctx, failedLogInsKey(user.Email)); err != nil {
 		return err
 	}
 	if !mail.ValidAddress(user.Email) {

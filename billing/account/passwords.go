@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -77,8 +76,8 @@ func parseHash(phc string) (h storedHash, err error) {
 	return h, err
 }
 
-// isOutdated reports whether a PHC string has weaker parameters than today's. Stronger ones stay, so
-// that programs of two releases do not replace each other's hashes.
+// isOutdated reports whether a PHC string has weaker parameters than today's. Stronger ones stay,
+// so that programs of two releases do not replace each other's hashes.
 func isOutdated(phc string) bool {
 	stored, err := parseHash(phc)
 	return err == nil && (stored.version < argon2.Version || stored.memory < hashMemory || stored.passes < hashTime || len(stored.key) < hashLength)
@@ -99,28 +98,12 @@ func (us *Users) rehash(ctx context.Context, user User, password string) {
 	}
 }
 
-// hashWait is how long a password waits for its turn. Behind a flood of log-ins it would wait until
-// its request ends; the answer that there is too much to do comes before.
-const (
-	hashWait       = 2 * time.Second
-	hashRetryAfter = 5 * time.Second
-)
-
-// derive hashes within a bounded number of concurrent hashes, since each uses 19 MiB. Error:
-// CodeUnavailable if none of them is free in time.
+// derive hashes when the queue admits it. Error: CodeUnavailable if that is not in time.
 func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, memory, passes uint32, threads uint8) ([]byte, error) {
-	full := time.NewTimer(hashWait)
-	defer full.Stop()
-	select {
-	case ps.slots <- struct{}{}:
-		defer func() { <-ps.slots }()
-	case <-full.C:
-		return nil, &apperr.Error{
-			Code: apperr.CodeUnavailable, RetryAfter: hashRetryAfter, Message: "Very many people are signing in right now. Please try again in a moment.",
-		}
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := ps.queue.enter(ctx); err != nil {
+		return nil, err
 	}
+	defer ps.queue.leave()
 	return argon2.IDKey([]byte(password), salt, passes, memory, threads, hashLength), nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +16,11 @@ import (
 	"usher/billing/apperr"
 )
 
-// Behind a flood of log-ins a password waits two seconds for its turn, not until its request ends,
+// Behind a flood of log-ins a password waits two seconds, not until its request ends,
 // and the answer says when to try again.
 func TestPasswordDoesNotWaitLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ps := &Passwords{slots: make(chan struct{}, 1)}
-		ps.slots <- struct{}{}
+		ps := &Passwords{queue: newHashQueue(0)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		began := time.Now()
@@ -28,9 +28,51 @@ func TestPasswordDoesNotWaitLong(t *testing.T) {
 		if apperr.CodeOf(err) != apperr.CodeUnavailable || apperr.RetryAfterOf(err) != hashRetryAfter || time.Since(began) != hashWait {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
-		<-ps.slots
+		ps.queue.leave()
 		if _, err := ps.matches(ctx, "a password", dummyHash); err != nil {
 			t.Errorf("with a free slot: %v", err)
+		}
+	})
+}
+
+// Passwords of clients without failures come first, however many others wait. Those with the most
+// failures are refused at once when very many wait.
+func TestHashQueueOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newHashQueue(0)
+		var lock sync.Mutex
+		var order []int
+		refused := 0
+		enter := func(failures int) {
+			err := q.enter(WithFailures(t.Context(), failures))
+			lock.Lock()
+			defer lock.Unlock()
+			if err != nil {
+				refused++
+				return
+			}
+			order = append(order, failures)
+		}
+		for n := range maxWaiting + 20 {
+			go enter(1 + n%50)
+			synctest.Wait()
+		}
+		if refused != 20 {
+			t.Errorf("%d refused", refused)
+		}
+		go enter(0)
+		for range 5 {
+			synctest.Wait()
+			q.leave()
+		}
+		synctest.Wait()
+		if !slices.Equal(order, []int{0, 1, 1, 1, 2}) {
+			t.Errorf("admitted: %v", order)
+		}
+		time.Sleep(hashWait) // the others give up
+		synctest.Wait()
+		if len(q.waiting) != 0 || q.free != 0 || len(order) != 5 {
+			t.Errorf("%d wait, %d free, admitted: %v", len(q.waiting), q.free, order)
 		}
 	})
 }

@@ -37,12 +37,13 @@ type Service struct {
 	Invitations   *Invitations
 	APIKeys       *APIKeys
 	RateLimits    *RateLimits
+	LoginDevices  *LoginDevices
 }
 
 // New returns a Service.
 func New(o Options) *Service {
 	base := &base{Env: o.Env, store: o.Store}
-	passwords := &Passwords{Env: o.Env, slots: make(chan struct{}, 2), product: productWords(o.BaseURL)}
+	passwords := &Passwords{Env: o.Env, queue: newHashQueue(2), product: productWords(o.BaseURL)}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
 	users := &Users{
@@ -58,8 +59,9 @@ func New(o Options) *Service {
 		Invitations: &Invitations{
 			base: base, members: members, outbox: o.Outbox, passwords: passwords, hooks: o.Hooks, baseURL: o.BaseURL,
 		},
-		APIKeys:    &APIKeys{base: base, members: members, livemode: o.Livemode},
-		RateLimits: &RateLimits{base: base},
+		APIKeys:      &APIKeys{base: base, members: members, livemode: o.Livemode},
+		RateLimits:   &RateLimits{base: base},
+		LoginDevices: &LoginDevices{base: base},
 	}
 }
 
@@ -82,8 +84,8 @@ type Users struct {
 // Passwords checks, hashes and verifies passwords.
 type Passwords struct {
 	*env.Env
-	slots   chan struct{} // one slot per concurrent hash, which bounds memory
-	product []string      // words that everybody knows, see [productWords]
+	queue   *hashQueue
+	product []string // words that everybody knows, see [productWords]
 }
 
 // Recovery sends links that reset a password or verify an address, and redeems them.
@@ -141,3 +143,6 @@ type APIKeys struct {
 
 // RateLimits counts rate-limited actions.
 type RateLimits struct{ *base }
+
+// LoginDevices knows the browsers that people have logged in with.
+type LoginDevices struct{ *base }

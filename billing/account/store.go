@@ -19,6 +19,7 @@ type Tx interface {
 	EmailChanges() EmailChangeStore
 	APIKeys() APIKeyStore
 	RateLimits() RateLimitStore
+	LoginDevices() LoginDeviceStore
 }
 
 // UserStore stores people and their sessions.
@@ -32,6 +33,8 @@ type UserStore interface {
 	MarkEmailVerified(ctx context.Context, userID string, at time.Time) error
 	// SetEmail replaces the address by a verified one; CodeConflict for a known address.
 	SetEmail(ctx context.Context, userID, email string, verifiedAt time.Time) error
+	// DeleteLoginDevices forgets the browsers that a user has logged in with.
+	DeleteLoginDevices(ctx context.Context, userID string) error
 	// DeleteSessions ends every session of a user and returns their number.
 	DeleteSessions(ctx context.Context, userID string) (int64, error)
 	SetName(ctx context.Context, userID, name string) error
@@ -146,11 +149,27 @@ type APIKeyStore interface {
 	Revoke(ctx context.Context, organizationID, keyID string, at time.Time) error
 }
 
+// LoginDeviceStore stores the browsers that people have logged in with.
+type LoginDeviceStore interface {
+	Insert(ctx context.Context, d LoginDevice) error
+	// ByEmail returns the device with one of the hashes that is known to the account of an address
+	// (case-insensitive) and not expired; ErrNotFound if there is none.
+	ByEmail(ctx context.Context, hashes [][]byte, email string, now time.Time) (LoginDevice, error)
+	Extend(ctx context.Context, hash []byte, expiresAt time.Time) error
+	// Keep deletes all devices of a user but the newest ones.
+	Keep(ctx context.Context, userID string, newest int) error
+	Prune(ctx context.Context, now time.Time) error
+}
+
 // RateLimitStore counts rate-limited actions across all replicas.
 type RateLimitStore interface {
 	// Count counts one action in the window that starts at window and returns the window's count.
 	// It replaces an older window of the key.
 	Count(ctx context.Context, key string, window time.Time) (int, error)
+	// Uncount takes back an action that was counted in the window.
+	Uncount(ctx context.Context, key string, window time.Time) error
+	// Clear deletes the counts of all keys with a prefix of printable ASCII.
+	Clear(ctx context.Context, prefix string) error
 	// Prune deletes windows that started before a time.
 	Prune(ctx context.Context, before time.Time) error
 }
