@@ -11,7 +11,7 @@ MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
 GO_FOLDERS := billing cmd db docs handlers static stripelocal views
 TEXT := $(GO_FOLDERS) ops .ci .github .env.example Makefile $(wildcard *.md)
 
-.PHONY: help run build test proofs simulation bench-webhook bench-pages generate check-generated check-format fmt lint
+.PHONY: help run build test proofs simulation bench-webhook bench-pages bench-attack generate check-generated check-format fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-webhook: build ## compare the webhook rate with a bare pgbench transaction
 
 bench-pages: build ## compare the billing tab with a bare handler
 	go run ./cmd/bench -usher .build/usher -pages
+
+bench-attack: build ## log in and request pages during an attack on the log-in
+	go run ./cmd/bench -usher .build/usher -attack -duration 1m
 
 # templ compiles views/**/*.templ to Go; Tailwind collects their classes into static/usher.css.
 # Both results are committed.

@@ -102,6 +102,7 @@ func (e *environment) startUsher(ctx context.Context) (err error) {
 	e.usherProcess = exec.CommandContext(ctx, e.usher)
 	e.usherProcess.Env = append(os.Environ(), "ADDR="+address, "BASE_URL="+e.site, "DATABASE_URL="+e.server.DSN(),
 		"STRIPE_SECRET_KEY="+stripeKey, "STRIPE_WEBHOOK_SECRET="+webhookSecret, "STRIPE_API_BASE="+e.stripeOrigin, "DATA_DIR="+e.folder)
+	e.usherProcess.Env = append(e.usherProcess.Env, e.variables...)
 	e.usherProcess.Stdout, e.usherProcess.Stderr = e.log, e.log
 	if err := e.usherProcess.Start(); err != nil {
 		return fmt.Errorf("start %s (build it with make build): %w", e.usher, err)

@@ -3,9 +3,10 @@
 //
 //	go run ./cmd/bench          webhooks, beside a pgbench transaction that does the same writes
 //	go run ./cmd/bench -pages   the billing tab, beside a bare handler with the same queries
+//	go run ./cmd/bench -attack -duration 1m   log-ins and pages during an attack on the log-in
 //
-// Usher runs as its own process and is measured over HTTP; `make bench-webhook` and `make
-// bench-pages` build it first.
+// Usher runs as its own process and is measured over HTTP; `make bench-webhook`, `make bench-pages`
+// and `make bench-attack` build it first.
 package main
 
 import (
@@ -21,11 +22,13 @@ import (
 // options are the command's flags.
 type options struct {
 	pages         bool
+	attack        bool
 	usher         string // path of Usher's binary
 	pgbench       string // path; "" searches for it
 	organizations int
 	duration      time.Duration // of one measurement
 	rounds        int           // measurements of each
+	variables     []string      // of Usher, besides those of every measurement
 }
 
 func main() {
@@ -36,8 +39,11 @@ func main() {
 	o := parseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	measure := benchWebhook
-	if o.pages {
+	switch {
+	case o.pages:
 		measure = benchPages
+	case o.attack:
+		measure = benchAttack
 	}
 	err := measure(ctx, o)
 	stop()
@@ -49,6 +55,7 @@ func main() {
 
 func parseFlags() (o options) {
 	flag.BoolVar(&o.pages, "pages", false, "measure the billing tab instead of webhooks")
+	flag.BoolVar(&o.attack, "attack", false, "measure log-ins and pages during an attack instead of webhooks")
 	flag.StringVar(&o.usher, "usher", ".build/usher", "`path` of Usher's binary")
 	flag.StringVar(&o.pgbench, "pgbench", "", "`path` of pgbench (default: searched in PATH and below /usr/lib/postgresql)")
 	flag.IntVar(&o.organizations, "organizations", 10_000, "number of organizations in the database")

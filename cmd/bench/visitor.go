@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"time"
 
 	"usher/billing"
@@ -61,10 +62,11 @@ func (e *environment) postSignUp() (*http.Cookie, error) {
 		return nil, err
 	}
 	cookies := jar.Cookies(site)
-	if response.StatusCode != http.StatusSeeOther || len(cookies) != 1 {
+	session := slices.IndexFunc(cookies, func(c *http.Cookie) bool { return c.Name == "usher_session" })
+	if response.StatusCode != http.StatusSeeOther || session < 0 {
 		return nil, fmt.Errorf("%s with %d cookies", response.Status, len(cookies))
 	}
-	return cookies[0], nil
+	return cookies[session], nil
 }
 
 func (e *environment) insertInvoices(ctx context.Context, tx billing.Tx, v visitor, priceID string) error {
