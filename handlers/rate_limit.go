@@ -48,7 +48,7 @@ var logIns = []rateLimit{logInsByDevice, logInsByNetwork, logInsByAccountAndNetw
 // Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails.
 // Limits per address leave room for an office behind one address; limits per account do not.
 var (
-	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
+	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientNetwork, orders: true}
 	passwordResets    = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
 	tokenAttempts     = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork}
 	emailChanges      = rateLimit{Limit: account.Limit{Name: "e-mail change", Max: 10, Per: time.Hour}, key: userKey}

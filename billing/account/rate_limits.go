@@ -24,8 +24,8 @@ type Limit struct {
 // that was typed counts, whether or not it has an account.
 //
 // From one client network, an account's password can be guessed as often as somebody mistypes it.
-// All networks together have the most that NIST SP 800-63B allows; they can lock an account for
-// unknown browsers, but neither for known ones nor after the password was reset.
+// All networks together are bounded too (NIST SP 800-63B, throttling): they can lock an account for
+// unknown browsers, but neither for known ones nor for the one that resets the password.
 var (
 	FailedLogInsFromNetwork = Limit{Name: failedLogIn, Max: 10, Per: 15 * time.Minute, Advice: adviceReset}
 	FailedLogIns            = Limit{Name: failedLogIn, Max: 100, Per: time.Hour, Advice: adviceReset}
