@@ -100,7 +100,7 @@ func (org testOrganization) perform(operation string, actor account.Access, role
 		_, err := service.Contacts.NoticeSettings(ctx, actor)
 		return err
 	case "hand the organization over":
-		return service.Members.HandOver(ctx, actor, org.insertMember(roles["member"], false).Member.ID)
+		return service.Members.HandOver(ctx, actor, org.insertMember(roles["member"], false).Member.ID, actor.Organization.Name)
 	case "delete the organization":
 		err := service.Deletions.Request(ctx, actor, actor.Organization.Name)
 		if err == nil {
@@ -321,8 +321,8 @@ func (s *membershipScenario) operations() []membershipOperation {
 				return nil // a suspended member cannot become admin
 			}
 			s.must(err)
-			s.must(service.Members.HandOver(ctx, s.admin, m.ID))
-			return service.Members.HandOver(ctx, access, s.admin.Member.ID)
+			s.must(service.Members.HandOver(ctx, s.admin, m.ID, s.admin.Organization.Name))
+			return service.Members.HandOver(ctx, access, s.admin.Member.ID, access.Organization.Name)
 		}},
 	}
 }

@@ -139,12 +139,12 @@ func TestHandOver(t *testing.T) {
 	env.must(err)
 	for _, member := range members {
 		if member.UserID == env.access.User.ID {
-			if err := env.service.Members.HandOver(t.Context(), env.access, member.ID); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+			if err := env.service.Members.HandOver(t.Context(), env.access, member.ID, env.access.Organization.Name); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 				t.Errorf("to themselves: %v", err)
 			}
 			continue
 		}
-		env.must(env.service.Members.HandOver(t.Context(), env.access, member.ID))
+		env.must(env.service.Members.HandOver(t.Context(), env.access, member.ID, env.access.Organization.Name))
 		next, err := env.service.Organizations.Access(t.Context(), member.UserID, env.access.Organization.ID)
 		if err != nil || next.Member.Role.ID != account.RoleAdmin {
 			t.Errorf("role of the new admin: %+v, %v", next.Member.Role, err)
@@ -153,7 +153,7 @@ func TestHandOver(t *testing.T) {
 	if role := env.reloadAccess().Member.Role.ID; role != account.RoleMember {
 		t.Errorf("role of the former admin: %s", role)
 	}
-	if err := env.service.Members.HandOver(t.Context(), env.access, members[0].ID); apperr.MessageOf(err) != account.MessageAdminsOnly {
+	if err := env.service.Members.HandOver(t.Context(), env.access, members[0].ID, env.access.Organization.Name); apperr.MessageOf(err) != account.MessageAdminsOnly {
 		t.Errorf("by the former admin: %v", err)
 	}
 }

@@ -142,10 +142,10 @@ func TestOtherSessionsEnd(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	sessions := NewSessionStore(store.DB())
 	for token, user := range map[string]string{"here": "usr_1", "there": "usr_1", "theirs": "usr_2"} {
-		must(t, sessions.AttachUser(ctx, token, user))
+		must(t, sessions.Attach(ctx, token, account.Session{UserID: user}))
 		must(t, sessions.CommitCtx(ctx, token, []byte("data"), time.Now().Add(time.Hour)))
 	}
-	must(t, sessions.AttachUser(ctx, "unwritten", "usr_1"))
+	must(t, sessions.Attach(ctx, "unwritten", account.Session{UserID: "usr_1"}))
 	open, err := sessions.UserSessions(ctx, "usr_1", "here")
 	must(t, err)
 	if len(open) != 2 || !open[0].Current || open[1].Current || open[1].ExpiresAt.IsZero() {

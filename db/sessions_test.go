@@ -71,21 +71,21 @@ func TestAttachUser(t *testing.T) {
 	must(t, store.Users().Insert(ctx, account.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
 
 	// Before the first write the session is not found.
-	must(t, sessions.AttachUser(ctx, "token", "usr_1"))
+	must(t, sessions.Attach(ctx, "token", account.Session{UserID: "usr_1"}))
 	_, found, err := sessions.FindCtx(ctx, "token")
 	must(t, err)
 	wantEqual(t, found, false)
 	for range 2 {
 		must(t, sessions.CommitCtx(ctx, "token", []byte("x"), time.Now().Add(time.Hour)))
 		wantEqual(t, one[string](t, store, `select user_id from sessions`), "usr_1")
-		must(t, sessions.AttachUser(ctx, "token", "usr_1"))
+		must(t, sessions.Attach(ctx, "token", account.Session{UserID: "usr_1"}))
 	}
 	data, found, err := sessions.FindCtx(ctx, "token")
 	must(t, err)
 	wantEqual(t, found, true)
 	wantEqual(t, data, []byte("x"))
 
-	must(t, sessions.AttachUser(ctx, "token", ""))
+	must(t, sessions.Attach(ctx, "token", account.Session{UserID: ""}))
 	wantEqual(t, one[bool](t, store, `select user_id is null from sessions`), true)
 }
 

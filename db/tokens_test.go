@@ -125,7 +125,7 @@ func TestPasswordVerificationAndSessionsOfAUser(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	sessions := NewSessionStore(store.DB())
 	for token, user := range map[string]string{"a": "usr_1", "b": "usr_1", "c": "usr_2"} {
-		must(t, sessions.AttachUser(ctx, token, user))
+		must(t, sessions.Attach(ctx, token, account.Session{UserID: user}))
 	}
 	ended, err := store.Users().DeleteSessions(ctx, "usr_1")
 	must(t, err)

@@ -108,3 +108,10 @@ const deleteSessions = `delete from sessions where user_id = $1`
 func (q userStore) DeleteSessions(ctx context.Context, userID string) (int64, error) {
 	return q.execCount(ctx, "delete sessions of user", deleteSessions, userID)
 }
+
+var countSessions = `select count(*) from sessions where user_id = $1 and ` + liveSession
+
+// CountSessions implements [account.UserStore].
+func (q userStore) CountSessions(ctx context.Context, userID string) (int, error) {
+	return get[int](ctx, q.queries, "count sessions of user", countSessions, userID)
+}

@@ -54,7 +54,7 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.sessions.signIn(r.Context(), user.ID, organization.ID); err != nil {
+	if err := p.sessions.signIn(r.Context(), user.ID, organization.ID, methodPassword); err != nil {
 		return err
 	}
 	p.devices.remember(w, r, user)
@@ -104,7 +104,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.sessions.signIn(r.Context(), user.ID, organizationID); err != nil {
+	if err := p.sessions.signIn(r.Context(), user.ID, organizationID, methodPassword); err != nil {
 		return err
 	}
 	p.devices.remember(w, r, user)
@@ -188,7 +188,7 @@ func (p *authPages) planIntent(ctx context.Context, next string) *authviews.Plan
 func nextPath(r *http.Request) string {
 	next := localPath(r.FormValue("next"))
 	u, err := url.Parse(next)
-	if err != nil || u.Path == "/login" || u.Path == "/signup" {
+	if err != nil || u.Path == "/login" || u.Path == "/signup" || u.Path == recentPath {
 		return ""
 	}
 	return next

@@ -54,6 +54,7 @@ var (
 	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
 	errNoAPIKeys      = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This address can't be used with an API key."}
 	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
+	errNotRecent      = &httpError{status: http.StatusForbidden, code: "recent_authentication_required", message: "Please confirm that it's you first: open the settings and type your password."}
 	errNotReversible  = &httpError{status: http.StatusConflict, code: apperr.CodeConflict, message: "This change can't be undone in one step. Change the members themselves instead."}
 	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
 	errNoPolicy       = errors.New("the route has no access policy that fits its response type")
@@ -117,22 +118,21 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// logInPath returns the log-in page with the page to return to: the requested one, or the one that
-// htmx sent the request from.
-func logInPath(r *http.Request) string {
-	wanted := ""
+// logInPath returns the log-in page with the page to return to.
+func logInPath(r *http.Request) string { return withNext("/login", requestedPage(r)) }
+
+// requestedPage returns the page to return to: the requested one, or the one that htmx sent the
+// request from. It is empty for a POST request of another kind, which is not repeated.
+func requestedPage(r *http.Request) string {
 	switch {
 	case isFragment(r):
 		if current, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil {
-			wanted = current.RequestURI()
+			return localPath(current.RequestURI())
 		}
 	case r.Method == http.MethodGet:
-		wanted = r.URL.RequestURI()
+		return localPath(r.URL.RequestURI())
 	}
-	if wanted = localPath(wanted); wanted == "" {
-		return "/login"
-	}
-	return "/login?" + url.Values{"next": {wanted}}.Encode()
+	return ""
 }
 
 // problemTitles are the error page titles of messages that need another title than their status.

@@ -63,10 +63,17 @@ type Clock interface {
 // SessionStore stores sessions; package db implements it.
 type SessionStore interface {
 	scs.CtxStore
-	// AttachUser links a token to its user, even before the session is first written.
-	AttachUser(ctx context.Context, token, userID string) error
+	// Load reads the session of a token, and whether its use is to be recorded; ErrNotFound if there is
+	// none or it has ended.
+	Load(ctx context.Context, token string) (session account.Session, data []byte, touchDue bool, err error)
+	// Touch records the use of a session, once a minute at most.
+	Touch(ctx context.Context, token string, client account.Client) error
+	// Attach links a token to its user, even before the session is first written.
+	Attach(ctx context.Context, token string, session account.Session) error
 	// UserSessions returns a user's sessions. The one with this token is marked as current.
-	UserSessions(ctx context.Context, userID, token string) ([]account.OpenSession, error)
+	UserSessions(ctx context.Context, userID, token string) ([]account.Session, error)
+	// EndSession deletes one session of a user; it is no error if there is none.
+	EndSession(ctx context.Context, userID, id string) error
 	// EndOtherSessions deletes all sessions of a user except the one with this token.
 	EndOtherSessions(ctx context.Context, userID, token string) error
 }
@@ -93,6 +100,7 @@ type areas struct {
 	auth          *authPages
 	settings      *settingsPages
 	emailChanges  *emailChangePages
+	recent        *recentPages
 	invitations   *invitationPages
 	organization  *organizationPages
 	members       *memberPages
@@ -108,6 +116,7 @@ type areas struct {
 	cancellations *cancellationPages
 	forecasts     *forecastPages
 	admin         *adminPages
+	adminPeople   *adminPeoplePages
 	api           *jsonAPI
 	webhook       *webhookEndpoint
 	system        *systemEndpoints
@@ -189,6 +198,8 @@ func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, recovery: b.Recovery}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
 	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}
+	a.recent = &recentPages{site: base, users: b.Users}
+	a.adminPeople = &adminPeoplePages{site: base, users: b.Users}
 	a.members = &memberPages{
 		site: base, members: b.Members, roles: b.Roles, invitations: b.Invitations, overviews: b.Overviews,
 		seatLedger: b.SeatLedger, seatChanges: a.seatChanges,

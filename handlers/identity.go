@@ -45,7 +45,7 @@ func accessOf(r *http.Request) account.Access { return identityOf(r).access }
 // identify finds the signed-in user and the current organization. That is the session's
 // organization or, if the user is no longer a member of it, their first one.
 func (m *sessionManager) identify(ctx context.Context) (identity, error) {
-	userID := m.GetString(ctx, sessionUser)
+	userID := m.userID(ctx)
 	if userID == "" {
 		return identity{}, nil
 	}

@@ -100,7 +100,7 @@ func (p *invitationPages) signInNewUser(w http.ResponseWriter, r *http.Request, 
 	if err != nil {
 		return err
 	}
-	if err := p.sessions.signIn(r.Context(), userID, organizationID); err != nil {
+	if err := p.sessions.signIn(r.Context(), userID, organizationID, methodPassword); err != nil {
 		return err
 	}
 	p.devices.remember(w, r, user)

@@ -19,6 +19,7 @@ func (s *server) serve(rt route) http.Handler {
 		return s.wrap(rt, s.withoutSession(rt))
 	}
 	next := s.limitRate(rt, rt.handler)
+	next = s.requireRecent(rt, next)
 	next = s.checkFormOrganization(rt, next)
 	next = bodyLimit(rt, next)
 	next = s.authorize(rt, next)

@@ -16,6 +16,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/account"
+	"usher/billing/apperr"
 	"usher/billing/catalog"
 )
 
@@ -47,9 +48,21 @@ func (m memorySessions) CommitCtx(_ context.Context, token string, data []byte, 
 
 func (m memorySessions) DeleteCtx(_ context.Context, token string) error { return m.Delete(token) }
 
-func (m memorySessions) AttachUser(context.Context, string, string) error { return nil }
+func (m memorySessions) Load(_ context.Context, token string) (account.Session, []byte, bool, error) {
+	data, found, err := m.Find(token)
+	if err == nil && !found {
+		err = apperr.ErrNotFound
+	}
+	return account.Session{}, data, false, err
+}
 
-func (m memorySessions) UserSessions(context.Context, string, string) ([]account.OpenSession, error) {
+func (m memorySessions) Touch(context.Context, string, account.Client) error { return nil }
+
+func (m memorySessions) Attach(context.Context, string, account.Session) error { return nil }
+
+func (m memorySessions) EndSession(context.Context, string, string) error { return nil }
+
+func (m memorySessions) UserSessions(context.Context, string, string) ([]account.Session, error) {
 	return nil, nil
 }
 

@@ -36,6 +36,9 @@ var notices = map[string]ui.NoticeProps{
 	noticeKeyRevoked:        {Tone: ui.Good, Title: "The key is revoked.", Body: "Programs that use it are refused from now on."},
 	noticeVerificationSent:  {Tone: ui.Good, Title: "The link is on its way.", Body: "It can be used for 7 days."},
 	noticeSessionsEnded:     {Tone: ui.Good, Title: "You are signed out everywhere else."},
+	noticeSessionEnded:      {Tone: ui.Good, Title: "That device is signed out."},
+	noticeConfirmed:         {Tone: ui.Good, Title: "Thank you, it's you.", Body: "Nothing has been changed yet: do here what you meant to do."},
+	noticePersonSignedOut:   {Tone: ui.Good, Title: "The person is signed out everywhere."},
 	noticeReplayed:          {Tone: ui.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
 	noticeContacts:          {Tone: ui.Good, Title: "The billing contacts are saved."},
 	noticeNotices:           {Tone: ui.Good, Title: "The notices are saved."},
@@ -103,4 +106,7 @@ const (
 	noticeKeyRevoked        = "key-revoked"
 	noticeVerificationSent  = "verification-sent"
 	noticeSessionsEnded     = "signed-out-elsewhere"
+	noticeSessionEnded      = "session-ended"
+	noticeConfirmed         = "confirmed"
+	noticePersonSignedOut   = "person-signed-out"
 )

@@ -14,7 +14,7 @@ import (
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := s.now()
-		state := &requestState{requestID: s.newRequestID(), response: page}
+		state := &requestState{requestID: s.newRequestID(), clientAddress: s.clientIP(r), userAgent: r.UserAgent(), response: page}
 		w.Header().Set("X-Request-Id", state.requestID)
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {

@@ -69,9 +69,12 @@ func (p *organizationPages) rename(w http.ResponseWriter, r *http.Request) error
 
 // transfer makes another member the admin in the viewer's place.
 func (p *organizationPages) transfer(w http.ResponseWriter, r *http.Request) error {
-	err := p.memberships.HandOver(r.Context(), accessOf(r), r.PostFormValue("memberId"))
+	memberID := r.PostFormValue("memberId")
+	err := p.memberships.HandOver(r.Context(), accessOf(r), memberID, r.PostFormValue("name"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
-		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) { props.Transfer.Error = invalid["memberId"] })
+		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) {
+			props.Transfer.MemberID, props.Transfer.Error, props.Transfer.NameError = memberID, invalid["memberId"], invalid["name"]
+		})
 	}
 	if err != nil {
 		return err

@@ -48,20 +48,22 @@ var logIns = []rateLimit{logInsByDevice, logInsByNetwork, logInsByAccountAndNetw
 // Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails.
 // Limits per address leave room for an office behind one address; limits per account do not.
 var (
-	signUps           = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientNetwork, orders: true}
-	passwordResets    = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
-	tokenAttempts     = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork}
-	emailChanges      = rateLimit{Limit: account.Limit{Name: "e-mail change", Max: 10, Per: time.Hour}, key: userKey}
-	checkoutStarts    = rateLimit{Limit: account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, key: organizationKey}
-	portalSessions    = rateLimit{Limit: account.Limit{Name: "portal", Max: 120, Per: time.Hour}, key: organizationKey}
-	planPreviews      = rateLimit{Limit: account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, key: organizationKey}
-	invoicePayments   = rateLimit{Limit: account.Limit{Name: "payment", Max: 30, Per: time.Hour}, key: organizationKey}
-	seatPreviews      = rateLimit{Limit: account.Limit{Name: "seat change", Max: 600, Per: time.Hour}, key: organizationKey}
-	seatRetries       = rateLimit{Limit: account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, key: organizationKey}
-	invitationResends = rateLimit{Limit: account.Limit{Name: "invitation resent", Max: 30, Per: time.Hour}, key: organizationKey}
-	newInvitations    = rateLimit{Limit: account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, key: organizationKey}
-	invitationBatches = rateLimit{Limit: account.Limit{Name: "invitations", Max: 20, Per: time.Hour}, key: organizationKey}
-	promotionLookups  = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork, applies: hasPromotionCode}
+	signUps        = rateLimit{Limit: account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, key: (*server).clientNetwork, orders: true}
+	passwordResets = rateLimit{Limit: account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, key: (*server).clientNetwork}
+	tokenAttempts  = rateLimit{Limit: account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork}
+	emailChanges   = rateLimit{Limit: account.Limit{Name: "e-mail change", Max: 10, Per: time.Hour}, key: userKey}
+	// Counted per session: a thief of one cannot use up the attempts of the account's owner.
+	passwordConfirmations = rateLimit{Limit: account.Limit{Name: "password confirmation", Max: 10, Per: 15 * time.Minute}, key: sessionKey}
+	checkoutStarts        = rateLimit{Limit: account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, key: organizationKey}
+	portalSessions        = rateLimit{Limit: account.Limit{Name: "portal", Max: 120, Per: time.Hour}, key: organizationKey}
+	planPreviews          = rateLimit{Limit: account.Limit{Name: "plan change", Max: 120, Per: time.Hour}, key: organizationKey}
+	invoicePayments       = rateLimit{Limit: account.Limit{Name: "payment", Max: 30, Per: time.Hour}, key: organizationKey}
+	seatPreviews          = rateLimit{Limit: account.Limit{Name: "seat change", Max: 600, Per: time.Hour}, key: organizationKey}
+	seatRetries           = rateLimit{Limit: account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, key: organizationKey}
+	invitationResends     = rateLimit{Limit: account.Limit{Name: "invitation resent", Max: 30, Per: time.Hour}, key: organizationKey}
+	newInvitations        = rateLimit{Limit: account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, key: organizationKey}
+	invitationBatches     = rateLimit{Limit: account.Limit{Name: "invitations", Max: 20, Per: time.Hour}, key: organizationKey}
+	promotionLookups      = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork, applies: hasPromotionCode}
 )
 
 // hasPromotionCode reports whether the pricing page looks a promotion code up. Codes could be
@@ -88,6 +90,8 @@ func accountKey(_ *server, r *http.Request) string { return account.LogInKey(r.P
 func accountAndNetworkKey(s *server, r *http.Request) string {
 	return accountKey(s, r) + " " + s.clientNetwork(r)
 }
+
+func sessionKey(_ *server, r *http.Request) string { return stateOf(r).session.ID }
 
 func userKey(_ *server, r *http.Request) string { return identityOf(r).userID }
 

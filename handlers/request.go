@@ -3,16 +3,23 @@ package handlers
 import (
 	"context"
 	"net/http"
+
+	"usher/billing/account"
 )
 
 // requestState collects what is known about a request. The outermost middleware puts it into the
 // context, inner ones fill it in. The log, the error pages and the page layout read it.
 type requestState struct {
 	requestID string
-	route     string // the pattern; empty before a match
-	response  responseType
-	identity  identity
-	err       error
+	// clientAddress is where the request came from, see [server.clientIP].
+	clientAddress string
+	userAgent     string // what the client says it is
+	route         string // the pattern; empty before a match
+	response      responseType
+	session       account.Session // as stored; zero: there is none
+	touchDue      bool            // the session's use is to be recorded
+	identity      identity
+	err           error
 	// loginDevice is the browser, see [server.loginDevice]; nil: not read yet.
 	loginDevice *string
 }
@@ -24,8 +31,10 @@ func withRequestState(ctx context.Context, t *requestState) context.Context {
 }
 
 // stateOf returns the request's state. It is empty if the request did not pass the middleware.
-func stateOf(r *http.Request) *requestState {
-	if t, ok := r.Context().Value(requestStateKey{}).(*requestState); ok {
+func stateOf(r *http.Request) *requestState { return stateFrom(r.Context()) }
+
+func stateFrom(ctx context.Context) *requestState {
+	if t, ok := ctx.Value(requestStateKey{}).(*requestState); ok {
 		return t
 	}
 	return &requestState{}

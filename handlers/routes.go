@@ -31,6 +31,9 @@ type route struct {
 	signedOut handlerFunc
 	// afterDeletion allows access for members of a deleted organization.
 	afterDeletion bool
+	// recent requires a recent authentication, see requireRecent. It returns the page that leads on once
+	// there was one: [requestedPage], or the form of a POST request, see formAt. nil: none is required.
+	recent func(*http.Request) string
 	// limits are the rate limits, applied if rate limits are enabled.
 	limits []rateLimit
 }
@@ -54,6 +57,8 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/signup", policy: public, handler: s.auth.signUp, limits: []rateLimit{signUps}},
 		{method: get, pattern: "/login", policy: public, handler: s.auth.showLogIn},
 		{method: post, pattern: "/login", policy: public, handler: s.auth.logIn, limits: logIns},
+		{method: get, pattern: recentPath, policy: signedIn, handler: s.recent.show},
+		{method: post, pattern: recentPath, policy: signedIn, handler: s.recent.confirm, limits: []rateLimit{passwordConfirmations}},
 		{method: post, pattern: "/logout", policy: public, handler: s.auth.logOut},
 		{method: get, pattern: "/forgot", policy: public, handler: s.auth.showForgotPassword},
 		{method: post, pattern: "/forgot", policy: public, handler: s.auth.requestPasswordReset, limits: []rateLimit{passwordResets}},
@@ -72,7 +77,8 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/email/{token}/stop", policy: public, handler: s.emailChanges.stop, limits: []rateLimit{tokenAttempts}},
 		{method: post, pattern: "/settings/password", policy: signedIn, handler: s.settings.changePassword, limits: []rateLimit{passwordsByAccount}},
 		{method: post, pattern: "/settings/delete", policy: signedIn, handler: s.settings.deleteAccount, limits: []rateLimit{passwordsByAccount}},
-		{method: post, pattern: "/settings/sessions/end", policy: signedIn, handler: s.settings.endOtherSessions},
+		{method: post, pattern: "/settings/sessions/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endOtherSessions},
+		{method: post, pattern: "/settings/sessions/{id}/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endSession},
 		{method: get, pattern: "/invite/{token}", policy: public, handler: s.invitations.show},
 		{method: post, pattern: "/invite/{token}", policy: public, handler: s.invitations.accept, limits: []rateLimit{tokenAttempts}},
 
@@ -81,8 +87,8 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/switch", policy: signedIn, handler: s.organization.switchTo},
 		{method: post, pattern: "/organization", policy: memberAdmin, handler: s.organization.rename},
 		{method: post, pattern: "/organization/leave", policy: member, handler: s.organization.leave},
-		{method: post, pattern: "/organization/handover", policy: memberAdmin, handler: s.organization.transfer},
-		{method: post, pattern: "/organization/delete", policy: memberAdmin, handler: s.organization.requestDeletion},
+		{method: post, pattern: "/organization/handover", policy: memberAdmin, recent: formAt(generalPath, "handover"), handler: s.organization.transfer},
+		{method: post, pattern: "/organization/delete", policy: memberAdmin, recent: formAt(generalPath, "delete"), handler: s.organization.requestDeletion},
 		{method: post, pattern: "/organization/keep", policy: memberAdmin, handler: s.organization.withdrawDeletion},
 		{method: post, pattern: "/organization/invitations", policy: memberAdmin, handler: s.invitations.create, limits: []rateLimit{newInvitations}},
 		{method: get, pattern: "/organization/people", policy: memberAdmin, handler: s.people.show},
@@ -140,6 +146,9 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/admin/organizations", policy: operator, handler: s.admin.listOrganizations},
 		{method: get, pattern: "/admin/organizations/{id}", policy: operator, handler: s.admin.showOrganization},
 		{method: post, pattern: "/admin/organizations/{id}/compare", policy: operator, handler: s.admin.reconcileOrganization},
+		{method: get, pattern: "/admin/people", policy: operator, handler: s.adminPeople.search},
+		{method: get, pattern: "/admin/people/{id}", policy: operator, handler: s.adminPeople.show},
+		{method: post, pattern: "/admin/people/{id}/sessions/end", policy: operator, recent: formAt("/admin/people/{id}", ""), handler: s.adminPeople.endSessions},
 		{method: get, pattern: "/admin/jobs", policy: operator, handler: s.admin.listJobs},
 
 		{method: get, pattern: "/api/v1/entitlements", policy: member, scope: account.ScopeEntitlementsRead, response: api, handler: s.api.getEntitlements},

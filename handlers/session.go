@@ -2,22 +2,23 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"usher/billing/account"
+	"usher/billing/apperr"
 )
-
-// sessionLifetime is the absolute lifetime of a session. Use does not extend it, which would write
-// the session on every request.
-const sessionLifetime = 14 * 24 * time.Hour
 
 // Keys of the session data.
 const (
 	sessionUser             = "user"
+	sessionAuthenticatedAt  = "authenticated.at"      // Unix seconds
+	sessionMethods          = "authenticated.methods" // separated by spaces
 	sessionOrganization     = "organization"
 	sessionSelectedPlan     = "choice.plan"
 	sessionSelectedPack     = "choice.pack"
@@ -33,12 +34,14 @@ type sessionManager struct {
 	store         SessionStore
 	users         *account.Users
 	organizations *account.Organizations
+	now           func() time.Time
+	log           *slog.Logger
 }
 
 func newSessionManager(o Options) *sessionManager {
 	sessions := scs.New()
-	sessions.Store = o.Sessions
-	sessions.Lifetime = sessionLifetime
+	sessions.Store = recordedSessions{o.Sessions}
+	sessions.Lifetime = account.SessionLifetime
 	sessions.Cookie.Name = "usher_session"
 	if o.BaseURL.Scheme == "https" {
 		// Browsers accept a cookie with this prefix only with Secure, Path=/ and no Domain, so that
@@ -48,7 +51,22 @@ func newSessionManager(o Options) *sessionManager {
 	}
 	return &sessionManager{
 		SessionManager: sessions, store: o.Sessions, users: o.Billing.Users, organizations: o.Billing.Organizations,
+		now: o.Now, log: o.Log,
 	}
+}
+
+// recordedSessions gives scs the data of a session, and keeps the row in the state of the request.
+type recordedSessions struct{ SessionStore }
+
+// FindCtx implements [scs.CtxStore].
+func (s recordedSessions) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	session, data, touchDue, err := s.Load(ctx, token)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return nil, false, nil
+	}
+	state := stateFrom(ctx)
+	state.session, state.touchDue = session, touchDue
+	return data, err == nil, err
 }
 
 // withSession loads the session and saves it, if it changed, before the response is sent. The
@@ -59,6 +77,7 @@ func (m *sessionManager) withSession(next handlerFunc) handlerFunc {
 		if err != nil {
 			return fmt.Errorf("load session: %w", err)
 		}
+		m.touch(r.WithContext(ctx))
 		if err := next(w, r.WithContext(ctx)); err != nil {
 			return err
 		}
@@ -95,16 +114,65 @@ func (m *sessionManager) writeCookie(ctx context.Context, w http.ResponseWriter,
 	w.Header().Set("Cache-Control", "no-store")
 }
 
-// signIn signs a user in under a new token, which prevents session fixation.
-func (m *sessionManager) signIn(ctx context.Context, userID, organizationID string) error {
+// touch records the use of a session by a signed-in user. The data of the session is not written: a
+// request that runs while the session is ended would bring it back.
+func (m *sessionManager) touch(r *http.Request) {
+	ctx := r.Context()
+	if !stateOf(r).touchDue || m.userID(ctx) == "" {
+		return
+	}
+	// A failed write must not fail the request.
+	client := account.Client{UserAgent: stateOf(r).userAgent, Address: stateOf(r).clientAddress}
+	if err := m.store.Touch(ctx, m.Token(ctx), client); err != nil {
+		m.log.WarnContext(ctx, "record use of session failed", "request_id", stateOf(r).requestID, "err", err)
+	}
+}
+
+// userID returns the signed-in user; empty: nobody is. The stored row has to name the user too: a
+// request that was running while its session was ended can write the data once more, but not the row.
+func (m *sessionManager) userID(ctx context.Context) string {
+	userID := m.GetString(ctx, sessionUser)
+	if userID != stateFrom(ctx).session.UserID {
+		return ""
+	}
+	return userID
+}
+
+// signIn signs a user in under a new token, which prevents session fixation. methods are how the user
+// was authenticated, such as methodPassword.
+func (m *sessionManager) signIn(ctx context.Context, userID, organizationID string, methods ...string) error {
+	state := stateFrom(ctx)
+	state.session = account.Session{UserID: userID, UserAgent: state.userAgent, ClientAddress: state.clientAddress}
+	if err := m.renew(ctx, state.session); err != nil {
+		return err
+	}
+	m.SetDeadline(ctx, m.now().Add(account.SessionLifetime).UTC())
+	m.Put(ctx, sessionUser, userID)
+	m.Put(ctx, sessionOrganization, organizationID)
+	m.recordAuthentication(ctx, methods)
+	return nil
+}
+
+// authenticated records that the signed-in user was authenticated again. The token changes (OWASP
+// ASVS 5.0.0, 7.2.4), the end of the session does not.
+func (m *sessionManager) authenticated(ctx context.Context, methods ...string) error {
+	if err := m.renew(ctx, stateFrom(ctx).session); err != nil {
+		return err
+	}
+	m.recordAuthentication(ctx, methods)
+	return nil
+}
+
+// renew gives the session a new token. A copy of the old one is worth nothing.
+func (m *sessionManager) renew(ctx context.Context, session account.Session) error {
+	deadline := m.Deadline(ctx)
 	if err := m.RenewToken(ctx); err != nil {
 		return fmt.Errorf("renew session: %w", err)
 	}
-	if err := m.store.AttachUser(ctx, m.Token(ctx), userID); err != nil {
+	m.SetDeadline(ctx, deadline)
+	if err := m.store.Attach(ctx, m.Token(ctx), session); err != nil {
 		return fmt.Errorf("attach session: %w", err)
 	}
-	m.Put(ctx, sessionUser, userID)
-	m.Put(ctx, sessionOrganization, organizationID)
 	return nil
 }
 
@@ -112,11 +180,8 @@ func (m *sessionManager) signIn(ctx context.Context, userID, organizationID stri
 // old one may be stolen.
 func (m *sessionManager) endOtherSessions(r *http.Request) error {
 	ctx, userID := r.Context(), identityOf(r).userID
-	if err := m.RenewToken(ctx); err != nil {
-		return fmt.Errorf("renew session: %w", err)
-	}
-	if err := m.store.AttachUser(ctx, m.Token(ctx), userID); err != nil {
-		return fmt.Errorf("attach session: %w", err)
+	if err := m.renew(ctx, stateFrom(ctx).session); err != nil {
+		return err
 	}
 	return m.store.EndOtherSessions(ctx, userID, m.Token(ctx))
 }

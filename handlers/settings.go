@@ -35,19 +35,16 @@ func (p *settingsPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 	if err != nil {
 		return err
 	}
-	open, err := p.sessions.store.UserSessions(ctx, userID, p.sessions.Token(ctx))
+	sessions, err := p.sessionList(r)
 	if err != nil {
 		return err
 	}
-	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Verified: user.EmailVerifiedAt != nil, NewEmail: form.email, Errors: form.errors}
+	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Verified: user.EmailVerifiedAt != nil, NewEmail: form.email, Sessions: sessions, Errors: form.errors}
 	if form.name != nil {
 		props.Name = *form.name
 	}
 	if props.EmailChange, err = p.emailChange(r); err != nil {
 		return err
-	}
-	for _, session := range open {
-		props.Sessions = append(props.Sessions, authviews.SessionRow{SignedInAt: session.ExpiresAt.Add(-sessionLifetime), Current: session.Current})
 	}
 	return render(w, r, status, authviews.SettingsPage(props))
 }
@@ -97,6 +94,7 @@ func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) e
 	if err := p.sessions.endOtherSessions(r); err != nil {
 		return err
 	}
+	p.sessions.recordAuthentication(r.Context(), []string{methodPassword})
 	user, err := p.users.Get(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return err
@@ -114,7 +112,8 @@ func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request)
 	return nil
 }
 
-// deleteAccount deletes the viewer's account and ends the session.
+// deleteAccount deletes the viewer's account and ends the session. The form asks for the password, so
+// that the act itself is authenticated.
 func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 	err := p.users.Delete(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
 	invalid := fieldMessages(err)

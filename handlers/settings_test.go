@@ -10,7 +10,7 @@ func TestSettings(t *testing.T) {
 	h := newTestEnv(t)
 	here, there := h.signIn("member"), h.signIn("member")
 	old := here.session()
-	page := here.get("/settings").wantStatus(http.StatusOK).wantText("member@example.com", "This browser")
+	page := here.get("/settings").wantStatus(http.StatusOK).wantText("member@example.com", "This device")
 	if n := page.doc().Find("main li").Length(); n != 2 {
 		t.Errorf("%d sessions", n)
 	}

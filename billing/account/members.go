@@ -188,9 +188,10 @@ func (ms *Members) Leave(ctx context.Context, a Access) error {
 }
 
 // HandOver makes another member an admin and the actor a member, in one transaction. Billability
-// stays unchanged. Errors: CodeForbidden if the actor is no admin; CodeUnprocessable with the field
-// memberId unless it is another active member.
-func (ms *Members) HandOver(ctx context.Context, a Access, memberID string) error {
+// stays unchanged. confirmedName is the organization's name as the actor typed it. Errors:
+// CodeForbidden if the actor is no admin; CodeUnprocessable with the field memberId unless it is
+// another active member, or name if the typed name is another one.
+func (ms *Members) HandOver(ctx context.Context, a Access, memberID, confirmedName string) error {
 	err := ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		if err := actor.RequireAdmin(); err != nil {
 			return err
@@ -201,6 +202,9 @@ func (ms *Members) HandOver(ctx context.Context, a Access, memberID string) erro
 		}
 		if !known || next.ID == actor.Member.ID || next.Status != MemberActive {
 			return apperr.FieldError("memberId", "Please choose another member, one who is not suspended.")
+		}
+		if CleanName(confirmedName) != actor.Organization.Name {
+			return apperr.FieldError("name", MessageNameAsIs)
 		}
 		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
 		return errors.Join(tx.Members().Update(ctx, next), tx.Members().Update(ctx, actor.Member))

@@ -37,6 +37,8 @@ type UserStore interface {
 	DeleteLoginDevices(ctx context.Context, userID string) error
 	// DeleteSessions ends every session of a user and returns their number.
 	DeleteSessions(ctx context.Context, userID string) (int64, error)
+	// CountSessions counts the sessions of a user that have not expired.
+	CountSessions(ctx context.Context, userID string) (int, error)
 	SetName(ctx context.Context, userID, name string) error
 	// SetOperator sets or clears the operator flag; ErrNotFound if there is no such user.
 	SetOperator(ctx context.Context, userID string, operator bool) error

@@ -57,12 +57,6 @@ func (us *Users) requirePassword(ctx context.Context, userID, password string) (
 	return user, err
 }
 
-// OpenSession is a browser session of a user.
-type OpenSession struct {
-	ExpiresAt time.Time `db:"expiry"`
-	Current   bool      `db:"current"` // the session of this request
-}
-
 // SignUp is the input of a new user and their organization.
 type SignUp struct {
 	Name, Email, Password, Organization string

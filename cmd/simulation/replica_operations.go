@@ -153,7 +153,7 @@ func (r *replica) changeMembership(ctx context.Context, o operation, access acco
 // transferAdmin makes a member the only admin, and then the founder again, so that the history can
 // continue. If a crash comes in between, the founder's later operations are refused.
 func (r *replica) transferAdmin(ctx context.Context, founder account.Access, memberID string) error {
-	if err := r.service.Members.HandOver(ctx, founder, memberID); err != nil {
+	if err := r.service.Members.HandOver(ctx, founder, memberID, founder.Organization.Name); err != nil {
 		return err
 	}
 	member, err := r.service.Members.Get(ctx, founder, memberID)
@@ -164,5 +164,5 @@ func (r *replica) transferAdmin(ctx context.Context, founder account.Access, mem
 	if err != nil {
 		return err
 	}
-	return r.service.Members.HandOver(ctx, admin, founder.Member.ID)
+	return r.service.Members.HandOver(ctx, admin, founder.Member.ID, admin.Organization.Name)
 }

@@ -40,8 +40,9 @@ var commands = []command{
 		"show ID [--json]\nreplay ID", "list stored Stripe events, or process one again", runEvents},
 	{"user", "create EMAIL --name NAME --new-org NAME [--password-file FILE] [--json]\n" +
 		"create EMAIL --name NAME --org ID [--role ROLE] [--billable] [--password-file FILE] [--json]\n" +
-		"promote EMAIL [--org ID [--role ROLE]] [--json]",
-		"create a user, or change a user's role", runUser},
+		"promote EMAIL [--org ID [--role ROLE]] [--json]\n" +
+		"end-sessions EMAIL [--json]",
+		"create a user, change a user's role, or sign a user out", runUser},
 	{"stripe", "[--addr ADDRESS] [--state FILE] [--webhook URL --secret SECRET]",
 		"run the local Stripe alone, for any Stripe SDK", runStripe},
 	{"clock", "advance SPAN [--json]   (SPAN: 3 days, 1 month, 1 year …)",

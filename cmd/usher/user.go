@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"usher/billing"
@@ -44,8 +45,11 @@ func runUser(ctx context.Context, inv *invocation) error {
 	}
 	return withService(ctx, inv, func(service *billing.Service) error {
 		apply := promoteUser
-		if args[0] == "create" {
+		switch args[0] {
+		case "create":
 			apply = createUser
+		case "end-sessions":
+			apply = endUserSessions
 		}
 		user, err := apply(ctx, service, args[1], o)
 		if err != nil {
@@ -56,11 +60,15 @@ func runUser(ctx context.Context, inv *invocation) error {
 }
 
 func (o userOptions) validate(args []string) error {
-	if len(args) != 2 || args[0] != "create" && args[0] != "promote" {
-		return usageError("takes create EMAIL or promote EMAIL")
+	if len(args) != 2 || !slices.Contains([]string{"create", "promote", "end-sessions"}, args[0]) {
+		return usageError("takes create EMAIL, promote EMAIL or end-sessions EMAIL")
 	}
 	create := args[0] == "create"
 	switch {
+	case args[0] == "end-sessions":
+		if o.newOrganization != "" || o.organization != "" || o.role != "" {
+			return usageError("end-sessions takes neither --new-org nor --org nor --role")
+		}
 	case create && (o.newOrganization == "") == (o.organization == ""):
 		return usageError("create takes either --new-org or --org")
 	case !create && (o.newOrganization != "" || o.organization == "" && o.role != ""):
@@ -76,9 +84,13 @@ type userView struct {
 	OrganizationID string `json:"organizationId,omitempty"`
 	RoleID         string `json:"roleId,omitempty"`
 	Operator       bool   `json:"operator"`
+	SessionsEnded  *int64 `json:"sessionsEnded,omitempty"`
 }
 
 func (v userView) access() string {
+	if v.SessionsEnded != nil {
+		return fmt.Sprintf("%d sessions ended", *v.SessionsEnded)
+	}
 	if v.OrganizationID == "" {
 		return "operator of this installation"
 	}
@@ -159,5 +171,22 @@ func promoteUser(
 	}
 	return userView{
 		ID: member.UserID, Email: member.Email, OrganizationID: o.organization, RoleID: member.Role.ID,
+	}, err
+}
+
+// endUserSessions ends all sessions of a user, on every replica at once.
+func endUserSessions(
+	ctx context.Context, service *billing.Service, email string, _ userOptions,
+) (userView, error) {
+	user, err := service.Users.ByEmail(ctx, email)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return userView{}, fmt.Errorf("no account with the address %s", email)
+	}
+	if err != nil {
+		return userView{}, err
+	}
+	ended, err := service.Users.EndSessions(ctx, user.ID)
+	return userView{
+		ID: user.ID, Email: user.Email, Operator: service.Users.IsOperator(user), SessionsEnded: &ended,
 	}, err
 }

@@ -19,6 +19,7 @@ const (
 	TabEvents        Tab = "/admin/events"
 	TabDrift         Tab = "/admin/drift"
 	TabOrganizations Tab = "/admin/organizations"
+	TabPeople        Tab = "/admin/people"
 	TabJobs          Tab = "/admin/jobs"
 )
 
@@ -26,7 +27,7 @@ func tabs(current Tab) []layout.TabProps {
 	all := []struct {
 		tab   Tab
 		label string
-	}{{TabEvents, "Events"}, {TabDrift, "Drift"}, {TabOrganizations, "Organizations"}, {TabJobs, "Jobs"}}
+	}{{TabEvents, "Events"}, {TabDrift, "Drift"}, {TabOrganizations, "Organizations"}, {TabPeople, "People"}, {TabJobs, "Jobs"}}
 	tabs := make([]layout.TabProps, 0, len(all))
 	for _, t := range all {
 		tabs = append(tabs, layout.TabProps{Label: t.label, Href: string(t.tab), Current: t.tab == current})

@@ -92,7 +92,7 @@ func invitePeople(name, title string, form organizationviews.InvitePeopleProps) 
 }
 
 func settingsSpecimens() []Specimen {
-	p := authviews.SettingsPageProps{Layout: signedIn(layout.SectionNone), Name: "Ana Lima", Email: "ana@lyric.example", Verified: true, Sessions: []authviews.SessionRow{{SignedInAt: days(0), Current: true}}}
+	p := authviews.SettingsPageProps{Layout: signedIn(layout.SectionNone), Name: "Ana Lima", Email: "ana@lyric.example", Verified: true, Sessions: sessionList(1)}
 	unverified := p
 	unverified.Verified = false
 	changing, halfway := p, p
@@ -101,7 +101,7 @@ func settingsSpecimens() []Specimen {
 	badAddress := p
 	badAddress.NewEmail, badAddress.Errors = "ana", authviews.SettingsErrors{Email: account.MessageInvitationAddress}
 	wrong := p
-	wrong.Name, wrong.Sessions = unbroken, append(wrong.Sessions, authviews.SessionRow{SignedInAt: days(-3)}, authviews.SessionRow{SignedInAt: days(-9)})
+	wrong.Name, wrong.Sessions = unbroken, sessionList(3)
 	wrong.Errors = authviews.SettingsErrors{Name: "Please give your name, in 100 characters or fewer.", Current: "This is not your current password.", Password: "Please choose a password of at least 8 characters."}
 	return []Specimen{
 		{Name: "settings", Title: "Settings", Page: authviews.SettingsPage(p)},
@@ -109,8 +109,22 @@ func settingsSpecimens() []Specimen {
 		{Name: "settings-email", Title: "Settings, address to be confirmed", Page: authviews.SettingsPage(changing)},
 		{Name: "settings-email-halfway", Title: "Settings, address confirmed at one place", Page: authviews.SettingsPage(halfway)},
 		{Name: "settings-email-refused", Title: "Settings, new address refused", Page: authviews.SettingsPage(badAddress)},
+		{Name: "confirm", Title: "Confirm that it's you", Page: authviews.ConfirmPage(authviews.ConfirmPageProps{Layout: p.Layout, Email: p.Email, Action: "/login/confirm"})},
+		{Name: "confirm-refused", Title: "Confirm that it's you, wrong password", Page: authviews.ConfirmPage(authviews.ConfirmPageProps{
+			Layout: p.Layout, Email: p.Email, Action: "/login/confirm", Error: "This is not your current password.",
+		})},
 		{Name: "settings-refused", Title: "Settings, something to mend", Page: authviews.SettingsPage(wrong)},
 	}
+}
+
+// sessionList returns the first n sessions: of this browser, of another device, and of the previous
+// release, which did not record where it began.
+func sessionList(n int) authviews.SessionListProps {
+	return authviews.SessionListProps{Sessions: []authviews.SessionRow{
+		{ID: "ses_01", Device: "Firefox on Linux", Address: "203.0.113.7", StartedAt: days(-2), LastUsedAt: days(0), Current: true},
+		{ID: "ses_02", Device: "Safari on an iPhone", Address: "2001:db8:85a3:8d3:1319:8a2e:370:7348", StartedAt: days(-3), LastUsedAt: days(-1)},
+		{ID: "ses_03", Device: authviews.DeviceName(""), StartedAt: days(-9)},
+	}[:n]}
 }
 
 func memberPage(i int) organizationviews.MemberPageProps {

@@ -73,7 +73,7 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " an admin can take it back, and everything goes on as before, unless the plan's period ends sooner.</li><li>Then the plan ends, without a refund for the time that is left, and nobody has access.</li><li>Invoices stay readable for whoever looks after billing.</li></ul><form method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " an admin can take it back, and everything goes on as before, unless the plan's period ends sooner.</li><li>Then the plan ends, without a refund for the time that is left, and nobody has access.</li><li>Invoices stay readable for whoever looks after billing.</li></ul><form id=\"delete\" method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

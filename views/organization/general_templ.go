@@ -32,13 +32,22 @@ type GeneralPageProps struct {
 
 // TransferProps are the props of the form that makes another member the admin.
 type TransferProps struct {
-	Members []ui.Option
-	Error   string
+	Members   []ui.Option
+	MemberID  string // chosen and refused; empty: nobody
+	Error     string // about the member
+	NameError string // about the typed name of the organization
 }
+
+// options begin with nobody, so that a person is chosen on purpose.
+func (p TransferProps) options() []ui.Option {
+	return append([]ui.Option{{Value: "", Label: "Choose somebody"}}, p.Members...)
+}
+
+func (p TransferProps) open() bool { return p.Error != "" || p.NameError != "" }
 
 // invalid reports whether one of the forms has an error.
 func (p GeneralPageProps) invalid() bool {
-	return p.Rename != nil && p.Rename.Error != "" || p.Transfer != nil && p.Transfer.Error != "" || p.Deletion != nil && p.Deletion.Error != ""
+	return p.Rename != nil && p.Rename.Error != "" || p.Transfer != nil && (p.Transfer.Error != "" || p.Transfer.NameError != "") || p.Deletion != nil && p.Deletion.Error != ""
 }
 
 // RenameProps are the props of the form that renames the organization.
@@ -111,7 +120,7 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 				var templ_7745c5c3_Var4 string
 				templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.Organization.Name)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 58, Col: 30}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 67, Col: 30}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 				if templ_7745c5c3_Err != nil {
@@ -142,7 +151,7 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 				var templ_7745c5c3_Var6 string
 				templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(ui.People(p.People))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 61, Col: 25}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 70, Col: 25}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 				if templ_7745c5c3_Err != nil {
@@ -173,7 +182,7 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 				var templ_7745c5c3_Var8 string
 				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.YourRole)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 64, Col: 21}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 73, Col: 21}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 				if templ_7745c5c3_Err != nil {
@@ -254,7 +263,7 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 				var templ_7745c5c3_Var12 string
 				templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(p.Organization.ID)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 75, Col: 68}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/general.templ`, Line: 84, Col: 68}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 				if templ_7745c5c3_Err != nil {
@@ -366,7 +375,7 @@ func transfer(p GeneralPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if p.Transfer.Error != "" {
+		if p.Transfer.open() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, " open")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -380,7 +389,7 @@ func transfer(p GeneralPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<p class=\"mt-1 mb-4\">Somebody else becomes its admin, and you a member, at once. Who is billed stays as it is.</p><form method=\"post\" action=\"/organization/handover\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<p class=\"mt-1 mb-4\">Somebody else becomes its admin, and you a member, at once. Who is billed stays as it is.</p><form id=\"handover\" method=\"post\" action=\"/organization/handover\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -388,7 +397,11 @@ func transfer(p GeneralPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Select(ui.SelectProps{Label: "New admin", Name: "memberId", Options: p.Transfer.Members, Error: p.Transfer.Error}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Select(ui.SelectProps{Label: "New admin", Name: "memberId", Value: p.Transfer.MemberID, Options: p.Transfer.options(), Error: p.Transfer.Error}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Type the organization's name to confirm", Name: "name", ID: "handover-name", Hint: p.Organization.Name, Error: p.Transfer.NameError, Autocomplete: "off", Required: true, MaxLength: "100", Focus: p.Transfer.NameError != "" && p.Transfer.Error == ""}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,0 +1,43 @@
+package auth
+
+import "strings"
+
+// deviceMark tells a browser or system by a part of the User-Agent header.
+type deviceMark struct{ part, name string }
+
+// browsers are in order of precedence: most browsers name Chrome and Safari too.
+var browsers = []deviceMark{
+	{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser/", "Samsung Internet"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
+	{"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},
+}
+
+// systems are in order of precedence: Android names Linux too, and iPhones name Mac OS X.
+var systems = []deviceMark{
+	{"iPhone", "an iPhone"}, {"iPad", "an iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"CrOS", "ChromeOS"},
+	{"Macintosh", "a Mac"}, {"Linux", "Linux"},
+}
+
+// DeviceName says in words what a User-Agent header names: Firefox on Windows. The header is the
+// client's own word, and helps people to recognize their devices. It proves nothing, so that a few
+// cases are enough.
+func DeviceName(userAgent string) string {
+	browser, system := firstMark(browsers, userAgent), firstMark(systems, userAgent)
+	switch {
+	case browser == "" && system == "":
+		return "An unknown device"
+	case browser == "":
+		return "Another program on " + system
+	case system == "":
+		return browser
+	}
+	return browser + " on " + system
+}
+
+func firstMark(marks []deviceMark, userAgent string) string {
+	for _, mark := range marks {
+		if strings.Contains(userAgent, mark.part) {
+			return mark.name
+		}
+	}
+	return ""
+}
