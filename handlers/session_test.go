@@ -269,3 +269,13 @@ func TestHandOverIsChosenAndTyped(t *testing.T) {
 	}
 	admin.submit(refused, form, url.Values{"memberId": {member}, "name": {"Lantern Theatre"}}).wantRedirect("/organization?tab=general&notice=handed-over")
 }
+
+func TestSessionsEndWithTheAccount(t *testing.T) {
+	h := newTestEnv(t)
+	here, there := h.signIn("member"), h.signIn("member")
+	here.post("/settings/delete", url.Values{"confirmation": {testPassword}}).wantRedirect("/login?notice=account-deleted")
+	there.wantSignedOut()
+	if n := h.count(`select count(*) from sessions`); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+}

@@ -89,7 +89,7 @@ type userView struct {
 
 func (v userView) access() string {
 	if v.SessionsEnded != nil {
-		return fmt.Sprintf("%d sessions ended", *v.SessionsEnded)
+		return fmt.Sprintf("sessions ended: %d", *v.SessionsEnded)
 	}
 	if v.OrganizationID == "" {
 		return "operator of this installation"

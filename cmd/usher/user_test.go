@@ -49,7 +49,14 @@ func TestUserCommand(t *testing.T) {
 	c.open("/admin/events").expectText("Only operators of this installation can see this")
 	run(exitOK, "promote", "ops@example.com")
 	c.open("/admin/events").expectText("What Stripe has sent")
+	output, _ = run(exitOK, "end-sessions", "OPS@example.com")
+	if !strings.Contains(output, "sessions ended: 1") {
+		t.Errorf("user end-sessions prints %s", output)
+	}
+	c.open("/admin/events").expectText("Forgot your password?")
 
+	run(exitFailed, "end-sessions", "unknown@example.com")
+	run(exitUsage, "end-sessions", "ops@example.com", "--org", "org_x")
 	run(exitFailed, "promote", "unknown@example.com")
 	run(exitFailed, "promote", "may@example.com", "--org", "org_unknown")
 	run(exitUsage)
