@@ -36,8 +36,8 @@ func tokenHash(token string) []byte {
 	return sum[:]
 }
 
-// liveSession selects sessions that have not ended. Data is empty between Attach and the first write;
-// scs never writes empty data.
+// liveSession selects sessions that have not ended. Data is empty between Attach and the first
+// write; scs never writes empty data.
 var liveSession = `expiry > now() and data <> '' and (last_used_at is null or last_used_at > now() - interval '` +
 	strconv.Itoa(int(account.SessionIdleTime.Seconds())) + ` seconds')`
 
@@ -117,8 +117,8 @@ const attachSession = `insert into sessions (token_hash, data, expiry, user_id, 
 	last_used_at = excluded.last_used_at, user_agent = excluded.user_agent, client_address = excluded.client_address`
 
 // Attach records the user and the client of a session, so that a user's sessions can be listed and
-// ended. A zero start means now. It may be called before scs has written the session (right after its
-// token was renewed) and after.
+// ended. A zero start means now. It may be called before scs has written the session (right after
+// its token was renewed) and after.
 func (s *SessionStore) Attach(ctx context.Context, token string, session account.Session) error {
 	client := account.Client{UserAgent: session.UserAgent, Address: session.ClientAddress}.Cut()
 	return s.q.exec(ctx, "attach session", attachSession, tokenHash(token), attachedExpiry.Seconds(),

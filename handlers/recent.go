@@ -13,8 +13,8 @@ import (
 	"usher/views/ui"
 )
 
-// methodPassword is the way of authentication that a session records for a password. Other ways have
-// names of their own.
+// methodPassword is the way of authentication that a session records for a password. Other ways
+// have names of their own.
 const methodPassword = "password"
 
 // recordAuthentication writes when and how the user was authenticated into the session.
@@ -23,16 +23,16 @@ func (m *sessionManager) recordAuthentication(ctx context.Context, methods []str
 	m.Put(ctx, sessionMethods, strings.Join(methods, " "))
 }
 
-// recentlyAuthenticated reports whether the user was authenticated in this session a short time ago.
-// Sessions of the previous release do not know.
+// recentlyAuthenticated reports whether the user was authenticated in this session within
+// [account.RecentAuthentication]. Sessions of the previous release do not know.
 func (m *sessionManager) recentlyAuthenticated(ctx context.Context) bool {
 	at := m.GetInt64(ctx, sessionAuthenticatedAt)
 	return at != 0 && m.now().Sub(time.Unix(at, 0)) < account.RecentAuthentication
 }
 
 // requireRecent asks for the password before the handler of a route that needs a recent
-// authentication, unless there was one. A POST request is not repeated afterwards: the person is led
-// to its form, and nothing happens that they do not see.
+// authentication, unless there was one. A POST request is not repeated afterwards: the person is
+// led to its form, and nothing happens that they do not see.
 func (s *server) requireRecent(rt route, next handlerFunc) handlerFunc {
 	if rt.recent == nil {
 		return next
@@ -51,8 +51,8 @@ func (s *server) requireRecent(rt route, next handlerFunc) handlerFunc {
 
 const recentPath = "/login/confirm"
 
-// formAt returns the page with the form of a POST route. It does not carry what was typed: these forms
-// ask for a deliberate choice, and an address that fills them in could be sent to somebody.
+// formAt returns the page with the form of a POST route. It does not carry what was typed: these
+// forms ask for a deliberate choice, and an address that fills them in could be sent to somebody.
 func formAt(page, fragment string) func(*http.Request) string {
 	return func(r *http.Request) string {
 		u, err := url.Parse(page)

@@ -31,8 +31,9 @@ type route struct {
 	signedOut handlerFunc
 	// afterDeletion allows access for members of a deleted organization.
 	afterDeletion bool
-	// recent requires a recent authentication, see requireRecent. It returns the page that leads on once
-	// there was one: [requestedPage], or the form of a POST request, see formAt. nil: none is required.
+	// recent requires a recent authentication, see requireRecent. It returns the page that leads on
+	// once there was one: [requestedPage], or the form of a POST request, see formAt. nil: none is
+	// required.
 	recent func(*http.Request) string
 	// limits are the rate limits, applied if rate limits are enabled.
 	limits []rateLimit

@@ -139,7 +139,7 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		}
 	case who == "signed out":
 		checkSignedOut(t, rt, got)
-	case rt.pattern == recentPath, rt.pattern == "/settings/sessions/{id}/end": // about the own session; which ones exist is not told
+	case rt.pattern == recentPath, rt.pattern == "/settings/sessions/{id}/end": // about the own sessions; the answer does not show which exist
 		checkAllowed(t, rt, got)
 	case rt.policy == operator && who != "operator" && rt.response == api:
 		got.wantError(http.StatusForbidden, apperr.CodeForbidden, account.MessageOperatorsOnly)

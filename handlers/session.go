@@ -129,7 +129,8 @@ func (m *sessionManager) touch(r *http.Request) {
 }
 
 // userID returns the signed-in user; empty: nobody is. The stored row has to name the user too: a
-// request that was running while its session was ended can write the data once more, but not the row.
+// request that was running while its session was ended can write the data once more, but not the
+// user.
 func (m *sessionManager) userID(ctx context.Context) string {
 	userID := m.GetString(ctx, sessionUser)
 	if userID != stateFrom(ctx).session.UserID {
@@ -138,8 +139,8 @@ func (m *sessionManager) userID(ctx context.Context) string {
 	return userID
 }
 
-// signIn signs a user in under a new token, which prevents session fixation. methods are how the user
-// was authenticated, such as methodPassword.
+// signIn signs a user in under a new token, which prevents session fixation. methods are how the
+// user was authenticated, such as methodPassword.
 func (m *sessionManager) signIn(ctx context.Context, userID, organizationID string, methods ...string) error {
 	state := stateFrom(ctx)
 	state.session = account.Session{UserID: userID, UserAgent: state.userAgent, ClientAddress: state.clientAddress}

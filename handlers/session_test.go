@@ -163,8 +163,8 @@ var recentRoutes = map[string]string{
 	"/admin/people/{id}/sessions/end": "/admin/people/%7Bid%7D?notice=confirmed",
 }
 
-// TestRecentAuthentication posts to every such route a while after the log-in. Nothing happens before
-// the password was typed, and the request is not repeated afterwards.
+// TestRecentAuthentication posts to every such route a while after the log-in. Nothing happens
+// before the password was typed, and the request is not repeated afterwards.
 func TestRecentAuthentication(t *testing.T) {
 	h := newTestEnv(t)
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("admin")); err != nil {
@@ -190,8 +190,8 @@ func TestRecentAuthentication(t *testing.T) {
 	other.get("/dashboard").wantStatus(http.StatusOK)
 
 	old := admin.session()
-	asked := admin.post("/settings/sessions/end", nil)
-	form := admin.get(asked.header.Get("Location")).wantStatus(http.StatusOK).wantText("Confirm that it's you", email("admin"))
+	stopped := admin.post("/settings/sessions/end", nil)
+	form := admin.get(stopped.header.Get("Location")).wantStatus(http.StatusOK).wantText("Confirm that it's you", email("admin"))
 	again := admin.submit(form, "main form", url.Values{"password": {"not it"}}).wantStatus(http.StatusUnprocessableEntity)
 	if next := again.doc().Find("input[name=next]").AttrOr("value", ""); next != recentRoutes["/settings/sessions/end"] {
 		t.Errorf("a wrong password loses the page: %q", next)

@@ -29,8 +29,8 @@ func sessionRow(session account.Session) authviews.SessionRow {
 	}
 }
 
-// endSession ends one of the viewer's sessions. One that has ended already, and one of somebody else,
-// get the same answer.
+// endSession ends one of the viewer's sessions. One that has ended already, and one of somebody
+// else, get the same answer.
 func (p *settingsPages) endSession(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	if id == stateOf(r).session.ID {

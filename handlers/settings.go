@@ -112,8 +112,8 @@ func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request)
 	return nil
 }
 
-// deleteAccount deletes the viewer's account and ends the session. The form asks for the password, so
-// that the act itself is authenticated.
+// deleteAccount deletes the viewer's account and ends the session. The form asks for the password,
+// so that the act itself is authenticated.
 func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 	err := p.users.Delete(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
 	invalid := fieldMessages(err)

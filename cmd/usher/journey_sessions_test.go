@@ -6,8 +6,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestSessionRevocationJourney: a person is signed in on two devices and signs one of them out on the
-// other. It is led to the log-in page, and from there back to the page it was on.
+// TestSessionRevocationJourney: a person is signed in on two devices and signs one of them out on
+// the other. It is led to the log-in page, and from there back to the page it was on.
 func TestSessionRevocationJourney(t *testing.T) {
 	server := startServer(t)
 	server.reportFailure(t)
