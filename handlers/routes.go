@@ -106,7 +106,7 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.roles.update},
 		{method: post, pattern: "/organization/roles/{id}/delete", policy: memberAdmin, handler: s.roles.remove},
 		{method: get, pattern: "/organization/api-keys", policy: organizationAdmin, handler: s.keys.list},
-		{method: post, pattern: "/organization/api-keys", policy: organizationAdmin, handler: s.keys.create},
+		{method: post, pattern: "/organization/api-keys", policy: organizationAdmin, recent: formAt(apiKeysPath, ""), handler: s.keys.create},
 		{method: post, pattern: "/organization/api-keys/{id}/revoke", policy: organizationAdmin, handler: s.keys.revoke},
 		{method: get, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.show},
 		{method: post, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.add},
