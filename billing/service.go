@@ -12,6 +12,7 @@ import (
 	"usher/billing/catalog"
 	"usher/billing/env"
 	"usher/billing/mail"
+	"usher/billing/secrets"
 )
 
 // Options configure a [Service]. Every field is required unless its comment gives a default.
@@ -34,6 +35,9 @@ type Options struct {
 	AllowedOrigins []string
 	OperatorEmails []string // of the operators of this installation
 	Livemode       bool     // the key of Gateway is a live one; so are the API keys that are created
+	// Secrets seals what is stored and has to be read back; nil: two-step verification cannot be
+	// set up.
+	Secrets *secrets.Keyring
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
 	// unavailable.
 	KeyFingerprint string
@@ -93,7 +97,7 @@ func New(o Options) *Service {
 	}
 	s.Service = account.New(account.Options{
 		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
-		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode,
+		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}

@@ -13,7 +13,7 @@ func TestUserRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	want := account.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: testTime, EmailVerifiedAt: ptr(at(5)), Operator: true}
-	wantFilled(t, want)
+	wantFilled(t, want, "SecondFactorAt") // stored with the second factor
 	must(t, store.Users().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
 
@@ -42,7 +42,7 @@ func TestKnownEmailIsAConflictOfTheEmailField(t *testing.T) {
 func TestOrganizationRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2)), PlannedPeople: 8}
+	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2)), PlannedPeople: 8, RequireSecondFactor: true}
 	wantFilled(t, want)
 	must(t, store.Organizations().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()

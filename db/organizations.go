@@ -69,6 +69,13 @@ func (q organizationStore) OfUser(ctx context.Context, userID string) ([]account
 	return list[account.Organization](ctx, q.queries, "list organizations of user", selectOrganizationsOfUser, userID)
 }
 
+const setRequireSecondFactor = `update organizations set require_second_factor = $2 where id = $1`
+
+// SetRequireSecondFactor implements [account.OrganizationStore].
+func (q organizationStore) SetRequireSecondFactor(ctx context.Context, id string, required bool) error {
+	return q.execOne(ctx, "set second factor of organization", setRequireSecondFactor, id, required)
+}
+
 const updateOrganization = `update organizations set name = $2, deletes_at = $3, planned_people = $4 where id = $1`
 
 // Update implements [account.OrganizationStore].

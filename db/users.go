@@ -45,8 +45,9 @@ func (q userStore) ByEmail(ctx context.Context, email string) (account.User, err
 
 // The replacement address is unique and not deliverable.
 const eraseUser = `with used_tokens as (delete from account_tokens where user_id = $1),
-		changes as (delete from email_changes where user_id = $1), devices as (delete from login_devices where user_id = $1)
-	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false where id = $1`
+		changes as (delete from email_changes where user_id = $1), devices as (delete from login_devices where user_id = $1),
+		factors as (delete from second_factors where user_id = $1)
+	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false, second_factor_at = null where id = $1`
 
 // Erase implements [account.UserStore].
 func (q userStore) Erase(ctx context.Context, userID, name string) error {

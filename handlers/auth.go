@@ -19,6 +19,7 @@ type authPages struct {
 	*site
 	checkout *checkoutPages
 	users    *account.Users
+	factors  *account.SecondFactors
 	recovery *account.Recovery
 	mailHref string // the page with unsent e-mails; empty: there is none
 }
@@ -54,11 +55,7 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.sessions.signIn(r.Context(), user.ID, organization.ID, methodPassword); err != nil {
-		return err
-	}
-	p.devices.remember(w, r, user)
-	return p.continueAfterSignIn(w, r, next)
+	return p.signInAndContinue(w, r, user, organization.ID, next)
 }
 
 func (p *authPages) refuseSignUp(w http.ResponseWriter, r *http.Request, form account.SignUp, next string, invalid map[string]string) error {
@@ -104,11 +101,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.sessions.signIn(r.Context(), user.ID, organizationID, methodPassword); err != nil {
-		return err
-	}
-	p.devices.remember(w, r, user)
-	return p.continueAfterSignIn(w, r, next)
+	return p.signInAndContinue(w, r, user, organizationID, next)
 }
 
 // logOut deletes the session here and in the browser.

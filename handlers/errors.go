@@ -56,6 +56,7 @@ var (
 	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
 	errNotRecent      = &httpError{status: http.StatusForbidden, code: "recent_authentication_required", message: "Please confirm that it's you first: open the settings and type your password."}
 	errNotReversible  = &httpError{status: http.StatusConflict, code: apperr.CodeConflict, message: "This change can't be undone in one step. Change the members themselves instead."}
+	errSecondFactor   = &httpError{status: http.StatusForbidden, code: "second_factor_required", message: "Set up two-step verification first, at /settings/security."}
 	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
 	errNoPolicy       = errors.New("the route has no access policy that fits its response type")
 )

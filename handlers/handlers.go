@@ -41,6 +41,8 @@ type Options struct {
 	// only.
 	RateLimits     bool
 	TrustedProxies []netip.Prefix
+	// SecondFactor says of whom two-step verification is required.
+	SecondFactor account.SecondFactorPolicy
 	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not
 	// found in production.
 	MetricsToken string
@@ -101,6 +103,8 @@ type areas struct {
 	settings      *settingsPages
 	emailChanges  *emailChangePages
 	recent        *recentPages
+	secondStep    *secondStepPages
+	security      *securityPages
 	invitations   *invitationPages
 	organization  *organizationPages
 	members       *memberPages
@@ -195,7 +199,9 @@ func newAreas(o Options, base *site) areas {
 
 // addAccountPages wires the pages about people and their organizations.
 func (a *areas) addAccountPages(b *billing.Service, base *site) {
-	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, recovery: b.Recovery}
+	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, factors: b.SecondFactors, recovery: b.Recovery}
+	a.secondStep = &secondStepPages{authPages: a.auth}
+	a.security = &securityPages{site: base, factors: b.SecondFactors}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
 	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}
 	a.recent = &recentPages{site: base, users: b.Users}

@@ -15,6 +15,8 @@ type identity struct {
 	key      *account.APIKey // nil: a person
 	access   account.Access  // zero: not signed in, or not a member of any organization
 	operator bool            // operates this installation
+	// secondFactor: the user has set up two-step verification.
+	secondFactor bool
 }
 
 func (v identity) signedIn() bool { return v.userID != "" }
@@ -53,7 +55,7 @@ func (m *sessionManager) identify(ctx context.Context) (identity, error) {
 	if errors.Is(err, apperr.ErrNotFound) {
 		return m.identityWithoutOrganization(ctx, userID)
 	}
-	return identity{userID: userID, access: access, operator: m.users.IsOperator(access.User)}, err
+	return identity{userID: userID, access: access, operator: m.users.IsOperator(access.User), secondFactor: access.User.SecondFactorAt != nil}, err
 }
 
 func (m *sessionManager) identityWithoutOrganization(ctx context.Context, userID string) (identity, error) {
@@ -61,7 +63,7 @@ func (m *sessionManager) identityWithoutOrganization(ctx context.Context, userID
 	if errors.Is(err, apperr.ErrNotFound) {
 		return identity{userID: userID}, nil
 	}
-	return identity{userID: userID, operator: m.users.IsOperator(user)}, err
+	return identity{userID: userID, operator: m.users.IsOperator(user), secondFactor: user.SecondFactorAt != nil}, err
 }
 
 func (m *sessionManager) currentAccess(ctx context.Context, userID string) (account.Access, error) {

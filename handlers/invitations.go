@@ -88,23 +88,28 @@ func (p *invitationPages) acceptFor(r *http.Request) (userID string, organizatio
 func (p *invitationPages) enterOrganization(w http.ResponseWriter, r *http.Request, userID string, organization account.Organization) error {
 	if identityOf(r).signedIn() {
 		p.sessions.Put(r.Context(), sessionOrganization, organization.ID)
-	} else if err := p.signInNewUser(w, r, userID, organization.ID); err != nil {
+	} else if done, err := p.signInNewUser(w, r, userID, organization.ID); err != nil {
 		return err
+	} else if !done {
+		redirect(w, r, secondStepPath)
+		return nil
 	}
 	redirect(w, r, "/dashboard?notice="+noticeJoined)
 	return nil
 }
 
-func (p *invitationPages) signInNewUser(w http.ResponseWriter, r *http.Request, userID, organizationID string) error {
+// signInNewUser signs in whoever has accepted an invitation, or begins their second step; done is
+// false then.
+func (p *invitationPages) signInNewUser(w http.ResponseWriter, r *http.Request, userID, organizationID string) (done bool, err error) {
 	user, err := p.users.Get(r.Context(), userID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := p.sessions.signIn(r.Context(), userID, organizationID, methodPassword); err != nil {
-		return err
+	if done, err = p.sessions.beginSignIn(r.Context(), userID, organizationID, p.now()); err != nil || !done {
+		return done, err
 	}
 	p.devices.remember(w, r, user)
-	return nil
+	return true, nil
 }
 
 func (p *invitationPages) showRefusal(w http.ResponseWriter, r *http.Request, cause error) error {

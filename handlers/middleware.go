@@ -85,6 +85,9 @@ func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 		if err := rt.authorize(viewer); err != nil {
 			return err
 		}
+		if s.needsSecondFactor(rt, viewer) {
+			return leadToSecondFactor(w, r, rt)
+		}
 		if rt.blockedByDeletion(viewer) {
 			return s.refuseDeleted(w, r, rt)
 		}

@@ -56,6 +56,10 @@ var notices = map[string]ui.NoticeProps{
 	noticePayNoCard:         {Tone: ui.Bad, Title: "There is no card to charge.", Body: "Add a card, and the payment is made at once."},
 	noticePayFailed:         {Tone: ui.Bad, Title: "The payment could not be made.", Body: "Nothing was charged. Please try again in a moment."},
 	noticeAccountDeleted:    {Tone: ui.Good, Title: "Your account is deleted."},
+	noticeSecondFactorOff:   {Tone: ui.Good, Title: "Two-step verification is off.", Body: "Your password alone now lets you in."},
+	noticeSignInAgain:       {Tone: ui.Wait, Title: "Please sign in again.", Body: "The second step took too long, or your password has changed."},
+	noticeSetUpAgain:        {Tone: ui.Wait, Title: "Please begin again.", Body: "Setting up the app took too long. Remove the entry for Usher from your app first."},
+	noticeSecondFactorOrg:   {Tone: ui.Good, Title: "The setting is saved."},
 	noticeRenamed:           {Tone: ui.Good, Title: "The organization has its new name."},
 }
 
@@ -96,6 +100,10 @@ const (
 	noticePayFailed         = "payment-failed"
 	noticeAccountDeleted    = "account-deleted"
 	noticeRenamed           = "renamed"
+	noticeSecondFactorOff   = "second-factor-off"
+	noticeSignInAgain       = "sign-in-again"
+	noticeSetUpAgain        = "set-up-again"
+	noticeSecondFactorOrg   = "second-factor-members"
 	noticeReplayed          = "replayed"
 	noticeProfileSaved      = "name-saved"
 	noticePasswordChanged   = "password-changed"

@@ -31,6 +31,7 @@ func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request
 	props.APIKeys = access.IsAdmin()
 	if access.CanManageMembers() {
 		props.Rename = &organizationviews.RenameProps{Name: access.Organization.Name}
+		props.SecondFactor = &organizationviews.SecondFactorProps{Required: access.Organization.RequireSecondFactor, Ready: access.User.SecondFactorAt != nil}
 	}
 	p.addAdminSections(r, &props, members)
 	edit(&props)

@@ -17,6 +17,9 @@ import (
 // have names of their own.
 const methodPassword = "password"
 
+// methodSecondFactor is a code from an authenticator app, or a recovery code.
+const methodSecondFactor = "second-factor"
+
 // recordAuthentication writes when and how the user was authenticated into the session.
 func (m *sessionManager) recordAuthentication(ctx context.Context, methods []string) {
 	m.Put(ctx, sessionAuthenticatedAt, m.now().Unix())

@@ -35,6 +35,8 @@ type route struct {
 	// once there was one: [requestedPage], or the form of a POST request, see formAt. nil: none is
 	// required.
 	recent func(*http.Request) string
+	// beforeSecondFactor allows access for those who still have to set up two-step verification.
+	beforeSecondFactor bool
 	// limits are the rate limits, applied if rate limits are enabled.
 	limits []rateLimit
 }
@@ -58,6 +60,8 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/signup", policy: public, handler: s.auth.signUp, limits: []rateLimit{signUps}},
 		{method: get, pattern: "/login", policy: public, handler: s.auth.showLogIn},
 		{method: post, pattern: "/login", policy: public, handler: s.auth.logIn, limits: logIns},
+		{method: get, pattern: secondStepPath, policy: public, handler: s.secondStep.show},
+		{method: post, pattern: secondStepPath, policy: public, handler: s.secondStep.verify, limits: []rateLimit{tokenAttempts, secondStepAttempts}},
 		{method: get, pattern: recentPath, policy: signedIn, handler: s.recent.show},
 		{method: post, pattern: recentPath, policy: signedIn, handler: s.recent.confirm, limits: []rateLimit{passwordConfirmations}},
 		{method: post, pattern: "/logout", policy: public, handler: s.auth.logOut},
@@ -80,13 +84,20 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/settings/delete", policy: signedIn, handler: s.settings.deleteAccount, limits: []rateLimit{passwordsByAccount}},
 		{method: post, pattern: "/settings/sessions/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endOtherSessions},
 		{method: post, pattern: "/settings/sessions/{id}/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endSession},
+		{method: get, pattern: "/settings/security", policy: signedIn, beforeSecondFactor: true, handler: s.security.show},
+		{method: get, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, handler: s.security.showSetup},
+		{method: post, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, handler: s.security.begin, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/confirm", policy: signedIn, beforeSecondFactor: true, handler: s.security.confirm, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/codes", policy: signedIn, beforeSecondFactor: true, handler: s.security.renewCodes, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/disable", policy: signedIn, beforeSecondFactor: true, handler: s.security.disable, limits: []rateLimit{securityChanges}},
 		{method: get, pattern: "/invite/{token}", policy: public, handler: s.invitations.show},
 		{method: post, pattern: "/invite/{token}", policy: public, handler: s.invitations.accept, limits: []rateLimit{tokenAttempts}},
 
 		{method: get, pattern: "/dashboard", policy: member, handler: s.billing.showDashboard},
 		{method: get, pattern: "/organization", policy: member, handler: s.organization.showTab},
-		{method: post, pattern: "/organization/switch", policy: signedIn, handler: s.organization.switchTo},
+		{method: post, pattern: "/organization/switch", policy: signedIn, beforeSecondFactor: true, handler: s.organization.switchTo},
 		{method: post, pattern: "/organization", policy: memberAdmin, handler: s.organization.rename},
+		{method: post, pattern: "/organization/second-factor", policy: memberAdmin, handler: s.organization.requireSecondFactor},
 		{method: post, pattern: "/organization/leave", policy: member, handler: s.organization.leave},
 		{method: post, pattern: "/organization/handover", policy: memberAdmin, recent: formAt(generalPath, "handover"), handler: s.organization.transfer},
 		{method: post, pattern: "/organization/delete", policy: memberAdmin, recent: formAt(generalPath, "delete"), handler: s.organization.requestDeletion},

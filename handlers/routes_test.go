@@ -187,6 +187,8 @@ func checkOtherOrganization(t *testing.T, rt route, got response) {
 		got.wantStatus(http.StatusNotFound)
 	case rt.method == get && slices.Contains([]string{"/billing/cancel", "/billing/resume", "/billing/forecast"}, rt.pattern):
 		got.wantRedirect(billingPath) // the own organization has no plan
+	case rt.pattern == "/settings/security/setup" && rt.method == get:
+		got.wantRedirect(securityPath) // nothing is being set up
 	case rt.method == get:
 		got.wantStatus(http.StatusOK)
 		if strings.Contains(got.body, "Lantern") {
@@ -242,6 +244,7 @@ var allowedErrors = map[string]string{
 	"/settings/profile":                   "name",
 	"/settings/password":                  "password",
 	"/settings/email":                     "not your current password",
+	"/settings/security/setup":            "This is not your password",
 }
 
 // checkAllowed checks that a permitted caller is admitted. The handler itself may still refuse the

@@ -26,6 +26,13 @@ const (
 	sessionSelectedCode     = "choice.code"
 	sessionSelectedInterval = "choice.interval"
 	sessionSelectionExpiry  = "choice.until" // Unix seconds
+	// A log-in that waits for its second step: the user is not signed in. See beginSignIn.
+	sessionSecondStepUser     = "second-step.user"
+	sessionSecondStepPassword = "second-step.password" // fingerprint
+	sessionSecondStepExpiry   = "second-step.until"    // Unix seconds
+	// An authenticator app that is being set up: its sealed seed.
+	sessionSetupSeed   = "authenticator.seed"
+	sessionSetupExpiry = "authenticator.until" // Unix seconds
 )
 
 // sessionManager reads and writes sessions, and identifies who is signed in.

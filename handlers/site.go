@@ -22,6 +22,7 @@ type site struct {
 	now           func() time.Time
 	log           *slog.Logger
 	answerTimeout time.Duration // see await
+	secondFactor  account.SecondFactorPolicy
 }
 
 func newSite(o Options) *site {
@@ -36,5 +37,6 @@ func newSite(o Options) *site {
 		now:           o.Now,
 		log:           o.Log,
 		answerTimeout: answerTimeout,
+		secondFactor:  o.SecondFactor,
 	}
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -24,6 +25,7 @@ import (
 	"usher/billing/apperr"
 	"usher/billing/catalog"
 	"usher/billing/mail"
+	"usher/billing/secrets"
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/db/dbtest"
@@ -48,10 +50,12 @@ type testEnv struct {
 	service      *billing.Service
 	store        *db.Store
 	stripe       *stripelocal.Server
-	stripeHangs  atomic.Bool   // Stripe's API accepts requests and never responds
-	stripeDown   atomic.Bool   // Stripe's API aborts every connection
-	dropWebhooks atomic.Bool   // webhooks are answered with 503
-	clockOffset  atomic.Int64  // nanoseconds added to the site's clock
+	stripeHangs  atomic.Bool  // Stripe's API accepts requests and never responds
+	stripeDown   atomic.Bool  // Stripe's API aborts every connection
+	dropWebhooks atomic.Bool  // webhooks are answered with 503
+	clockOffset  atomic.Int64 // nanoseconds added to the site's clock
+	wallOffset   atomic.Int64 // nanoseconds added to the service's wall clock
+	started      time.Time
 	stripeLimit  time.Duration // of the service; 0: that of production
 	log          *syncBuffer
 	handler      atomic.Pointer[http.Handler]
@@ -182,9 +186,10 @@ func (h *testEnv) pushPrices(gateway *stripegw.Gateway) {
 
 func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog) {
 	h.t.Helper()
-	started := time.Now()
+	h.started = time.Now()
 	h.service = billing.New(billing.Options{
-		WallClock: func() time.Time { return started }, // keeps every rate limit window open during a test
+		WallClock: h.wallNow, // keeps every rate limit window open during a test
+		Secrets:   testKeyring(),
 		Store:     h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
@@ -203,6 +208,15 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 		stop()
 		<-done
 	})
+}
+
+// wallNow is the wall clock of the service. It stands still unless a test puts it ahead.
+func (h *testEnv) wallNow() time.Time { return h.started.Add(time.Duration(h.wallOffset.Load())) }
+
+func testKeyring() *secrets.Keyring {
+	var key secrets.Key
+	rand.Read(key[:])
+	return secrets.NewKeyring(key)
 }
 
 // disconnectStripe makes Stripe abort every connection.
@@ -302,6 +316,14 @@ func (h *testEnv) signIn(name string) *browser {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	b.client.Jar.SetCookies(mustParse(h.t, h.url), []*http.Cookie{{Name: "usher_session", Value: token, Path: "/"}})
+	return b
+}
+
+// newBrowserWith returns a browser with this session cookie.
+func (h *testEnv) newBrowserWith(token string) *browser {
+	h.t.Helper()
+	b := h.newBrowser()
 	b.client.Jar.SetCookies(mustParse(h.t, h.url), []*http.Cookie{{Name: "usher_session", Value: token, Path: "/"}})
 	return b
 }

@@ -17,6 +17,8 @@ type Organization struct {
 	// PlannedPeople is the number of people chosen on the pricing page; 0: unknown. It is who may
 	// be invited, never who is billed.
 	PlannedPeople int `db:"planned_people"`
+	// Members need two-step verification to act in the organization.
+	RequireSecondFactor bool `db:"require_second_factor"`
 
 	// When a requested deletion takes effect; nil: none requested.
 	DeletesAt *time.Time `db:"deletes_at"`

@@ -5,6 +5,7 @@ import (
 
 	"usher/billing/env"
 	"usher/billing/mail"
+	"usher/billing/secrets"
 )
 
 // Store stores people and organizations. Package db implements it.
@@ -21,9 +22,10 @@ type Options struct {
 	Store          Store
 	Outbox         *mail.Outbox
 	Hooks          Hooks
-	BaseURL        string   // the public origin, for links in e-mails
-	OperatorEmails []string // addresses of the operators of the installation
-	Livemode       bool     // API keys are for real money
+	BaseURL        string           // the public origin, for links in e-mails
+	OperatorEmails []string         // addresses of the operators of the installation
+	Livemode       bool             // API keys are for real money
+	Secrets        *secrets.Keyring // seals seeds of authenticator apps; nil: two-step verification cannot be set up
 }
 
 // Service groups the operations on people and organizations. It is safe for concurrent use.
@@ -38,6 +40,7 @@ type Service struct {
 	APIKeys       *APIKeys
 	RateLimits    *RateLimits
 	LoginDevices  *LoginDevices
+	SecondFactors *SecondFactors
 }
 
 // New returns a Service.
@@ -59,9 +62,10 @@ func New(o Options) *Service {
 		Invitations: &Invitations{
 			base: base, members: members, outbox: o.Outbox, passwords: passwords, hooks: o.Hooks, baseURL: o.BaseURL,
 		},
-		APIKeys:      &APIKeys{base: base, members: members, livemode: o.Livemode},
-		RateLimits:   &RateLimits{base: base},
-		LoginDevices: &LoginDevices{base: base},
+		APIKeys:       &APIKeys{base: base, members: members, livemode: o.Livemode},
+		RateLimits:    &RateLimits{base: base},
+		LoginDevices:  &LoginDevices{base: base},
+		SecondFactors: &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL},
 	}
 }
 

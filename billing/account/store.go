@@ -20,11 +20,13 @@ type Tx interface {
 	APIKeys() APIKeyStore
 	RateLimits() RateLimitStore
 	LoginDevices() LoginDeviceStore
+	SecondFactors() SecondFactorStore
 }
 
 // UserStore stores people and their sessions.
 type UserStore interface {
-	// Erase replaces name, address and password hash and deletes every token of the user.
+	// Erase replaces name, address and password hash and deletes tokens and second factor of the
+	// user.
 	Erase(ctx context.Context, userID, name string) error
 	SetPassword(ctx context.Context, userID, hash string) error
 	// ReplaceHash replaces the hash of a password that stays the same, unless it was changed.
@@ -51,6 +53,7 @@ type UserStore interface {
 // OrganizationStore stores organizations.
 type OrganizationStore interface {
 	Update(ctx context.Context, o Organization) error // writes Name and DeletesAt
+	SetRequireSecondFactor(ctx context.Context, id string, required bool) error
 	Insert(ctx context.Context, o Organization) error
 	Get(ctx context.Context, id string) (Organization, error)
 	Lock(ctx context.Context, id string) (Organization, error)

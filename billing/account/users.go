@@ -24,6 +24,8 @@ type User struct {
 	EmailVerifiedAt *time.Time `db:"email_verified_at"`
 	// Operates this installation; see [Users.IsOperator].
 	Operator bool `db:"operator"`
+	// When two-step verification was enabled; nil: it is off. See [SecondFactors].
+	SecondFactorAt *time.Time `db:"second_factor_at,readonly"`
 }
 
 // Get returns a user. Error: [apperr.ErrNotFound].

@@ -47,6 +47,12 @@ const (
 	// An admin requested the organization's deletion: Inviter is the admin, At the time it takes
 	// effect.
 	KindDeletion Kind = "deletion"
+	// About a person's two-step verification: At is when it changed, CodesLeft the number of unused
+	// recovery codes.
+	KindSecondFactorOn       Kind = "second_factor_on"
+	KindSecondFactorOff      Kind = "second_factor_off"
+	KindRecoveryCodeUsed     Kind = "recovery_code_used"
+	KindRecoveryCodesRenewed Kind = "recovery_codes_renewed"
 )
 
 // requiresLink maps each kind to whether its message must have a URL. The URL of the others
@@ -56,6 +62,7 @@ var requiresLink = map[Kind]bool{
 	KindEmailChange: true, KindNewEmail: true, KindEmailTaken: true, KindEmailChanged: true,
 	KindPaymentFailed: false, KindCardExpiring: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
 	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
+	KindSecondFactorOn: true, KindSecondFactorOff: true, KindRecoveryCodeUsed: true, KindRecoveryCodesRenewed: true,
 }
 
 // Kinds lists every kind.
@@ -64,6 +71,7 @@ func Kinds() []Kind {
 		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
 		KindPriceChange, KindRenewed,
 		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
+		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed,
 	}
 }
 
@@ -71,7 +79,8 @@ func Kinds() []Kind {
 // billing.
 func (k Kind) AboutPerson() bool {
 	switch k {
-	case KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged:
+	case KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged,
+		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed:
 		return true
 	}
 	return false
@@ -118,7 +127,8 @@ type Data struct {
 	Card        string `json:"card,omitempty"`  // card expiring: its last four digits
 	Seats       int    `json:"seats,omitempty"` // billed from now on
 	FormerSeats int    `json:"formerSeats,omitempty"`
-	Credits     int64  `json:"credits,omitempty"` // pack receipt: purchased
+	CodesLeft   int    `json:"codesLeft,omitempty"` // unused recovery codes
+	Credits     int64  `json:"credits,omitempty"`   // pack receipt: purchased
 	// Seat summary: one line each, for example 'Ana added Bo'. Renewal and price change: the lines
 	// of the invoice.
 	Changes []string `json:"changes,omitempty"`

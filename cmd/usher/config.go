@@ -7,6 +7,9 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+
+	"usher/billing/account"
+	"usher/billing/secrets"
 )
 
 const (
@@ -43,6 +46,8 @@ type Config struct {
 	MetricsToken   string
 	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For is used
 	RateLimits     bool
+	Require2FA     account.SecondFactorPolicy
+	SecretsKeys    []secrets.Key // the first seals, all of them open
 
 	set map[string]bool // variables that are set, including invalid ones
 }
@@ -57,9 +62,9 @@ func loadConfig(getenv func(string) string, dotenv string) (Config, error) {
 
 func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 	r := newEnvReader(getenv, dotenv)
-	logFormat, rateLimits := "text", "off"
+	logFormat, rateLimits, require2FA := "text", "off", account.SecondFactorOptional
 	if r.production {
-		logFormat, rateLimits = "json", "on"
+		logFormat, rateLimits, require2FA = "json", "on", account.SecondFactorOperators
 	}
 	c := Config{
 		Production:           r.production,
@@ -83,6 +88,8 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		MetricsToken:         readVar(r, "METRICS_TOKEN", "", r.parseToken),
 		TrustedProxies:       readList(r, "TRUSTED_PROXIES", parsePrefix),
 		RateLimits:           readVar(r, "RATE_LIMITS", rateLimits, oneOf("on", "off")) == "on",
+		Require2FA:           readVar(r, "REQUIRE_2FA", require2FA, parseRequire2FA),
+		SecretsKeys:          readList(r, "SECRETS_KEY", parseSecretsKey),
 		set:                  r.set,
 	}
 	return c.withDerivedDefaults(), r.errs

@@ -15,8 +15,8 @@ import (
 func TestVariablesAreDocumented(t *testing.T) {
 	read := variablesRead(t)
 	places := map[string]*regexp.Regexp{
-		"docs/configuration.md": regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|"),
-		".env.example":          regexp.MustCompile(`(?m)^# .*\n# ([A-Z_]+)=`),
+		"docs/configuration.md": regexp.MustCompile("(?m)^\\| `([A-Z0-9_]+)` \\|"),
+		".env.example":          regexp.MustCompile(`(?m)^# .*\n# ([A-Z0-9_]+)=`),
 	}
 	for name, pattern := range places {
 		var documented []string
@@ -43,7 +43,7 @@ func variablesRead(t *testing.T) []string {
 // TestEnvExampleShowsTheDefaults activates every line of .env.example, which must change nothing.
 func TestEnvExampleShowsTheDefaults(t *testing.T) {
 	text := readRepositoryFile(t, ".env.example")
-	active := regexp.MustCompile(`(?m)^# ([A-Z_]+=)`).ReplaceAllString(text, "$1")
+	active := regexp.MustCompile(`(?m)^# ([A-Z0-9_]+=)`).ReplaceAllString(text, "$1")
 	want, err := loadConfig(environment{}.get, noFile(t))
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestEnvExampleShowsTheDefaults(t *testing.T) {
 	})
 	// APP_ENV has a default, but is never read from the file.
 	withoutDefault := []string{
-		"APP_ENV", "DATABASE_URL", "METRICS_TOKEN", "OPERATOR_EMAILS", "PLANS_FILE", "SMTP_URL",
+		"APP_ENV", "DATABASE_URL", "METRICS_TOKEN", "OPERATOR_EMAILS", "PLANS_FILE", "SECRETS_KEY", "SMTP_URL",
 		"STRIPE_API_BASE", "STRIPE_PRICE_ID", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "TRUSTED_PROXIES",
 	}
 	if !slices.Equal(unset, withoutDefault) {

@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"usher/billing/account"
+	"usher/billing/secrets"
 )
 
 // The formats of Stripe's credentials (https://docs.stripe.com/keys,
@@ -47,6 +50,8 @@ var remedies = map[string]string{
 	"METRICS_TOKEN":   "Generate one with `openssl rand -hex 24`",
 	"TRUSTED_PROXIES": "Separate addresses and networks with commas: 10.0.0.0/8,192.0.2.7",
 	"RATE_LIMITS":     "Set it to on or off, or unset it",
+	"REQUIRE_2FA":     "Set it to operators, billing, all or off, or unset it",
+	"SECRETS_KEY":     "Generate one with `openssl rand -base64 32`, and keep a copy of it apart from the database's backups",
 }
 
 // check is a message that applies under a condition.
@@ -209,6 +214,19 @@ func (r *envReader) parseWebhookSecret(value string) (string, error) {
 		check{!webhookSecretFormat.MatchString(value), "not a Stripe webhook secret (whsec_…)"},
 		check{r.production && len(value) < 24, "too short for a Stripe webhook secret"},
 	)
+}
+
+func parseRequire2FA(value string) (account.SecondFactorPolicy, error) {
+	word, err := oneOf("off", "operators", "billing", "all")(value)
+	return account.SecondFactorPolicy(word), err
+}
+
+// parseSecretsKey accepts 32 random bytes in base64.
+func parseSecretsKey(value string) (secrets.Key, error) {
+	if err := validate(isExample(value)); err != nil {
+		return secrets.Key{}, err
+	}
+	return secrets.ParseKey(value)
 }
 
 func parsePriceID(value string) (string, error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"usher/billing/account"
 	"usher/billing/catalog"
 )
 
@@ -24,7 +25,7 @@ func (c Config) checkComplete() error {
 	switch {
 	case c.Production:
 		return c.require("required in production", "BASE_URL", "DATABASE_URL", "STRIPE_SECRET_KEY",
-			"STRIPE_WEBHOOK_SECRET", "SMTP_URL")
+			"STRIPE_WEBHOOK_SECRET", "SMTP_URL", "SECRETS_KEY")
 	case c.set["STRIPE_SECRET_KEY"]:
 		return c.require("required with STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
 	}
@@ -76,6 +77,7 @@ func (c Config) warnings() (warnings []string) {
 		{c.sharesLimits(), "TRUSTED_PROXIES is unset: all clients behind the proxy that ends TLS share its rate limits, and one of them can use them up."},
 		{!c.Production && !c.onLoopback(), "ADDR is reachable from other machines in development: whoever reaches it can read /dev/mail and log in as the demo accounts."},
 		{local && c.StripeAPIBase != "", "STRIPE_API_BASE has no effect: STRIPE_SECRET_KEY is unset."},
+		{c.Production && c.Require2FA == account.SecondFactorOptional, "REQUIRE_2FA is off: operators may sign in with a password alone."},
 	} {
 		if w.applies {
 			warnings = append(warnings, w.message)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"usher/billing/account"
 )
 
 // environment is a set of variables for getenv.
@@ -34,9 +36,12 @@ func production() environment {
 		"APP_ENV": "production", "BASE_URL": "https://billing.example.com",
 		"DATABASE_URL": "postgres://u:p@db/usher", "STRIPE_SECRET_KEY": "sk_live_123456789012",
 		"STRIPE_WEBHOOK_SECRET": "whsec_12345678901234567890", "SMTP_URL": "smtp://u:p@mail:587",
-		"TRUSTED_PROXIES": "10.0.0.0/8",
+		"TRUSTED_PROXIES": "10.0.0.0/8", "SECRETS_KEY": testSecretsKey,
 	}
 }
+
+// testSecretsKey is a key of 32 bytes.
+const testSecretsKey = "Jx3vY0bq1mN7s8KfTzWcLhQp4RaUeXoB2dGiVy6kCt0="
 
 // with returns e with NAME, value pairs set.
 func with(e environment, pairs ...string) environment {
@@ -101,6 +106,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"OPERATOR_EMAILS": "Ann@example.com, bob@example.com", "LOG_LEVEL": "DEBUG",
 		"LOG_FORMAT": "json", "METRICS_TOKEN": "abc",
 		"TRUSTED_PROXIES": "10.1.2.3/8,192.0.2.7,::1", "RATE_LIMITS": "on",
+		"REQUIRE_2FA": "Billing", "SECRETS_KEY": testSecretsKey + ", " + strings.Replace(testSecretsKey, "J", "K", 1),
 	}.get, noFile(t))
 	if err != nil {
 		t.Fatal(err)
@@ -124,6 +130,9 @@ func TestEveryVariableIsRead(t *testing.T) {
 	networks := []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"),
 		netip.MustParsePrefix("::1/128"),
+	}
+	if c.Require2FA != account.SecondFactorBilling || len(c.SecretsKeys) != 2 || c.SecretsKeys[0] == c.SecretsKeys[1] {
+		t.Errorf("second factor of %s, %d keys", c.Require2FA, len(c.SecretsKeys))
 	}
 	if !slices.Equal(c.TrustedProxies, networks) || !c.RateLimits {
 		t.Errorf("proxies %v, rate limits %v", c.TrustedProxies, c.RateLimits)
@@ -168,6 +177,10 @@ func TestInvalidValues(t *testing.T) {
 		{"METRICS_TOKEN", "two words", "contains spaces"},
 		{"TRUSTED_PROXIES", "10.0.0.0/33", "neither an IP address nor a network"},
 		{"RATE_LIMITS", "yes", "Set it to on or off"},
+		{"REQUIRE_2FA", "admins", "Set it to operators, billing, all or off"},
+		{"SECRETS_KEY", "correct horse battery", "not base64"},
+		{"SECRETS_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "not random"},
+		{"SECRETS_KEY", "c2hvcnQ=", "5 bytes, not 32"},
 	}
 	for _, test := range tests {
 		t.Run(test.variable+" "+test.value, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -108,6 +109,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	default:
 		d.ok("database", "reachable, and every migration is applied")
 		d.checkBacklog(ctx, store)
+		d.checkSecrets(ctx, store)
 	}
 }
 
@@ -127,6 +129,34 @@ func (d *doctor) checkBacklog(ctx context.Context, store *db.Store) {
 	default:
 		d.ok("work", "%d events and %d e-mails pending, none failed",
 			backlog.PendingEvents, backlog.QueuedMails)
+	}
+}
+
+// checkSecrets checks that stored secrets are sealed with the newest key of SECRETS_KEY. It creates
+// no key.
+func (d *doctor) checkSecrets(ctx context.Context, store *db.Store) {
+	unset := len(d.config.SecretsKeys) == 0
+	if unset && d.config.Production {
+		return // checkConfiguration has named it
+	}
+	if _, err := os.Stat(secretsKeyFile(d.config)); unset && err != nil {
+		d.ok("secrets", "no key yet; the first start makes one in DATA_DIR")
+		return
+	}
+	keyring, err := d.config.keyring()
+	if err != nil {
+		d.fail("secrets", err.Error(), remedies["SECRETS_KEY"])
+		return
+	}
+	outdated, err := store.SecondFactors().CountOutdated(ctx, keyring.Prefix())
+	switch {
+	case err != nil:
+		d.fail("secrets", err.Error(), "Check that the user of DATABASE_URL may read the tables")
+	case outdated > 0:
+		d.fail("secrets", fmt.Sprintf("%d are not sealed with the first key of SECRETS_KEY", outdated),
+			"Run `usher secrets reseal` before a former key is removed")
+	default:
+		d.ok("secrets", "every stored secret is sealed with the newest key")
 	}
 }
 

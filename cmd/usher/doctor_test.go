@@ -48,7 +48,7 @@ func TestDoctorWithRunningServer(t *testing.T) {
 	dataDir := newDataDir(t)
 	startServer(t, "DATA_DIR="+dataDir)
 	passed, _ := doctorChecks(t, exitOK, "DATA_DIR="+dataDir)
-	expectChecks(t, "passed", passed, "configuration", "database", "work", "Stripe", "prices", "checkout", "portal", "e-mail")
+	expectChecks(t, "passed", passed, "configuration", "database", "work", "secrets", "Stripe", "prices", "checkout", "portal", "e-mail")
 	code, stdout, _ := runCommand(t, []string{"doctor"}, "DATA_DIR="+dataDir)
 	line := "ok     database       reachable, and every migration is applied.\n"
 	if code != exitOK || !strings.Contains(stdout, line) {

@@ -41,8 +41,9 @@ var commands = []command{
 	{"user", "create EMAIL --name NAME --new-org NAME [--password-file FILE] [--json]\n" +
 		"create EMAIL --name NAME --org ID [--role ROLE] [--billable] [--password-file FILE] [--json]\n" +
 		"promote EMAIL [--org ID [--role ROLE]] [--json]\n" +
-		"end-sessions EMAIL [--json]",
-		"create a user, change a user's role, or sign a user out", runUser},
+		"end-sessions EMAIL [--json]\nreset-2fa EMAIL [--json]",
+		"create a user, change a user's role, sign a user out, or remove their second factor", runUser},
+	{"secrets", "reseal [--json]", "seal stored secrets again with the newest SECRETS_KEY", runSecrets},
 	{"stripe", "[--addr ADDRESS] [--state FILE] [--webhook URL --secret SECRET]",
 		"run the local Stripe alone, for any Stripe SDK", runStripe},
 	{"clock", "advance SPAN [--json]   (SPAN: 3 days, 1 month, 1 year …)",

@@ -78,6 +78,10 @@ func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) er
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
+	keyring, err := a.config.keyring()
+	if err != nil {
+		return err
+	}
 	if a.config.StripeKey == "" {
 		if a.local, err = startLocalStripe(a.config, addr, a.log, &a.closers); err != nil {
 			return err
@@ -89,7 +93,7 @@ func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) er
 			return fmt.Errorf("create the local Stripe's prices: %w", err)
 		}
 	}
-	a.service = newService(a.config, a.local, a.store, gateway, plans, mailer, a.log)
+	a.service = newService(a.config, a.local, a.store, gateway, plans, mailer, keyring, a.log)
 	return nil
 }
 
@@ -202,7 +206,7 @@ func (a *app) handlerOptions() handlers.Options {
 		Billing: a.service, Sessions: a.sessions, Ready: a.store.Ready, BaseURL: a.config.BaseURL,
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
-		TrustedProxies: a.config.TrustedProxies, MetricsToken: a.config.MetricsToken, Log: a.log,
+		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, MetricsToken: a.config.MetricsToken, Log: a.log,
 	}
 	// Another Stripe API serves its hosted pages under the same origin.
 	if base, err := url.Parse(a.config.StripeAPIBase); err == nil && base.Host != "" {

@@ -12,6 +12,7 @@ import (
 	"usher/billing"
 	"usher/billing/catalog"
 	"usher/billing/mail"
+	"usher/billing/secrets"
 	"usher/billing/stripegw"
 	"usher/db"
 	mailviews "usher/views/mail"
@@ -54,8 +55,12 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 			return nil, err
 		}
 	}
+	keyring, err := config.keyring()
+	if err != nil {
+		return nil, err
+	}
 	log := newLogger(inv.stderr, config)
-	service := newService(config, local, store, newGateway(config, local, log), plans, nil, log)
+	service := newService(config, local, store, newGateway(config, local, log), plans, nil, keyring, log)
 	return service, service.Prices.Start(ctx)
 }
 
@@ -75,7 +80,7 @@ func newGateway(c Config, local *localStripe, log *slog.Logger) *stripegw.Gatewa
 // Stripe also makes the service's own work due.
 func newService(
 	c Config, local *localStripe, store *db.Store, gateway billing.Gateway,
-	plans catalog.Catalog, mailer mail.Sender, log *slog.Logger,
+	plans catalog.Catalog, mailer mail.Sender, keyring *secrets.Keyring, log *slog.Logger,
 ) *billing.Service {
 	var now func() time.Time // nil: the real time
 	key := c.StripeKey
@@ -87,7 +92,7 @@ func newService(
 		Renderer: mailviews.Renderer{}, Mailer: mailer, BaseURL: c.BaseURL.String(),
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
-		KeyFingerprint: fingerprint(key),
+		KeyFingerprint: fingerprint(key), Secrets: keyring,
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"usher/billing"
@@ -44,13 +43,7 @@ func runUser(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	return withService(ctx, inv, func(service *billing.Service) error {
-		apply := promoteUser
-		switch args[0] {
-		case "create":
-			apply = createUser
-		case "end-sessions":
-			apply = endUserSessions
-		}
+		apply := userActions[args[0]]
 		user, err := apply(ctx, service, args[1], o)
 		if err != nil {
 			return err
@@ -60,21 +53,24 @@ func runUser(ctx context.Context, inv *invocation) error {
 }
 
 func (o userOptions) validate(args []string) error {
-	if len(args) != 2 || !slices.Contains([]string{"create", "promote", "end-sessions"}, args[0]) {
-		return usageError("takes create EMAIL, promote EMAIL or end-sessions EMAIL")
+	if len(args) != 2 || userActions[args[0]] == nil {
+		return usageError("takes create EMAIL, promote EMAIL, end-sessions EMAIL or reset-2fa EMAIL")
 	}
 	create := args[0] == "create"
 	switch {
-	case args[0] == "end-sessions":
-		if o.newOrganization != "" || o.organization != "" || o.role != "" {
-			return usageError("end-sessions takes neither --new-org nor --org nor --role")
-		}
+	case (args[0] == "reset-2fa" || args[0] == "end-sessions") && o != userOptions{passwordFile: o.passwordFile}:
+		return usageError(args[0] + " takes no role, organization or name")
 	case create && (o.newOrganization == "") == (o.organization == ""):
 		return usageError("create takes either --new-org or --org")
 	case !create && (o.newOrganization != "" || o.organization == "" && o.role != ""):
 		return usageError("promote takes --org with --role, or neither")
 	}
 	return nil
+}
+
+// userActions has a function for each form of the command.
+var userActions = map[string]func(context.Context, *billing.Service, string, userOptions) (userView, error){
+	"create": createUser, "promote": promoteUser, "end-sessions": endUserSessions, "reset-2fa": resetSecondFactor,
 }
 
 // userView is a user in the output of --json.
@@ -85,11 +81,16 @@ type userView struct {
 	RoleID         string `json:"roleId,omitempty"`
 	Operator       bool   `json:"operator"`
 	SessionsEnded  *int64 `json:"sessionsEnded,omitempty"`
+	// SecondFactorReset reports that two-step verification was removed.
+	SecondFactorReset bool `json:"secondFactorReset,omitempty"`
 }
 
 func (v userView) access() string {
-	if v.SessionsEnded != nil {
+	switch {
+	case v.SessionsEnded != nil:
 		return fmt.Sprintf("sessions ended: %d", *v.SessionsEnded)
+	case v.SecondFactorReset:
+		return "two-step verification is off"
 	}
 	if v.OrganizationID == "" {
 		return "operator of this installation"
@@ -189,4 +190,15 @@ func endUserSessions(
 	return userView{
 		ID: user.ID, Email: user.Email, Operator: service.Users.IsOperator(user), SessionsEnded: &ended,
 	}, err
+}
+
+// resetSecondFactor removes the second factor of somebody who lost it. They are notified by e-mail.
+func resetSecondFactor(
+	ctx context.Context, service *billing.Service, email string, _ userOptions,
+) (userView, error) {
+	user, err := service.SecondFactors.Reset(ctx, email)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return userView{}, fmt.Errorf("no account with the address %s", email)
+	}
+	return userView{ID: user.ID, Email: user.Email, Operator: user.Operator, SecondFactorReset: true}, publicMessage(err)
 }

@@ -58,6 +58,11 @@ func TestUserCommand(t *testing.T) {
 	run(exitFailed, "end-sessions", "unknown@example.com")
 	run(exitUsage, "end-sessions", "ops@example.com", "--org", "org_x")
 	run(exitFailed, "promote", "unknown@example.com")
+	run(exitFailed, "reset-2fa", "unknown@example.com")
+	if _, stderr := run(exitFailed, "reset-2fa", "ops@example.com"); !strings.Contains(stderr, "is off") {
+		t.Errorf("reset of nothing: %s", stderr)
+	}
+	run(exitUsage, "reset-2fa", "ops@example.com", "--role", "admin")
 	run(exitFailed, "promote", "may@example.com", "--org", "org_unknown")
 	run(exitUsage)
 	run(exitUsage, "create", "x@example.com")

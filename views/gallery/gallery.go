@@ -50,6 +50,7 @@ func Specimens() []Specimen {
 	}{
 		{"Pricing", pricingSpecimens()},
 		{"Accounts", accountSpecimens()},
+		{"Two-step verification", securitySpecimens()},
 		{"Recovery and e-mail", recoverySpecimens()},
 		{"Dashboard", dashboardSpecimens()},
 		{"Organization", organizationSpecimens()},

@@ -35,6 +35,11 @@ var letters = map[mail.Kind]func(mail.Data) letter{
 	mail.KindPasswordChanged:   passwordChangedLetter,
 	mail.KindDuplicateCanceled: secondPlanEndedLetter,
 	mail.KindDeletion:          deletionLetter,
+
+	mail.KindSecondFactorOn:       secondFactorOnLetter,
+	mail.KindSecondFactorOff:      secondFactorOffLetter,
+	mail.KindRecoveryCodeUsed:     recoveryCodeUsedLetter,
+	mail.KindRecoveryCodesRenewed: recoveryCodesRenewedLetter,
 }
 
 // sentences drops empty sentences and cleans the others with [oneLine].

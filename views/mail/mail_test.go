@@ -20,7 +20,7 @@ var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 func fullMail() mail.Data {
 	return mail.Data{
 		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
-		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500,
+		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500, CodesLeft: 7,
 		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2", Address: "olu@new.example",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
 	}
@@ -66,8 +66,13 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		mail.KindPackReceipt:     {"Receipt: 1,500 credits for Lyric Street", "Paid: $2,610.00 USD", "On: 1 Dec 2026"},
 		mail.KindSeatSummary:     {"Lyric Street now has 9 seats", "from 8 to 9", "Bo added Chidi"},
 
-		mail.KindDuplicateCanceled: {"A second plan for Lyric Street was ended", "ended on 1 Dec 2026", "The $2,610.00 USD paid for it go back"},
-		mail.KindDeletion:          {"Lyric Street is to be deleted", "Bo Lind has asked", "deleted on 1 Dec 2026", "take it back"},
+		mail.KindDuplicateCanceled:    {"A second plan for Lyric Street was ended", "ended on 1 Dec 2026", "The $2,610.00 USD paid for it go back"},
+		mail.KindSecondFactorOn:       {"Two-step verification is on", "a code from your authenticator app", "That was on 1 Dec 2026, 12:00 UTC.", "If it wasn't you"},
+		mail.KindSecondFactorOff:      {"Two-step verification is off", "Your password alone now lets you in", "1 Dec 2026, 12:00 UTC", "If it wasn't you"},
+		mail.KindRecoveryCodeUsed:     {"A recovery code was used to sign in", "You have 7 recovery codes left.", "If it wasn't you"},
+		mail.KindRecoveryCodesRenewed: {"You have new recovery codes", "The former ones no longer work.", "If it wasn't you"},
+
+		mail.KindDeletion: {"Lyric Street is to be deleted", "Bo Lind has asked", "deleted on 1 Dec 2026", "take it back"},
 	}
 	for _, kind := range mail.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {

@@ -1,0 +1,349 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"usher/billing/apperr"
+	"usher/billing/mail"
+	"usher/billing/secrets"
+)
+
+// SecondFactors sets two-step verification up, checks the second step of a log-in, and issues
+// recovery codes.
+type SecondFactors struct {
+	*base
+	passwords *Passwords
+	outbox    *mail.Outbox
+	keyring   *secrets.Keyring
+	baseURL   string
+}
+
+// What seeds are sealed for, see [secrets.Keyring.Seal]. One that is being set up is no seed of the
+// account yet.
+const (
+	seedPurpose  = "totp seed"
+	setupPurpose = "totp setup"
+)
+
+// Messages about the second step.
+const (
+	MessageSecondFactorOn  = "Two-step verification is on already."
+	MessageSecondFactorOff = "Two-step verification is off."
+	messageWrongCode       = "This code doesn't match, or was used already. Please type the next one that your app shows."
+	messageWrongRecovery   = "This is not one of your unused recovery codes."
+)
+
+// SecondFactorStatus is what a person sees of their two-step verification.
+type SecondFactorStatus struct {
+	Since     time.Time // zero: it is off
+	CodesLeft int       // unused recovery codes
+}
+
+// Status returns the state of a user's two-step verification.
+func (sf *SecondFactors) Status(ctx context.Context, userID string) (SecondFactorStatus, error) {
+	factor, found, err := apperr.Found(sf.store.SecondFactors().Get(ctx, userID))
+	if err != nil || !found {
+		return SecondFactorStatus{}, err
+	}
+	left, err := sf.store.SecondFactors().CountCodes(ctx, userID)
+	return SecondFactorStatus{Since: factor.ConfirmedAt, CodesLeft: left}, err
+}
+
+// Begin returns a sealed seed for an authenticator app. The caller keeps it, in the session for
+// example, until [SecondFactors.Confirm]: nothing is stored here before. Errors: CodeUnprocessable
+// with the field password; CodeConflict if there is an app already.
+func (sf *SecondFactors) Begin(ctx context.Context, userID, password string) (sealed string, err error) {
+	user, err := sf.authenticate(ctx, userID, password)
+	if err != nil {
+		return "", err
+	}
+	if user.SecondFactorAt != nil {
+		return "", apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOn)
+	}
+	seed := make([]byte, seedLength)
+	if _, err := io.ReadFull(sf.Rand, seed); err != nil {
+		return "", fmt.Errorf("set up second factor: %w", err)
+	}
+	box, err := sf.keyring.Seal(seed, setupPurpose, userID)
+	if err != nil {
+		return "", fmt.Errorf("set up second factor: %w", err)
+	}
+	return base64.RawStdEncoding.EncodeToString(box), nil
+}
+
+// authenticate returns the user if the password is theirs. Error: CodeUnprocessable with the field
+// password.
+func (sf *SecondFactors) authenticate(ctx context.Context, userID, password string) (User, error) {
+	user, err := sf.store.Users().Get(ctx, userID)
+	if err != nil {
+		return user, fmt.Errorf("check password: %w", err)
+	}
+	fits := false
+	if user.PasswordHash != "" {
+		if fits, err = sf.passwords.matches(ctx, password, user.PasswordHash); err != nil {
+			return user, err
+		}
+	}
+	if !fits {
+		return user, apperr.FieldError("password", "This is not your password.")
+	}
+	return user, nil
+}
+
+// SecondFactorSetup is what an authenticator app needs.
+type SecondFactorSetup struct {
+	Key string // the seed in base32, to type
+	URL string // otpauth://…, for a QR code
+}
+
+// Setup opens a seed of [SecondFactors.Begin]. Error: CodeNotFound if it was not sealed for this
+// user, or its key is gone.
+func (sf *SecondFactors) Setup(ctx context.Context, userID, sealed string) (SecondFactorSetup, error) {
+	user, err := sf.store.Users().Get(ctx, userID)
+	if err != nil {
+		return SecondFactorSetup{}, fmt.Errorf("read set-up: %w", err)
+	}
+	seed, err := sf.openSetup(userID, sealed)
+	if err != nil {
+		return SecondFactorSetup{}, err
+	}
+	address, err := totpURL(seed, sf.issuer(), user.Email)
+	return SecondFactorSetup{Key: encodeSeed(seed), URL: address}, err
+}
+
+func (sf *SecondFactors) openSetup(userID, sealed string) ([]byte, error) {
+	box, err := base64.RawStdEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, apperr.ErrNotFound
+	}
+	seed, _, err := sf.keyring.Open(box, setupPurpose, userID)
+	if err != nil {
+		return nil, &apperr.Error{Code: apperr.CodeNotFound, Message: apperr.ErrNotFound.Message, Err: err}
+	}
+	return seed, nil
+}
+
+// issuer names this installation in the app. A colon would end the name, so it has no port.
+func (sf *SecondFactors) issuer() string {
+	if base, err := url.Parse(sf.baseURL); err == nil && base.Hostname() != "" {
+		return "Usher (" + strings.ReplaceAll(base.Hostname(), ":", ".") + ")"
+	}
+	return "Usher"
+}
+
+// Confirm stores the app after a first code from it, and returns the recovery codes, which cannot
+// be read again. Errors: CodeUnprocessable with the field code; CodeNotFound as
+// [SecondFactors.Setup]; CodeConflict if there is an app already.
+func (sf *SecondFactors) Confirm(ctx context.Context, userID, sealed, typed string) ([]string, error) {
+	seed, err := sf.openSetup(userID, sealed)
+	if err != nil {
+		return nil, err
+	}
+	factor := SecondFactor{UserID: userID, ConfirmedAt: sf.Wall()}
+	code, oneTime := normalizeCode(typed)
+	fits := false
+	if oneTime {
+		if factor.LastStep, fits, err = acceptedStep(seed, code, sf.Wall(), 0); err != nil {
+			return nil, err
+		}
+	}
+	if !fits {
+		return nil, apperr.FieldError("code", messageWrongCode)
+	}
+	if factor.Seed, err = sf.keyring.Seal(seed, seedPurpose, userID); err != nil {
+		return nil, fmt.Errorf("confirm second factor: %w", err)
+	}
+	return sf.insert(ctx, factor)
+}
+
+func (sf *SecondFactors) insert(ctx context.Context, factor SecondFactor) ([]string, error) {
+	codes, hashes, err := sf.newRecoveryCodes(factor.UserID)
+	if err != nil {
+		return nil, err
+	}
+	err = sf.store.InTx(ctx, func(tx Tx) error {
+		user, err := tx.Users().Lock(ctx, factor.UserID)
+		if err != nil {
+			return err
+		}
+		if user.SecondFactorAt != nil {
+			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOn)
+		}
+		if err := tx.SecondFactors().Insert(ctx, factor); err != nil {
+			return err
+		}
+		if err := tx.SecondFactors().ReplaceCodes(ctx, user.ID, hashes); err != nil {
+			return err
+		}
+		return sf.notify(ctx, tx, user, mail.KindSecondFactorOn, 0)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("confirm second factor: %w", err)
+	}
+	sf.Log.InfoContext(ctx, "second factor enabled", "user_id", factor.UserID)
+	return codes, nil
+}
+
+// Disable removes the app and the recovery codes. Errors: CodeUnprocessable with the field
+// password; CodeConflict if there is none.
+func (sf *SecondFactors) Disable(ctx context.Context, userID, password string) error {
+	user, err := sf.authenticate(ctx, userID, password)
+	if err != nil {
+		return err
+	}
+	if err := sf.delete(ctx, user); err != nil {
+		return fmt.Errorf("disable second factor: %w", err)
+	}
+	sf.Log.InfoContext(ctx, "second factor disabled", "user_id", userID)
+	return nil
+}
+
+// Reset removes the app and the recovery codes of the user with an address, on behalf of an
+// operator. Errors: [apperr.ErrNotFound]; CodeConflict if there is none.
+func (sf *SecondFactors) Reset(ctx context.Context, email string) (User, error) {
+	user, err := sf.store.Users().ByEmail(ctx, strings.TrimSpace(email))
+	if err != nil {
+		return user, fmt.Errorf("reset second factor: %w", err)
+	}
+	if err := sf.delete(ctx, user); err != nil {
+		return user, fmt.Errorf("reset second factor: %w", err)
+	}
+	sf.Log.WarnContext(ctx, "second factor reset by an operator", "user_id", user.ID)
+	return user, nil
+}
+
+func (sf *SecondFactors) delete(ctx context.Context, user User) error {
+	return sf.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Users().Lock(ctx, user.ID); err != nil {
+			return err
+		}
+		deleted, err := tx.SecondFactors().Delete(ctx, user.ID)
+		if err != nil {
+			return err
+		}
+		if !deleted {
+			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
+		}
+		return sf.notify(ctx, tx, user, mail.KindSecondFactorOff, 0)
+	})
+}
+
+// RenewCodes replaces the recovery codes. Errors: as [SecondFactors.Disable].
+func (sf *SecondFactors) RenewCodes(ctx context.Context, userID, password string) ([]string, error) {
+	user, err := sf.authenticate(ctx, userID, password)
+	if err != nil {
+		return nil, err
+	}
+	codes, hashes, err := sf.newRecoveryCodes(userID)
+	if err != nil {
+		return nil, err
+	}
+	err = sf.store.InTx(ctx, func(tx Tx) error {
+		_, found, err := apperr.Found(tx.SecondFactors().Lock(ctx, userID))
+		if err != nil {
+			return err
+		}
+		if !found {
+			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
+		}
+		if err := tx.SecondFactors().ReplaceCodes(ctx, userID, hashes); err != nil {
+			return err
+		}
+		return sf.notify(ctx, tx, user, mail.KindRecoveryCodesRenewed, RecoveryCodes)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("renew recovery codes: %w", err)
+	}
+	sf.Log.InfoContext(ctx, "recovery codes renewed", "user_id", userID)
+	return codes, nil
+}
+
+// Verify accepts a one-time code of the user's app or an unused recovery code, each of them once.
+// Errors: CodeUnprocessable with the field code; CodeConflict if there is no app.
+func (sf *SecondFactors) Verify(ctx context.Context, userID, typed string) error {
+	code, oneTime := normalizeCode(typed)
+	err := sf.store.InTx(ctx, func(tx Tx) error {
+		factor, found, err := apperr.Found(tx.SecondFactors().Lock(ctx, userID))
+		if err != nil {
+			return err
+		}
+		if !found {
+			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
+		}
+		if oneTime {
+			return sf.acceptOneTimeCode(ctx, tx, factor, code)
+		}
+		return sf.acceptRecoveryCode(ctx, tx, userID, code)
+	})
+	if err != nil {
+		sf.Log.WarnContext(ctx, "second factor refused", "user_id", userID, "recovery_code", !oneTime)
+		return fmt.Errorf("verify second factor: %w", err)
+	}
+	sf.Log.InfoContext(ctx, "second factor accepted", "user_id", userID, "recovery_code", !oneTime)
+	return nil
+}
+
+// acceptOneTimeCode stores the step of the code, so that it is accepted once, and seals the seed
+// again if its key is not the newest.
+func (sf *SecondFactors) acceptOneTimeCode(ctx context.Context, tx Tx, factor SecondFactor, code string) error {
+	seed, outdated, err := sf.keyring.Open(factor.Seed, seedPurpose, factor.UserID)
+	if err != nil {
+		return fmt.Errorf("open seed of %s: %w", factor.UserID, err)
+	}
+	step, accepted, err := acceptedStep(seed, code, sf.Wall(), factor.LastStep)
+	if err != nil {
+		return err
+	}
+	if !accepted {
+		return apperr.FieldError("code", messageWrongCode)
+	}
+	factor.LastStep = step
+	if outdated {
+		if factor.Seed, err = sf.keyring.Seal(seed, seedPurpose, factor.UserID); err != nil {
+			return err
+		}
+	}
+	return tx.SecondFactors().Update(ctx, factor)
+}
+
+func (sf *SecondFactors) acceptRecoveryCode(ctx context.Context, tx Tx, userID, code string) error {
+	used, err := tx.SecondFactors().UseCode(ctx, userID, hashRecoveryCode(userID, code), sf.Wall())
+	if err != nil {
+		return err
+	}
+	if !used {
+		return apperr.FieldError("code", messageWrongRecovery)
+	}
+	left, err := tx.SecondFactors().CountCodes(ctx, userID)
+	if err != nil {
+		return err
+	}
+	user, err := tx.Users().Get(ctx, userID)
+	if err != nil {
+		return err
+	}
+	return sf.notify(ctx, tx, user, mail.KindRecoveryCodeUsed, left)
+}
+
+// notify queues the e-mail about a change. Somebody else may have made it.
+func (sf *SecondFactors) notify(ctx context.Context, tx Tx, user User, kind mail.Kind, codesLeft int) error {
+	return sf.outbox.Queue(ctx, tx, mail.Message{
+		Kind: kind, To: user.Email, Key: string(kind) + ":" + sf.NewID("evt"),
+		Data: mail.Data{Name: user.Name, At: sf.Wall(), CodesLeft: codesLeft, URL: sf.baseURL + "/settings/security"},
+	})
+}
+
+// PasswordFingerprint identifies a user's current password without revealing it. A log-in that
+// waits for its second step ends with a change of the password.
+func PasswordFingerprint(u User) string {
+	sum := sha256.Sum256([]byte("password fingerprint\x00" + u.PasswordHash))
+	return hex.EncodeToString(sum[:16])
+}

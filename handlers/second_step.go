@@ -1,0 +1,181 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	authviews "usher/views/auth"
+	"usher/views/layout"
+	"usher/views/ui"
+)
+
+const (
+	secondStepPath = "/login/second-factor"
+	// secondStepLifetime is how long a log-in waits for its second step.
+	secondStepLifetime = 10 * time.Minute
+)
+
+// Limits per account of what could be guessed: six digits, and a password by whoever found a
+// session open.
+var (
+	secondStepAttempts = rateLimit{Limit: account.Limit{Name: "second step", Max: 10, Per: 15 * time.Minute}, key: secondStepKey}
+	securityChanges    = rateLimit{Limit: account.Limit{Name: "account security", Max: 10, Per: 15 * time.Minute}, key: userKey}
+)
+
+func secondStepKey(s *server, r *http.Request) string {
+	if userID := s.sessions.GetString(r.Context(), sessionSecondStepUser); userID != "" {
+		return userID
+	}
+	return s.clientNetwork(r)
+}
+
+// beginSignIn signs a user in who has proved the first factor, or begins the second step if they
+// have one: done is false then, and nobody is signed in. Every way to sign in goes through here.
+func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID string, now time.Time) (done bool, err error) {
+	user, err := m.users.Get(ctx, userID)
+	if err != nil {
+		return false, fmt.Errorf("begin sign-in: %w", err)
+	}
+	m.forgetSecondStep(ctx)
+	if user.SecondFactorAt == nil {
+		return true, m.signIn(ctx, userID, organizationID, methodPassword)
+	}
+	if err := m.RenewToken(ctx); err != nil {
+		return false, fmt.Errorf("renew session: %w", err)
+	}
+	// Whoever was signed in in this browser no longer is.
+	m.Remove(ctx, sessionUser)
+	m.Remove(ctx, sessionOrganization)
+	m.Put(ctx, sessionSecondStepUser, userID)
+	m.Put(ctx, sessionSecondStepPassword, account.PasswordFingerprint(user))
+	m.Put(ctx, sessionSecondStepExpiry, now.Add(secondStepLifetime).Unix())
+	return false, nil
+}
+
+// completeSignIn signs the user of a passed second step in.
+func (m *sessionManager) completeSignIn(ctx context.Context, userID string) error {
+	organizationID, err := m.firstOrganization(ctx, userID)
+	if err != nil {
+		return err
+	}
+	m.forgetSecondStep(ctx)
+	return m.signIn(ctx, userID, organizationID, methodPassword, methodSecondFactor)
+}
+
+// awaitsSecondStep returns the user whose log-in waits for its second step; false if there is none,
+// it expired, or the password has changed since.
+func (m *sessionManager) awaitsSecondStep(ctx context.Context, now time.Time) (account.User, bool, error) {
+	userID := m.GetString(ctx, sessionSecondStepUser)
+	if userID == "" || now.Unix() >= m.GetInt64(ctx, sessionSecondStepExpiry) {
+		return account.User{}, false, nil
+	}
+	user, found, err := apperr.Found(m.users.Get(ctx, userID))
+	if err != nil || !found {
+		return account.User{}, false, err
+	}
+	same := account.PasswordFingerprint(user) == m.GetString(ctx, sessionSecondStepPassword)
+	return user, same && user.SecondFactorAt != nil, nil
+}
+
+// forgetSecondStep writes nothing if no step waits, so that the session stays unmodified.
+func (m *sessionManager) forgetSecondStep(ctx context.Context) {
+	for _, key := range []string{sessionSecondStepUser, sessionSecondStepPassword, sessionSecondStepExpiry} {
+		if m.Exists(ctx, key) {
+			m.Remove(ctx, key)
+		}
+	}
+}
+
+// signInAndContinue signs a user in and redirects to where they wanted to go, or to the second step
+// before.
+func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, user account.User, organizationID, next string) error {
+	done, err := p.sessions.beginSignIn(r.Context(), user.ID, organizationID, p.now())
+	if err != nil {
+		return err
+	}
+	if !done {
+		redirect(w, r, withNext(secondStepPath, next))
+		return nil
+	}
+	p.devices.remember(w, r, user)
+	return p.continueAfterSignIn(w, r, next)
+}
+
+// secondStepPages are the second step of a log-in: a code from the authenticator app, or a recovery
+// code.
+type secondStepPages struct{ *authPages }
+
+func (p *secondStepPages) show(w http.ResponseWriter, r *http.Request) error {
+	next := nextPath(r)
+	if identityOf(r).signedIn() {
+		redirect(w, r, nextOrDashboard(next))
+		return nil
+	}
+	_, waits, err := p.sessions.awaitsSecondStep(r.Context(), p.now())
+	if err != nil {
+		return err
+	}
+	if !waits {
+		redirect(w, r, p.logInAgain(r, next))
+		return nil
+	}
+	return p.renderStep(w, r, http.StatusOK, r.URL.Query().Get("with") == "recovery-code", "")
+}
+
+// logInAgain returns the log-in page. It says why only if a log-in had begun.
+func (p *secondStepPages) logInAgain(r *http.Request, next string) string {
+	path := withNext("/login", next)
+	if p.sessions.GetString(r.Context(), sessionSecondStepUser) == "" {
+		return path
+	}
+	if next == "" {
+		return path + "?notice=" + noticeSignInAgain
+	}
+	return path + "&notice=" + noticeSignInAgain
+}
+
+func (p *secondStepPages) renderStep(w http.ResponseWriter, r *http.Request, status int, recovery bool, invalid string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	next := nextPath(r)
+	return render(w, r, status, authviews.SecondStepPage(authviews.SecondStepPageProps{
+		Layout: p.layout(r, layout.SectionNone), Intent: p.planIntent(r.Context(), next), Recovery: recovery, Error: invalid,
+		Fields:   []ui.Hidden{{Name: "next", Value: next}},
+		CodeHref: withNext(secondStepPath, next), RecoveryHref: recoveryHref(next),
+	}))
+}
+
+func recoveryHref(next string) string {
+	if next == "" {
+		return secondStepPath + "?with=recovery-code"
+	}
+	return withNext(secondStepPath, next) + "&with=recovery-code"
+}
+
+// verify checks the code and completes the log-in.
+func (p *secondStepPages) verify(w http.ResponseWriter, r *http.Request) error {
+	next := nextPath(r)
+	user, waits, err := p.sessions.awaitsSecondStep(r.Context(), p.now())
+	if err != nil {
+		return err
+	}
+	if !waits {
+		redirect(w, r, p.logInAgain(r, next))
+		return nil
+	}
+	err = p.factors.Verify(r.Context(), user.ID, r.PostFormValue("code"))
+	if invalid := fieldMessages(err); len(invalid) > 0 {
+		return p.renderStep(w, r, http.StatusUnprocessableEntity, r.PostFormValue("with") == "recovery-code", invalid["code"])
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.sessions.completeSignIn(r.Context(), user.ID); err != nil {
+		return err
+	}
+	p.devices.remember(w, r, user)
+	return p.continueAfterSignIn(w, r, next)
+}
