@@ -4,6 +4,8 @@ import (
 	"encoding/base32"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -393,4 +395,28 @@ func TestOrganizationRequiresSecondFactor(t *testing.T) {
 	member.get("/dashboard").wantStatus(http.StatusOK)
 	admin.post("/organization/second-factor", url.Values{"organizationId": {h.organization.ID}})
 	h.signIn("billing").get("/dashboard").wantStatus(http.StatusOK)
+}
+
+// Nothing signs a person in past the second step: signIn has two callers, both in second_step.go.
+func TestEverySignInGoesThroughTheSecondStep(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]int{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, "_test.go") {
+			calls[file] += strings.Count(string(source), ".signIn(") + strings.Count(string(source), "sessionUser, ")
+		}
+	}
+	for file, n := range calls {
+		// Session.go has the one statement that writes the user.
+		if want := map[string]int{"second_step.go": 2, "session.go": 1}[file]; n != want {
+			t.Errorf("%s signs in %d times, want %d", file, n, want)
+		}
+	}
 }
