@@ -29,8 +29,8 @@ func limited(t *testing.T) *testEnv {
 	return h
 }
 
-// logIn tries to log in from a client address.
-func (b *browser) logIn(from, address, password string) response {
+// logInFrom tries to log in from a client address.
+func (b *browser) logInFrom(from, address, password string) response {
 	b.t.Helper()
 	return b.post("/login", url.Values{"email": {address}, "password": {password}}, "X-Forwarded-For", from)
 }
@@ -39,7 +39,7 @@ func (b *browser) logIn(from, address, password string) response {
 func (b *browser) failToLogIn(from, address string, most int) int {
 	b.t.Helper()
 	for guesses := range most {
-		if got := b.logIn(from, address, "wrong again"); got.status != http.StatusUnprocessableEntity {
+		if got := b.logInFrom(from, address, "wrong again"); got.status != http.StatusUnprocessableEntity {
 			got.wantStatus(http.StatusTooManyRequests)
 			return guesses
 		}
@@ -58,7 +58,7 @@ func TestFailedLogInsLockTheirNetwork(t *testing.T) {
 			t.Errorf("%s: %d guesses", address, n)
 		}
 		// The same /64 network; the case of the address and the right password make no difference.
-		refused := stranger.logIn("2001:db8::ffff", strings.ToUpper(address), testPassword).wantStatus(http.StatusTooManyRequests)
+		refused := stranger.logInFrom("2001:db8::ffff", strings.ToUpper(address), testPassword).wantStatus(http.StatusTooManyRequests)
 		seconds, err := strconv.Atoi(refused.header.Get("Retry-After"))
 		if err != nil || seconds < 1 || seconds > 15*60 {
 			t.Errorf("Retry-After %q", refused.header.Get("Retry-After"))
@@ -69,14 +69,14 @@ func TestFailedLogInsLockTheirNetwork(t *testing.T) {
 	if answers[0] != answers[1] {
 		t.Errorf("the answers differ:\n%s\n%s", answers[0], answers[1])
 	}
-	h.newBrowser().logIn("2001:db8:0:1::1", email("member"), testPassword).wantRedirect("/dashboard")
+	h.newBrowser().logInFrom("2001:db8:0:1::1", email("member"), testPassword).wantRedirect("/dashboard")
 }
 
 // Only failures count: a person can log in any number of times, from one network with others.
 func TestSuccessfulLogInsDoNotCount(t *testing.T) {
 	h := limited(t)
 	for range account.FailedLogInsFromNetwork.Max + 2 {
-		h.newBrowser().logIn("192.0.2.1", email("member"), testPassword).wantRedirect("/dashboard")
+		h.newBrowser().logInFrom("192.0.2.1", email("member"), testPassword).wantRedirect("/dashboard")
 	}
 	if n := h.count(`select coalesce(sum(hits), 0) from rate_limits`); n != 0 {
 		t.Errorf("%d counted", n)
@@ -89,7 +89,7 @@ func TestSuccessfulLogInsDoNotCount(t *testing.T) {
 func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 	h := limited(t)
 	known := h.newBrowser()
-	known.logIn("192.0.2.1", email("member"), testPassword).wantRedirect("/dashboard")
+	known.logInFrom("192.0.2.1", email("member"), testPassword).wantRedirect("/dashboard")
 	attack := func() (guesses int) {
 		for n := range 2 * account.FailedLogIns.Max / account.FailedLogInsFromNetwork.Max {
 			guesses += h.newBrowser().failToLogIn(fmt.Sprintf("198.51.100.%d", n), email("member"), account.FailedLogInsFromNetwork.Max)
@@ -99,9 +99,9 @@ func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 	if n := attack(); n != account.FailedLogIns.Max {
 		t.Errorf("%d guesses", n)
 	}
-	h.newBrowser().logIn("203.0.113.1", email("member"), testPassword).wantStatus(http.StatusTooManyRequests)
+	h.newBrowser().logInFrom("203.0.113.1", email("member"), testPassword).wantStatus(http.StatusTooManyRequests)
 	known.post("/logout", nil)
-	known.logIn("198.51.100.0", email("member"), testPassword).wantRedirect("/dashboard")
+	known.logInFrom("198.51.100.0", email("member"), testPassword).wantRedirect("/dashboard")
 	// The browser is known for this account alone, and its own guesses are limited.
 	if n := known.failToLogIn("198.51.100.0", email("admin"), 20); n != account.FailedLogInsFromNetwork.Max {
 		t.Errorf("%d guesses of another account", n)
@@ -114,11 +114,11 @@ func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 	owner := h.newBrowser()
 	owner.post("/forgot", url.Values{"email": {email("member")}}).wantRedirect("/forgot?sent=true")
 	owner.post(owner.mailedLink(email("member"), "/reset/"), url.Values{"password": {"under the balcony"}}, "X-Forwarded-For", "203.0.113.1").wantRedirect("/login?notice=password-set")
-	h.newBrowser().logIn("203.0.113.9", email("member"), "under the balcony").wantRedirect("/dashboard") // the lock is gone
+	h.newBrowser().logInFrom("203.0.113.9", email("member"), "under the balcony").wantRedirect("/dashboard") // the lock is gone
 	attack()
-	h.newBrowser().logIn("203.0.113.9", email("member"), "under the balcony").wantStatus(http.StatusTooManyRequests)
-	owner.logIn("203.0.113.1", email("member"), "under the balcony").wantRedirect("/dashboard")
-	known.logIn("203.0.113.2", email("member"), "under the balcony").wantStatus(http.StatusTooManyRequests) // forgotten
+	h.newBrowser().logInFrom("203.0.113.9", email("member"), "under the balcony").wantStatus(http.StatusTooManyRequests)
+	owner.logInFrom("203.0.113.1", email("member"), "under the balcony").wantRedirect("/dashboard")
+	known.logInFrom("203.0.113.2", email("member"), "under the balcony").wantStatus(http.StatusTooManyRequests) // forgotten
 }
 
 // A secret that somebody else has planted in the browser is not adopted.
@@ -138,19 +138,19 @@ func TestDeviceCookie(t *testing.T) {
 		}
 		return found
 	}
-	first := device(b.logIn("192.0.2.1", email("member"), testPassword))
+	first := device(b.logInFrom("192.0.2.1", email("member"), testPassword))
 	if known, err := h.service.LoginDevices.Known(t.Context(), planted, email("member")); err != nil || known != "" {
 		t.Errorf("the planted secret is known: %v", err)
 	}
 	b.post("/logout", nil)
-	second := device(b.logIn("192.0.2.1", email("admin"), testPassword))
+	second := device(b.logInFrom("192.0.2.1", email("admin"), testPassword))
 	for _, name := range []string{"member", "admin"} {
 		if known, err := h.service.LoginDevices.Known(t.Context(), second.Value, strings.ToUpper(email(name))); err != nil || known == "" {
 			t.Errorf("not known to %s: %v", name, err)
 		}
 	}
 	b.post("/logout", nil)
-	if again := device(b.logIn("192.0.2.1", email("member"), testPassword)); again.Value != second.Value || first.Value == second.Value {
+	if again := device(b.logInFrom("192.0.2.1", email("member"), testPassword)); again.Value != second.Value || first.Value == second.Value {
 		t.Errorf("the cookie changed from %q to %q", second.Value, again.Value)
 	}
 }
@@ -182,7 +182,7 @@ func TestConcurrentGuessesAreLimited(t *testing.T) {
 	for range 40 {
 		b := h.newBrowser()
 		group.Go(func() {
-			if b.logIn("192.0.2.1", email("member"), "wrong again").status == http.StatusUnprocessableEntity {
+			if b.logInFrom("192.0.2.1", email("member"), "wrong again").status == http.StatusUnprocessableEntity {
 				checked.Add(1)
 			}
 		})
