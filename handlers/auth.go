@@ -135,7 +135,8 @@ func (p *authPages) continueAfterSignIn(w http.ResponseWriter, r *http.Request, 
 	return nil
 }
 
-// startSavedCheckout opens Checkout for the user who has just signed in.
+// startSavedCheckout opens Checkout for the user who has just signed in. Whoever has to set up
+// two-step verification before goes there, and chooses again.
 func (p *authPages) startSavedCheckout(ctx context.Context, c selection) (string, error) {
 	viewer, err := p.sessions.identify(ctx)
 	if err != nil {
@@ -143,6 +144,9 @@ func (p *authPages) startSavedCheckout(ctx context.Context, c selection) (string
 	}
 	if err := billingAdmin.authorize(viewer); err != nil {
 		return "", err
+	}
+	if p.needsSecondFactor(route{policy: billingAdmin}, viewer) {
+		return securityPath, nil
 	}
 	session, err := p.checkout.start(ctx, viewer.access, c)
 	return session.URL, err

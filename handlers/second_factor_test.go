@@ -122,11 +122,13 @@ func TestConcurrentCodesSignInOnce(t *testing.T) {
 	app := h.setUpAuthenticator(h.signIn("admin"))
 	code := app.code()
 	for _, code := range []string{code, app.codes[3]} {
-		const browsers = 6
-		statuses := make(chan int, browsers)
-		for range browsers {
-			b := h.newBrowser()
-			b.logIn("admin", "")
+		browsers := make([]*browser, 8)
+		for i := range browsers {
+			browsers[i] = h.newBrowser()
+			browsers[i].logIn("admin", "").wantRedirect(secondStepPath)
+		}
+		statuses := make(chan int, len(browsers))
+		for _, b := range browsers {
 			go func() { statuses <- b.typeCode(code, "").status }()
 		}
 		accepted := 0
@@ -369,6 +371,18 @@ func TestRequiredSecondFactor(t *testing.T) {
 	b.get("/settings/security").wantText("The pages for operators require it")
 	h.setUpAuthenticator(b)
 	b.get("/admin/events").wantStatus(http.StatusOK)
+}
+
+// Checkout after the sign-up is no way around the requirement.
+func TestSavedCheckoutNeedsTheSecondFactor(t *testing.T) {
+	h := newTestEnv(t)
+	h.server.secondFactor = account.SecondFactorBilling
+	b := h.newBrowser()
+	b.post("/billing/checkout", url.Values{"plan": {"pro"}, "interval": {"month"}}).wantRedirect("/signup")
+	b.post("/signup", url.Values{"name": {"Nora"}, "email": {"nora@example.com"}, "password": {testPassword}, "organization": {"Balcony Books"}}).wantRedirect(securityPath)
+	if n := h.count(`select count(*) from checkout_sessions`); n > 0 {
+		t.Errorf("%d Checkout sessions were opened", n)
+	}
 }
 
 // An organization requires it of its members: in it, not in their other organizations.
