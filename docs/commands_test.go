@@ -149,7 +149,7 @@ func (d *documented) start(t *testing.T, variable string, args ...string) *outpu
 // real account.
 func (d *documented) environment() []string {
 	foreign := regexp.MustCompile(`^(STRIPE_|BILLING_|DATABASE_URL=|BASE_URL=|ADDR=|APP_ENV=|PLANS_FILE=|SMTP_URL=|MAIL_FROM=|` +
-		`OPERATOR_EMAILS=|METRICS_TOKEN=|RATE_LIMITS=|TRUSTED_PROXIES=|LOG_|DATA_DIR=|HOME=|XDG_CONFIG_HOME=)`)
+		`OPERATOR_EMAILS=|METRICS_TOKEN=|RATE_LIMITS=|TRUSTED_PROXIES=|SECRETS_KEY=|REQUIRE_2FA=|LOG_|DATA_DIR=|HOME=|XDG_CONFIG_HOME=)`)
 	return slices.DeleteFunc(os.Environ(), foreign.MatchString)
 }
 
