@@ -65,8 +65,8 @@ type Clock interface {
 // SessionStore stores sessions; package db implements it.
 type SessionStore interface {
 	scs.CtxStore
-	// Load reads the session of a token, and whether its use is to be recorded; ErrNotFound if there
-	// is none or it has ended.
+	// Load reads the session of a token, and whether its use is to be recorded; ErrNotFound if
+	// there is none or it has ended.
 	Load(ctx context.Context, token string) (session account.Session, data []byte, touchDue bool, err error)
 	// Touch records the use of a session, once a minute at most.
 	Touch(ctx context.Context, token string, client account.Client) error

@@ -9,7 +9,7 @@ import (
 
 // Limits of a session. OWASP ASVS 5.0.0, 7.1.1, asks to document them: see docs/security.md.
 const (
-	// SessionLifetime is the time after the log-in at which a session ends, however much it is used.
+	// SessionLifetime is the time from the log-in to the end of a session, however much it is used.
 	SessionLifetime = 30 * 24 * time.Hour
 	// SessionIdleTime is the time without use after which a session ends.
 	SessionIdleTime = 7 * 24 * time.Hour
