@@ -326,7 +326,8 @@ func (cs *Cancellations) insert(ctx context.Context, a account.Access, current S
 		if _, err := tx.Organizations().Lock(ctx, c.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		return tx.Cancellations().Insert(ctx, c)
+		canceled := a.Did(account.ActPlanCanceled).To(c.ID, "").Changed(nil, account.AuditValues{"ends": dateOf(c.EndsAt), "reason": string(c.Reason)})
+		return errors.Join(tx.Cancellations().Insert(ctx, c), cs.audit(ctx, tx, canceled))
 	})
 	return c, err
 }
@@ -414,7 +415,10 @@ func (cs *Cancellations) markResumed(ctx context.Context, a account.Access, subs
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		return tx.Cancellations().MarkResumed(ctx, a.Organization.ID, subscriptionID, a.User.ID, cs.Now())
+		if err := tx.Cancellations().MarkResumed(ctx, a.Organization.ID, subscriptionID, a.User.ID, cs.Now()); err != nil {
+			return err
+		}
+		return cs.audit(ctx, tx, a.Did(account.ActPlanResumed).To(subscriptionID, ""))
 	})
 }
 

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,14 +39,17 @@ func (cs *Checkouts) startPack(ctx context.Context, a account.Access, r Checkout
 		return CheckoutSession{}, err
 	}
 	requested.CustomerID = link.StripeCustomerID
-	return cs.openPack(ctx, requested)
+	return cs.openPack(ctx, a, requested)
 }
 
 // openPack opens a session for a pack. It repeats without a part that Stripe refuses.
-func (cs *Checkouts) openPack(ctx context.Context, requested CheckoutSession) (CheckoutSession, error) {
+func (cs *Checkouts) openPack(ctx context.Context, a account.Access, requested CheckoutSession) (CheckoutSession, error) {
 	for {
 		requested.ID, requested.Status, requested.CreatedAt = cs.NewID("chk"), CheckoutReserved, cs.Now()
-		if err := cs.put(ctx, requested); err != nil {
+		err := cs.store.InTx(ctx, func(tx Tx) error {
+			return errors.Join(cs.putTx(ctx, tx, requested), cs.recordCheckout(ctx, tx, a, requested))
+		})
+		if err != nil {
 			return CheckoutSession{}, err
 		}
 		session, again, err := cs.openReserved(ctx, requested, requested)

@@ -185,7 +185,10 @@ func (cs *Checkouts) tryStart(ctx context.Context, a account.Access, requested C
 	requested.CustomerID = link.StripeCustomerID
 	err = cs.store.InTx(ctx, func(tx Tx) (err error) {
 		session, err = cs.reserve(ctx, tx, &requested)
-		return err
+		if err != nil || session.Status != CheckoutReserved {
+			return err
+		}
+		return cs.recordCheckout(ctx, tx, a, session)
 	})
 	if err != nil {
 		return CheckoutSession{}, false, err
@@ -394,12 +397,14 @@ func (cs *Checkouts) expire(ctx context.Context, session CheckoutSession) error 
 
 // put writes a session. A session that became complete or expired meanwhile stays as it is.
 func (cs *Checkouts) put(ctx context.Context, session CheckoutSession) error {
-	return cs.store.InTx(ctx, func(tx Tx) error {
-		if _, err := tx.Organizations().Lock(ctx, session.OrganizationID); err != nil {
-			return fmt.Errorf("lock organization: %w", err)
-		}
-		return tx.Checkouts().Put(ctx, session)
-	})
+	return cs.store.InTx(ctx, func(tx Tx) error { return cs.putTx(ctx, tx, session) })
+}
+
+func (cs *Checkouts) putTx(ctx context.Context, tx Tx, session CheckoutSession) error {
+	if _, err := tx.Organizations().Lock(ctx, session.OrganizationID); err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	return tx.Checkouts().Put(ctx, session)
 }
 
 // sameCheckout reports whether an open session has the parameters of a request.

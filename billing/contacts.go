@@ -92,7 +92,10 @@ func (cs *Contacts) Add(ctx context.Context, a account.Access, email string) err
 		if len(contacts) >= maxContacts {
 			return apperr.FieldError("email", "There are %d billing contacts already. Please remove one first.", maxContacts)
 		}
-		return tx.Contacts().Add(ctx, a.Organization.ID, email)
+		if err := tx.Contacts().Add(ctx, a.Organization.ID, email); err != nil {
+			return err
+		}
+		return cs.audit(ctx, tx, a.Did(account.ActContactAdded).To("", email))
 	})
 }
 
@@ -100,8 +103,11 @@ func (cs *Contacts) Add(ctx context.Context, a account.Access, email string) err
 // error.
 func (cs *Contacts) Remove(ctx context.Context, a account.Access, email string) error {
 	return cs.change(ctx, a, func(tx Tx) error {
-		_, _, err := apperr.Found(struct{}{}, tx.Contacts().Remove(ctx, a.Organization.ID, email))
-		return err
+		_, known, err := apperr.Found(struct{}{}, tx.Contacts().Remove(ctx, a.Organization.ID, email))
+		if err != nil || !known {
+			return err
+		}
+		return cs.audit(ctx, tx, a.Did(account.ActContactRemoved).To("", email))
 	})
 }
 
@@ -135,10 +141,26 @@ func (cs *Contacts) ChooseNotices(ctx context.Context, a account.Access, enabled
 			return err
 		}
 		muted := slices.DeleteFunc(kinds, func(kind mail.Kind) bool { return slices.Contains(enabled, kind) })
-		return tx.Contacts().Mute(ctx, a.Organization.ID, muted)
+		before, err := tx.Contacts().Muted(ctx, a.Organization.ID)
+		if err != nil {
+			return err
+		}
+		if err := tx.Contacts().Mute(ctx, a.Organization.ID, muted); err != nil {
+			return err
+		}
+		return cs.audit(ctx, tx, actor.Did(account.ActNoticesChanged).Changed(mutedValues(before), mutedValues(muted)))
 	}))
 	if err != nil {
 		return fmt.Errorf("choose notices: %w", err)
 	}
 	return nil
+}
+
+func mutedValues(muted []mail.Kind) account.AuditValues {
+	var names []string
+	for _, kind := range muted {
+		names = append(names, string(kind))
+	}
+	slices.Sort(names)
+	return account.AuditValues{"muted": strings.Join(names, ", ")}
 }

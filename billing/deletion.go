@@ -92,6 +92,10 @@ func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor account.Access) 
 	if err := tx.Deletions().Insert(ctx, d); err != nil {
 		return err
 	}
+	requested := actor.Did(account.ActDeletionRequested).Changed(nil, account.AuditValues{"on": dateOf(d.DueAt)})
+	if err := ds.audit(ctx, tx, requested); err != nil {
+		return err
+	}
 	return ds.notify(ctx, tx, actor, d, planEnd(live, d.DueAt))
 }
 
@@ -166,7 +170,8 @@ func (ds *Deletions) withdraw(ctx context.Context, tx Tx, actor account.Access) 
 		return err
 	}
 	organization.DeletesAt = nil
-	return errors.Join(tx.Deletions().Remove(ctx, organization.ID), tx.Organizations().Update(ctx, organization))
+	withdrawn := actor.Did(account.ActDeletionWithdrawn)
+	return errors.Join(tx.Deletions().Remove(ctx, organization.ID), tx.Organizations().Update(ctx, organization), ds.audit(ctx, tx, withdrawn))
 }
 
 // wakeResumptions makes the subscriptions due that the deletion canceled. The release before this
@@ -305,7 +310,10 @@ func (ds *Deletions) markDeleted(ctx context.Context, tx Tx, acct StripeAccount,
 	case len(left) > 0:
 		return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
 	}
-	return tx.Deletions().MarkDeleted(ctx, organizationID, ds.Now())
+	if err := tx.Deletions().MarkDeleted(ctx, organizationID, ds.Now()); err != nil {
+		return err
+	}
+	return ds.audit(ctx, tx, account.AuditEntry{Act: account.ActOrganizationDeleted, OrganizationID: organizationID}.To(organizationID, organization.Name))
 }
 
 // expireCheckouts expires the organization's open Checkout sessions.

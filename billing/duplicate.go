@@ -334,6 +334,11 @@ func (ds *Duplicates) finish(ctx context.Context, duplicate DuplicateSubscriptio
 		if duplicate.Status != DuplicateCanceled {
 			return nil
 		}
+		canceled := account.AuditEntry{Act: account.ActDuplicateCanceled, OrganizationID: duplicate.OrganizationID}.To(duplicate.SubscriptionID, "").
+			Changed(nil, refundValues(duplicate.Refunded))
+		if err := ds.audit(ctx, tx, canceled); err != nil {
+			return err
+		}
 		return ds.notices.queue(ctx, tx, mail.Message{
 			// Stored in earlier rows: another key would send the e-mail a second time.
 			Kind: mail.KindDuplicateCanceled, Key: "surplus:" + duplicate.SubscriptionID, OrganizationID: duplicate.OrganizationID,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"usher/billing/account"
 	"usher/billing/job"
 )
 
@@ -45,7 +46,15 @@ func (in *Inbox) Get(ctx context.Context, id string) (StoredEvent, error) {
 func (in *Inbox) Replay(ctx context.Context, id string) error {
 	now := in.Now()
 	err := in.store.InTx(ctx, func(tx Tx) error {
+		event, err := tx.Events().Get(ctx, id)
+		if err != nil {
+			return err
+		}
 		if err := tx.Events().Requeue(ctx, id, now); err != nil {
+			return err
+		}
+		replayed := account.AuditEntry{Act: account.ActEventReplayed, OrganizationID: event.OrganizationID}.To(id, event.Type)
+		if err := in.audit(ctx, tx, replayed); err != nil {
 			return err
 		}
 		return in.Enqueue(ctx, tx.Jobs(), job.KindEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)

@@ -193,7 +193,8 @@ func (ip *InvoicePayments) open(ctx context.Context, a account.Access, invoiceID
 			payment.RequestedBy = a.Member.UserID
 		}
 		send = true
-		return ip.lease(ctx, tx, &payment, invoice, known)
+		asked := a.Did(account.ActInvoicePaymentAsked).To(invoice.ID, invoice.Number).Changed(nil, account.AuditValues{"amount": shown.Format()})
+		return errors.Join(ip.lease(ctx, tx, &payment, invoice, known), ip.audit(ctx, tx, asked))
 	})
 	return payment, send, err
 }

@@ -146,6 +146,10 @@ func (rc *Reconciler) putLink(ctx context.Context, acct StripeAccount, a Custome
 		if err != nil || linked {
 			return err
 		}
+		entry := account.AuditEntry{Act: account.ActCustomerLinked, OrganizationID: a.Organization.ID}.To(a.Customer.ID, "")
+		if err := rc.audit(ctx, tx, entry); err != nil {
+			return err
+		}
 		owner, owned, err := apperr.Found(tx.Customers().Owner(ctx, a.Customer.ID, acct))
 		if err != nil {
 			return err

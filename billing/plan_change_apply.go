@@ -146,6 +146,9 @@ func (pc *PlanChanges) takeLease(ctx context.Context, current Subscription, chan
 		if err := tx.PlanChanges().Put(ctx, opened); err != nil {
 			return fmt.Errorf("write plan change: %w", err)
 		}
+		if err := pc.recordStatus(ctx, tx, change.Status, opened); err != nil {
+			return err
+		}
 		return tx.SeatAttempts().Insert(ctx, opened.seatAttempt())
 	})
 	return opened, err
@@ -302,6 +305,9 @@ func (pc *PlanChanges) finish(ctx context.Context, change PlanChange, set func(*
 		}
 		if err := tx.PlanChanges().Put(ctx, finished); err != nil {
 			return fmt.Errorf("write plan change: %w", err)
+		}
+		if err := pc.recordStatus(ctx, tx, PlanChangeOpen, finished); err != nil {
+			return err
 		}
 		if err := tx.SeatAttempts().RecordAnswer(ctx, finished.seatAnswer(state)); err != nil || then == nil {
 			return err

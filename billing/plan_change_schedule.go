@@ -191,8 +191,12 @@ func (pc *PlanChanges) update(ctx context.Context, change PlanChange, set func(*
 		if err != nil || !stored.running() {
 			return err
 		}
+		before := stored.Status
 		set(&stored)
-		return tx.PlanChanges().Put(ctx, stored)
+		if err := tx.PlanChanges().Put(ctx, stored); err != nil {
+			return err
+		}
+		return pc.recordStatus(ctx, tx, before, stored)
 	})
 }
 

@@ -43,6 +43,10 @@ func (p *Portal) open(ctx context.Context, a account.Access, flow PortalFlow, re
 	if err != nil {
 		return "", apperr.StripeFailed("open portal", err)
 	}
+	opened := a.Did(account.ActPortalOpened).Changed(nil, account.AuditValues{"page": string(request.Flow)})
+	if err := p.store.InTx(ctx, func(tx Tx) error { return p.audit(ctx, tx, opened) }); err != nil {
+		return "", err
+	}
 	if request.Switch != nil {
 		p.recordSwitchProblem(ctx, session.SwitchProblem)
 	}

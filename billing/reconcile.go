@@ -171,6 +171,9 @@ func (rc *Reconciler) Resync(ctx context.Context, a account.Access) (DriftReport
 	if err := rc.rateLimits.Allow(ctx, resyncs, a.Organization.ID); err != nil {
 		return DriftReport{}, err
 	}
+	if err := rc.recordComparison(ctx, a.Did(account.ActOrganizationCompared)); err != nil {
+		return DriftReport{}, err
+	}
 	report, err := rc.Reconcile(ctx, ReconcileOptions{OrganizationID: a.Organization.ID})
 	if err != nil {
 		return report, apperr.StripeFailed("re-sync from Stripe", err)
@@ -180,3 +183,20 @@ func (rc *Reconciler) Resync(ctx context.Context, a account.Access) (DriftReport
 
 // resyncs limits how often an organization may be reconciled by request.
 var resyncs = account.Limit{Name: "resync", Max: 5, Per: 10 * time.Minute}
+
+// ReconcileForOperator is [Reconciler.Reconcile] of one organization, recorded in its audit log.
+func (rc *Reconciler) ReconcileForOperator(ctx context.Context, organizationID string) (DriftReport, error) {
+	entry := account.AuditEntry{Act: account.ActOrganizationCompared, OrganizationID: organizationID}
+	if err := rc.recordComparison(ctx, entry); err != nil {
+		return DriftReport{}, err
+	}
+	return rc.Reconcile(ctx, ReconcileOptions{OrganizationID: organizationID})
+}
+
+// recordComparison records a comparison before it begins: it consists of many transactions.
+func (rc *Reconciler) recordComparison(ctx context.Context, e account.AuditEntry) error {
+	if err := rc.store.InTx(ctx, func(tx Tx) error { return rc.audit(ctx, tx, e) }); err != nil {
+		return fmt.Errorf("record comparison: %w", err)
+	}
+	return nil
+}

@@ -192,7 +192,7 @@ func (sc *SeatCounter) insertSeatChange(ctx context.Context, tx Tx, before, afte
 		return fmt.Errorf("write seat ledger: %w", err)
 	}
 	tx.Record("desired seats: %d, before: %d", change.To, change.From)
-	return nil
+	return sc.recordSeats(ctx, tx, change)
 }
 
 func (sc *SeatCounter) seatChange(before, after SeatState, cause seatReason) SeatChange {

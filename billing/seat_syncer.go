@@ -102,6 +102,9 @@ func (sy *SeatSyncer) makeDue(ctx context.Context, a account.Access) (queued boo
 		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return fmt.Errorf("write seat state: %w", err)
 		}
+		if err := sy.audit(ctx, tx, a.Did(account.ActSeatSyncRetried)); err != nil {
+			return err
+		}
 		return sy.Enqueue(ctx, tx.Jobs(), job.KindSeats, state.OrganizationID, fmt.Sprintf("retry:%d", now.UnixMicro()), now)
 	})
 	return queued, err

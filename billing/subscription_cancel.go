@@ -50,6 +50,11 @@ func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bo
 	case current.PaymentMethodID == "":
 		return false, apperr.Errorf(apperr.CodeConflict, "The plan is paused because there is no card. Add a card first.")
 	}
+	// Recorded first: whether Stripe resumed it may not be known.
+	resumed := a.Did(account.ActPlanResumed).To(current.ID, "")
+	if err := ss.store.InTx(ctx, func(tx Tx) error { return ss.audit(ctx, tx, resumed) }); err != nil {
+		return false, err
+	}
 	if err := ss.gateway.ResumePaused(ctx, current); err != nil {
 		return false, resumeFailed(err)
 	}

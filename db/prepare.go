@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql/driver"
+	"strings"
 
 	"github.com/lib/pq/pqerror"
 )
@@ -10,6 +11,10 @@ import (
 // maxPrepared limits the prepared statements of a connection. Package db has fewer constant
 // statements; statements beyond the limit run unprepared.
 const maxPrepared = 256
+
+// unprepared begins a statement whose text depends on its conditions: it is planned each time, and
+// takes no place among the prepared ones.
+const unprepared = "/* varies */ "
 
 // preparingConnector opens connections that prepare every statement with parameters at its first
 // use, inside and outside of transactions. This saves parsing and planning, which cost more than
@@ -93,7 +98,7 @@ func (c *preparingConn) statement(ctx context.Context, query string, args []driv
 	if stmt, ok := c.prepared[query]; ok {
 		return stmt, nil
 	}
-	if len(args) == 0 || len(c.prepared) >= maxPrepared {
+	if len(args) == 0 || len(c.prepared) >= maxPrepared || strings.HasPrefix(query, unprepared) {
 		return nil, nil
 	}
 	inner, err := c.PrepareContext(ctx, query)

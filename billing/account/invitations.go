@@ -106,6 +106,10 @@ func (iv *Invitations) InviteTx(ctx context.Context, tx Tx, actor Access, n NewI
 	if err := tx.Invitations().Insert(ctx, invitation); err != nil {
 		return Invitation{}, err
 	}
+	sent := actor.Did(ActInvitationSent).To(invitation.ID, invitation.Email).Changed(nil, AuditValues{"role": role.Name, "seat": yesOrNo(n.Billable)})
+	if err := iv.record(ctx, tx, sent); err != nil {
+		return Invitation{}, err
+	}
 	return invitation, iv.send(ctx, tx, actor, invitation, token)
 }
 
@@ -218,6 +222,9 @@ func (iv *Invitations) Resend(ctx context.Context, a Access, invitationID string
 		if err := tx.Invitations().Update(ctx, pending); err != nil {
 			return err
 		}
+		if err := iv.record(ctx, tx, actor.Did(ActInvitationResent).To(pending.ID, pending.Email)); err != nil {
+			return err
+		}
 		return iv.send(ctx, tx, actor, pending, token)
 	})
 	if err != nil {
@@ -228,10 +235,13 @@ func (iv *Invitations) Resend(ctx context.Context, a Access, invitationID string
 
 // Revoke invalidates a pending invitation. Errors: CodeForbidden, [apperr.ErrNotFound].
 func (iv *Invitations) Revoke(ctx context.Context, a Access, invitationID string) error {
-	err := iv.withPendingInvitation(ctx, a, invitationID, func(tx Tx, _ Access, pending Invitation) error {
+	err := iv.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
 		now := iv.Now()
 		pending.RevokedAt = &now
-		return tx.Invitations().Update(ctx, pending)
+		if err := tx.Invitations().Update(ctx, pending); err != nil {
+			return err
+		}
+		return iv.record(ctx, tx, actor.Did(ActInvitationRevoked).To(pending.ID, pending.Email))
 	})
 	if err != nil {
 		return fmt.Errorf("revoke invitation: %w", err)

@@ -149,6 +149,10 @@ func (iv *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User)
 	if err := tx.Invitations().Update(ctx, i); err != nil {
 		return err
 	}
+	accepted := user.did(ActInvitationAccepted, i.OrganizationID).To(i.ID, i.Email).Changed(nil, AuditValues{"role": i.Role.Name})
+	if err := iv.record(ctx, tx, accepted); err != nil {
+		return err
+	}
 	// The link was sent only to that address.
 	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil {
 		return err

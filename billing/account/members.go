@@ -132,9 +132,43 @@ func (ms *Members) UpdateTx(ctx context.Context, tx Tx, actor Access, before, af
 	if err := tx.Members().Update(ctx, after); err != nil {
 		return err
 	}
+	if err := ms.recordChange(ctx, tx, actor.Did(""), before, after); err != nil {
+		return err
+	}
 	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{
 		Before: before, After: after, ActorID: actor.User.ID, Reason: changeReason(before, after),
 	})
+}
+
+// recordChange writes an audit entry for each part of a membership that changed. by names the actor
+// and the organization.
+func (ms *Members) recordChange(ctx context.Context, tx Tx, by AuditEntry, before, after Member) error {
+	entry := by.To(after.UserID, after.Name)
+	var acts []AuditEntry
+	if before.Role.ID != after.Role.ID {
+		entry.Act = ActMemberRoleChanged
+		acts = append(acts, entry.Changed(AuditValues{"role": before.Role.Name}, AuditValues{"role": after.Role.Name}))
+	}
+	if before.Status != after.Status {
+		entry.Act = ActMemberReactivated
+		if after.Status == MemberSuspended {
+			entry.Act = ActMemberSuspended
+		}
+		acts = append(acts, entry)
+	}
+	if before.Billable != after.Billable {
+		entry.Act = ActMemberNotBilled
+		if after.Billable {
+			entry.Act = ActMemberBilled
+		}
+		acts = append(acts, entry)
+	}
+	for _, act := range acts {
+		if err := ms.record(ctx, tx, act); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changeReason returns the seat ledger's text about the change. It follows the member's name.
@@ -173,12 +207,18 @@ func (ms *Members) RemoveTx(ctx context.Context, tx Tx, actor Access, memberID s
 	if !actor.Covers(member.Role) {
 		return member, apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
 	}
+	if err := ms.record(ctx, tx, actor.Did(ActMemberRemoved).To(member.UserID, member.Name).Changed(AuditValues{"role": member.Role.Name}, nil)); err != nil {
+		return member, err
+	}
 	return member, ms.removeTx(ctx, tx, member, actor.User.ID, "was removed")
 }
 
 // Leave removes the actor from the organization. Error: CodeConflict for the last admin.
 func (ms *Members) Leave(ctx context.Context, a Access) error {
 	err := ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+		if err := ms.record(ctx, tx, actor.Did(ActMemberLeft).To(actor.User.ID, actor.User.Name)); err != nil {
+			return err
+		}
 		return ms.removeTx(ctx, tx, actor.Member, actor.User.ID, "left")
 	})
 	if err != nil {
@@ -207,7 +247,10 @@ func (ms *Members) HandOver(ctx context.Context, a Access, memberID, confirmedNa
 			return apperr.FieldError("name", MessageNameAsIs)
 		}
 		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
-		return errors.Join(tx.Members().Update(ctx, next), tx.Members().Update(ctx, actor.Member))
+		if err := errors.Join(tx.Members().Update(ctx, next), tx.Members().Update(ctx, actor.Member)); err != nil {
+			return err
+		}
+		return ms.record(ctx, tx, actor.Did(ActOrganizationHandedOn).To(next.UserID, next.Name))
 	})
 	if err != nil {
 		return fmt.Errorf("hand over: %w", err)
@@ -342,6 +385,10 @@ func (ms *Members) leaveTx(ctx context.Context, tx Tx, organizationID, memberID 
 		if err != nil {
 			return err
 		}
+	}
+	left := User{ID: member.UserID, Name: member.Name}.did(ActMemberLeft, organizationID).To(member.UserID, member.Name)
+	if err := ms.record(ctx, tx, left.Changed(nil, AuditValues{"reason": "deleted their account"})); err != nil {
+		return err
 	}
 	return ms.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
 }

@@ -32,12 +32,21 @@ func (us *Users) ByEmail(ctx context.Context, email string) (User, error) {
 
 // PromoteOperator makes the user of an address an operator. Error: [apperr.ErrNotFound].
 func (us *Users) PromoteOperator(ctx context.Context, email string) (User, error) {
-	user, err := us.ByEmail(ctx, email)
+	var user User
+	err := us.store.InTx(ctx, func(tx Tx) (err error) {
+		if user, err = tx.Users().ByEmail(ctx, strings.TrimSpace(email)); err != nil {
+			return err
+		}
+		user.Operator = true
+		if err := tx.Users().SetOperator(ctx, user.ID, true); err != nil {
+			return err
+		}
+		return us.record(ctx, tx, AuditEntry{Act: ActOperatorPromoted}.To(user.ID, user.Name))
+	})
 	if err != nil {
 		return user, fmt.Errorf("promote operator: %w", err)
 	}
-	user.Operator = true
-	return user, us.store.Users().SetOperator(ctx, user.ID, true)
+	return user, nil
 }
 
 // PromoteMember gives a member another role on behalf of an operator and reactivates a suspended
@@ -55,12 +64,16 @@ func (us *Users) PromoteMember(ctx context.Context, email, organizationID, roleI
 		if member, err = tx.Members().ByUser(ctx, organizationID, user.ID); err != nil {
 			return err
 		}
+		former := member
 		if member.Role, err = tx.Roles().Get(ctx, organizationID, roleID); err != nil {
 			return err
 		}
 		before := member
 		member.Status = MemberActive
 		if err := tx.Members().Update(ctx, member); err != nil {
+			return err
+		}
+		if err := us.members.recordChange(ctx, tx, AuditEntry{OrganizationID: organizationID}, former, member); err != nil {
 			return err
 		}
 		return us.members.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: before, After: member, Reason: "was made " + member.Role.Name})

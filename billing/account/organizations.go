@@ -62,6 +62,12 @@ func (og *Organizations) Rename(ctx context.Context, a Access, name string) (Org
 		if err := tx.Organizations().Update(ctx, organization); err != nil {
 			return err
 		}
+		if former := actor.Organization.Name; former != name {
+			renamed := actor.Did(ActOrganizationRenamed).Changed(AuditValues{"name": former}, AuditValues{"name": name})
+			if err := og.record(ctx, tx, renamed); err != nil {
+				return err
+			}
+		}
 		return og.hooks.OrganizationRenamed(ctx, tx, organization.ID)
 	})
 	if err != nil {

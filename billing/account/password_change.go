@@ -43,7 +43,10 @@ func (us *Users) ChangePassword(ctx context.Context, userID, current, replacemen
 		if locked.PasswordHash != user.PasswordHash { // changed since it was compared
 			return apperr.FieldError("current", messageNotCurrent)
 		}
-		return us.recovery.setPassword(ctx, tx, locked, hash, changedInSettings)
+		if err := us.recovery.setPassword(ctx, tx, locked, hash, changedInSettings); err != nil {
+			return err
+		}
+		return us.record(ctx, tx, user.did(ActPasswordChanged, "").To(userID, user.Name))
 	})
 	if err != nil {
 		return fmt.Errorf("change password: %w", err)

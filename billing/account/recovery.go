@@ -222,6 +222,9 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil {
 		return err
 	}
+	if err := rc.record(ctx, tx, user.did(ActPasswordReset, "").To(user.ID, user.Name)); err != nil {
+		return err
+	}
 	_, err = tx.Users().DeleteSessions(ctx, user.ID)
 	return err
 }
@@ -248,7 +251,13 @@ func (rc *Recovery) VerifyEmail(ctx context.Context, userID, secret string) erro
 		if user.ID != userID {
 			return apperr.Errorf(apperr.CodeForbidden, MessageLinkOther)
 		}
-		return tx.Users().MarkEmailVerified(ctx, user.ID, rc.Now())
+		if user.EmailVerifiedAt != nil {
+			return nil
+		}
+		if err := tx.Users().MarkEmailVerified(ctx, user.ID, rc.Now()); err != nil {
+			return err
+		}
+		return rc.record(ctx, tx, user.did(ActEmailVerified, "").To(user.ID, user.Name))
 	})
 	if err != nil {
 		return fmt.Errorf("verify e-mail: %w", err)

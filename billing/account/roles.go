@@ -54,7 +54,10 @@ func (rs *Roles) Create(ctx context.Context, a Access, draft RoleDraft) (Role, e
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
 		}
-		return tx.Roles().Insert(ctx, role)
+		if err := tx.Roles().Insert(ctx, role); err != nil {
+			return err
+		}
+		return rs.record(ctx, tx, actor.Did(ActRoleCreated).To(role.ID, role.Name).Changed(nil, role.auditValues()))
 	})
 	if err != nil {
 		return Role{}, fmt.Errorf("create role: %w", err)
@@ -71,7 +74,10 @@ func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft Role
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
 		}
-		return tx.Roles().Update(ctx, role)
+		if err := tx.Roles().Update(ctx, role); err != nil {
+			return err
+		}
+		return rs.record(ctx, tx, actor.Did(ActRoleChanged).To(role.ID, role.Name).Changed(before.auditValues(), role.auditValues()))
 	})
 	if err != nil {
 		return Role{}, fmt.Errorf("change role: %w", err)
@@ -82,7 +88,7 @@ func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft Role
 // Delete deletes a custom role. Errors: CodeForbidden; [apperr.ErrNotFound]; CodeConflict for a
 // built-in role and one that members hold or pending invitations grant.
 func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
-	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, _ Access, role Role) error {
+	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, actor Access, role Role) error {
 		members, invitations, err := tx.Roles().CountHolders(ctx, a.Organization.ID, roleID)
 		if err != nil {
 			return err
@@ -90,12 +96,26 @@ func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
 		if members+invitations > 0 {
 			return apperr.Errorf(apperr.CodeConflict, "%s is held by %s. Give them another role first.", role.Name, holders(members, invitations))
 		}
-		return tx.Roles().Delete(ctx, a.Organization.ID, roleID)
+		if err := tx.Roles().Delete(ctx, a.Organization.ID, roleID); err != nil {
+			return err
+		}
+		return rs.record(ctx, tx, actor.Did(ActRoleDeleted).To(role.ID, role.Name).Changed(role.auditValues(), nil))
 	})
 	if err != nil {
 		return fmt.Errorf("delete role: %w", err)
 	}
 	return nil
+}
+
+func (r Role) auditValues() AuditValues {
+	return AuditValues{"name": r.Name, "billing": yesOrNo(r.CanManageBilling), "members": yesOrNo(r.CanManageMembers)}
+}
+
+func yesOrNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }
 
 func holders(members, invitations int) string {

@@ -41,6 +41,7 @@ type Service struct {
 	RateLimits    *RateLimits
 	LoginDevices  *LoginDevices
 	SecondFactors *SecondFactors
+	Audit         *Audit
 }
 
 // New returns a Service.
@@ -66,6 +67,7 @@ func New(o Options) *Service {
 		RateLimits:    &RateLimits{base: base},
 		LoginDevices:  &LoginDevices{base: base},
 		SecondFactors: &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL},
+		Audit:         &Audit{base: base},
 	}
 }
 

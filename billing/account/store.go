@@ -21,6 +21,7 @@ type Tx interface {
 	RateLimits() RateLimitStore
 	LoginDevices() LoginDeviceStore
 	SecondFactors() SecondFactorStore
+	Audit() AuditStore
 }
 
 // UserStore stores people and their sessions.
@@ -177,4 +178,19 @@ type RateLimitStore interface {
 	Clear(ctx context.Context, prefix string) error
 	// Prune deletes windows that started before a time.
 	Prune(ctx context.Context, before time.Time) error
+}
+
+// AuditStore stores the audit log.
+type AuditStore interface {
+	Insert(ctx context.Context, e AuditEntry) error
+	// Search lists entries, the newest first.
+	Search(ctx context.Context, search AuditSearch) ([]AuditEntry, error)
+	// Last returns the newest entry about an act of an actor; ErrNotFound if there is none.
+	Last(ctx context.Context, organizationID string, act Act, actorID string) (AuditEntry, error)
+	// Prune deletes up to limit entries from before a time, which must be more than 365 days ago.
+	// It needs a transaction.
+	Prune(ctx context.Context, before time.Time, limit int) (int, error)
+	// ErasePerson replaces the names of a user by name and removes their addresses. email finds
+	// entries about them from before they had an account. It needs a transaction.
+	ErasePerson(ctx context.Context, userID, email, name string) (int, error)
 }

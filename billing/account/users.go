@@ -39,7 +39,17 @@ func (us *Users) Rename(ctx context.Context, userID, name string) error {
 	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
 		return apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength)
 	}
-	if err := us.store.Users().SetName(ctx, userID, name); err != nil {
+	err := us.store.InTx(ctx, func(tx Tx) error {
+		user, err := tx.Users().Get(ctx, userID)
+		if err != nil || user.Name == name {
+			return err
+		}
+		if err := tx.Users().SetName(ctx, userID, name); err != nil {
+			return err
+		}
+		return us.record(ctx, tx, user.did(ActPersonRenamed, "").To(userID, name).Changed(AuditValues{"name": user.Name}, AuditValues{"name": name}))
+	})
+	if err != nil {
 		return fmt.Errorf("rename user: %w", err)
 	}
 	return nil
@@ -95,6 +105,9 @@ func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organizati
 	if err := tx.Organizations().Insert(ctx, organization); err != nil {
 		return err
 	}
+	if err := us.record(ctx, tx, user.did(ActOrganizationCreated, organization.ID).To(organization.ID, organization.Name)); err != nil {
+		return err
+	}
 	return us.members.addTx(ctx, tx, Member{
 		OrganizationID: organization.ID, UserID: user.ID, Role: Role{ID: RoleAdmin}, Billable: true,
 	}, user.ID, "founded the organization")
@@ -130,7 +143,8 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 			return err
 		}
 		member := Member{OrganizationID: organizationID, UserID: user.ID, Role: Role{ID: m.RoleID}, Billable: m.Billable}
-		return us.members.addTx(ctx, tx, member, "", "was added")
+		added := AuditEntry{Act: ActMemberAdded, OrganizationID: organizationID}.To(user.ID, user.Name).Changed(nil, AuditValues{"role": m.RoleID})
+		return errors.Join(us.record(ctx, tx, added), us.members.addTx(ctx, tx, member, "", "was added"))
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("create member: %w", err)
@@ -172,7 +186,11 @@ func (us *Users) LogIn(ctx context.Context, email, password string) (User, error
 		return User{}, fmt.Errorf("log in: %w", err)
 	}
 	if !known || !fits {
-		return User{}, wrongPassword("", apperr.MessageCredentialMismatch)
+		cause := &LogInFailure{Reason: ReasonUnknownAddress}
+		if known {
+			cause = &LogInFailure{Reason: ReasonWrongPassword, UserID: user.ID}
+		}
+		return User{}, &apperr.Error{Code: apperr.CodeUnprocessable, Message: apperr.MessageCredentialMismatch, Err: cause}
 	}
 	us.rehash(ctx, user, password)
 	return user, nil

@@ -32,7 +32,8 @@ func (us *Users) Delete(ctx context.Context, userID, password string) error {
 
 func (us *Users) deleteTx(ctx context.Context, tx Tx, userID string) error {
 	// Accepting an invitation locks the user too, so no membership is created concurrently.
-	if _, err := tx.Users().Lock(ctx, userID); err != nil {
+	user, err := tx.Users().Lock(ctx, userID)
+	if err != nil {
 		return fmt.Errorf("lock user: %w", err)
 	}
 	memberships, err := tx.Members().OfUser(ctx, userID)
@@ -46,6 +47,9 @@ func (us *Users) deleteTx(ctx context.Context, tx Tx, userID string) error {
 		}
 	}
 	if _, err := tx.Users().DeleteSessions(ctx, userID); err != nil {
+		return err
+	}
+	if err := us.record(ctx, tx, user.did(ActAccountDeleted, "").To(user.ID, user.Name)); err != nil {
 		return err
 	}
 	return tx.Users().Erase(ctx, userID, DeletedName)

@@ -1,0 +1,75 @@
+package account
+
+// Act is what an audit entry says was done: an object and a verb. The vocabulary is closed, and
+// stored entries keep their act, so that none is ever renamed.
+type Act string
+
+// The acts.
+const (
+	ActOrganizationCreated  Act = "organization.created"
+	ActOrganizationRenamed  Act = "organization.renamed"
+	ActOrganizationHandedOn Act = "organization.handed_over"
+	ActOrganizationDeleted  Act = "organization.deleted"
+	ActDeletionRequested    Act = "deletion.requested"
+	ActDeletionWithdrawn    Act = "deletion.withdrawn"
+	ActInvitationSent       Act = "invitation.sent"
+	ActInvitationResent     Act = "invitation.resent"
+	ActInvitationRevoked    Act = "invitation.revoked"
+	ActInvitationAccepted   Act = "invitation.accepted"
+	ActMemberAdded          Act = "member.added"
+	ActMemberRoleChanged    Act = "member.role_changed"
+	ActMemberSuspended      Act = "member.suspended"
+	ActMemberReactivated    Act = "member.reactivated"
+	ActMemberBilled         Act = "member.billed"
+	ActMemberNotBilled      Act = "member.not_billed"
+	ActMemberRemoved        Act = "member.removed"
+	ActMemberLeft           Act = "member.left"
+	ActRoleCreated          Act = "role.created"
+	ActRoleChanged          Act = "role.changed"
+	ActRoleDeleted          Act = "role.deleted"
+	ActContactAdded         Act = "contact.added"
+	ActContactRemoved       Act = "contact.removed"
+	ActNoticesChanged       Act = "notices.changed"
+	ActCheckoutStarted      Act = "checkout.started"
+	ActPlanChangeConfirmed  Act = "plan.change_confirmed"
+	ActPlanChangeScheduled  Act = "plan.change_scheduled"
+	ActPlanChangeWithdrawn  Act = "plan.change_withdrawn"
+	ActPlanChangeFailed     Act = "plan.change_failed"
+	ActPlanChanged          Act = "plan.changed"
+	ActPlanCanceled         Act = "plan.canceled"
+	ActPlanResumed          Act = "plan.resumed"
+	ActSeatsChanged         Act = "seats.changed"
+	ActSeatSyncRetried      Act = "seats.sync_retried"
+	ActPortalOpened         Act = "portal.opened"
+	ActInvoicePaymentAsked  Act = "invoice.payment_requested"
+	ActDuplicateCanceled    Act = "duplicate.canceled"
+	ActCustomerLinked       Act = "customer.linked"
+	ActOrganizationCompared Act = "organization.compared"
+	ActOperatorLooked       Act = "operator.looked"
+	ActOperatorPromoted     Act = "operator.promoted"
+	ActEventReplayed        Act = "event.replayed"
+	ActPersonRenamed        Act = "person.renamed"
+	ActPasswordChanged      Act = "password.changed"
+	ActPasswordReset        Act = "password.reset"
+	ActEmailVerified        Act = "email.verified"
+	ActAccountDeleted       Act = "account.deleted"
+	ActAuditErased          Act = "audit.erased"
+)
+
+// Acts lists the acts in the order in which a search offers them.
+func Acts() []Act {
+	return append(OrganizationActs(), ActOperatorPromoted, ActPersonRenamed, ActPasswordChanged, ActPasswordReset, ActEmailVerified, ActAccountDeleted, ActAuditErased)
+}
+
+// OrganizationActs lists the acts that concern an organization.
+func OrganizationActs() []Act {
+	return []Act{
+		ActOrganizationCreated, ActOrganizationRenamed, ActOrganizationHandedOn, ActDeletionRequested, ActDeletionWithdrawn, ActOrganizationDeleted,
+		ActInvitationSent, ActInvitationResent, ActInvitationRevoked, ActInvitationAccepted,
+		ActMemberAdded, ActMemberRoleChanged, ActMemberSuspended, ActMemberReactivated, ActMemberBilled, ActMemberNotBilled, ActMemberRemoved, ActMemberLeft,
+		ActRoleCreated, ActRoleChanged, ActRoleDeleted, ActContactAdded, ActContactRemoved, ActNoticesChanged,
+		ActCheckoutStarted, ActPlanChangeConfirmed, ActPlanChangeScheduled, ActPlanChangeWithdrawn, ActPlanChangeFailed, ActPlanChanged,
+		ActPlanCanceled, ActPlanResumed, ActSeatsChanged, ActSeatSyncRetried, ActPortalOpened, ActInvoicePaymentAsked, ActDuplicateCanceled,
+		ActCustomerLinked, ActOrganizationCompared, ActOperatorLooked, ActEventReplayed,
+	}
+}
