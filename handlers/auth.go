@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -55,6 +56,7 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p.security.record(r, eventUserCreated, slog.String("user_id", user.ID))
 	return p.signInAndContinue(w, r, user, organization.ID, next)
 }
 
@@ -87,9 +89,11 @@ func (p *authPages) logInProps(r *http.Request, next string) authviews.LoginPage
 // logIn signs the user in and redirects.
 func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	email, next := r.PostFormValue("email"), nextPath(r)
+	stateOf(r).maskedEmail = maskEmail(email)
 	user, err := p.users.LogIn(r.Context(), email, r.PostFormValue("password"))
 	if apperr.CodeOf(err) == apperr.CodeUnprocessable {
 		stateOf(r).err = err
+		p.security.logInFailed(r, err)
 		props := p.logInProps(r, next)
 		props.Email, props.Errors.Form = email, apperr.MessageOf(err)
 		return render(w, r, http.StatusUnprocessableEntity, authviews.LoginPage(props))
@@ -108,6 +112,9 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 func (p *authPages) logOut(w http.ResponseWriter, r *http.Request) error {
 	if err := p.sessions.Destroy(r.Context()); err != nil {
 		return err
+	}
+	if identityOf(r).signedIn() {
+		p.security.record(r, eventSessionEnded, slog.String("reason", "log_out"))
 	}
 	redirect(w, r, "/login?notice="+noticeSignedOut)
 	return nil

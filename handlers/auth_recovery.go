@@ -1,8 +1,10 @@
 package handlers
 
 import (
+	"log/slog"
 	"net/http"
 
+	"usher/billing/account"
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
@@ -37,6 +39,7 @@ func (p *authPages) requestPasswordReset(w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return err
 	}
+	p.security.record(r, eventTokenRequested, slog.String("purpose", string(account.TokenReset)), slog.String("email", maskEmail(email)))
 	redirect(w, r, "/forgot?sent=true")
 	return nil
 }
@@ -79,6 +82,7 @@ func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error 
 		err = p.recovery.ResetPassword(ctx, token, r.PostFormValue("password"))
 	}
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
+		p.security.record(r, eventTokenRefused, slog.String("purpose", string(account.TokenReset)))
 		return p.showExpiredLink(w, r)
 	}
 	if invalid := fieldMessages(err); len(invalid) > 0 {
@@ -90,6 +94,7 @@ func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error 
 	if user, err := p.users.ByEmail(ctx, email); err == nil {
 		p.devices.remember(w, r, user)
 	}
+	p.security.record(r, eventTokenUsed, slog.String("purpose", string(account.TokenReset)))
 	redirect(w, r, "/login?notice="+noticePasswordSet)
 	return nil
 }
@@ -124,10 +129,12 @@ func (p *authPages) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
 	err := p.recovery.VerifyEmail(r.Context(), identityOf(r).userID, r.PathValue("token"))
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
+		p.security.record(r, eventTokenRefused, slog.String("purpose", string(account.TokenVerify)))
 		return p.showExpiredVerification(w, r)
 	}
 	if err != nil {
 		return err
 	}
+	p.security.record(r, eventTokenUsed, slog.String("purpose", string(account.TokenVerify)))
 	return render(w, r, http.StatusOK, authviews.VerifiedPage(authviews.LinkPageProps{Layout: p.layout(r, layout.SectionNone), Link: toDashboard}))
 }

@@ -104,7 +104,7 @@ type areas struct {
 	emailChanges  *emailChangePages
 	recent        *recentPages
 	secondStep    *secondStepPages
-	security      *securityPages
+	twoStep       *securityPages
 	invitations   *invitationPages
 	organization  *organizationPages
 	members       *memberPages
@@ -133,7 +133,7 @@ func New(o Options) http.Handler { return newServer(o).handler() }
 func newServer(o Options) *server {
 	setDefaults(&o)
 	base := newSite(o)
-	metrics := newMetrics(o.Billing.Operations)
+	metrics := newMetrics(o.Billing.Operations, base.security)
 	s := &server{
 		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
@@ -201,7 +201,7 @@ func newAreas(o Options, base *site) areas {
 func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, factors: b.SecondFactors, recovery: b.Recovery}
 	a.secondStep = &secondStepPages{authPages: a.auth}
-	a.security = &securityPages{site: base, factors: b.SecondFactors}
+	a.twoStep = &securityPages{site: base, factors: b.SecondFactors}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
 	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}
 	a.recent = &recentPages{site: base, users: b.Users}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -63,10 +64,12 @@ func (p *invitationPages) accept(w http.ResponseWriter, r *http.Request) error {
 	userID, organization, err := p.acceptFor(r)
 	switch {
 	case err == nil:
+		p.security.record(r, eventTokenUsed, slog.String("purpose", "invitation"), slog.String("user_id", userID))
 		return p.enterOrganization(w, r, userID, organization)
 	case isRefusal(err), apperr.CodeOf(err) == apperr.CodeForbidden, apperr.CodeOf(err) == apperr.CodeUnauthenticated:
 		return p.showRefusal(w, r, err)
 	case apperr.CodeOf(err) == apperr.CodeNotFound:
+		p.security.record(r, eventTokenRefused, slog.String("purpose", "invitation"))
 		return p.renderPage(w, r, http.StatusNotFound, authviews.InvitationPageProps{})
 	}
 	return err
@@ -93,6 +96,8 @@ func (p *invitationPages) enterOrganization(w http.ResponseWriter, r *http.Reque
 	} else if !done {
 		redirect(w, r, secondStepPath)
 		return nil
+	} else {
+		p.security.record(r, eventUserCreated, slog.String("user_id", userID))
 	}
 	redirect(w, r, "/dashboard?notice="+noticeJoined)
 	return nil

@@ -24,7 +24,7 @@ type metrics struct {
 	handler  http.Handler
 }
 
-func newMetrics(operations *billing.Operations) *metrics {
+func newMetrics(operations *billing.Operations, security *securityLog) *metrics {
 	registry := prometheus.NewRegistry()
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -36,7 +36,7 @@ func newMetrics(operations *billing.Operations) *metrics {
 		}, []string{"route"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
-	registry.MustRegister(m.requests, m.seconds, backlogCollector{operations},
+	registry.MustRegister(m.requests, m.seconds, security.events, backlogCollector{operations},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -21,8 +21,10 @@ func (s *server) observe(next http.Handler) http.Handler {
 			elapsed := s.now().Sub(started)
 			s.metrics.observe(r.Method, state.route, recorder.status, elapsed)
 			s.logRequest(r, state, recorder, elapsed.Microseconds())
+			s.security.recordError(r, state.err)
 		}()
-		next.ServeHTTP(recorder, r.WithContext(withRequestState(r.Context(), state)))
+		r = r.WithContext(withRequestState(r.Context(), state))
+		next.ServeHTTP(recorder, r)
 	})
 }
 
@@ -36,7 +38,7 @@ func (s *server) newRequestID() string {
 
 func (s *server) logRequest(r *http.Request, t *requestState, recorder *statusRecorder, microseconds int64) {
 	attrs := []slog.Attr{
-		slog.String("request_id", t.requestID), slog.String("method", r.Method), slog.String("route", t.route),
+		slog.String("request_id", t.requestID), slog.String("client_address", t.clientAddress), slog.String("method", r.Method), slog.String("route", t.route),
 		slog.Int("status", recorder.status), slog.Int64("bytes", recorder.bytes), slog.Int64("duration_us", microseconds),
 	}
 	if t.identity.userID != "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // rateLimit bounds the requests to a route per key, such as a client address.
@@ -110,6 +111,9 @@ func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		s.warnOfProxy(r)
 		counted, failures, err := s.countRequest(r, rt.limits)
+		if apperr.CodeOf(err) == apperr.CodeRateLimited {
+			stateOf(r).maskedEmail = maskEmail(r.PostFormValue("email"))
+		}
 		if err == nil {
 			err = next(w, r.WithContext(account.WithFailures(r.Context(), failures)))
 		}

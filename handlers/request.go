@@ -14,6 +14,7 @@ type requestState struct {
 	// clientAddress is where the request came from, see [server.clientIP].
 	clientAddress string
 	userAgent     string // what the client says it is
+	maskedEmail   string // of a log-in, for the security log
 	route         string // the pattern; empty before a match
 	response      responseType
 	session       account.Session // as stored; zero: there is none

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -102,6 +103,7 @@ func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, us
 		return nil
 	}
 	p.devices.remember(w, r, user)
+	p.security.record(r, eventLogIn, slog.String("user_id", user.ID))
 	return p.continueAfterSignIn(w, r, next)
 }
 
@@ -168,6 +170,7 @@ func (p *secondStepPages) verify(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = p.factors.Verify(r.Context(), user.ID, r.PostFormValue("code"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
+		p.security.record(r, eventLogInFailed, slog.String("reason", "wrong_code"), slog.String("user_id", user.ID))
 		return p.renderStep(w, r, http.StatusUnprocessableEntity, r.PostFormValue("with") == "recovery-code", invalid["code"])
 	}
 	if err != nil {
@@ -177,5 +180,6 @@ func (p *secondStepPages) verify(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.devices.remember(w, r, user)
+	p.security.record(r, eventLogIn, slog.String("user_id", user.ID))
 	return p.continueAfterSignIn(w, r, next)
 }

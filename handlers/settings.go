@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"usher/billing/account"
@@ -76,6 +77,7 @@ func (p *settingsPages) sendVerification(w http.ResponseWriter, r *http.Request)
 	if err := p.recovery.RequestVerification(r.Context(), identityOf(r).userID); err != nil {
 		return err
 	}
+	p.security.record(r, eventTokenRequested, slog.String("purpose", string(account.TokenVerify)))
 	redirect(w, r, "/settings?notice="+noticeVerificationSent)
 	return nil
 }
@@ -86,6 +88,7 @@ func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) e
 	err := p.users.ChangePassword(r.Context(), identityOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
 		stateOf(r).err = err
+		p.security.record(r, eventPasswordUnchanged)
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: invalid["current"], Password: invalid["password"]}})
 	}
 	if err != nil {
@@ -100,6 +103,7 @@ func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) e
 		return err
 	}
 	p.devices.remember(w, r, user) // the change forgot every browser
+	p.security.record(r, eventPasswordChanged)
 	redirect(w, r, "/settings?notice="+noticePasswordChanged)
 	return nil
 }
@@ -108,6 +112,7 @@ func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request)
 	if err := p.sessions.endOtherSessions(r); err != nil {
 		return err
 	}
+	p.security.record(r, eventSessionEnded, slog.String("reason", "others_ended"))
 	redirect(w, r, "/settings?notice="+noticeSessionsEnded)
 	return nil
 }
@@ -130,6 +135,7 @@ func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) er
 	if err := p.sessions.Destroy(r.Context()); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
+	p.security.record(r, eventUserDeleted)
 	redirect(w, r, "/login?notice="+noticeAccountDeleted)
 	return nil
 }

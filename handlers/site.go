@@ -21,6 +21,7 @@ type site struct {
 	links         []ui.LinkButtonProps
 	now           func() time.Time
 	log           *slog.Logger
+	security      *securityLog
 	answerTimeout time.Duration // see await
 	secondFactor  account.SecondFactorPolicy
 }
@@ -36,6 +37,7 @@ func newSite(o Options) *site {
 		links:         o.Links,
 		now:           o.Now,
 		log:           o.Log,
+		security:      newSecurityLog(o.Log),
 		answerTimeout: answerTimeout,
 		secondFactor:  o.SecondFactor,
 	}
