@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/account"
 	"usher/billing/apperr"
 	adminviews "usher/views/admin"
 	"usher/views/layout"
@@ -17,6 +18,7 @@ import (
 // adminPages are the pages for operators of this installation.
 type adminPages struct {
 	*site
+	audit      *account.Audit
 	inbox      *billing.Inbox
 	operations *billing.Operations
 	reconciler *billing.Reconciler
@@ -64,6 +66,11 @@ func (p *adminPages) showEvent(w http.ResponseWriter, r *http.Request) error {
 	event, err := p.inbox.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
+	}
+	if event.OrganizationID != "" { // the payload has the organization's data
+		if err := p.audit.Look(r.Context(), event.OrganizationID); err != nil {
+			return err
+		}
 	}
 	return render(w, r, http.StatusOK, adminviews.EventPage(adminviews.EventPageProps{
 		Layout: p.layout(r, layout.SectionOperations), Event: event, Payload: indentJSON(event.Payload),
@@ -131,6 +138,9 @@ func (p *adminPages) listOrganizations(w http.ResponseWriter, r *http.Request) e
 }
 
 func (p *adminPages) showOrganization(w http.ResponseWriter, r *http.Request) error {
+	if err := p.audit.Look(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
 	file, err := p.operations.Organization(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
@@ -147,7 +157,7 @@ func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	notice, err := resyncNotice(await(r.Context(), p.site, resyncTimeout, func(ctx context.Context) (billing.DriftReport, error) {
-		report, err := p.reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
+		report, err := p.reconciler.ReconcileForOperator(ctx, id)
 		if err != nil {
 			err = apperr.StripeFailed("reconcile organization", err)
 		}

@@ -119,6 +119,7 @@ type areas struct {
 	plans         *planPages
 	cancellations *cancellationPages
 	forecasts     *forecastPages
+	audit         *auditPages
 	admin         *adminPages
 	adminPeople   *adminPeoplePages
 	api           *jsonAPI
@@ -189,7 +190,7 @@ func newAreas(o Options, base *site) areas {
 		organizations: b.Organizations, overviews: b.Overviews, checkouts: b.Checkouts, portal: b.Portal,
 		seatSyncer: b.SeatSyncer, credits: b.Credits, portalReturnURL: portalReturn,
 	}
-	a.admin = &adminPages{site: base, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
+	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}
 	a.dev = &devPages{site: base, clock: o.Clock, worker: b.Worker, mailPage: o.Development && o.MailPage}
 	a.addAccountPages(b, base)
@@ -212,10 +213,11 @@ func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	}
 	a.roles = &rolePages{site: base, roles: b.Roles, members: b.Members}
 	a.invitations = &invitationPages{site: base, members: a.members, invitations: b.Invitations, users: b.Users}
+	a.audit = &auditPages{site: base, audit: b.Audit}
 	a.people = &peoplePages{site: base, invitations: b.Invitations, overviews: b.Overviews}
 	a.billing.people = a.people
 	a.organization = &organizationPages{
-		site: base, members: a.members, roles: a.roles, billing: a.billing, seats: a.seats,
+		site: base, members: a.members, roles: a.roles, billing: a.billing, seats: a.seats, audit: a.audit,
 		memberships: b.Members, deletions: b.Deletions,
 	}
 }

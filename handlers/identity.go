@@ -63,7 +63,7 @@ func (m *sessionManager) identityWithoutOrganization(ctx context.Context, userID
 	if errors.Is(err, apperr.ErrNotFound) {
 		return identity{userID: userID}, nil
 	}
-	return identity{userID: userID, operator: m.users.IsOperator(user), secondFactor: user.SecondFactorAt != nil}, err
+	return identity{userID: userID, access: account.Access{User: user}, operator: m.users.IsOperator(user), secondFactor: user.SecondFactorAt != nil}, err
 }
 
 func (m *sessionManager) currentAccess(ctx context.Context, userID string) (account.Access, error) {

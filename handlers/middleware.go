@@ -48,7 +48,7 @@ func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := stateOf(r)
 		state.route, state.response = rt.pattern, rt.response
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		ctx, cancel := context.WithTimeout(withRequestOrigin(r.Context(), r, rt), requestTimeout)
 		defer cancel()
 		if err := next(w, r.WithContext(ctx)); err != nil {
 			s.fail(w, r, err)
@@ -78,6 +78,7 @@ func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 			return err
 		}
 		stateOf(r).identity = viewer
+		r = withViewerOrigin(r, rt, viewer)
 		setCacheControl(w.Header(), rt.response, viewer)
 		if rt.signedOut != nil && !viewer.signedIn() {
 			return bodyLimit(rt, s.limitRate(rt, rt.signedOut))(w, r)

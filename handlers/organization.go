@@ -15,6 +15,7 @@ type organizationPages struct {
 	roles       *rolePages
 	billing     *billingPages
 	seats       *seatPages
+	audit       *auditPages
 	memberships *account.Members
 	deletions   *billing.Deletions
 }
@@ -33,13 +34,15 @@ func (p *organizationPages) showTab(w http.ResponseWriter, r *http.Request) erro
 		return p.billing.showTab(w, r)
 	case layout.TabActivity:
 		return p.seats.showActivity(w, r)
+	case layout.TabAudit:
+		return p.audit.show(w, r)
 	}
 	return p.showGeneral(w, r)
 }
 
 func organizationHeader(r *http.Request, tab layout.OrganizationTab) layout.OrganizationHeader {
 	organization := accessOf(r).Organization
-	return layout.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil}
+	return layout.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil, Audit: accessOf(r).CanManageMembers()}
 }
 
 // billingNames returns the names of the members who can manage billing.

@@ -119,6 +119,7 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/organization/api-keys", policy: organizationAdmin, handler: s.keys.list},
 		{method: post, pattern: "/organization/api-keys", policy: organizationAdmin, recent: formAt(apiKeysPath, ""), handler: s.keys.create},
 		{method: post, pattern: "/organization/api-keys/{id}/revoke", policy: organizationAdmin, handler: s.keys.revoke},
+		{method: get, pattern: "/organization/audit.csv", policy: memberAdmin, handler: s.audit.export},
 		{method: get, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.show},
 		{method: post, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.add},
 		{method: post, pattern: "/organization/contacts/remove", policy: billingAdmin, handler: s.contacts.remove},
@@ -162,6 +163,7 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/admin/people/{id}", policy: operator, handler: s.adminPeople.show},
 		{method: post, pattern: "/admin/people/{id}/sessions/end", policy: operator, recent: formAt("/admin/people/{id}", ""), handler: s.adminPeople.endSessions},
 		{method: get, pattern: "/admin/jobs", policy: operator, handler: s.admin.listJobs},
+		{method: get, pattern: "/admin/audit", policy: operator, handler: s.audit.showAll},
 
 		{method: get, pattern: "/api/v1/entitlements", policy: member, scope: account.ScopeEntitlementsRead, response: api, handler: s.api.getEntitlements},
 		{method: post, pattern: "/api/v1/credits/consume", policy: member, scope: account.ScopeCreditsWrite, response: api, handler: s.api.consumeCredits},

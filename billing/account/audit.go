@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -149,7 +150,7 @@ type AuditCursor struct {
 }
 
 // AuditLimit is the maximum number of entries of one search.
-const AuditLimit = 50_000
+const AuditLimit = 1000
 
 // Search lists the entries of the actor's organization, newest first. Error: CodeForbidden unless
 // the actor may manage members.
@@ -233,15 +234,16 @@ func (au *Audit) Prune(ctx context.Context) error {
 }
 
 // ErasePerson replaces the name and the addresses of a person in every entry, if they have a right
-// to that: what was done, when, and by which id stays. It returns the number of entries. Error:
-// [apperr.ErrNotFound] for an unknown user.
-func (au *Audit) ErasePerson(ctx context.Context, userID string) (erased int, err error) {
+// to that: what was done, when, and by which id stays. Entries that name their address are found by
+// it; email is a former one, for an account that is deleted already. It returns the number of
+// entries. Error: [apperr.ErrNotFound] for an unknown user.
+func (au *Audit) ErasePerson(ctx context.Context, userID, email string) (erased int, err error) {
 	err = au.store.InTx(ctx, func(tx Tx) error {
 		user, err := tx.Users().Get(ctx, userID)
 		if err != nil {
 			return err
 		}
-		if erased, err = tx.Audit().ErasePerson(ctx, user.ID, user.Email, DeletedName); err != nil {
+		if erased, err = tx.Audit().ErasePerson(ctx, user.ID, cmp.Or(email, user.Email), DeletedName); err != nil {
 			return err
 		}
 		return au.record(ctx, tx, AuditEntry{Act: ActAuditErased, TargetID: userID})

@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"usher/billing/account"
 )
 
 // Exit codes.
@@ -44,6 +46,7 @@ var commands = []command{
 		"end-sessions EMAIL [--json]\nreset-2fa EMAIL [--json]",
 		"create a user, change a user's role, sign a user out, or remove their second factor", runUser},
 	{"secrets", "reseal [--json]", "seal stored secrets again with the newest SECRETS_KEY", runSecrets},
+	{"audit", "erase USER [--email ADDRESS] [--json]", "erase a person from the audit log", runAudit},
 	{"stripe", "[--addr ADDRESS] [--state FILE] [--webhook URL --secret SECRET]",
 		"run the local Stripe alone, for any Stripe SDK", runStripe},
 	{"clock", "advance SPAN [--json]   (SPAN: 3 days, 1 month, 1 year …)",
@@ -69,7 +72,7 @@ func run(
 	}
 	for _, c := range commands {
 		if c.name == name {
-			return newInvocation(c, args, getenv, stdout, stderr).run(ctx)
+			return newInvocation(c, args, getenv, stdout, stderr).run(withOrigin(ctx, c))
 		}
 	}
 	if name == "help" || isHelpFlag(name) {
@@ -78,6 +81,15 @@ func run(
 	}
 	fmt.Fprintf(stderr, "usher: unknown subcommand %q; `usher help` lists them\n", name)
 	return exitUsage
+}
+
+// withOrigin names the subcommand as the actor of what it does. The server's acts have the origin of
+// their request, or none.
+func withOrigin(ctx context.Context, c command) context.Context {
+	if c.name == "serve" {
+		return ctx
+	}
+	return account.WithOrigin(ctx, account.Origin{Kind: account.ActorCommand, Name: "usher " + c.name})
 }
 
 func isHelpFlag(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }

@@ -21,13 +21,14 @@ const (
 	TabOrganizations Tab = "/admin/organizations"
 	TabPeople        Tab = "/admin/people"
 	TabJobs          Tab = "/admin/jobs"
+	TabAudit         Tab = "/admin/audit"
 )
 
 func tabs(current Tab) []layout.TabProps {
 	all := []struct {
 		tab   Tab
 		label string
-	}{{TabEvents, "Events"}, {TabDrift, "Drift"}, {TabOrganizations, "Organizations"}, {TabPeople, "People"}, {TabJobs, "Jobs"}}
+	}{{TabEvents, "Events"}, {TabDrift, "Drift"}, {TabOrganizations, "Organizations"}, {TabPeople, "People"}, {TabJobs, "Jobs"}, {TabAudit, "Audit log"}}
 	tabs := make([]layout.TabProps, 0, len(all))
 	for _, t := range all {
 		tabs = append(tabs, layout.TabProps{Label: t.label, Href: string(t.tab), Current: t.tab == current})

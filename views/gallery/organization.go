@@ -7,6 +7,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/catalog"
 	"usher/billing/mail"
+	adminviews "usher/views/admin"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
@@ -64,6 +65,10 @@ func organizationSpecimens() []Specimen {
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
 			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},
 		}})},
+		{Name: "audit", Title: "Audit log", Page: organizationviews.AuditPage(auditLog(frame))},
+		{Name: "audit-narrowed", Title: "Audit log, nothing matches", Page: organizationviews.AuditPage(auditNarrowed(frame))},
+		{Name: "audit-empty", Title: "Audit log, nothing yet", Page: organizationviews.AuditPage(organizationviews.AuditPageProps{Layout: frame, Organization: auditHeader(), Filter: auditFilter(), CSVHref: "/organization/audit.csv"})},
+		{Name: "audit-operators", Title: "Audit log, for operators", Page: adminviews.AuditPage(auditForOperators())},
 		{Name: "activity-empty", Title: "Activity, nothing yet", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity)})},
 	}
 }

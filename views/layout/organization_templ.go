@@ -21,6 +21,7 @@ const (
 	TabRoles    OrganizationTab = "roles"
 	TabBilling  OrganizationTab = "billing"
 	TabActivity OrganizationTab = "activity"
+	TabAudit    OrganizationTab = "audit"
 )
 
 // OrganizationHeader is the header of an organization's pages.
@@ -29,13 +30,17 @@ type OrganizationHeader struct {
 	Name    string
 	Current OrganizationTab // empty on pages without a tab
 	Deleted bool            // the organization is deleted; only its invoices are left
+	Audit   bool            // the viewer may read the audit log
 }
 
 func (h OrganizationHeader) tabs() []TabProps {
 	all := []struct {
 		tab   OrganizationTab
 		label string
-	}{{TabGeneral, "General"}, {TabMembers, "Members"}, {TabRoles, "Roles"}, {TabBilling, "Billing"}, {TabActivity, "Activity"}}
+	}{{TabGeneral, "General"}, {TabMembers, "Members"}, {TabRoles, "Roles"}, {TabBilling, "Billing"}, {TabActivity, "Activity"}, {TabAudit, "Audit log"}}
+	if !h.Audit {
+		all = all[:len(all)-1]
+	}
 	tabs := make([]TabProps, 0, len(all))
 	for _, t := range all {
 		href := "/organization?" + url.Values{"tab": {string(t.tab)}}.Encode()
