@@ -193,8 +193,8 @@ func (ip *InvoicePayments) open(ctx context.Context, a account.Access, invoiceID
 			payment.RequestedBy = a.Member.UserID
 		}
 		send = true
-		asked := a.Did(account.ActInvoicePaymentAsked).To(invoice.ID, invoice.Number).Changed(nil, account.AuditValues{"amount": shown.Format()})
-		return errors.Join(ip.lease(ctx, tx, &payment, invoice, known), ip.audit(ctx, tx, asked))
+		requested := a.Did(account.ActInvoicePaymentRequested).To(invoice.ID, invoice.Number).Changed(nil, account.AuditValues{"amount": shown.Format()})
+		return errors.Join(ip.lease(ctx, tx, &payment, invoice, known), ip.audit(ctx, tx, requested))
 	})
 	return payment, send, err
 }

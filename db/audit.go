@@ -89,8 +89,8 @@ func auditConditions(s account.AuditSearch) (conditions []string, args []any) {
 // beginning of an address (grace@exa) is a word of the index only as a whole.
 const hasWords = "words @@ (to_tsquery('simple', {0}) || lower({0})::tsquery)"
 
-// wordsQuery returns the tsquery that finds all words of a text as beginnings. The words are quoted,
-// so that they have no operators
+// wordsQuery returns the tsquery that finds all words of a text as beginnings. The words are
+// quoted, so that they have no operators
 // (https://www.postgresql.org/docs/current/datatype-textsearch.html#DATATYPE-TSQUERY).
 func wordsQuery(text, weight string) string {
 	quote := strings.NewReplacer(`'`, `''`, `\`, `\\`)

@@ -49,7 +49,7 @@ func (p *auditPages) showAll(w http.ResponseWriter, r *http.Request) error {
 	}
 	entries, pages := auditPage(r, entries)
 	filter := auditFilter(r, account.Acts(), problem)
-	filter.Action, filter.AllHref, filter.TextLabel = "/admin/audit", "/admin/audit", "Person, what it was done to, id or request"
+	filter.Action, filter.AllHref, filter.TextLabel = "/admin/audit", "/admin/audit", "Name, value, id or request"
 	return render(w, r, http.StatusOK, adminviews.AuditPage(adminviews.AuditPageProps{
 		Layout: p.layout(r, layout.SectionOperations), Filter: filter, Entries: auditRows(entries, true), Pages: pages,
 	}))
@@ -174,7 +174,7 @@ func auditPage(r *http.Request, entries []account.AuditEntry) ([]account.AuditEn
 
 func organizationAuditFilter(r *http.Request, problem string) ui.AuditFilterProps {
 	filter := auditFilter(r, account.OrganizationActs(), problem)
-	filter.Action, filter.AllHref, filter.TextLabel = "/organization", "/organization?tab=audit", "Person, or what it was done to"
+	filter.Action, filter.AllHref, filter.TextLabel = "/organization", "/organization?tab=audit", "Search for"
 	filter.Fields = []ui.Hidden{{Name: "tab", Value: string(layout.TabAudit)}}
 	return filter
 }

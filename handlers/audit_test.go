@@ -18,8 +18,8 @@ var unaudited = map[string]string{
 	"/api/v1/credits/consume": "the credit ledger has a line for each use",
 }
 
-// auditedForms are the routes about an organization and a successful request for each, in an order in
-// which they are possible.
+// auditedForms are the routes about an organization and a successful request for each, in an order
+// in which they are possible.
 var auditedForms = []struct {
 	pattern string
 	form    func(*auditWalk) (path string, values url.Values)
@@ -316,7 +316,7 @@ func TestOperatorsLookIsRecorded(t *testing.T) {
 	h.signIn("admin").get("/admin/audit").wantStatus(http.StatusForbidden)
 }
 
-// A password belongs to the person: no organization of theirs sees when or from where it was changed.
+// A password belongs to the person: no organization of theirs sees when it was changed.
 func TestAccountActsAreOfTheInstallation(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("member")

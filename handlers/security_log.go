@@ -119,8 +119,8 @@ func originHost(r *http.Request) string {
 	return origin
 }
 
-// maskEmail returns an address from which a person can be recognized by those who know them: a…@host.
-// Other text is not shown at all: people type their password into the wrong field.
+// maskEmail returns an address that only those who know the person recognize: a…@host. Other text
+// is not shown at all: people type their password into the wrong field.
 func maskEmail(email string) string {
 	email = strings.TrimSpace(email)
 	if email == "" {

@@ -49,7 +49,7 @@ func (h *testEnv) wantSecurityEvent(event securityEvent, want map[string]any) {
 	}
 }
 
-// A failed log-in says from where, about which account and why, without the password or the address.
+// A failed log-in says from where, about which account and why, without password and address.
 func TestFailedLogInIsLogged(t *testing.T) {
 	h := newTestEnv(t)
 	h.server.trustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

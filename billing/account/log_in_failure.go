@@ -1,6 +1,6 @@
 package account
 
-// LogInFailure is the cause of a refused log-in, for the security log. People are not told it.
+// LogInFailure is the cause of a refused log-in, for the security log. No page shows it.
 type LogInFailure struct {
 	Reason string // unknown_address or wrong_password
 	UserID string // empty for an unknown address

@@ -143,8 +143,15 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 			return err
 		}
 		member := Member{OrganizationID: organizationID, UserID: user.ID, Role: Role{ID: m.RoleID}, Billable: m.Billable}
-		added := AuditEntry{Act: ActMemberAdded, OrganizationID: organizationID}.To(user.ID, user.Name).Changed(nil, AuditValues{"role": m.RoleID})
-		return errors.Join(us.record(ctx, tx, added), us.members.addTx(ctx, tx, member, "", "was added"))
+		if err := us.members.addTx(ctx, tx, member, "", "was added"); err != nil {
+			return err
+		}
+		role, err := tx.Roles().Get(ctx, organizationID, m.RoleID)
+		if err != nil {
+			return err
+		}
+		added := AuditEntry{Act: ActMemberAdded, OrganizationID: organizationID}.To(user.ID, user.Name)
+		return us.record(ctx, tx, added.Changed(nil, AuditValues{"role": role.Name}))
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("create member: %w", err)

@@ -83,8 +83,8 @@ func run(
 	return exitUsage
 }
 
-// withOrigin names the subcommand as the actor of what it does. The server's acts have the origin of
-// their request, or none.
+// withOrigin names the subcommand as the actor of what it does. The server's acts have the origin
+// of their request, or none.
 func withOrigin(ctx context.Context, c command) context.Context {
 	if c.name == "serve" {
 		return ctx

@@ -15,7 +15,7 @@ func auditHeader() layout.OrganizationHeader {
 
 func auditFilter() ui.AuditFilterProps {
 	return ui.AuditFilterProps{
-		Action: "/organization", AllHref: "/organization?tab=audit", Fields: []ui.Hidden{{Name: "tab", Value: "audit"}}, TextLabel: "Person, or what it was done to",
+		Action: "/organization", AllHref: "/organization?tab=audit", Fields: []ui.Hidden{{Name: "tab", Value: "audit"}}, TextLabel: "Search for",
 		Act: ui.SelectProps{Label: "What", Name: "act", Options: []ui.Option{{Label: "Everything"}, {Value: "member.role_changed", Label: "Role of a member changed"}}},
 	}
 }
