@@ -147,7 +147,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<p class=\"mt-1 mb-4\">You leave every organization at once, your seats are no longer billed, and your name and address are forgotten. What you did stays in their ledgers, without your name.</p><form method=\"post\" action=\"/settings/delete\" class=\"mb-4 flex flex-col gap-4\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<p class=\"mt-1 mb-4\">You leave every organization at once, your seats are no longer billed, and your name and address are forgotten. What you did stays in their ledgers without your name, and in their audit logs with it for 400 days.</p><form method=\"post\" action=\"/settings/delete\" class=\"mb-4 flex flex-col gap-4\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
