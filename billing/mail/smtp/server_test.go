@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -25,6 +26,8 @@ type mailServer struct {
 	config   *tls.Config
 	implicit bool // TLS from the first byte
 	starttls bool // is offered
+	// The offered mechanisms of AUTH; empty: PLAIN LOGIN.
+	mechanisms string
 	// Command -> reply instead of the usual one; "DATA." is the content; "hang" and "cut" are
 	// failures.
 	replies map[string]string
@@ -163,7 +166,7 @@ func (s *mailServer) readContent(talk *textproto.Conn, mail *receivedMail) bool 
 }
 
 func (s *mailServer) extensions(secure bool) []string {
-	lines := []string{"250-mail.test", "250-8BITMIME", "250-AUTH PLAIN LOGIN"}
+	lines := []string{"250-mail.test", "250-8BITMIME", "250-AUTH " + cmp.Or(s.mechanisms, "PLAIN LOGIN")}
 	if s.starttls && !secure {
 		lines = append(lines, "250-STARTTLS")
 	}

@@ -13,6 +13,7 @@ import (
 	"net"
 	netmail "net/mail"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -47,6 +48,7 @@ type Mailer struct {
 	options []gomail.Option
 	tls     bool // from the first byte
 	config  *tls.Config
+	user    *url.Userinfo // nil: no log-in
 	from    *netmail.Address
 	now     func() time.Time
 }
@@ -55,7 +57,7 @@ const defaultTimeout = 10 * time.Second
 
 // New validates the options without connecting. Its error never contains the URL's password.
 func New(o Options) (*Mailer, error) {
-	m := &Mailer{host: o.URL.Hostname(), tls: o.URL.Scheme == "smtps", config: o.TLS, from: o.From, now: o.Now}
+	m := &Mailer{host: o.URL.Hostname(), tls: o.URL.Scheme == "smtps", config: o.TLS, user: o.URL.User, from: o.From, now: o.Now}
 	if m.now == nil {
 		m.now = time.Now
 	}
@@ -77,9 +79,10 @@ func New(o Options) (*Mailer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.options = append(credentials(o.URL),
+	m.options = []gomail.Option{
 		gomail.WithPort(port), gomail.WithTimeout(o.Timeout), gomail.WithTLSConfig(m.config), gomail.WithTLSPolicy(policy),
-		gomail.WithoutNoop(), gomail.WithoutRset()) // one e-mail per connection
+		gomail.WithoutNoop(), gomail.WithoutRset(), // one e-mail per connection
+	}
 	if m.tls {
 		m.options = append(m.options, gomail.WithSSL())
 	}
@@ -127,19 +130,6 @@ func portOf(u *url.URL) (int, error) {
 	return 25, nil
 }
 
-// credentials prefers mechanisms that do not reveal the password to the server. PLAIN and LOGIN of
-// go-mail refuse an unencrypted connection to another host.
-func credentials(u *url.URL) []gomail.Option {
-	if u.User.Username() == "" {
-		return nil
-	}
-	password, _ := u.User.Password()
-	return []gomail.Option{
-		gomail.WithUsername(u.User.Username()), gomail.WithPassword(password),
-		gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin, gomail.SMTPAuthCramMD5),
-	}
-}
-
 // Send implements [mail.Sender].
 func (m *Mailer) Send(ctx context.Context, out mail.Outgoing) error {
 	message, err := m.message(out)
@@ -180,7 +170,11 @@ func (m *Mailer) message(out mail.Outgoing) (*gomail.Msg, error) {
 
 // connect connects and authenticates. The end of ctx closes the connection.
 func (m *Mailer) connect(ctx context.Context) (*gomail.Client, *smtp.Client, error) {
-	client, err := gomail.NewClient(m.host, append(m.options, gomail.WithDialContextFunc(m.dialer(ctx)))...)
+	options := append(slices.Clone(m.options), gomail.WithDialContextFunc(m.dialer(ctx)))
+	if m.user.Username() != "" {
+		options = append(options, gomail.WithSMTPAuthCustom(newLogin(m.user, m.host)))
+	}
+	client, err := gomail.NewClient(m.host, options...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("smtp client: %w", err)
 	}

@@ -204,6 +204,17 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// CRAM-MD5 proves the password with a hash that is broken.
+func TestBrokenHashIsNotUsed(t *testing.T) {
+	t.Parallel()
+	server := &mailServer{mechanisms: "CRAM-MD5"}
+	server.start(t)
+	err := mailer(t, server, "smtp://ana:s3cret%20word@127.0.0.1:PORT", nil).Send(t.Context(), outgoing())
+	if err == nil || errors.Is(err, mail.ErrRefused) || server.gotCommand("AUTH") {
+		t.Errorf("%v, commands %q", err, server.commands)
+	}
+}
+
 func TestReplies(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
