@@ -165,5 +165,8 @@ func newHTTPClient(given *http.Client) *http.Client {
 		client.Transport = transport
 	}
 	client.Transport = recordingTransport{client.Transport}
+	// Stripe's API does not redirect. Following would send the parameters to wherever the response
+	// says; not followed, its body is no object of the API, which is an error.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return client
 }

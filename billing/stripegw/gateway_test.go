@@ -2,8 +2,10 @@ package stripegw
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -58,6 +60,31 @@ func (c *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.count++
 	c.mutex.Unlock()
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+// A followed redirect would send the parameters, and the response of another host would count as
+// Stripe's.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	f, _ := newFake(t)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s followed", r.Method, r.URL)
+		_, _ = io.WriteString(w, `{"id":"acct_other","object":"account"}`)
+	}))
+	t.Cleanup(elsewhere.Close)
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		redirecting := httptest.NewServer(http.RedirectHandler(elsewhere.URL, status))
+		t.Cleanup(redirecting.Close)
+		for name, client := range map[string]*http.Client{"own client": nil, "given client": {}} {
+			gateway := New(Options{SecretKey: "sk_test_123456789012", APIBase: redirecting.URL, HTTPClient: client})
+			if account, err := gateway.Account(t.Context()); err == nil {
+				t.Errorf("%d, %s: account %q", status, name, account.ID)
+			}
+		}
+	}
+	if len(f.requests) != 0 {
+		t.Errorf("%d requests", len(f.requests))
+	}
 }
 
 func TestHTTPClientOptionIsCopied(t *testing.T) {
