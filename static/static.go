@@ -134,7 +134,7 @@ func newAsset(name string, content []byte) asset {
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
-	".svg": "image/svg+xml",
+	".svg": "image/svg+xml; charset=utf-8",
 }
 
 func compressed(content []byte) []byte {

@@ -54,7 +54,7 @@ func TestPathPanicsOnAnUnknownName(t *testing.T) {
 }
 
 func TestHandlerServesBothEncodings(t *testing.T) {
-	types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+	types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml; charset=utf-8"}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			plain := get(t, http.MethodGet, static.Path(name), "")
