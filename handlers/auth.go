@@ -131,12 +131,13 @@ func (p *authPages) continueAfterSignIn(w http.ResponseWriter, r *http.Request, 
 		return nil
 	}
 	to, err := p.startSavedCheckout(ctx, selected)
+	if err == nil {
+		return p.redirectToStripe(w, r, to)
+	}
+	stateOf(r).err = err
+	to = "/organization?tab=billing&notice=" + checkoutNotice(err)
 	if errors.Is(err, billing.ErrPromotionCodeRefused) {
-		stateOf(r).err = err
 		to = selected.refusedPath()
-	} else if err != nil {
-		stateOf(r).err = err
-		to = "/organization?tab=billing&notice=" + checkoutNotice(err)
 	}
 	redirect(w, r, to)
 	return nil

@@ -41,8 +41,7 @@ func (p *billingPages) openPortal(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	redirect(w, r, to)
-	return nil
+	return p.redirectToStripe(w, r, to)
 }
 
 // resyncTimeout bounds a reconciliation that a viewer started.

@@ -41,8 +41,7 @@ func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	redirect(w, r, session.URL)
-	return nil
+	return p.redirectToStripe(w, r, session.URL)
 }
 
 // start opens Checkout with the selection. The code is looked up again for this organization; one

@@ -43,8 +43,7 @@ func (p *billingPages) openInvoiceDocument(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	redirect(w, r, to)
-	return nil
+	return p.redirectToStripe(w, r, to)
 }
 
 func invoicePageProps(i billing.ExplainedInvoice) billingviews.InvoicePageProps {

@@ -278,6 +278,27 @@ func TestLocalPath(t *testing.T) {
 	}
 }
 
+func TestRedirectsLeadToStripeOnly(t *testing.T) {
+	s := newTestServer(t, func(o *Options) {
+		o.CheckoutOrigins = []string{"http://127.0.0.1:4313/v1", "https://pay.example.com", "nonsense", ""}
+	})
+	for address, allowed := range map[string]bool{
+		"https://checkout.stripe.com/c/pay/cs_1#x": true, "https://billing.stripe.com/p/session/1": true,
+		"https://invoice.stripe.com/i/1": true, "https://pay.stripe.com/invoice/1/pdf": true,
+		"http://127.0.0.1:4313/checkout/cs_1": true, "https://pay.example.com/c": true,
+		"http://checkout.stripe.com/": false, "https://checkout.stripe.com.evil.example/": false, "https://evilstripe.com/": false,
+		"https://checkout.stripe.com@evil.example/": false, "https://evil.example/.stripe.com": false,
+		"http://127.0.0.1:4314/": false, "http://pay.example.com/": false, "//evil.example": false, "nonsense": false, "": false,
+		"javascript:alert(1)": false,
+	} {
+		w := httptest.NewRecorder()
+		err := s.redirectToStripe(w, httptest.NewRequest(get, "/", http.NoBody), address)
+		if (err == nil) != allowed || (w.Header().Get("Location") != "") != allowed {
+			t.Errorf("%q: to %q, %v", address, w.Header().Get("Location"), err)
+		}
+	}
+}
+
 func TestIsFragment(t *testing.T) {
 	for _, tt := range []struct {
 		headers []string

@@ -1,9 +1,11 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +82,31 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) {
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// redirectToStripe redirects to a hosted page or document. Its address comes from Stripe's response;
+// anything that is not Stripe's, or a configured origin, is an error all the same.
+func (s *site) redirectToStripe(w http.ResponseWriter, r *http.Request, to string) error {
+	if !s.isHosted(to) {
+		return errors.New("the address of a hosted page is not at Stripe")
+	}
+	redirect(w, r, to)
+	return nil
+}
+
+func (s *site) isHosted(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if u.Scheme == "https" && u.User == nil && strings.HasSuffix(u.Host, ".stripe.com") {
+		return true
+	}
+	own, _ := originOf(address)
+	return slices.ContainsFunc(s.hostedOrigins, func(allowed string) bool {
+		origin, valid := originOf(allowed)
+		return valid && origin == own
+	})
 }
 
 // localPath returns a path of this site unchanged and an empty string for anything else, to prevent

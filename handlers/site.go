@@ -24,6 +24,8 @@ type site struct {
 	security      *securityLog
 	answerTimeout time.Duration // see await
 	secondFactor  account.SecondFactorPolicy
+	// hostedOrigins are the origins of hosted pages besides Stripe's own, see redirectToStripe.
+	hostedOrigins []string
 }
 
 func newSite(o Options) *site {
@@ -40,5 +42,6 @@ func newSite(o Options) *site {
 		security:      newSecurityLog(o.Log),
 		answerTimeout: answerTimeout,
 		secondFactor:  o.SecondFactor,
+		hostedOrigins: o.CheckoutOrigins,
 	}
 }
