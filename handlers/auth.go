@@ -116,6 +116,7 @@ func (p *authPages) logOut(w http.ResponseWriter, r *http.Request) error {
 	if identityOf(r).signedIn() {
 		p.security.record(r, eventSessionEnded, slog.String("reason", "log_out"))
 	}
+	clearSiteData(w)
 	redirect(w, r, "/login?notice="+noticeSignedOut)
 	return nil
 }

@@ -56,7 +56,10 @@ func TestLogInAndOut(t *testing.T) {
 	if vary := strings.Join(page.header.Values("Vary"), ","); !strings.Contains(vary, "HX-Request") || !strings.Contains(vary, "Cookie") {
 		t.Errorf("vary %q", vary)
 	}
-	b.post("/logout", nil).wantRedirect("/login?notice=signed-out")
+	out := b.post("/logout", nil).wantRedirect("/login?notice=signed-out")
+	if got := out.header.Get("Clear-Site-Data"); got != `"storage"` {
+		t.Errorf("Clear-Site-Data %q", got)
+	}
 	if b.session() != "" {
 		t.Error("the cookie was not deleted")
 	}

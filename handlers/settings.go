@@ -136,6 +136,7 @@ func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) er
 		return fmt.Errorf("end session: %w", err)
 	}
 	p.security.record(r, eventUserDeleted)
+	clearSiteData(w)
 	redirect(w, r, "/login?notice="+noticeAccountDeleted)
 	return nil
 }
