@@ -2,6 +2,7 @@ package db
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -56,6 +57,29 @@ func parseDSN(dsn string) (settings, error) {
 	cache := config.Runtime[parameterStatementCache] != "off"
 	delete(config.Runtime, parameterStatementCache)
 	return settings{config: config, cache: cache}, nil
+}
+
+// ServerUnverified reports whether a connection of the DSN goes to another machine and does not
+// verify that the server has the certificate of its name: sslmode is neither verify-full nor
+// verify-ca. lib/pq's default, require, encrypts without a look at the certificate.
+func ServerUnverified(dsn string) bool {
+	s, err := parseDSN(dsn)
+	if err != nil {
+		return false
+	}
+	local := isLocalHost(s.config.Host) && !s.config.Hostaddr.IsValid() || s.config.Hostaddr.IsLoopback()
+	for _, more := range s.config.Multi {
+		local = local && isLocalHost(more.Host)
+	}
+	mode := s.config.SSLMode
+	return !local && mode != pq.SSLModeVerifyFull && mode != pq.SSLModeVerifyCA
+}
+
+// isLocalHost reports whether a host is this machine: a socket, loopback, or the default.
+func isLocalHost(host string) bool {
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "" || host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") ||
+		err == nil && address.IsLoopback()
 }
 
 // withTimeouts sets the server's timeouts, so that no statement or lock waits without limit.

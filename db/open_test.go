@@ -36,6 +36,28 @@ func TestParseDSN(t *testing.T) {
 	}
 }
 
+func TestServerUnverified(t *testing.T) {
+	for dsn, unverified := range map[string]bool{
+		"postgres://u@db.example.com/usher":                     true, // require, which looks at no certificate
+		"postgres://u@db.example.com/usher?sslmode=require":     true,
+		"postgres://u@db.example.com/usher?sslmode=disable":     true,
+		"host=/run/postgresql,db.example.com user=u":            true,
+		"host=localhost hostaddr=192.0.2.7 user=u":              true,
+		"postgres://u@db.example.com/usher?sslmode=verify-full": false,
+		"postgres://u@db.example.com/usher?sslmode=verify-ca":   false,
+		"host=db.example.com sslmode=verify-full user=u":        false,
+		"postgres://u@localhost/usher":                          false,
+		"postgres://u@127.0.0.1/usher?sslmode=disable":          false,
+		"postgres://u@[::1]/usher":                              false,
+		"host=/run/postgresql user=u":                           false,
+		"postgres://db.example.com:invalid":                     false, // Open says what is wrong
+	} {
+		if got := ServerUnverified(dsn); got != unverified {
+			t.Errorf("%s: %v", dsn, got)
+		}
+	}
+}
+
 func TestConnectionDefaults(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

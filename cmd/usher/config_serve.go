@@ -9,6 +9,7 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/catalog"
+	"usher/db"
 )
 
 // loadServeConfig reads the configuration and the plan file, and requires them to be complete. Only
@@ -75,6 +76,7 @@ func (c Config) warnings() (warnings []string) {
 		{local && !planFile && price,
 			"STRIPE_PRICE_ID is read from the local Stripe: STRIPE_SECRET_KEY is unset."},
 		{c.sharesLimits(), "TRUSTED_PROXIES is unset: all clients behind the proxy that ends TLS share its rate limits, and one of them can use them up."},
+		{c.Production && db.ServerUnverified(c.DatabaseURL), "DATABASE_URL does not verify the server: whoever can redirect its connections reads the password and the data. Use sslmode=verify-full with sslrootcert, unless the network is private to both."},
 		{!c.Production && !c.onLoopback(), "ADDR is reachable from other machines in development: whoever reaches it can read /dev/mail and log in as the demo accounts."},
 		{local && c.StripeAPIBase != "", "STRIPE_API_BASE has no effect: STRIPE_SECRET_KEY is unset."},
 		{c.Production && c.Require2FA == account.SecondFactorOptional, "REQUIRE_2FA is off: operators may sign in with a password alone."},

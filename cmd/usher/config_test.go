@@ -34,7 +34,7 @@ func writeFile(t *testing.T, text string) string {
 func production() environment {
 	return environment{
 		"APP_ENV": "production", "BASE_URL": "https://billing.example.com",
-		"DATABASE_URL": "postgres://u:p@db/usher", "STRIPE_SECRET_KEY": "sk_live_123456789012",
+		"DATABASE_URL": "postgres://u:p@db/usher?sslmode=verify-full", "STRIPE_SECRET_KEY": "sk_live_123456789012",
 		"STRIPE_WEBHOOK_SECRET": "whsec_12345678901234567890", "SMTP_URL": "smtp://u:p@mail:587",
 		"TRUSTED_PROXIES": "10.0.0.0/8", "SECRETS_KEY": testSecretsKey,
 	}
@@ -445,6 +445,10 @@ func TestWarnings(t *testing.T) {
 		},
 		"clients that share limits": {
 			with(production(), "TRUSTED_PROXIES", "", "STRIPE_PRICE_ID", "price_1"), "share its rate limits",
+		},
+		"database without verified TLS": {
+			with(production(), "DATABASE_URL", "postgres://u:p@db.example.com/usher", "STRIPE_PRICE_ID", "price_1"),
+			"DATABASE_URL does not verify the server",
 		},
 		"development on every address": {environment{"ADDR": ":4312"}, "reachable from other machines"},
 		"development on an address":    {environment{"ADDR": "192.0.2.7:4312"}, "reachable from other machines"},
