@@ -24,7 +24,7 @@ func CleanName(name string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(name, ""))
-	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0xa0 }), " ")
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
 const (
