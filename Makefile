@@ -76,3 +76,15 @@ check-spelling: ## fail on common misspellings
 lint: check-format check-spelling ## formatting, spelling, vet, staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
+
+# Go runs one target at a time. A failing input is kept in testdata/fuzz of its package; commit it.
+FUZZ_TIME ?= 20s
+
+.PHONY: fuzz
+fuzz: ## feed every fuzz target random input for FUZZ_TIME (20s) each
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' $(GO_FOLDERS)); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "$$target ($$file)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) "./$$(dirname "$$file")"; \
+		done; \
+	done

@@ -21,7 +21,7 @@ import (
 )
 
 // newTestServer returns a server without a database or Stripe, for tests of the middleware.
-func newTestServer(t *testing.T, change func(*Options)) *server {
+func newTestServer(t testing.TB, change func(*Options)) *server {
 	t.Helper()
 	o := Options{
 		Billing:  billing.New(billing.Options{Catalog: catalog.BuiltInPlans()}),
