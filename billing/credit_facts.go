@@ -56,9 +56,10 @@ func (f CreditFact) remaining(credits int) int {
 	if f.Paid <= 0 || f.Refunded <= 0 {
 		return credits
 	}
+	// #nosec G115 -- no number is negative here
 	high, low := bits.Mul64(uint64(credits), uint64(min(f.Refunded, f.Paid)))
 	taken, _ := bits.Div64(high, low, uint64(f.Paid))
-	return credits - int(taken)
+	return credits - int(taken) // #nosec G115 -- at most credits
 }
 
 // chargedFrom returns the start of what an upgrade charges for.

@@ -112,7 +112,7 @@ func address(c pq.Config) string {
 // transactions that collided do not collide again.
 func pauseJittered(ctx context.Context, attempt int) error {
 	bound := time.Duration(attempt) * 20 * time.Millisecond
-	timer := time.NewTimer(time.Millisecond + rand.N(bound))
+	timer := time.NewTimer(time.Millisecond + rand.N(bound)) // #nosec G404 -- no secret
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -89,8 +89,8 @@ func FuzzSessionCookie(f *testing.F) {
 	})
 }
 
-// FuzzForwardedFor checks that only a trusted peer's header counts, and that what limits count is an
-// address or network then.
+// FuzzForwardedFor checks that only a trusted peer's header counts, and that what limits count is
+// an address or network then.
 func FuzzForwardedFor(f *testing.F) {
 	for _, header := range []string{"", "203.0.113.9", "6.6.6.6, 203.0.113.9:80", "[2001:db8::1%eth0]:1", "::ffff:1.2.3.4", ",,", "10.0.0.1, 10.0.0.2", "unknown", "\x00"} {
 		f.Add(header, true)

@@ -121,8 +121,8 @@ func (m *sessionManager) writeCookie(ctx context.Context, w http.ResponseWriter,
 	w.Header().Set("Cache-Control", "no-store")
 }
 
-// clearSiteData makes the browser drop what scripts of this site stored in it, when nobody is signed
-// in any more. Pages are not among it: those of signed-in people are never stored.
+// clearSiteData makes the browser drop what scripts of this site stored in it, when nobody is
+// signed in any more. Pages are not among it: those of signed-in people are never stored.
 func clearSiteData(w http.ResponseWriter) { w.Header().Set("Clear-Site-Data", `"storage"`) }
 
 // touch records the use of a session by a signed-in user. The data of the session is not written: a

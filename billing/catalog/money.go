@@ -62,7 +62,9 @@ func (m Money) Decimal() string {
 }
 
 // Format returns the amount for people with all decimals of the currency: "$2,610.00", "¥500".
-func (m Money) Format() string { return m.format(uint8(Exponent(m.Currency))) }
+func (m Money) Format() string {
+	return m.format(uint8(Exponent(m.Currency))) // #nosec G115 -- 0, 2 or 3
+}
 
 // FormatShort is [Money.Format] without decimals if they are all zero: "$72", "$72.50".
 func (m Money) FormatShort() string {
@@ -83,6 +85,6 @@ func (m Money) format(digits uint8) string {
 		return m.Decimal() + " " + code
 	}
 	formatter := currency.NewFormatter(currency.NewLocale("en"))
-	formatter.MinDigits, formatter.MaxDigits = digits, uint8(max(int(digits), 0))
+	formatter.MinDigits, formatter.MaxDigits = digits, digits
 	return formatter.Format(amount)
 }

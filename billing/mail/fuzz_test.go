@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// FuzzValidAddress checks that an accepted address is one plain address, which cannot add a header or
-// a second recipient.
+// FuzzValidAddress checks that an accepted address is one plain address, which cannot add a header
+// or a second recipient.
 func FuzzValidAddress(f *testing.F) {
 	for _, address := range []string{
 		"ana@example.com", "Ana <ana@example.com>", "a@b, c@d", "a@b\r\nBcc: c@d", "\"a\r\n b\"@c", "a@[127.0.0.1]", "a@b (comment)", "ä@ö.example", "\x00@b", "@b", "a@",

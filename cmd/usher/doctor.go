@@ -357,7 +357,7 @@ func clockSkew(ctx context.Context, origin string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	response.Body.Close()
+	_ = response.Body.Close()
 	date, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
 		return 0, fmt.Errorf("%s sends no valid Date header", origin)

@@ -11,8 +11,8 @@ import (
 var errNoMechanism = errors.New("the mail server offers none of the log-in mechanisms SCRAM-SHA-256, PLAIN and LOGIN")
 
 // login authenticates one connection with the first of its mechanisms that the server offers. The
-// choice of go-mail falls back to whatever the server offers, CRAM-MD5 and NTLM among it, whose hash
-// functions are broken. PLAIN and LOGIN refuse an unencrypted connection to another machine.
+// choice of go-mail falls back to whatever the server offers, CRAM-MD5 and NTLM among it, whose
+// hash functions are broken. PLAIN and LOGIN refuse an unencrypted connection to another machine.
 type login struct {
 	mechanisms []mechanism
 	chosen     smtp.Auth
