@@ -180,6 +180,7 @@ func TestNotFoundResponseType(t *testing.T) {
 		{get, "/api/v2", "application/json; charset=utf-8", "", 404},
 		{"DELETE", "/pricing", "text/html; charset=utf-8", "GET, HEAD", 405},
 		{"PUT", "/login", "text/html; charset=utf-8", "GET, POST, HEAD", 405},
+		{"TRACE", "/pricing", "text/html; charset=utf-8", "GET, HEAD", 405},
 		{get, "/billing/retrySeatSync", "application/json; charset=utf-8", "POST", 405},
 		{post, "/billing/getSummary", "application/json; charset=utf-8", "GET, HEAD", 405},
 		{get, "/stripe/webhook", "application/json; charset=utf-8", "POST", 405},
