@@ -43,9 +43,10 @@ func (q apiKeyStore) Touch(ctx context.Context, keyID string, at time.Time) erro
 	return q.exec(ctx, "touch API key", touchAPIKey, keyID, at)
 }
 
-const revokeAPIKey = `update api_keys set revoked_at = coalesce(revoked_at, $3) where organization_id = $1 and id = $2`
+var revokeAPIKey = `update api_keys set revoked_at = coalesce(revoked_at, $3) where organization_id = $1 and id = $2
+	returning ` + apiKeyTable.list("")
 
 // Revoke implements [account.APIKeyStore].
-func (q apiKeyStore) Revoke(ctx context.Context, organizationID, keyID string, at time.Time) error {
-	return q.execOne(ctx, "revoke API key", revokeAPIKey, organizationID, keyID, at)
+func (q apiKeyStore) Revoke(ctx context.Context, organizationID, keyID string, at time.Time) (account.APIKey, error) {
+	return get[account.APIKey](ctx, q.queries, "revoke API key", revokeAPIKey, organizationID, keyID, at)
 }

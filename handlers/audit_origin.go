@@ -18,13 +18,17 @@ func withRequestOrigin(ctx context.Context, r *http.Request, rt route) context.C
 	return account.WithOrigin(ctx, origin)
 }
 
-// withViewerOrigin returns the request with the viewer as the actor of its acts: an operator on the
-// operators' pages, and a person elsewhere.
+// withViewerOrigin returns the request with the viewer as the actor of its acts: an API key, an
+// operator on the operators' pages, and a person elsewhere.
 func withViewerOrigin(r *http.Request, rt route, viewer identity) *http.Request {
+	state := stateOf(r)
+	if viewer.key != nil {
+		origin := account.Origin{Kind: account.ActorAPIKey, ID: viewer.key.ID, Name: viewer.key.Name, Address: state.clientAddress, RequestID: state.requestID}
+		return r.WithContext(account.WithOrigin(r.Context(), origin))
+	}
 	if !viewer.signedIn() {
 		return r
 	}
-	state := stateOf(r)
 	origin := account.Origin{
 		Kind: account.ActorPerson, ID: viewer.userID, Name: viewer.access.User.Name, Address: state.clientAddress, RequestID: state.requestID,
 	}

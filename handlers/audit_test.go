@@ -51,6 +51,9 @@ var auditedForms = []struct {
 	{"/billing/cancel", form("/billing/cancel")},
 	{"/billing/resume", form("/billing/resume")},
 	{"/billing/pay", (*auditWalk).payInvoice},
+	{"/organization/api-keys", form("/organization/api-keys", "name", "production", "scopes", account.ScopeBillingRead)},
+	{"/organization/api-keys/{id}/revoke", (*auditWalk).revokeKey},
+	{"/organization/second-factor", form("/organization/second-factor")},
 	{"/organization/delete", form("/organization/delete", "name", "Lantern & Co")},
 	{"/organization/keep", form("/organization/keep")},
 	{"/organization/handover", (*auditWalk).handOver},
@@ -140,6 +143,10 @@ func (w *auditWalk) revoke() (string, url.Values) {
 	return "/organization/invitations/" + w.id(`select min(id) from invitations where revoked_at is null`) + "/revoke", nil
 }
 
+func (w *auditWalk) revokeKey() (string, url.Values) {
+	return "/organization/api-keys/" + w.id(`select id from api_keys`) + "/revoke", nil
+}
+
 func (w *auditWalk) changeRole() (string, url.Values) {
 	return "/organization/roles/" + w.id(`select id from roles where name = 'Usherette'`), url.Values{"name": {"Usherette"}, "canManageMembers": {"on"}}
 }
@@ -161,7 +168,7 @@ func (w *auditWalk) removeMember() (string, url.Values) {
 }
 
 func (w *auditWalk) handOver() (string, url.Values) {
-	return "/organization/handover", url.Values{"memberId": {w.memberID("second")}}
+	return "/organization/handover", url.Values{"memberId": {w.memberID("second")}, "name": {"Lantern & Co"}}
 }
 
 func (w *auditWalk) checkoutByPrice() (string, url.Values) {

@@ -103,6 +103,16 @@ var auditLabels = map[account.Act]string{
 	account.ActEmailVerified:           "E-mail address verified",
 	account.ActAccountDeleted:          "Account deleted",
 	account.ActAuditErased:             "Audit log: person erased",
+	account.ActAPIKeyCreated:           "API key created",
+	account.ActAPIKeyRevoked:           "API key revoked",
+	account.ActSecondFactorRequired:    "Two-step verification required",
+	account.ActSecondFactorOptional:    "Two-step verification optional",
+	account.ActSecondFactorEnabled:     "Two-step verification on",
+	account.ActSecondFactorDisabled:    "Two-step verification off",
+	account.ActRecoveryCodeUsed:        "Recovery code used",
+	account.ActRecoveryCodesRenewed:    "Recovery codes renewed",
+	account.ActEmailChanged:            "E-mail address changed",
+	account.ActSessionsEnded:           "Sessions ended",
 }
 
 // auditSentence says what an entry is about. It follows the actor's name.
@@ -202,6 +212,18 @@ var auditWords = map[account.Act]func(account.AuditEntry) string{
 	account.ActEmailVerified:        words("verified their e-mail address"),
 	account.ActAccountDeleted:       words("deleted their account"),
 	account.ActAuditErased:          about("erased %s from the audit log"),
+	account.ActAPIKeyCreated:        about("created the API key %s"),
+	account.ActAPIKeyRevoked:        about("revoked the API key %s"),
+	account.ActSecondFactorRequired: words("required two-step verification of members"),
+	account.ActSecondFactorOptional: words("made two-step verification optional for members"),
+	account.ActSecondFactorEnabled:  about("turned two-step verification on for %s"),
+	account.ActSecondFactorDisabled: about("turned two-step verification off for %s"),
+	account.ActRecoveryCodeUsed:     about("signed in with a recovery code of %s"),
+	account.ActRecoveryCodesRenewed: about("renewed the recovery codes of %s"),
+	account.ActEmailChanged: func(e account.AuditEntry) string {
+		return fmt.Sprintf("changed their e-mail address from %s to %s", e.Before["email"], e.After["email"])
+	},
+	account.ActSessionsEnded: about("ended the sessions of %s"),
 }
 
 // builtInRoles are the built-in roles in a sentence, by their name.

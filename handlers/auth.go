@@ -132,6 +132,10 @@ func (p *authPages) continueAfterSignIn(w http.ResponseWriter, r *http.Request, 
 		return nil
 	}
 	to, err := p.startSavedCheckout(ctx, selected)
+	if err == nil && to == securityPath {
+		redirect(w, r, to)
+		return nil
+	}
 	if err == nil {
 		return p.redirectToStripe(w, r, to)
 	}

@@ -47,8 +47,8 @@ func (b *browser) failToLogIn(from, address string, most int) int {
 	return most
 }
 
-// Ten wrong log-ins to an account lock it for their network and no other. The answer is the same for
-// addresses without an account.
+// Ten wrong log-ins to an account lock it for their network and no other. The answer is the same
+// for addresses without an account.
 func TestFailedLogInsLockTheirNetwork(t *testing.T) {
 	h := limited(t)
 	var answers []string
@@ -156,7 +156,7 @@ func TestDeviceCookie(t *testing.T) {
 }
 
 // Wrong current passwords in the settings are limited for the account, whatever form asks.
-func TestPasswordsAskedAgainAreLimited(t *testing.T) {
+func TestCurrentPasswordIsLimited(t *testing.T) {
 	h := limited(t)
 	b := h.signIn("member")
 	for range passwordsByAccount.Max + 2 { // no guesses: the current password is right

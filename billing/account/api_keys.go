@@ -121,7 +121,11 @@ func (ks *APIKeys) insert(ctx context.Context, tx Tx, organizationID, by string,
 		ID: ks.NewID("key"), OrganizationID: organizationID, Name: draft.Name, Hint: secret[:len(ks.prefix())+keyHintLength],
 		Hash: hashKey(secret), Livemode: ks.livemode, Scopes: draft.Scopes, CreatedBy: by, CreatedAt: now, ExpiresAt: draft.ExpiresAt,
 	}
-	return key, secret, tx.APIKeys().Insert(ctx, key)
+	if err := tx.APIKeys().Insert(ctx, key); err != nil {
+		return APIKey{}, "", err
+	}
+	created := AuditEntry{Act: ActAPIKeyCreated, OrganizationID: organizationID}.To(key.ID, key.Name)
+	return key, secret, ks.record(ctx, tx, created.Changed(nil, AuditValues{"scopes": strings.Join(key.Scopes, ", ")}))
 }
 
 func (d APIKeyDraft) check(now time.Time) error {
@@ -254,7 +258,11 @@ func (ks *APIKeys) Revoke(ctx context.Context, a Access, keyID string) error {
 		if err := actor.RequireAdmin(); err != nil {
 			return err
 		}
-		return tx.APIKeys().Revoke(ctx, actor.Organization.ID, keyID, ks.Now())
+		key, err := tx.APIKeys().Revoke(ctx, actor.Organization.ID, keyID, ks.Now())
+		if err != nil {
+			return err
+		}
+		return ks.record(ctx, tx, actor.Did(ActAPIKeyRevoked).To(key.ID, key.Name))
 	})
 	if err != nil {
 		return fmt.Errorf("revoke API key: %w", err)

@@ -54,11 +54,22 @@ const (
 	ActEmailVerified           Act = "email.verified"
 	ActAccountDeleted          Act = "account.deleted"
 	ActAuditErased             Act = "audit.erased"
+	ActAPIKeyCreated           Act = "api_key.created"
+	ActAPIKeyRevoked           Act = "api_key.revoked"
+	ActSecondFactorRequired    Act = "second_factor.required"
+	ActSecondFactorOptional    Act = "second_factor.optional"
+	ActSecondFactorEnabled     Act = "second_factor.enabled"
+	ActSecondFactorDisabled    Act = "second_factor.disabled"
+	ActRecoveryCodeUsed        Act = "recovery_code.used"
+	ActRecoveryCodesRenewed    Act = "recovery_codes.renewed"
+	ActEmailChanged            Act = "email.changed"
+	ActSessionsEnded           Act = "sessions.ended"
 )
 
 // Acts lists the acts in the order in which a search offers them.
 func Acts() []Act {
-	return append(OrganizationActs(), ActOperatorPromoted, ActPersonRenamed, ActPasswordChanged, ActPasswordReset, ActEmailVerified, ActAccountDeleted, ActAuditErased)
+	return append(OrganizationActs(), ActOperatorPromoted, ActPersonRenamed, ActPasswordChanged, ActPasswordReset, ActEmailVerified, ActEmailChanged,
+		ActSecondFactorEnabled, ActSecondFactorDisabled, ActRecoveryCodeUsed, ActRecoveryCodesRenewed, ActSessionsEnded, ActAccountDeleted, ActAuditErased)
 }
 
 // OrganizationActs lists the acts that concern an organization.
@@ -71,5 +82,6 @@ func OrganizationActs() []Act {
 		ActCheckoutStarted, ActPlanChangeConfirmed, ActPlanChangeScheduled, ActPlanChangeWithdrawn, ActPlanChangeFailed, ActPlanChanged,
 		ActPlanCanceled, ActPlanResumed, ActSeatsChanged, ActSeatSyncRetried, ActPortalOpened, ActInvoicePaymentRequested, ActDuplicateCanceled,
 		ActCustomerLinked, ActOrganizationCompared, ActOperatorLooked, ActEventReplayed,
+		ActAPIKeyCreated, ActAPIKeyRevoked, ActSecondFactorRequired, ActSecondFactorOptional,
 	}
 }

@@ -188,6 +188,10 @@ func (ec *EmailChanges) apply(ctx context.Context, tx Tx, user User, change Emai
 	if err := ec.updateCustomers(ctx, tx, user.ID); err != nil {
 		return err
 	}
+	changedTo := AuditValues{"email": change.NewEmail}
+	if err := ec.record(ctx, tx, user.did(ActEmailChanged, "").To(user.ID, user.Name).Changed(AuditValues{"email": user.Email}, changedTo)); err != nil {
+		return err
+	}
 	changed := ec.letter(mail.KindEmailChanged, user.Email, user, change, ec.baseURL+"/settings")
 	return ec.outbox.Queue(ctx, tx, changed)
 }

@@ -64,7 +64,8 @@ type Attempt struct {
 }
 
 // Begin counts one action like [RateLimits.Allow]. An action that counts only if it fails is
-// counted before, so that many at once cannot pass the limit, and taken back with [RateLimits.TakeBack].
+// counted before, so that many at once cannot pass the limit, and taken back with
+// [RateLimits.TakeBack].
 func (rl *RateLimits) Begin(ctx context.Context, l Limit, who string) (Attempt, error) {
 	window := rl.Wall().Truncate(l.Per)
 	a := Attempt{key: l.Name + " " + limitKey(who), window: window}

@@ -37,7 +37,14 @@ func (og *Organizations) RequireSecondFactor(ctx context.Context, a Access, requ
 		if required && actor.User.SecondFactorAt == nil {
 			return apperr.FieldError("requireSecondFactor", "Set up two-step verification for yourself first.")
 		}
-		return tx.Organizations().SetRequireSecondFactor(ctx, actor.Organization.ID, required)
+		if err := tx.Organizations().SetRequireSecondFactor(ctx, actor.Organization.ID, required); err != nil {
+			return err
+		}
+		act := ActSecondFactorOptional
+		if required {
+			act = ActSecondFactorRequired
+		}
+		return og.record(ctx, tx, actor.Did(act))
 	})
 	if err != nil {
 		return fmt.Errorf("require second factor: %w", err)

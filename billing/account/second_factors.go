@@ -333,8 +333,17 @@ func (sf *SecondFactors) acceptRecoveryCode(ctx context.Context, tx Tx, userID, 
 	return sf.notify(ctx, tx, user, mail.KindRecoveryCodeUsed, left)
 }
 
-// notify queues the e-mail about a change. Somebody else may have made it.
+// secondFactorActs are the acts that people are notified of.
+var secondFactorActs = map[mail.Kind]Act{
+	mail.KindSecondFactorOn: ActSecondFactorEnabled, mail.KindSecondFactorOff: ActSecondFactorDisabled,
+	mail.KindRecoveryCodeUsed: ActRecoveryCodeUsed, mail.KindRecoveryCodesRenewed: ActRecoveryCodesRenewed,
+}
+
+// notify records a change and queues the e-mail about it. Somebody else may have made it.
 func (sf *SecondFactors) notify(ctx context.Context, tx Tx, user User, kind mail.Kind, codesLeft int) error {
+	if err := sf.record(ctx, tx, user.did(secondFactorActs[kind], "").To(user.ID, user.Name)); err != nil {
+		return err
+	}
 	return sf.outbox.Queue(ctx, tx, mail.Message{
 		Kind: kind, To: user.Email, Key: string(kind) + ":" + sf.NewID("evt"),
 		Data: mail.Data{Name: user.Name, At: sf.Wall(), CodesLeft: codesLeft, URL: sf.baseURL + "/settings/security"},

@@ -63,11 +63,14 @@ func (us *Users) CountSessions(ctx context.Context, userID string) (int, error) 
 // [apperr.ErrNotFound].
 func (us *Users) EndSessions(ctx context.Context, userID string) (ended int64, err error) {
 	err = us.store.InTx(ctx, func(tx Tx) error {
-		if _, err := tx.Users().Lock(ctx, userID); err != nil {
+		user, err := tx.Users().Lock(ctx, userID)
+		if err != nil {
 			return err
 		}
-		ended, err = tx.Users().DeleteSessions(ctx, userID)
-		return err
+		if ended, err = tx.Users().DeleteSessions(ctx, userID); err != nil {
+			return err
+		}
+		return us.record(ctx, tx, AuditEntry{Act: ActSessionsEnded}.To(user.ID, user.Name))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("end sessions: %w", err)

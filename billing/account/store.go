@@ -151,8 +151,8 @@ type APIKeyStore interface {
 	// OfOrganization lists the keys of an organization, the newest first.
 	OfOrganization(ctx context.Context, organizationID string) ([]APIKey, error)
 	Touch(ctx context.Context, keyID string, at time.Time) error
-	// Revoke keeps the first time.
-	Revoke(ctx context.Context, organizationID, keyID string, at time.Time) error
+	// Revoke keeps the first time and returns the key.
+	Revoke(ctx context.Context, organizationID, keyID string, at time.Time) (APIKey, error)
 }
 
 // LoginDeviceStore stores the browsers that people have logged in with.

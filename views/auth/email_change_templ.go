@@ -330,7 +330,7 @@ func emailChange(p SettingsPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "current", ID: "email-current", Type: "password", Error: p.Errors.EmailPassword, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: p.Errors.EmailPassword != "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "current", ID: "email-current", Type: "password", Error: p.Errors.EmailPassword, Autocomplete: "current-password", Required: true, Focus: p.Errors.EmailPassword != "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
