@@ -55,7 +55,7 @@ func newYear(t *testing.T, scenario yearScenario, start time.Time) *year {
 		_, _, err := y.gateway().EnsurePrice(t.Context(), price)
 		y.must(err)
 	}
-	y.service = y.startService(options)
+	y.useService(y.startService(options))
 	y.registerWebhook()
 	return y
 }

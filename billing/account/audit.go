@@ -215,12 +215,13 @@ const auditRetention = 400 * 24 * time.Hour
 // auditPruneBatch is the maximum number of entries that one transaction deletes.
 const auditPruneBatch = 2000
 
-// Prune deletes entries at the end of their retention, in batches.
+// Prune deletes entries at the end of their retention, in batches. Their age is that of the wall
+// clock: a local Stripe's clock can be ahead, and the database refuses what is young for it.
 func (au *Audit) Prune(ctx context.Context) error {
 	for ctx.Err() == nil {
 		removed := 0
 		err := au.store.InTx(ctx, func(tx Tx) (err error) {
-			removed, err = tx.Audit().Prune(ctx, au.Now().Add(-auditRetention), auditPruneBatch)
+			removed, err = tx.Audit().Prune(ctx, au.Wall().Add(-auditRetention), auditPruneBatch)
 			return err
 		})
 		if err != nil {
