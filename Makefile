@@ -35,6 +35,7 @@ proofs: ## the long forms of tests that make test runs in part; takes up to 15 m
 	@.ci/install
 	go test -v -timeout 14m -run 'TestConfirmedAmount|TestForecastIsWhatIsInvoiced|TestYearIsCharged' ./billing \
 		-confirmed-changes=500 -all-forecasts
+	go test -v -timeout 14m -run DuringOutage ./handlers -all-outages
 	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run TestBillingJourneys ./cmd/usher -all-journeys
 
 simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"flag"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,13 +31,22 @@ const (
 	lastRead   = "2 Jan 2026, 14:02 UTC"
 )
 
-// outages are the conditions of Stripe in which every page answers. The last one is no outage, but
-// two calls in a row take longer than a page may.
-var outages = []outage{
-	{name: "refused"},
+var allOutages = flag.Bool("all-outages", false, "play the outages in which Stripe is slow too")
+
+// outages are the conditions of Stripe in which every page answers: those without waiting and, with
+// -all-outages, the slow ones. The last one is no outage, but two calls in a row take longer than a
+// page may.
+func outages() []outage {
+	quick := []outage{{name: "refused"}, {name: "failing", fault: stripelocal.Fault{Kind: stripelocal.ServerError}}}
+	if !*allOutages {
+		return quick
+	}
+	return append(quick, slowOutages...)
+}
+
+var slowOutages = []outage{
 	{name: "slow", fault: stripelocal.Fault{Kind: stripelocal.SlowCall, Millis: 5000}},
 	{name: "limited", fault: stripelocal.Fault{Kind: stripelocal.RateLimited}},
-	{name: "failing", fault: stripelocal.Fault{Kind: stripelocal.ServerError}},
 	{name: "sluggish", fault: stripelocal.Fault{Kind: stripelocal.SlowCall, Millis: 2000}, answers: true},
 }
 
@@ -72,10 +82,11 @@ func TestEveryPageAnswersDuringOutage(t *testing.T) {
 func inEveryOutage(t *testing.T, check func(*outageEnv)) {
 	t.Helper()
 	t.Parallel()
-	envs := make([]*outageEnv, len(outages))
+	conditions := outages()
+	envs := make([]*outageEnv, len(conditions))
 	each := func(f func(i int)) {
 		var group sync.WaitGroup
-		for i := range outages {
+		for i := range conditions {
 			group.Go(func() { f(i) })
 		}
 		group.Wait()
@@ -83,7 +94,7 @@ func inEveryOutage(t *testing.T, check func(*outageEnv)) {
 	each(func(i int) {
 		measuring.RLock()
 		defer measuring.RUnlock()
-		envs[i] = newOutageEnv(outageTest{t, outages[i].name}, outages[i])
+		envs[i] = newOutageEnv(outageTest{t, conditions[i].name}, conditions[i])
 	})
 	each(func(i int) {
 		if h := envs[i]; h != nil {
