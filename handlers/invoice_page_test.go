@@ -27,7 +27,11 @@ func TestInvoicePageExplainsItsLines(t *testing.T) {
 	b := h.signIn("admin")
 	b.subscribe("pro", "month")
 	link := b.invoiceLink(h)
-	page := b.get(link).wantStatus(http.StatusOK)
+	var page response
+	waitFor(t, "the seats of the purchase", func() bool { // the invoice can be known before them
+		page = b.get(link).wantStatus(http.StatusOK)
+		return strings.Contains(page.body, "Who and why")
+	})
 	page.wantText("on Pro,", "100% explained.", "Plan started", "Paid on", "Total", "Who and why", "The admin", "3 people on Pro")
 	if n := page.doc().Find(`a[href="` + link + `/pdf"], a[href="` + link + `/stripe"]`).Length(); n != 2 {
 		t.Errorf("%d links to the PDF and to Stripe's page, want 2", n)
