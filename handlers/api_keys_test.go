@@ -150,3 +150,11 @@ func TestAPIKeyFormRefusesWhatIsMissing(t *testing.T) {
 		t.Errorf("%d keys", n)
 	}
 }
+
+// A program has no second factor: requiring one of people does not stop it.
+func TestAPIKeyNeedsNoSecondFactor(t *testing.T) {
+	h := newTestEnv(t)
+	secret := h.signIn("admin").createKey(account.ScopeEntitlementsRead)
+	h.server.secondFactor = account.SecondFactorAll
+	h.withKey(t, entitlementsRoute(h), secret).wantStatus(http.StatusOK)
+}

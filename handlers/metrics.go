@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -144,7 +143,7 @@ func (e *systemEndpoints) showMetrics(w http.ResponseWriter, r *http.Request) er
 // hasBearerToken reports whether a request carries the token (RFC 6750). It compares hashes in
 // constant time, so that timing reveals neither the length nor a prefix.
 func hasBearerToken(r *http.Request, token string) bool {
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	want, got := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(strings.TrimSpace(given)))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+	given, ok := bearerToken(r)
+	want, got := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(given))
+	return ok && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }

@@ -22,7 +22,7 @@ const (
 // call a route.
 func (s *site) needsSecondFactor(rt route, v identity) bool {
 	switch {
-	case rt.policy == public || rt.beforeSecondFactor || v.secondFactor:
+	case rt.policy == public || rt.beforeSecondFactor || v.secondFactor || v.key != nil: // a program has none
 		return false
 	case rt.policy == operator:
 		return s.secondFactor.ForOperators()
