@@ -186,7 +186,8 @@ func upgradesOf(facts []CreditFact, subscriptionID string) []creditUpgrade {
 		}
 	}
 	slices.SortFunc(upgrades, func(a, b creditUpgrade) int {
-		return cmp.Or(a.chargedFrom().Compare(b.chargedFrom()), a.At.Compare(b.At), cmp.Compare(a.Source, b.Source))
+		// Two upgrades of one second build on one another: the first is from the smaller plan.
+		return cmp.Or(a.chargedFrom().Compare(b.chargedFrom()), cmp.Compare(a.FromCredits, b.FromCredits), a.At.Compare(b.At), cmp.Compare(a.Source, b.Source))
 	})
 	reached := map[string]int{} // by the source of the period
 	for i := range upgrades {

@@ -132,6 +132,8 @@ func TestUpgradesAreGrantedWhenPaid(t *testing.T) {
 		{"its period is not known yet", []CreditFact{first}, day(1, 5), 0},
 		{"two upgrades", []CreditFact{january, first, upgrade("in_b", day(1, 9), day(1, 9), 1000, 5000)}, day(1, 9), 5000},
 		{"the second is paid, the first is not", []CreditFact{january, upgrade("in_b", day(1, 9), day(1, 9), 1000, 5000)}, day(1, 9), 4100},
+		{"two in one second, the larger was paid first",
+			[]CreditFact{period(1, 1, 50), upgrade("in_b", day(1, 5), day(1, 6), 50, 100), upgrade("in_a", day(1, 5), day(1, 5), 100, 1000)}, day(1, 9), 1000},
 		{"back and up again", []CreditFact{january, first, upgrade("in_b", day(1, 9), day(1, 9), 100, 1000)}, day(1, 9), 1000},
 		{"refunded", []CreditFact{january, returned(first, 100)}, day(1, 9), 100},
 		{"half refunded", []CreditFact{january, returned(first, 50)}, day(1, 9), 550},

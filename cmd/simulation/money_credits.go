@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -203,7 +204,8 @@ func (o *moneyOracle) upgradesOf(s *subscriptionPast) (upgrades []paidUpgrade) {
 		if a.charged != b.charged {
 			return int(a.charged - b.charged)
 		}
-		return int(a.paidAt - b.paidAt)
+		// The switches of one second are a chain, whichever was paid first.
+		return soldPlans[a.from].credits - soldPlans[b.from].credits
 	})
 	return upgrades
 }
@@ -300,9 +302,29 @@ func (o *moneyOracle) verifyGrants(ctx context.Context, h *history) error {
 	}
 	o.results.countMoney("credits granted", "", int64(want.sum()), 1)
 	if balance != want.sum() {
-		h.diverged("the balance is %d credits, granted were %d by the plan and %d by packs", balance, want.plan, want.packs)
+		h.diverged("the balance is %d credits, granted were %d by the plan and %d by packs (%s)", balance, want.plan, want.packs, o.describeGrants(ctx, h))
 	}
 	return nil
+}
+
+// describeGrants lists what grantedTo considers, and what the program has stored of it.
+func (o *moneyOracle) describeGrants(ctx context.Context, h *history) string {
+	var text []string
+	for _, s := range o.of(h.organizationID) {
+		text = append(text, fmt.Sprintf("%s %s, created %d, trial %d to %d", s.ID, s.Status, s.Created, s.TrialStart, s.TrialEnd))
+		for _, p := range o.periodsOf(s) {
+			text = append(text, fmt.Sprintf("period %s of %s from %d, %d of %d returned", p.invoice.ID, p.plan, p.start, o.returned(p.invoice.ID), p.invoice.Total))
+		}
+		for _, up := range o.upgradesOf(s) {
+			text = append(text, fmt.Sprintf("upgrade %s of %s to %s at %d, %d of %d returned", up.invoice.ID, up.from, up.to, up.charged, o.returned(up.invoice.ID), up.invoice.Total))
+		}
+	}
+	var facts []string
+	err := o.env.store.DB().SelectContext(ctx, &facts, `select row_to_json(f)::text from credit_facts f where organization_id = $1`, h.organizationID)
+	if err != nil {
+		text = append(text, err.Error())
+	}
+	return strings.Join(append(text, facts...), "; ")
 }
 
 // shareOf returns the part of an amount for the time after a moment of a period, by the second,
