@@ -50,9 +50,9 @@ type CustomerGateway interface {
 // may take.
 const customerLease = 30 * time.Second
 
-// OrganizationRenamed schedules the update of the organization's customer at Stripe. It is part of
-// [account.Hooks].
-func (cs *Customers) OrganizationRenamed(ctx context.Context, tx account.Tx, organizationID string) error {
+// CustomerDetailsChanged schedules the update of the organization's customer at Stripe. It is part
+// of [account.Hooks].
+func (cs *Customers) CustomerDetailsChanged(ctx context.Context, tx account.Tx, organizationID string) error {
 	return cs.scheduleUpdate(ctx, tx.(Tx), organizationID)
 }
 

@@ -3,10 +3,7 @@ package account
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -74,10 +71,10 @@ func (ec *EmailChanges) requestTx(ctx context.Context, tx Tx, user User, email s
 	if _, err := tx.Users().Lock(ctx, user.ID); err != nil {
 		return fmt.Errorf("lock user: %w", err)
 	}
-	oldToken, newToken := ec.newToken(), ec.newToken()
+	toOld, toNew := newToken(ec.Rand), newToken(ec.Rand)
 	now := ec.Now()
 	change := EmailChange{
-		UserID: user.ID, NewEmail: email, OldTokenHash: hashToken(oldToken), NewTokenHash: hashToken(newToken),
+		UserID: user.ID, NewEmail: email, OldTokenHash: hashToken(toOld), NewTokenHash: hashToken(toNew),
 		CreatedAt: now, ExpiresAt: now.Add(emailChangeLifetime),
 	}
 	unverified := user.EmailVerifiedAt == nil
@@ -91,14 +88,14 @@ func (ec *EmailChanges) requestTx(ctx context.Context, tx Tx, user User, email s
 	if err != nil {
 		return err
 	}
-	toNew := ec.letter(mail.KindNewEmail, email, user, change, ec.baseURL+"/email/"+newToken)
+	letter := ec.letter(mail.KindNewEmail, email, user, change, ec.baseURL+"/email/"+toNew)
 	if taken {
-		toNew = ec.letter(mail.KindEmailTaken, email, User{}, change, ec.baseURL+"/login")
+		letter = ec.letter(mail.KindEmailTaken, email, User{}, change, ec.baseURL+"/login")
 	}
-	if err := ec.outbox.Queue(ctx, tx, toNew); err != nil || unverified {
+	if err := ec.outbox.Queue(ctx, tx, letter); err != nil || unverified {
 		return err
 	}
-	return ec.outbox.Queue(ctx, tx, ec.letter(mail.KindEmailChange, user.Email, user, change, ec.baseURL+"/email/"+oldToken))
+	return ec.outbox.Queue(ctx, tx, ec.letter(mail.KindEmailChange, user.Email, user, change, ec.baseURL+"/email/"+toOld))
 }
 
 // letter returns an e-mail about a change.
@@ -107,15 +104,6 @@ func (ec *EmailChanges) letter(kind mail.Kind, to string, user User, c EmailChan
 		Kind: kind, To: to, Key: fmt.Sprintf("%s:%x", kind, c.NewTokenHash),
 		Data: mail.Data{Name: user.Name, Address: c.NewEmail, URL: link, ExpiresAt: c.ExpiresAt},
 	}
-}
-
-func (ec *EmailChanges) newToken() string {
-	var random [sha256.Size]byte
-	if _, err := io.ReadFull(ec.Rand, random[:]); err != nil {
-		// Crypto/rand never fails, so this is a test's reader.
-		panic("account: read randomness: " + err.Error())
-	}
-	return base64.RawURLEncoding.EncodeToString(random[:])
 }
 
 // Pending returns a person's change that waits for a confirmation. Error: [apperr.ErrNotFound].
@@ -207,7 +195,7 @@ func (ec *EmailChanges) updateCustomers(ctx context.Context, tx Tx, userID strin
 		if _, err := tx.Organizations().Lock(ctx, member.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if err := ec.hooks.OrganizationRenamed(ctx, tx, member.OrganizationID); err != nil {
+		if err := ec.hooks.CustomerDetailsChanged(ctx, tx, member.OrganizationID); err != nil {
 			return err
 		}
 	}

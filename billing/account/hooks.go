@@ -18,6 +18,7 @@ type Hooks interface {
 	// RequireFreeSeat returns CodeConflict with the field billable if the plan has no seat for one
 	// more person. promised is the number of seats reserved by pending invitations.
 	RequireFreeSeat(ctx context.Context, tx Tx, organizationID string, promised int) error
-	// OrganizationRenamed schedules the update of the customer at Stripe.
-	OrganizationRenamed(ctx context.Context, tx Tx, organizationID string) error
+	// CustomerDetailsChanged schedules the update of the customer at Stripe: the organization has
+	// another name, or the person to whom Stripe writes another address.
+	CustomerDetailsChanged(ctx context.Context, tx Tx, organizationID string) error
 }

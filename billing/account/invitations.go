@@ -2,10 +2,7 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -16,8 +13,6 @@ import (
 
 // InvitationLifetime is how long an invitation can be accepted after it was last sent.
 const InvitationLifetime = 7 * 24 * time.Hour
-
-const invitationTokenLength = 32 // bytes of randomness
 
 // Messages shown when an invitation cannot be created or accepted.
 const (
@@ -187,21 +182,11 @@ func (iv *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizat
 // renewToken replaces the invitation's token, sender and expiry and returns the token. Earlier
 // links become invalid.
 func (iv *Invitations) renewToken(i *Invitation, actor Access) string {
-	secret := make([]byte, invitationTokenLength)
-	if _, err := io.ReadFull(iv.Rand, secret); err != nil {
-		// Crypto/rand never fails, so this is a test's reader.
-		panic("account: read randomness: " + err.Error())
-	}
-	token := base64.RawURLEncoding.EncodeToString(secret)
-	i.TokenHash, i.Inviter = hashInvitationToken(token), actor.Member
+	token := newToken(iv.Rand)
+	i.TokenHash, i.Inviter = hashToken(token), actor.Member
 	i.Sent++
 	i.ExpiresAt = iv.Now().Add(InvitationLifetime)
 	return token
-}
-
-func hashInvitationToken(token string) []byte {
-	sum := sha256.Sum256([]byte(token))
-	return sum[:]
 }
 
 // Resend sends a pending invitation again from the actor, with a new token. Errors: CodeForbidden,

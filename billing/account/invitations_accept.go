@@ -34,7 +34,7 @@ func (iv *Invitations) Open(ctx context.Context, token string) (OpenInvitation, 
 }
 
 func (iv *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInvitation, error) {
-	invitation, err := tx.Invitations().ByToken(ctx, hashInvitationToken(token))
+	invitation, err := tx.Invitations().ByToken(ctx, hashToken(token))
 	if errors.Is(err, apperr.ErrNotFound) || err == nil && !invitation.Pending() {
 		return OpenInvitation{}, &apperr.Error{Code: apperr.CodeNotFound, Message: MessageInvitationGone, Err: err}
 	}

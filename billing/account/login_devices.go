@@ -2,10 +2,8 @@ package account
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -84,11 +82,7 @@ func (ld *LoginDevices) Remember(ctx context.Context, cookie string, user User) 
 		}
 		return cookie, nil
 	}
-	var random [32]byte
-	if _, err := io.ReadFull(ld.Rand, random[:]); err != nil {
-		return "", fmt.Errorf("generate secret of log-in device: %w", err)
-	}
-	secret := base64.RawURLEncoding.EncodeToString(random[:])
+	secret := newToken(ld.Rand)
 	err = ld.store.InTx(ctx, func(tx Tx) error {
 		if err := tx.LoginDevices().Insert(ctx, LoginDevice{Hash: hashToken(secret), UserID: user.ID, ExpiresAt: expiresAt}); err != nil {
 			return err

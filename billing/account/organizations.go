@@ -68,7 +68,7 @@ func (og *Organizations) Rename(ctx context.Context, a Access, name string) (Org
 				return err
 			}
 		}
-		return og.hooks.OrganizationRenamed(ctx, tx, organization.ID)
+		return og.hooks.CustomerDetailsChanged(ctx, tx, organization.ID)
 	})
 	if err != nil {
 		return Organization{}, fmt.Errorf("rename organization: %w", err)

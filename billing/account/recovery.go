@@ -2,10 +2,7 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -128,10 +125,7 @@ func (rc *Recovery) queueVerification(ctx context.Context, tx Tx, user User) err
 
 // queueLink writes a token and queues the e-mail with its link.
 func (rc *Recovery) queueLink(ctx context.Context, tx Tx, user User, purpose TokenPurpose) error {
-	secret, token, err := rc.newToken(user, purpose)
-	if err != nil {
-		return err
-	}
+	secret, token := rc.linkFor(user, purpose)
 	if err := tx.Tokens().Insert(ctx, token); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
@@ -145,13 +139,9 @@ func (rc *Recovery) queueLink(ctx context.Context, tx Tx, user User, purpose Tok
 	})
 }
 
-// newToken returns a secret of 256 random bits for a link, and the token to store.
-func (rc *Recovery) newToken(user User, purpose TokenPurpose) (secret string, token Token, err error) {
-	var random [32]byte
-	if _, err := io.ReadFull(rc.Rand, random[:]); err != nil {
-		return "", Token{}, fmt.Errorf("generate token: %w", err)
-	}
-	secret = base64.RawURLEncoding.EncodeToString(random[:])
+// linkFor returns the secret of a new link, and the token to store.
+func (rc *Recovery) linkFor(user User, purpose TokenPurpose) (secret string, token Token) {
+	secret = newToken(rc.Rand)
 	lifetime := verifyLifetime
 	if purpose == TokenReset {
 		lifetime = resetLifetime
@@ -159,12 +149,7 @@ func (rc *Recovery) newToken(user User, purpose TokenPurpose) (secret string, to
 	now := rc.Now()
 	return secret, Token{
 		Hash: hashToken(secret), Purpose: purpose, UserID: user.ID, Email: user.Email, CreatedAt: now, ExpiresAt: now.Add(lifetime),
-	}, nil
-}
-
-func hashToken(secret string) []byte {
-	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
+	}
 }
 
 // ResetAddress returns the address whose password a link can reset. Error: CodeNotFound if the link
