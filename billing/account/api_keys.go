@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -119,7 +118,7 @@ func (ks *APIKeys) insert(ctx context.Context, tx Tx, organizationID, by string,
 	secret := ks.newSecret()
 	key := APIKey{
 		ID: ks.NewID("key"), OrganizationID: organizationID, Name: draft.Name, Hint: secret[:len(ks.prefix())+keyHintLength],
-		Hash: hashKey(secret), Livemode: ks.livemode, Scopes: draft.Scopes, CreatedBy: by, CreatedAt: now, ExpiresAt: draft.ExpiresAt,
+		Hash: hashToken(secret), Livemode: ks.livemode, Scopes: draft.Scopes, CreatedBy: by, CreatedAt: now, ExpiresAt: draft.ExpiresAt,
 	}
 	if err := tx.APIKeys().Insert(ctx, key); err != nil {
 		return APIKey{}, "", err
@@ -172,11 +171,6 @@ func base62(n *big.Int, width int) string {
 	return strings.Repeat("0", max(0, width-len(text))) + text
 }
 
-func hashKey(secret string) []byte {
-	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
-}
-
 // wellFormed reports whether a text can be a key of this mode, without asking the database.
 func (ks *APIKeys) wellFormed(secret string) bool {
 	text, ok := strings.CutPrefix(secret, ks.prefix())
@@ -191,7 +185,7 @@ func (ks *APIKeys) Authenticate(ctx context.Context, secret, organizationID stri
 	if !ks.wellFormed(secret) {
 		return APIKey{}, Access{}, invalid
 	}
-	key, found, err := apperr.Found(ks.store.APIKeys().ByHash(ctx, hashKey(secret)))
+	key, found, err := apperr.Found(ks.store.APIKeys().ByHash(ctx, hashToken(secret)))
 	if err == nil && (!found || !key.Valid(ks.Now())) {
 		err = invalid
 	}
