@@ -34,7 +34,7 @@ test: node_modules/.package-lock.json ## run every test, browser tests included;
 proofs: ## the long forms of tests that make test runs in part; takes up to 15 minutes
 	@.ci/install
 	go test -v -timeout 14m -run 'TestConfirmedAmount|TestForecastIsWhatIsInvoiced|TestYearIsCharged' ./billing \
-		-confirmed-changes=500 -all-forecasts
+		-confirmed-changes=500 -all-forecasts -all-years
 	go test -v -timeout 14m -run DuringOutage ./handlers -all-outages
 	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run TestBillingJourneys ./cmd/usher -all-journeys
 

@@ -22,7 +22,7 @@ import (
 // confirmedChanges is the number of random plan changes; the full proof is 500:
 //
 //	go test ./billing -run TestConfirmedAmountOfRandomChanges -v -confirmed-changes=500
-var confirmedChanges = flag.Int("confirmed-changes", 20, "random plan changes that are previewed, confirmed and applied")
+var confirmedChanges = flag.Int("confirmed-changes", 10, "random plan changes that are previewed, confirmed and applied")
 
 // changesPerOrganization bounds the changes of one organization, so that many begin anew.
 const changesPerOrganization = 20

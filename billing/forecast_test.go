@@ -46,7 +46,7 @@ func forecastCases() map[string]forecastCase {
 	thisPeriod := billing.ForecastQuestion{People: 5, From: yearTime("2027-02-01 00:00:00")}
 	return map[string]forecastCase{
 		"no change":                          {scenario: "monthly in USD", more: true},
-		"5 more people in March":             {scenario: "monthly in USD", question: inMarch(5), whole: true},
+		"5 more people in March":             {scenario: "monthly in USD", question: inMarch(5), whole: true, more: true},
 		"5 more people in this period":       {scenario: "monthly in USD", question: thisPeriod},
 		"2 fewer people in March, in yen":    {scenario: "monthly in JPY", question: inMarch(-2), more: true},
 		"switch to yearly":                   {scenario: "monthly in USD", question: toYearly, more: true},
@@ -55,7 +55,7 @@ func forecastCases() map[string]forecastCase {
 		"a smaller plan":                     {scenario: "monthly in USD", plan: "pro", question: billing.ForecastQuestion{PlanID: "starter", Interval: catalog.Monthly}},
 		"a larger plan":                      {scenario: "yearly in JPY", question: billing.ForecastQuestion{PlanID: "pro", Interval: catalog.Yearly}, more: true},
 		"pending seats":                      {scenario: "monthly in USD", question: inMarch(5), prepare: (*year).addPendingSeats, more: true},
-		"pending seats, yearly":              {scenario: "yearly in USD", question: inMarch(5), prepare: (*year).addPendingSeats},
+		"pending seats, yearly":              {scenario: "yearly in USD", question: inMarch(5), prepare: (*year).addPendingSeats, more: true},
 		"a discount that ends, more people":  {scenario: "monthly in USD", question: inMarch(5), prepare: (*year).addDiscounts},
 		"credit of the customer, and no tax": {scenario: "monthly in USD", question: inMarch(5), prepare: (*year).addBalance, more: true},
 	}

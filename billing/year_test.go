@@ -2,6 +2,7 @@ package billing_test
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 	"usher/billing/stripegw"
 )
 
+var allYears = flag.Bool("all-years", false, "play the year in both currencies for each interval")
+
 // A year of an organization on the clock: 30 changes of seats, two upgrades, a downgrade, a failed
 // renewal and a refund. Every line of every invoice at Stripe, and the credit statement, are those
 // of a calculation by hand, to the minor unit and the second.
@@ -26,6 +29,9 @@ func TestYearIsChargedAsCalculatedByHand(t *testing.T) {
 		t.Fatalf("the script has %d changes of seats, want 30", n)
 	}
 	for name, scenario := range yearScenarios() {
+		if !*allYears && name != "monthly in USD" && name != "yearly in JPY" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			year := newYear(t, scenario, yearTime(yearStart))
 			year.play()
