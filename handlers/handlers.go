@@ -144,6 +144,7 @@ func newServer(o Options) *server {
 	if o.RateLimits {
 		s.rateLimits = o.Billing.RateLimits
 	}
+	s.recent.allowCode = s.allowCode
 	return s
 }
 
@@ -205,7 +206,7 @@ func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.twoStep = &securityPages{site: base, factors: b.SecondFactors}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
 	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}
-	a.recent = &recentPages{site: base, users: b.Users}
+	a.recent = &recentPages{site: base, users: b.Users, factors: b.SecondFactors}
 	a.adminPeople = &adminPeoplePages{site: base, users: b.Users}
 	a.members = &memberPages{
 		site: base, members: b.Members, roles: b.Roles, invitations: b.Invitations, overviews: b.Overviews,

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +34,7 @@ func (m *sessionManager) recentlyAuthenticated(ctx context.Context) bool {
 	return at != 0 && m.now().Sub(time.Unix(at, 0)) < account.RecentAuthentication
 }
 
-// requireRecent asks for the password before the handler of a route that needs a recent
+// requireRecent asks to authenticate again before the handler of a route that needs a recent
 // authentication, unless there was one. A POST request is not repeated afterwards: the person is
 // led to its form, and nothing happens that they do not see.
 func (s *server) requireRecent(rt route, next handlerFunc) handlerFunc {
@@ -70,10 +71,13 @@ func formAt(page, fragment string) func(*http.Request) string {
 	}
 }
 
-// recentPages ask a signed-in person to authenticate again.
+// recentPages ask a signed-in person to authenticate again, with all the factors of a log-in.
 type recentPages struct {
 	*site
-	users *account.Users
+	users   *account.Users
+	factors *account.SecondFactors
+	// allowCode counts a code that is typed for an account, see [server.allowCode].
+	allowCode func(ctx context.Context, userID string) error
 }
 
 func (p *recentPages) show(w http.ResponseWriter, r *http.Request) error {
@@ -81,32 +85,64 @@ func (p *recentPages) show(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, r, nextOrDashboard(nextPath(r)))
 		return nil
 	}
-	return p.renderPage(w, r, http.StatusOK, "")
+	return p.renderPage(w, r, http.StatusOK, authviews.ConfirmErrors{})
 }
 
-func (p *recentPages) renderPage(w http.ResponseWriter, r *http.Request, status int, message string) error {
+func (p *recentPages) renderPage(w http.ResponseWriter, r *http.Request, status int, invalid authviews.ConfirmErrors) error {
 	user, err := p.users.Get(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return err
 	}
+	next := nextPath(r)
 	return render(w, r, status, authviews.ConfirmPage(authviews.ConfirmPageProps{
-		Layout: p.layout(r, layout.SectionNone), Email: user.Email, Action: recentPath, Error: message,
-		Fields: []ui.Hidden{{Name: "next", Value: nextPath(r)}},
+		Layout: p.layout(r, layout.SectionNone), Email: user.Email, Action: recentPath, Errors: invalid,
+		SecondFactor: user.SecondFactorAt != nil, Recovery: wantsRecoveryCode(r),
+		Fields: []ui.Hidden{{Name: "next", Value: next}}, CodeHref: withNext(recentPath, next), RecoveryHref: recoveryHref(recentPath, next),
 	}))
 }
 
 // confirm records the authentication and leads on to where the person was.
 func (p *recentPages) confirm(w http.ResponseWriter, r *http.Request) error {
-	err := p.users.ConfirmPassword(r.Context(), identityOf(r).userID, r.PostFormValue("password"))
+	methods, err := p.authenticate(r)
 	if invalid := fieldMessages(err); len(invalid) > 0 {
-		return p.renderPage(w, r, http.StatusUnprocessableEntity, invalid["current"])
+		p.security.record(r, eventLogInFailed, slog.String("reason", refusedFactor(invalid)))
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.ConfirmErrors{Password: invalid["current"], Code: invalid["code"]})
 	}
 	if err != nil {
 		return err
 	}
-	if err := p.sessions.authenticated(r.Context(), methodPassword); err != nil {
+	if err := p.sessions.authenticated(r.Context(), methods...); err != nil {
 		return err
 	}
+	p.security.record(r, eventLogIn)
 	redirect(w, r, nextOrDashboard(nextPath(r)))
 	return nil
+}
+
+// authenticate checks what was typed and returns the ways of authentication. The password comes
+// first: a wrong one neither spends a code, nor counts against the second steps of the account, so
+// that whoever finds a session open cannot use up those of its owner.
+func (p *recentPages) authenticate(r *http.Request) (methods []string, err error) {
+	ctx, viewer := r.Context(), identityOf(r)
+	if err := p.users.ConfirmPassword(ctx, viewer.userID, r.PostFormValue("password")); err != nil {
+		return nil, err
+	}
+	if !viewer.secondFactor {
+		return []string{methodPassword}, nil
+	}
+	if err := p.allowCode(ctx, viewer.userID); err != nil {
+		return nil, err
+	}
+	if err := p.factors.Verify(ctx, viewer.userID, r.PostFormValue("code")); err != nil {
+		return nil, err
+	}
+	return []string{methodPassword, methodSecondFactor}, nil
+}
+
+// refusedFactor returns the reason of a refused authentication for the security log.
+func refusedFactor(invalid map[string]string) string {
+	if invalid["code"] != "" {
+		return "wrong_code"
+	}
+	return account.ReasonWrongPassword
 }

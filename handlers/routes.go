@@ -88,8 +88,8 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.showSetup},
 		{method: post, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.begin, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: "/settings/security/confirm", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.confirm, limits: []rateLimit{securityChanges}},
-		{method: post, pattern: "/settings/security/codes", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.renewCodes, limits: []rateLimit{securityChanges}},
-		{method: post, pattern: "/settings/security/disable", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.disable, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/codes", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, ""), handler: s.twoStep.renewCodes, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/disable", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, ""), handler: s.twoStep.disable, limits: []rateLimit{securityChanges}},
 		{method: get, pattern: "/invite/{token}", policy: public, handler: s.invitations.show},
 		{method: post, pattern: "/invite/{token}", policy: public, handler: s.invitations.accept, limits: []rateLimit{tokenAttempts}},
 

@@ -34,6 +34,15 @@ func secondStepKey(s *server, r *http.Request) string {
 	return s.clientNetwork(r)
 }
 
+// allowCode counts a code that a signed-in person types, together with the second steps of the
+// account's log-ins.
+func (s *server) allowCode(ctx context.Context, userID string) error {
+	if s.rateLimits == nil {
+		return nil
+	}
+	return s.rateLimits.Allow(ctx, secondStepAttempts.Limit, userID)
+}
+
 // beginSignIn signs a user in who has proved the first factor, or begins the second step if they
 // have one: done is false then, and nobody is signed in. Every way to sign in goes through here.
 func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID string, now time.Time) (done bool, err error) {
@@ -125,7 +134,7 @@ func (p *secondStepPages) show(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, r, p.logInAgain(r, next))
 		return nil
 	}
-	return p.renderStep(w, r, http.StatusOK, r.URL.Query().Get("with") == "recovery-code", "")
+	return p.renderStep(w, r, http.StatusOK, wantsRecoveryCode(r), "")
 }
 
 // logInAgain returns the log-in page. It says why only if a log-in had begun.
@@ -146,15 +155,18 @@ func (p *secondStepPages) renderStep(w http.ResponseWriter, r *http.Request, sta
 	return render(w, r, status, authviews.SecondStepPage(authviews.SecondStepPageProps{
 		Layout: p.layout(r, layout.SectionNone), Intent: p.planIntent(r.Context(), next), Recovery: recovery, Error: invalid,
 		Fields:   []ui.Hidden{{Name: "next", Value: next}},
-		CodeHref: withNext(secondStepPath, next), RecoveryHref: recoveryHref(next),
+		CodeHref: withNext(secondStepPath, next), RecoveryHref: recoveryHref(secondStepPath, next),
 	}))
 }
 
-func recoveryHref(next string) string {
+// wantsRecoveryCode reports whether a form for a code asks for a recovery code instead.
+func wantsRecoveryCode(r *http.Request) bool { return r.FormValue("with") == "recovery-code" }
+
+func recoveryHref(path, next string) string {
 	if next == "" {
-		return secondStepPath + "?with=recovery-code"
+		return path + "?with=recovery-code"
 	}
-	return withNext(secondStepPath, next) + "&with=recovery-code"
+	return withNext(path, next) + "&with=recovery-code"
 }
 
 // verify checks the code and completes the log-in.
@@ -171,7 +183,7 @@ func (p *secondStepPages) verify(w http.ResponseWriter, r *http.Request) error {
 	err = p.factors.Verify(r.Context(), user.ID, r.PostFormValue("code"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
 		p.security.record(r, eventLogInFailed, slog.String("reason", "wrong_code"), slog.String("user_id", user.ID))
-		return p.renderStep(w, r, http.StatusUnprocessableEntity, r.PostFormValue("with") == "recovery-code", invalid["code"])
+		return p.renderStep(w, r, http.StatusUnprocessableEntity, wantsRecoveryCode(r), invalid["code"])
 	}
 	if err != nil {
 		return err

@@ -161,6 +161,8 @@ var recentRoutes = map[string]string{
 	"/organization/handover":          "/organization?notice=confirmed&tab=general#handover",
 	"/organization/api-keys":          "/organization/api-keys?notice=confirmed",
 	"/organization/delete":            "/organization?notice=confirmed&tab=general#delete",
+	"/settings/security/codes":        "/settings/security?notice=confirmed",
+	"/settings/security/disable":      "/settings/security?notice=confirmed",
 	"/admin/people/{id}/sessions/end": "/admin/people/%7Bid%7D?notice=confirmed",
 }
 

@@ -16,14 +16,30 @@ import (
 
 // ConfirmPageProps are the props of GET and POST /login/confirm.
 type ConfirmPageProps struct {
-	Layout layout.Props
-	Email  string // of the signed-in person
-	Action string
-	Fields []ui.Hidden
-	Error  string // shown beside the field
+	Layout       layout.Props
+	Email        string // of the signed-in person
+	Action       string
+	Fields       []ui.Hidden
+	SecondFactor bool // the person uses two-step verification
+	Recovery     bool // for a recovery code instead of one from the app
+	CodeHref     string
+	RecoveryHref string
+	Errors       ConfirmErrors
 }
 
-// ConfirmPage asks a signed-in person for the password again, before something that cannot be taken
+// ConfirmErrors are shown beside the fields.
+type ConfirmErrors struct {
+	Password, Code string
+}
+
+func (p ConfirmPageProps) lead() string {
+	if p.SecondFactor {
+		return "What comes next is worth protecting. Your password and a code are asked for again because you signed in a while ago."
+	}
+	return "What comes next is worth protecting. Your password is asked for again because you signed in a while ago."
+}
+
+// ConfirmPage asks a signed-in person to authenticate again, before something that cannot be taken
 // back.
 func ConfirmPage(p ConfirmPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
@@ -73,7 +89,7 @@ func ConfirmPage(p ConfirmPageProps) templ.Component {
 				var templ_7745c5c3_Var4 string
 				templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.Email)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/confirm.templ`, Line: 22, Col: 82}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/confirm.templ`, Line: 38, Col: 82}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 				if templ_7745c5c3_Err != nil {
@@ -86,7 +102,7 @@ func ConfirmPage(p ConfirmPageProps) templ.Component {
 				var templ_7745c5c3_Var5 string
 				templ_7745c5c3_Var5, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Action)).ResolveURL(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/confirm.templ`, Line: 23, Col: 55}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/confirm.templ`, Line: 39, Col: 55}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var5)
 				if templ_7745c5c3_Err != nil {
@@ -100,27 +116,49 @@ func ConfirmPage(p ConfirmPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Error: p.Error, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
+				if p.SecondFactor && p.Recovery {
+					templ_7745c5c3_Err = ui.HiddenFields([]ui.Hidden{{Name: "with", Value: "recovery-code"}}).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				}
+				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Error: p.Errors.Password, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
+				}
+				if p.SecondFactor {
+					templ_7745c5c3_Err = ui.Field(codeField(p.Recovery, p.Errors.Code)).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
 				}
 				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Continue", Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</form><p><a class=\"link\" href=\"/forgot\">Forgot your password?</a></p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</form>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				if p.SecondFactor {
+					templ_7745c5c3_Err = otherCode(p.Recovery, p.CodeHref, p.RecoveryHref).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " <p><a class=\"link\" href=\"/forgot\">Forgot your password?</a></p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Confirm that it's you", "What comes next is worth protecting. Your password is asked for again because you signed in a while ago.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("Confirm that it's you", p.lead(), nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.Page(layout.FormTitle("Confirm that it's you", p.Error != ""), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.Page(layout.FormTitle("Confirm that it's you", p.Errors != ConfirmErrors{}), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

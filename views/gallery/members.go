@@ -109,12 +109,19 @@ func settingsSpecimens() []Specimen {
 		{Name: "settings-email", Title: "Settings, address to be confirmed", Page: authviews.SettingsPage(changing)},
 		{Name: "settings-email-halfway", Title: "Settings, address confirmed at one place", Page: authviews.SettingsPage(halfway)},
 		{Name: "settings-email-refused", Title: "Settings, new address refused", Page: authviews.SettingsPage(badAddress)},
-		{Name: "confirm", Title: "Confirm that it's you", Page: authviews.ConfirmPage(authviews.ConfirmPageProps{Layout: p.Layout, Email: p.Email, Action: "/login/confirm"})},
-		{Name: "confirm-refused", Title: "Confirm that it's you, wrong password", Page: authviews.ConfirmPage(authviews.ConfirmPageProps{
-			Layout: p.Layout, Email: p.Email, Action: "/login/confirm", Error: "This is not your current password.",
-		})},
+		confirm("", "", authviews.ConfirmPageProps{}),
+		confirm("-refused", ", wrong password", authviews.ConfirmPageProps{Errors: authviews.ConfirmErrors{Password: "This is not your current password."}}),
+		confirm("-code", ", with a code", authviews.ConfirmPageProps{SecondFactor: true}),
+		confirm("-code-refused", ", wrong code", authviews.ConfirmPageProps{SecondFactor: true, Errors: authviews.ConfirmErrors{Code: wrongCode}}),
+		confirm("-recovery", ", with a recovery code", authviews.ConfirmPageProps{SecondFactor: true, Recovery: true}),
 		{Name: "settings-refused", Title: "Settings, something to mend", Page: authviews.SettingsPage(wrong)},
 	}
+}
+
+func confirm(name, title string, p authviews.ConfirmPageProps) Specimen {
+	p.Layout, p.Email, p.Action = signedIn(layout.SectionNone), "ana@lyric.example", "/login/confirm"
+	p.CodeHref, p.RecoveryHref = p.Action, p.Action+"?with=recovery-code"
+	return Specimen{Name: "confirm" + name, Title: "Confirm that it's you" + title, Page: authviews.ConfirmPage(p)}
 }
 
 // sessionList returns the first n sessions: of this browser, of another device, and of the previous
