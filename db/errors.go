@@ -31,6 +31,8 @@ func conflictOf(constraint string) conflict {
 		return conflict{"", "This Stripe customer belongs to another organization."}
 	case "checkout_sessions_one_open_key":
 		return conflict{"", "A checkout of this organization is open already. Finish or cancel it first."}
+	case "passkeys_credential_id_key":
+		return conflict{"", "This passkey was added already."}
 	case "subscriptions_one_current_key":
 		return conflict{"", "The organization's subscription changed at the same moment. Please try again."}
 	}

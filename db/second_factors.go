@@ -46,7 +46,8 @@ func (q secondFactorStore) Update(ctx context.Context, f account.SecondFactor) e
 	return q.execOne(ctx, "update second factor", updateSecondFactor, f.UserID, f.Seed, f.LastStep)
 }
 
-// The recovery codes go with the factor.
+// A trigger corrects users.second_factor_at if there are passkeys, and deletes the recovery codes
+// if there are none.
 const deleteSecondFactor = `with factor as (delete from second_factors where user_id = $1 returning user_id)
 	update users u set second_factor_at = null from factor where u.id = factor.user_id`
 

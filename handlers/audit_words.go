@@ -111,6 +111,9 @@ var auditLabels = map[account.Act]string{
 	account.ActSecondFactorDisabled:    "Two-step verification off",
 	account.ActRecoveryCodeUsed:        "Recovery code used",
 	account.ActRecoveryCodesRenewed:    "Recovery codes renewed",
+	account.ActPasskeyAdded:            "Passkey added",
+	account.ActPasskeyRenamed:          "Passkey renamed",
+	account.ActPasskeyRemoved:          "Passkey removed",
 	account.ActEmailChanged:            "E-mail address changed",
 	account.ActSessionsEnded:           "Sessions ended",
 }
@@ -220,6 +223,11 @@ var auditWords = map[account.Act]func(account.AuditEntry) string{
 	account.ActSecondFactorDisabled: about("turned two-step verification off for %s"),
 	account.ActRecoveryCodeUsed:     about("signed in with a recovery code of %s"),
 	account.ActRecoveryCodesRenewed: about("renewed the recovery codes of %s"),
+	account.ActPasskeyAdded:         about("added the passkey %s"),
+	account.ActPasskeyRenamed: func(e account.AuditEntry) string {
+		return "renamed the passkey " + e.Before["name"] + " to " + e.After["name"]
+	},
+	account.ActPasskeyRemoved: about("removed the passkey %s"),
 	account.ActEmailChanged: func(e account.AuditEntry) string {
 		return fmt.Sprintf("changed their e-mail address from %s to %s", e.Before["email"], e.After["email"])
 	},

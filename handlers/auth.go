@@ -21,6 +21,7 @@ type authPages struct {
 	checkout *checkoutPages
 	users    *account.Users
 	factors  *account.SecondFactors
+	passkeys *account.Passkeys
 	recovery *account.Recovery
 	mailHref string // the page with unsent e-mails; empty: there is none
 }
@@ -80,10 +81,14 @@ func (p *authPages) showLogIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *authPages) logInProps(r *http.Request, next string) authviews.LoginPageProps {
-	return authviews.LoginPageProps{
+	props := authviews.LoginPageProps{
 		Layout: p.layout(r, layout.SectionNone), Intent: p.planIntent(r.Context(), next),
 		Fields: []ui.Hidden{{Name: "next", Value: next}}, SignupHref: withNext("/signup", next),
 	}
+	if p.passkeys.Available() {
+		props.Passkey = passkeyFormFor(passkeyLogInPath, next, "")
+	}
+	return props
 }
 
 // logIn signs the user in and redirects.

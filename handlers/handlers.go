@@ -201,12 +201,12 @@ func newAreas(o Options, base *site) areas {
 
 // addAccountPages wires the pages about people and their organizations.
 func (a *areas) addAccountPages(b *billing.Service, base *site) {
-	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, factors: b.SecondFactors, recovery: b.Recovery}
+	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, factors: b.SecondFactors, passkeys: b.Passkeys, recovery: b.Recovery}
 	a.secondStep = &secondStepPages{authPages: a.auth}
-	a.twoStep = &securityPages{site: base, factors: b.SecondFactors}
+	a.twoStep = &securityPages{site: base, factors: b.SecondFactors, passkeys: b.Passkeys}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
 	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}
-	a.recent = &recentPages{site: base, users: b.Users, factors: b.SecondFactors}
+	a.recent = &recentPages{site: base, users: b.Users, factors: b.SecondFactors, passkeys: b.Passkeys}
 	a.adminPeople = &adminPeoplePages{site: base, users: b.Users}
 	a.members = &memberPages{
 		site: base, members: b.Members, roles: b.Roles, invitations: b.Invitations, overviews: b.Overviews,

@@ -59,6 +59,11 @@ var notices = map[string]ui.NoticeProps{
 	noticeSecondFactorOff:   {Tone: ui.Good, Title: "Two-step verification is off.", Body: "Your password alone now lets you in."},
 	noticeSignInAgain:       {Tone: ui.Wait, Title: "Please sign in again.", Body: "The second step took too long, or your password has changed."},
 	noticeSetUpAgain:        {Tone: ui.Wait, Title: "Please begin again.", Body: "Setting up the app took too long. Remove the entry for Usher from your app first."},
+	noticeAppAdded:          {Tone: ui.Good, Title: "Your authenticator app is set up.", Body: "You are signed out everywhere else. Your recovery codes stay as they are."},
+	noticeAppRemoved:        {Tone: ui.Good, Title: "Your authenticator app is removed.", Body: "Your passkeys still protect your account."},
+	noticePasskeyAdded:      {Tone: ui.Good, Title: "The passkey is added."},
+	noticePasskeyRenamed:    {Tone: ui.Good, Title: "The passkey has its new name."},
+	noticePasskeyRemoved:    {Tone: ui.Good, Title: "The passkey is removed.", Body: "Two-step verification is still on."},
 	noticeSecondFactorOrg:   {Tone: ui.Good, Title: "The setting is saved."},
 	noticeRenamed:           {Tone: ui.Good, Title: "The organization has its new name."},
 }
@@ -103,6 +108,11 @@ const (
 	noticeSecondFactorOff   = "second-factor-off"
 	noticeSignInAgain       = "sign-in-again"
 	noticeSetUpAgain        = "set-up-again"
+	noticeAppAdded          = "app-added"
+	noticeAppRemoved        = "app-removed"
+	noticePasskeyAdded      = "passkey-added"
+	noticePasskeyRenamed    = "passkey-renamed"
+	noticePasskeyRemoved    = "passkey-removed"
 	noticeSecondFactorOrg   = "second-factor-members"
 	noticeReplayed          = "replayed"
 	noticeProfileSaved      = "name-saved"

@@ -74,8 +74,9 @@ func formAt(page, fragment string) func(*http.Request) string {
 // recentPages ask a signed-in person to authenticate again, with all the factors of a log-in.
 type recentPages struct {
 	*site
-	users   *account.Users
-	factors *account.SecondFactors
+	users    *account.Users
+	factors  *account.SecondFactors
+	passkeys *account.Passkeys
 	// allowCode counts a code that is typed for an account, see [server.allowCode].
 	allowCode func(ctx context.Context, userID string) error
 }
@@ -93,12 +94,25 @@ func (p *recentPages) renderPage(w http.ResponseWriter, r *http.Request, status 
 	if err != nil {
 		return err
 	}
+	app, err := p.factors.Status(r.Context(), user.ID)
+	if err != nil {
+		return err
+	}
+	passkeys, err := p.passkeys.OfUser(r.Context(), user.ID)
+	if err != nil {
+		return err
+	}
 	next := nextPath(r)
-	return render(w, r, status, authviews.ConfirmPage(authviews.ConfirmPageProps{
+	props := authviews.ConfirmPageProps{
 		Layout: p.layout(r, layout.SectionNone), Email: user.Email, Action: recentPath, Errors: invalid,
-		SecondFactor: user.SecondFactorAt != nil, Recovery: wantsRecoveryCode(r),
+		SecondFactor: user.SecondFactorAt != nil, App: !app.Since.IsZero(), Recovery: wantsRecoveryCode(r),
 		Fields: []ui.Hidden{{Name: "next", Value: next}}, CodeHref: withNext(recentPath, next), RecoveryHref: recoveryHref(recentPath, next),
-	}))
+	}
+	props.Recovery = props.Recovery || !props.App
+	if len(passkeys) > 0 && p.passkeys.Available() {
+		props.Passkey = passkeyFormFor(passkeyConfirmPath, next, invalid.Passkey)
+	}
+	return render(w, r, status, authviews.ConfirmPage(props))
 }
 
 // confirm records the authentication and leads on to where the person was.

@@ -141,6 +141,8 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		checkSignedOut(t, rt, got)
 	case rt.pattern == recentPath, rt.pattern == "/settings/sessions/{id}/end": // about the own sessions; the answer does not show which exist
 		checkAllowed(t, rt, got)
+	case strings.Contains(rt.pattern, "/passkey"):
+		checkOwnPasskeys(t, rt, got)
 	case rt.policy == operator && who != "operator" && rt.response == api:
 		got.wantError(http.StatusForbidden, apperr.CodeForbidden, account.MessageOperatorsOnly)
 	case rt.policy == operator && who != "operator":
@@ -161,6 +163,22 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		got.wantStatus(http.StatusNotFound)
 	default:
 		checkAllowed(t, rt, got)
+	}
+}
+
+// checkOwnPasskeys checks the routes about the caller's own passkeys. No caller has any, nor can
+// have: the test server's origin is an IP address.
+func checkOwnPasskeys(t *testing.T, rt route, got response) {
+	t.Helper()
+	switch {
+	case rt.response == api:
+		got.wantError(http.StatusConflict, apperr.CodeConflict, account.MessageNoPasskeys)
+	case strings.Contains(rt.pattern, "{id}"):
+		got.wantStatus(http.StatusNotFound)
+	case rt.method == get:
+		got.wantRedirect(securityPath)
+	default:
+		got.wantStatus(http.StatusUnprocessableEntity).wantText(messageCeremonyLate)
 	}
 }
 

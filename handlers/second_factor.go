@@ -59,10 +59,11 @@ func (s *site) requiredBy(v identity) authviews.RequiredBy {
 	return authviews.RequiredByNobody
 }
 
-// securityPages set up two-step verification and renew recovery codes.
+// securityPages set up authenticator apps and passkeys, and renew recovery codes.
 type securityPages struct {
 	*site
-	factors *account.SecondFactors
+	factors  *account.SecondFactors
+	passkeys *account.Passkeys
 }
 
 func (p *securityPages) show(w http.ResponseWriter, r *http.Request) error {
@@ -75,8 +76,12 @@ func (p *securityPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 	if err != nil {
 		return err
 	}
+	passkeys, err := p.passkeyRows(r, invalid)
+	if err != nil {
+		return err
+	}
 	return render(w, r, status, authviews.SecurityPage(authviews.SecurityPageProps{
-		Layout: p.layout(r, layout.SectionNone), Since: factor.Since, CodesLeft: factor.CodesLeft,
+		Layout: p.layout(r, layout.SectionNone), Since: factor.Since, CodesLeft: factor.CodesLeft, Passkeys: passkeys, CanAdd: p.passkeys.Available(),
 		RequiredBy: p.requiredBy(viewer), Organization: viewer.access.Organization.Name, Errors: invalid,
 	}))
 }
@@ -118,7 +123,7 @@ func (p *securityPages) showSetup(w http.ResponseWriter, r *http.Request) error 
 func (p *securityPages) renderSetup(w http.ResponseWriter, r *http.Request, status int, invalid string) error {
 	ctx, viewer := r.Context(), identityOf(r)
 	sealed := p.pendingSetup(ctx)
-	if sealed == "" || viewer.secondFactor {
+	if sealed == "" {
 		return p.setUpAgain(w, r)
 	}
 	setup, err := p.factors.Setup(ctx, viewer.userID, sealed)
@@ -135,7 +140,7 @@ func (p *securityPages) renderSetup(w http.ResponseWriter, r *http.Request, stat
 
 // setUpAgain leads to the first page. It says why only if a set-up had begun.
 func (p *securityPages) setUpAgain(w http.ResponseWriter, r *http.Request) error {
-	if identityOf(r).secondFactor || p.sessions.GetString(r.Context(), sessionSetupSeed) == "" {
+	if p.sessions.GetString(r.Context(), sessionSetupSeed) == "" {
 		redirect(w, r, securityPath)
 		return nil
 	}
@@ -165,6 +170,10 @@ func (p *securityPages) confirm(w http.ResponseWriter, r *http.Request) error {
 	p.sessions.Remove(ctx, sessionSetupExpiry)
 	if err := p.sessions.endOtherSessions(r); err != nil {
 		return err
+	}
+	if codes == nil { // there are passkeys, and codes with them
+		redirect(w, r, securityPath+"?notice="+noticeAppAdded)
+		return nil
 	}
 	return p.showCodes(w, r, codes, true)
 }
@@ -201,14 +210,18 @@ func (p *securityPages) disable(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, r, securityPath)
 		return nil
 	}
-	err := p.factors.Disable(r.Context(), identityOf(r).userID, r.PostFormValue("password"))
+	protected, err := p.factors.Disable(r.Context(), identityOf(r).userID, r.PostFormValue("password"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.SecurityErrors{Disable: invalid["password"]})
 	}
 	if err != nil && apperr.CodeOf(err) != apperr.CodeConflict {
 		return err
 	}
-	redirect(w, r, securityPath+"?notice="+noticeSecondFactorOff)
+	notice := noticeSecondFactorOff
+	if protected {
+		notice = noticeAppRemoved
+	}
+	redirect(w, r, securityPath+"?notice="+notice)
 	return nil
 }
 

@@ -66,18 +66,19 @@ func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID
 	return false, nil
 }
 
-// completeSignIn signs the user of a passed second step in.
-func (m *sessionManager) completeSignIn(ctx context.Context, userID string) error {
+// completeSignIn signs a user in who has proved both factors by these methods: in two steps, or
+// with a passkey at once.
+func (m *sessionManager) completeSignIn(ctx context.Context, userID string, methods ...string) error {
 	organizationID, err := m.firstOrganization(ctx, userID)
 	if err != nil {
 		return err
 	}
 	m.forgetSecondStep(ctx)
-	return m.signIn(ctx, userID, organizationID, methodPassword, methodSecondFactor)
+	return m.signIn(ctx, userID, organizationID, methods...)
 }
 
-// awaitsSecondStep returns the user whose log-in waits for its second step; false if there is none,
-// it expired, or the password has changed since.
+// awaitsSecondStep returns the user whose log-in waits for its second step; false if there is
+// none, it expired, or the password has changed since.
 func (m *sessionManager) awaitsSecondStep(ctx context.Context, now time.Time) (account.User, bool, error) {
 	userID := m.GetString(ctx, sessionSecondStepUser)
 	if userID == "" || now.Unix() >= m.GetInt64(ctx, sessionSecondStepExpiry) {
@@ -100,8 +101,8 @@ func (m *sessionManager) forgetSecondStep(ctx context.Context) {
 	}
 }
 
-// signInAndContinue signs a user in and redirects to where they wanted to go, or to the second step
-// before.
+// signInAndContinue signs a user in and redirects to where they wanted to go, or to the second
+// step before.
 func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, user account.User, organizationID, next string) error {
 	done, err := p.sessions.beginSignIn(r.Context(), user.ID, organizationID, p.now())
 	if err != nil {
@@ -116,8 +117,8 @@ func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, us
 	return p.continueAfterSignIn(w, r, next)
 }
 
-// secondStepPages are the second step of a log-in: a code from the authenticator app, or a recovery
-// code.
+// secondStepPages are the second step of a log-in: a code from the authenticator app, a passkey,
+// or a recovery code.
 type secondStepPages struct{ *authPages }
 
 func (p *secondStepPages) show(w http.ResponseWriter, r *http.Request) error {
@@ -126,7 +127,7 @@ func (p *secondStepPages) show(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, r, nextOrDashboard(next))
 		return nil
 	}
-	_, waits, err := p.sessions.awaitsSecondStep(r.Context(), p.now())
+	user, waits, err := p.sessions.awaitsSecondStep(r.Context(), p.now())
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (p *secondStepPages) show(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, r, p.logInAgain(r, next))
 		return nil
 	}
-	return p.renderStep(w, r, http.StatusOK, wantsRecoveryCode(r), "")
+	return p.renderStep(w, r, http.StatusOK, user, secondStepForm{recovery: wantsRecoveryCode(r)})
 }
 
 // logInAgain returns the log-in page. It says why only if a log-in had begun.
@@ -149,14 +150,34 @@ func (p *secondStepPages) logInAgain(r *http.Request, next string) string {
 	return path + "&notice=" + noticeSignInAgain
 }
 
-func (p *secondStepPages) renderStep(w http.ResponseWriter, r *http.Request, status int, recovery bool, invalid string) error {
+// secondStepForm is what was typed or sent, and why it was refused.
+type secondStepForm struct {
+	recovery     bool   // a recovery code is typed
+	codeError    string // beside the field
+	passkeyError string
+}
+
+func (p *secondStepPages) renderStep(w http.ResponseWriter, r *http.Request, status int, user account.User, form secondStepForm) error {
 	w.Header().Set("Cache-Control", "no-store")
 	next := nextPath(r)
-	return render(w, r, status, authviews.SecondStepPage(authviews.SecondStepPageProps{
-		Layout: p.layout(r, layout.SectionNone), Intent: p.planIntent(r.Context(), next), Recovery: recovery, Error: invalid,
+	app, err := p.factors.Status(r.Context(), user.ID)
+	if err != nil {
+		return err
+	}
+	passkeys, err := p.passkeys.OfUser(r.Context(), user.ID)
+	if err != nil {
+		return err
+	}
+	props := authviews.SecondStepPageProps{
+		Layout: p.layout(r, layout.SectionNone), Intent: p.planIntent(r.Context(), next), Recovery: form.recovery, App: !app.Since.IsZero(), Error: form.codeError,
 		Fields:   []ui.Hidden{{Name: "next", Value: next}},
 		CodeHref: withNext(secondStepPath, next), RecoveryHref: recoveryHref(secondStepPath, next),
-	}))
+	}
+	if len(passkeys) > 0 && p.passkeys.Available() {
+		props.Passkey = passkeyFormFor(passkeySecondStepPath, next, form.passkeyError)
+	}
+	props.Recovery = props.Recovery || !props.App && props.Passkey == nil
+	return render(w, r, status, authviews.SecondStepPage(props))
 }
 
 // wantsRecoveryCode reports whether a form for a code asks for a recovery code instead.
@@ -183,15 +204,10 @@ func (p *secondStepPages) verify(w http.ResponseWriter, r *http.Request) error {
 	err = p.factors.Verify(r.Context(), user.ID, r.PostFormValue("code"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
 		p.security.record(r, eventLogInFailed, slog.String("reason", "wrong_code"), slog.String("user_id", user.ID))
-		return p.renderStep(w, r, http.StatusUnprocessableEntity, wantsRecoveryCode(r), invalid["code"])
+		return p.renderStep(w, r, http.StatusUnprocessableEntity, user, secondStepForm{recovery: wantsRecoveryCode(r), codeError: invalid["code"]})
 	}
 	if err != nil {
 		return err
 	}
-	if err := p.sessions.completeSignIn(r.Context(), user.ID); err != nil {
-		return err
-	}
-	p.devices.remember(w, r, user)
-	p.security.record(r, eventLogIn, slog.String("user_id", user.ID))
-	return p.continueAfterSignIn(w, r, next)
+	return p.completeAndContinue(w, r, user, next, methodPassword, methodSecondFactor)
 }

@@ -1,4 +1,4 @@
-// Package static holds the assets that a browser loads: the built style sheet, htmx, a small script
+// Package static holds the assets that a browser loads: the built style sheet, htmx, small scripts
 // and the icon. They are embedded in the program. Their URLs contain a hash of the content, so that
 // browsers can cache them without limit and never mix two builds.
 //
@@ -20,7 +20,7 @@ import (
 	"sync"
 )
 
-//go:embed usher.css usher.js htmx.min.js favicon.svg
+//go:embed usher.css usher.js passkeys.js htmx.min.js favicon.svg
 var files embed.FS
 
 // prefix is the path under which the routes serve [Handler].

@@ -12,7 +12,7 @@ import (
 	"usher/static"
 )
 
-var names = []string{"usher.css", "usher.js", "htmx.min.js", "favicon.svg"}
+var names = []string{"usher.css", "usher.js", "passkeys.js", "htmx.min.js", "favicon.svg"}
 
 func get(t *testing.T, method, path, accept string) *http.Response {
 	t.Helper()
@@ -136,10 +136,12 @@ func TestScriptsStaySmall(t *testing.T) {
 
 // The Content-Security-Policy has no unsafe-eval, so no script may need it.
 func TestOwnScriptNeedsNoEval(t *testing.T) {
-	script := body(t, get(t, http.MethodGet, static.Path("usher.js"), "").Body)
-	for _, word := range []string{"eval(", "new Function", "innerHTML", ".style.", "setTimeout('"} {
-		if strings.Contains(script, word) {
-			t.Errorf("usher.js uses %s", word)
+	for _, name := range []string{"usher.js", "passkeys.js"} {
+		script := body(t, get(t, http.MethodGet, static.Path(name), "").Body)
+		for _, word := range []string{"eval(", "new Function", "innerHTML", ".style.", "setTimeout('"} {
+			if strings.Contains(script, word) {
+				t.Errorf("%s uses %s", name, word)
+			}
 		}
 	}
 }

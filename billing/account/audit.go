@@ -176,7 +176,7 @@ func (au *Audit) SearchAll(ctx context.Context, search AuditSearch) ([]AuditEntr
 // IsID reports whether the text of a search is an id.
 func (s AuditSearch) IsID() bool {
 	prefix, _, found := strings.Cut(s.Text, "_")
-	return found && slices.Contains([]string{"usr", "org", "mem", "inv", "role", "req", "sub", "chg", "chk", "evt"}, prefix)
+	return found && slices.Contains([]string{"usr", "org", "mem", "inv", "role", "req", "sub", "chg", "chk", "evt", "pky"}, prefix)
 }
 
 // Note records an act that is no change of a row, such as the start of a comparison with Stripe.

@@ -62,6 +62,9 @@ const (
 	ActSecondFactorDisabled    Act = "second_factor.disabled"
 	ActRecoveryCodeUsed        Act = "recovery_code.used"
 	ActRecoveryCodesRenewed    Act = "recovery_codes.renewed"
+	ActPasskeyAdded            Act = "passkey.added"
+	ActPasskeyRenamed          Act = "passkey.renamed"
+	ActPasskeyRemoved          Act = "passkey.removed"
 	ActEmailChanged            Act = "email.changed"
 	ActSessionsEnded           Act = "sessions.ended"
 )
@@ -69,7 +72,7 @@ const (
 // Acts lists the acts in the order in which a search offers them.
 func Acts() []Act {
 	return append(OrganizationActs(), ActOperatorPromoted, ActPersonRenamed, ActPasswordChanged, ActPasswordReset, ActEmailVerified, ActEmailChanged,
-		ActSecondFactorEnabled, ActSecondFactorDisabled, ActRecoveryCodeUsed, ActRecoveryCodesRenewed, ActSessionsEnded, ActAccountDeleted, ActAuditErased)
+		ActSecondFactorEnabled, ActSecondFactorDisabled, ActRecoveryCodeUsed, ActRecoveryCodesRenewed, ActPasskeyAdded, ActPasskeyRenamed, ActPasskeyRemoved, ActSessionsEnded, ActAccountDeleted, ActAuditErased)
 }
 
 // OrganizationActs lists the acts that concern an organization.

@@ -15,14 +15,15 @@ type SecondFactor struct {
 
 // SecondFactorStore stores authenticator apps and recovery codes.
 type SecondFactorStore interface {
-	// Insert stores the factor and [User.SecondFactorAt]. CodeConflict if the user has one.
+	// Insert stores the factor and [User.SecondFactorAt]. CodeConflict if the user has an app.
 	Insert(ctx context.Context, f SecondFactor) error
 	Get(ctx context.Context, userID string) (SecondFactor, error)
 	// Lock is Get that makes concurrent callers wait, so that a code is accepted once.
 	Lock(ctx context.Context, userID string) (SecondFactor, error)
 	// Update writes seed and last step.
 	Update(ctx context.Context, f SecondFactor) error
-	// Delete removes the factor with its recovery codes; false if there is none.
+	// Delete removes the factor, and the recovery codes unless there are passkeys; false if there
+	// is none.
 	Delete(ctx context.Context, userID string) (bool, error)
 	// ReplaceCodes replaces all recovery codes by those with these SHA-256 hashes.
 	ReplaceCodes(ctx context.Context, userID string, hashes [][]byte) error

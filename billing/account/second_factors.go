@@ -26,8 +26,8 @@ type SecondFactors struct {
 	baseURL   string
 }
 
-// What seeds are sealed for, see [secrets.Keyring.Seal]. One that is being set up is no seed of the
-// account yet.
+// What seeds are sealed for, see [secrets.Keyring.Seal]. One that is being set up is no seed of
+// the account yet.
 const (
 	seedPurpose  = "totp seed"
 	setupPurpose = "totp setup"
@@ -41,16 +41,16 @@ const (
 	messageWrongRecovery   = "This is not one of your unused recovery codes."
 )
 
-// SecondFactorStatus is what a person sees of their two-step verification.
+// SecondFactorStatus is what a person sees of their authenticator app and recovery codes.
 type SecondFactorStatus struct {
-	Since     time.Time // zero: it is off
+	Since     time.Time // of the app; zero: there is none
 	CodesLeft int       // unused recovery codes
 }
 
-// Status returns the state of a user's two-step verification.
+// Status returns the state of a user's authenticator app and recovery codes.
 func (sf *SecondFactors) Status(ctx context.Context, userID string) (SecondFactorStatus, error) {
-	factor, found, err := apperr.Found(sf.store.SecondFactors().Get(ctx, userID))
-	if err != nil || !found {
+	factor, _, err := apperr.Found(sf.store.SecondFactors().Get(ctx, userID))
+	if err != nil {
 		return SecondFactorStatus{}, err
 	}
 	left, err := sf.store.SecondFactors().CountCodes(ctx, userID)
@@ -61,12 +61,11 @@ func (sf *SecondFactors) Status(ctx context.Context, userID string) (SecondFacto
 // example, until [SecondFactors.Confirm]: nothing is stored here before. Errors: CodeUnprocessable
 // with the field password; CodeConflict if there is an app already.
 func (sf *SecondFactors) Begin(ctx context.Context, userID, password string) (sealed string, err error) {
-	user, err := sf.authenticate(ctx, userID, password)
-	if err != nil {
+	if _, err := sf.authenticate(ctx, userID, password); err != nil {
 		return "", err
 	}
-	if user.SecondFactorAt != nil {
-		return "", apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOn)
+	if err := requireNoApp(ctx, sf.store, userID); err != nil {
+		return "", err
 	}
 	seed := make([]byte, seedLength)
 	if _, err := io.ReadFull(sf.Rand, seed); err != nil {
@@ -77,6 +76,15 @@ func (sf *SecondFactors) Begin(ctx context.Context, userID, password string) (se
 		return "", fmt.Errorf("set up second factor: %w", err)
 	}
 	return base64.RawStdEncoding.EncodeToString(box), nil
+}
+
+// requireNoApp returns CodeConflict if the user has an authenticator app.
+func requireNoApp(ctx context.Context, tx Tx, userID string) error {
+	_, found, err := apperr.Found(tx.SecondFactors().Get(ctx, userID))
+	if err == nil && found {
+		return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOn)
+	}
+	return err
 }
 
 // authenticate returns the user if the password is theirs. Error: CodeUnprocessable with the field
@@ -139,9 +147,9 @@ func (sf *SecondFactors) issuer() string {
 	return "Usher"
 }
 
-// Confirm stores the app after a first code from it, and returns the recovery codes, which cannot
-// be read again. Errors: CodeUnprocessable with the field code; CodeNotFound as
-// [SecondFactors.Setup]; CodeConflict if there is an app already.
+// Confirm stores the app after a first code from it. If it is the first second factor, it returns
+// the recovery codes, which cannot be read again. Errors: CodeUnprocessable with the field code;
+// CodeNotFound as [SecondFactors.Setup]; CodeConflict if there is an app already.
 func (sf *SecondFactors) Confirm(ctx context.Context, userID, sealed, typed string) ([]string, error) {
 	seed, err := sf.openSetup(userID, sealed)
 	if err != nil {
@@ -169,77 +177,111 @@ func (sf *SecondFactors) insert(ctx context.Context, factor SecondFactor) ([]str
 	if err != nil {
 		return nil, err
 	}
+	first := false
 	err = sf.store.InTx(ctx, func(tx Tx) error {
 		user, err := tx.Users().Lock(ctx, factor.UserID)
 		if err != nil {
 			return err
 		}
-		if user.SecondFactorAt != nil {
-			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOn)
+		if err := requireNoApp(ctx, tx, user.ID); err != nil {
+			return err
 		}
 		if err := tx.SecondFactors().Insert(ctx, factor); err != nil {
 			return err
 		}
-		if err := tx.SecondFactors().ReplaceCodes(ctx, user.ID, hashes); err != nil {
-			return err
+		if first = user.SecondFactorAt == nil; first {
+			if err := tx.SecondFactors().ReplaceCodes(ctx, user.ID, hashes); err != nil {
+				return err
+			}
 		}
-		return sf.notify(ctx, tx, user, mail.KindSecondFactorOn, 0)
+		return sf.notify(ctx, tx, user, mail.KindSecondFactorOn, mail.Data{})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("confirm second factor: %w", err)
 	}
 	sf.Log.InfoContext(ctx, "second factor enabled", "user_id", factor.UserID)
+	if !first {
+		return nil, nil
+	}
 	return codes, nil
 }
 
-// Disable removes the app and the recovery codes. Errors: CodeUnprocessable with the field
-// password; CodeConflict if there is none.
-func (sf *SecondFactors) Disable(ctx context.Context, userID, password string) error {
+// Disable removes the app, and the recovery codes unless there are passkeys. It reports whether
+// the account still has a second factor. Errors: CodeUnprocessable with the field password;
+// CodeConflict if there is no app.
+func (sf *SecondFactors) Disable(ctx context.Context, userID, password string) (protected bool, err error) {
 	user, err := sf.authenticate(ctx, userID, password)
 	if err != nil {
+		return false, err
+	}
+	err = sf.store.InTx(ctx, func(tx Tx) error {
+		protected, err = sf.deleteApp(ctx, tx, user)
 		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("disable second factor: %w", err)
 	}
-	if err := sf.delete(ctx, user); err != nil {
-		return fmt.Errorf("disable second factor: %w", err)
-	}
-	sf.Log.InfoContext(ctx, "second factor disabled", "user_id", userID)
-	return nil
+	sf.Log.InfoContext(ctx, "second factor disabled", "user_id", userID, "second_factor", protected)
+	return protected, nil
 }
 
-// Reset removes the app and the recovery codes of the user with an address, on behalf of an
-// operator. Errors: [apperr.ErrNotFound]; CodeConflict if there is none.
+func (sf *SecondFactors) deleteApp(ctx context.Context, tx Tx, user User) (protected bool, err error) {
+	if _, err := tx.Users().Lock(ctx, user.ID); err != nil {
+		return false, err
+	}
+	deleted, err := tx.SecondFactors().Delete(ctx, user.ID)
+	if err != nil {
+		return false, err
+	}
+	if !deleted {
+		return false, apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
+	}
+	after, err := tx.Users().Get(ctx, user.ID)
+	if err != nil {
+		return false, err
+	}
+	protected = after.SecondFactorAt != nil
+	return protected, sf.notify(ctx, tx, user, mail.KindSecondFactorOff, mail.Data{Protected: protected})
+}
+
+// Reset removes app, passkeys and recovery codes of the user with an address, on behalf of an
+// operator. Errors: [apperr.ErrNotFound]; CodeConflict if there are none.
 func (sf *SecondFactors) Reset(ctx context.Context, email string) (User, error) {
 	user, err := sf.store.Users().ByEmail(ctx, strings.TrimSpace(email))
 	if err != nil {
 		return user, fmt.Errorf("reset second factor: %w", err)
 	}
-	if err := sf.delete(ctx, user); err != nil {
+	if err := sf.deleteAll(ctx, user); err != nil {
 		return user, fmt.Errorf("reset second factor: %w", err)
 	}
 	sf.Log.WarnContext(ctx, "second factor reset by an operator", "user_id", user.ID)
 	return user, nil
 }
 
-func (sf *SecondFactors) delete(ctx context.Context, user User) error {
+func (sf *SecondFactors) deleteAll(ctx context.Context, user User) error {
 	return sf.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Users().Lock(ctx, user.ID); err != nil {
 			return err
 		}
-		deleted, err := tx.SecondFactors().Delete(ctx, user.ID)
+		app, err := tx.SecondFactors().Delete(ctx, user.ID)
 		if err != nil {
 			return err
 		}
-		if !deleted {
+		passkeys, err := tx.Passkeys().DeleteAll(ctx, user.ID)
+		if err != nil {
+			return err
+		}
+		if !app && passkeys == 0 {
 			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
 		}
-		return sf.notify(ctx, tx, user, mail.KindSecondFactorOff, 0)
+		return sf.notify(ctx, tx, user, mail.KindSecondFactorOff, mail.Data{})
 	})
 }
 
-// RenewCodes replaces the recovery codes. Errors: as [SecondFactors.Disable].
+// RenewCodes replaces the recovery codes. Errors: CodeUnprocessable with the field password;
+// CodeConflict if two-step verification is off.
 func (sf *SecondFactors) RenewCodes(ctx context.Context, userID, password string) ([]string, error) {
-	user, err := sf.authenticate(ctx, userID, password)
-	if err != nil {
+	if _, err := sf.authenticate(ctx, userID, password); err != nil {
 		return nil, err
 	}
 	codes, hashes, err := sf.newRecoveryCodes(userID)
@@ -247,17 +289,17 @@ func (sf *SecondFactors) RenewCodes(ctx context.Context, userID, password string
 		return nil, err
 	}
 	err = sf.store.InTx(ctx, func(tx Tx) error {
-		_, found, err := apperr.Found(tx.SecondFactors().Lock(ctx, userID))
+		user, err := tx.Users().Lock(ctx, userID)
 		if err != nil {
 			return err
 		}
-		if !found {
+		if user.SecondFactorAt == nil {
 			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
 		}
 		if err := tx.SecondFactors().ReplaceCodes(ctx, userID, hashes); err != nil {
 			return err
 		}
-		return sf.notify(ctx, tx, user, mail.KindRecoveryCodesRenewed, RecoveryCodes)
+		return sf.notify(ctx, tx, user, mail.KindRecoveryCodesRenewed, mail.Data{CodesLeft: RecoveryCodes})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("renew recovery codes: %w", err)
@@ -267,7 +309,7 @@ func (sf *SecondFactors) RenewCodes(ctx context.Context, userID, password string
 }
 
 // Verify accepts a one-time code of the user's app or an unused recovery code, each of them once.
-// Errors: CodeUnprocessable with the field code; CodeConflict if there is no app.
+// Errors: CodeUnprocessable with the field code; CodeConflict if two-step verification is off.
 func (sf *SecondFactors) Verify(ctx context.Context, userID, typed string) error {
 	code, oneTime := normalizeCode(typed)
 	err := sf.store.InTx(ctx, func(tx Tx) error {
@@ -275,11 +317,11 @@ func (sf *SecondFactors) Verify(ctx context.Context, userID, typed string) error
 		if err != nil {
 			return err
 		}
-		if !found {
-			return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
-		}
-		if oneTime {
+		switch {
+		case oneTime && found:
 			return sf.acceptOneTimeCode(ctx, tx, factor, code)
+		case oneTime:
+			return sf.refuseWithoutApp(ctx, tx, userID)
 		}
 		return sf.acceptRecoveryCode(ctx, tx, userID, code)
 	})
@@ -289,6 +331,18 @@ func (sf *SecondFactors) Verify(ctx context.Context, userID, typed string) error
 	}
 	sf.Log.InfoContext(ctx, "second factor accepted", "user_id", userID, "recovery_code", !oneTime)
 	return nil
+}
+
+// refuseWithoutApp refuses a one-time code of somebody who has passkeys only.
+func (sf *SecondFactors) refuseWithoutApp(ctx context.Context, tx Tx, userID string) error {
+	user, err := tx.Users().Get(ctx, userID)
+	if err != nil {
+		return err
+	}
+	if user.SecondFactorAt == nil {
+		return apperr.Errorf(apperr.CodeConflict, MessageSecondFactorOff)
+	}
+	return apperr.FieldError("code", messageWrongRecovery)
 }
 
 // acceptOneTimeCode stores the step of the code, so that it is accepted once, and seals the seed
@@ -330,7 +384,7 @@ func (sf *SecondFactors) acceptRecoveryCode(ctx context.Context, tx Tx, userID, 
 	if err != nil {
 		return err
 	}
-	return sf.notify(ctx, tx, user, mail.KindRecoveryCodeUsed, left)
+	return sf.notify(ctx, tx, user, mail.KindRecoveryCodeUsed, mail.Data{CodesLeft: left})
 }
 
 // secondFactorActs are the acts that people are notified of.
@@ -340,15 +394,16 @@ var secondFactorActs = map[mail.Kind]Act{
 }
 
 // notify records a change and queues the e-mail about it. Somebody else may have made it.
-func (sf *SecondFactors) notify(ctx context.Context, tx Tx, user User, kind mail.Kind, codesLeft int) error {
+func (sf *SecondFactors) notify(ctx context.Context, tx Tx, user User, kind mail.Kind, data mail.Data) error {
 	if err := sf.record(ctx, tx, user.did(secondFactorActs[kind], "").To(user.ID, user.Name)); err != nil {
 		return err
 	}
-	return sf.outbox.Queue(ctx, tx, mail.Message{
-		Kind: kind, To: user.Email, Key: string(kind) + ":" + sf.NewID("evt"),
-		Data: mail.Data{Name: user.Name, At: sf.Wall(), CodesLeft: codesLeft, URL: sf.baseURL + "/settings/security"},
-	})
+	data.Name, data.At, data.URL = user.Name, sf.Wall(), sf.securityURL()
+	return sf.outbox.Queue(ctx, tx, mail.Message{Kind: kind, To: user.Email, Key: string(kind) + ":" + sf.NewID("evt"), Data: data})
 }
+
+// securityURL is the page about the security of the viewer's account.
+func (sf *SecondFactors) securityURL() string { return sf.baseURL + "/settings/security" }
 
 // PasswordFingerprint identifies a user's current password without revealing it. A log-in that
 // waits for its second step ends with a change of the password.

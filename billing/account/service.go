@@ -41,6 +41,7 @@ type Service struct {
 	RateLimits    *RateLimits
 	LoginDevices  *LoginDevices
 	SecondFactors *SecondFactors
+	Passkeys      *Passkeys
 	Audit         *Audit
 }
 
@@ -53,6 +54,7 @@ func New(o Options) *Service {
 	users := &Users{
 		base: base, members: members, passwords: passwords, recovery: recovery, outbox: o.Outbox, operatorEmails: o.OperatorEmails,
 	}
+	factors := &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL}
 	return &Service{
 		Users:         users,
 		Recovery:      recovery,
@@ -66,7 +68,8 @@ func New(o Options) *Service {
 		APIKeys:       &APIKeys{base: base, members: members, livemode: o.Livemode},
 		RateLimits:    &RateLimits{base: base},
 		LoginDevices:  &LoginDevices{base: base},
-		SecondFactors: &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL},
+		SecondFactors: factors,
+		Passkeys:      &Passkeys{base: base, factors: factors, relyingParty: newRelyingParty(o.BaseURL)},
 		Audit:         &Audit{base: base},
 	}
 }

@@ -21,6 +21,7 @@ type Tx interface {
 	RateLimits() RateLimitStore
 	LoginDevices() LoginDeviceStore
 	SecondFactors() SecondFactorStore
+	Passkeys() PasskeyStore
 	Audit() AuditStore
 }
 

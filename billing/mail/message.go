@@ -53,6 +53,9 @@ const (
 	KindSecondFactorOff      Kind = "second_factor_off"
 	KindRecoveryCodeUsed     Kind = "recovery_code_used"
 	KindRecoveryCodesRenewed Kind = "recovery_codes_renewed"
+	// A passkey was added or removed: Passkey is its name, At when.
+	KindPasskeyAdded   Kind = "passkey_added"
+	KindPasskeyRemoved Kind = "passkey_removed"
 )
 
 // requiresLink maps each kind to whether its message must have a URL. The URL of the others
@@ -63,6 +66,7 @@ var requiresLink = map[Kind]bool{
 	KindPaymentFailed: false, KindCardExpiring: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
 	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
 	KindSecondFactorOn: true, KindSecondFactorOff: true, KindRecoveryCodeUsed: true, KindRecoveryCodesRenewed: true,
+	KindPasskeyAdded: true, KindPasskeyRemoved: true,
 }
 
 // Kinds lists every kind.
@@ -71,7 +75,7 @@ func Kinds() []Kind {
 		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
 		KindPriceChange, KindRenewed,
 		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
-		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed,
+		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed, KindPasskeyAdded, KindPasskeyRemoved,
 	}
 }
 
@@ -80,7 +84,7 @@ func Kinds() []Kind {
 func (k Kind) AboutPerson() bool {
 	switch k {
 	case KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged,
-		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed:
+		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed, KindPasskeyAdded, KindPasskeyRemoved:
 		return true
 	}
 	return false
@@ -128,7 +132,10 @@ type Data struct {
 	Seats       int    `json:"seats,omitempty"` // billed from now on
 	FormerSeats int    `json:"formerSeats,omitempty"`
 	CodesLeft   int    `json:"codesLeft,omitempty"` // unused recovery codes
-	Credits     int64  `json:"credits,omitempty"`   // pack receipt: purchased
+	Passkey     string `json:"passkey,omitempty"`   // its name
+	// Protected: the account still has a second factor.
+	Protected bool  `json:"protected,omitempty"`
+	Credits   int64 `json:"credits,omitempty"` // pack receipt: purchased
 	// Seat summary: one line each, for example 'Ana added Bo'. Renewal and price change: the lines
 	// of the invoice.
 	Changes []string `json:"changes,omitempty"`

@@ -103,6 +103,7 @@ var outside = []struct {
 	{"github.com/wneessen/go-mail", []string{"usher/billing/mail/smtp"}, "SMTP is spoken in one place"},
 	{"github.com/prometheus/client_golang", []string{"usher/handlers"}, "metrics are served over HTTP"},
 	{"github.com/pquerna/otp", []string{"usher/billing/account"}, "one-time codes are checked in one place"},
+	{"github.com/go-webauthn/webauthn", []string{"usher/billing/account"}, "passkeys are checked in one place"},
 	{"github.com/boombuler/barcode", []string{"usher/views/ui"}, "a QR code is drawn in one place"},
 	{"golang.org/x/crypto", []string{"usher/billing/account"}, "passwords are hashed in one place"},
 	{"golang.org/x/text", []string{"usher/billing/account"}, "passwords are compared with common ones in one normal form"},

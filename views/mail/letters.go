@@ -40,6 +40,8 @@ var letters = map[mail.Kind]func(mail.Data) letter{
 	mail.KindSecondFactorOff:      secondFactorOffLetter,
 	mail.KindRecoveryCodeUsed:     recoveryCodeUsedLetter,
 	mail.KindRecoveryCodesRenewed: recoveryCodesRenewedLetter,
+	mail.KindPasskeyAdded:         passkeyAddedLetter,
+	mail.KindPasskeyRemoved:       passkeyRemovedLetter,
 }
 
 // sentences drops empty sentences and cleans the others with [oneLine].

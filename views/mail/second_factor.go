@@ -26,6 +26,10 @@ func secondFactorOnLetter(d mail.Data) letter {
 }
 
 func secondFactorOffLetter(d mail.Data) letter {
+	if d.Protected {
+		return securityLetter(d, "Your authenticator app was removed",
+			"The authenticator app of your account was removed. Your passkeys still protect it.")
+	}
 	return securityLetter(d, "Two-step verification is off",
 		"Two-step verification of your account was turned off. Your password alone now lets you in.")
 }
@@ -42,4 +46,28 @@ func recoveryCodeUsedLetter(d mail.Data) letter {
 func recoveryCodesRenewedLetter(d mail.Data) letter {
 	return securityLetter(d, "You have new recovery codes",
 		"New recovery codes were made for your account. The former ones no longer work.")
+}
+
+func passkeyAddedLetter(d mail.Data) letter {
+	l := securityLetter(d, "You have a new passkey",
+		"A passkey was added to your account"+quotedName(d.Passkey)+". It lets you sign in without your password.",
+		"It is the second step too if you sign in with your password.")
+	l.closing = sentences("If it wasn't you, remove it there at once and choose a new password, and tell us.")
+	return l
+}
+
+func passkeyRemovedLetter(d mail.Data) letter {
+	left := "Your password alone now lets you in."
+	if d.Protected {
+		left = "Two-step verification is still on."
+	}
+	return securityLetter(d, "A passkey was removed", "A passkey of your account was removed"+quotedName(d.Passkey)+".", left)
+}
+
+// quotedName returns the end of a clause that names something; empty if the name is unknown.
+func quotedName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return ": \u201c" + name + "\u201d"
 }
