@@ -38,6 +38,7 @@ type Options struct {
 	// Secrets seals what is stored and has to be read back; nil: two-step verification cannot be
 	// set up.
 	Secrets *secrets.Keyring
+	SignIn  account.SignInPolicy
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
 	// unavailable.
 	KeyFingerprint string
@@ -97,7 +98,7 @@ func New(o Options) *Service {
 	}
 	s.Service = account.New(account.Options{
 		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
-		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets,
+		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}

@@ -116,6 +116,8 @@ var auditLabels = map[account.Act]string{
 	account.ActPasskeyRemoved:          "Passkey removed",
 	account.ActEmailChanged:            "E-mail address changed",
 	account.ActSessionsEnded:           "Sessions ended",
+	account.ActIdentityLinked:          "Identity linked",
+	account.ActIdentityUnlinked:        "Identity unlinked",
 }
 
 // auditSentence says what an entry is about. It follows the actor's name.
@@ -231,7 +233,9 @@ var auditWords = map[account.Act]func(account.AuditEntry) string{
 	account.ActEmailChanged: func(e account.AuditEntry) string {
 		return fmt.Sprintf("changed their e-mail address from %s to %s", e.Before["email"], e.After["email"])
 	},
-	account.ActSessionsEnded: about("ended the sessions of %s"),
+	account.ActSessionsEnded:    about("ended the sessions of %s"),
+	account.ActIdentityLinked:   about("linked an identity to the account of %s"),
+	account.ActIdentityUnlinked: about("unlinked an identity from the account of %s"),
 }
 
 // builtInRoles are the built-in roles in a sentence, by their name.

@@ -67,12 +67,15 @@ const (
 	ActPasskeyRemoved          Act = "passkey.removed"
 	ActEmailChanged            Act = "email.changed"
 	ActSessionsEnded           Act = "sessions.ended"
+	ActIdentityLinked          Act = "identity.linked"
+	ActIdentityUnlinked        Act = "identity.unlinked"
 )
 
 // Acts lists the acts in the order in which a search offers them.
 func Acts() []Act {
 	return append(OrganizationActs(), ActOperatorPromoted, ActPersonRenamed, ActPasswordChanged, ActPasswordReset, ActEmailVerified, ActEmailChanged,
-		ActSecondFactorEnabled, ActSecondFactorDisabled, ActRecoveryCodeUsed, ActRecoveryCodesRenewed, ActPasskeyAdded, ActPasskeyRenamed, ActPasskeyRemoved, ActSessionsEnded, ActAccountDeleted, ActAuditErased)
+		ActSecondFactorEnabled, ActSecondFactorDisabled, ActRecoveryCodeUsed, ActRecoveryCodesRenewed, ActPasskeyAdded, ActPasskeyRenamed, ActPasskeyRemoved,
+		ActIdentityLinked, ActIdentityUnlinked, ActSessionsEnded, ActAccountDeleted, ActAuditErased)
 }
 
 // OrganizationActs lists the acts that concern an organization.

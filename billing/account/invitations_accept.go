@@ -76,6 +76,9 @@ func (iv *Invitations) Accept(ctx context.Context, token, userID string) (Organi
 // Errors: as [Invitations.Open]; CodeUnprocessable with each invalid field; CodeUnauthenticated if
 // the address has an account, which must sign in; CodeConflict if the plan has no free seat.
 func (iv *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
+	if err := iv.passwords.policy.requirePasswords(); err != nil {
+		return User{}, Organization{}, err
+	}
 	n.Name = CleanName(n.Name)
 	// Read first, so that an invalid token does not cost a password hash.
 	open, err := iv.Open(ctx, token)
@@ -96,6 +99,32 @@ func (iv *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n
 		}
 		user.Email = open.Email
 		return user, tx.Users().Insert(ctx, user)
+	})
+	if err != nil {
+		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	return user, organization, nil
+}
+
+// AcceptWithNewIdentity creates an account without a password for the invitation's address, links
+// the identity to it and makes it a member. The identity may have another address: the link proves
+// the invitation's. Errors: as [Invitations.AcceptWithNewAccount]; CodeConflict if the identity is
+// linked by now.
+func (iv *Invitations) AcceptWithNewIdentity(ctx context.Context, token, name string, a Assertion) (User, Organization, error) {
+	name = CleanName(name)
+	if err := checkName(name); err != nil {
+		return User{}, Organization{}, err
+	}
+	user := User{ID: iv.NewID("usr"), Name: name, PasswordHash: noPassword, CreatedAt: iv.Now()}
+	organization, err := iv.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+		if open.HasAccount {
+			return user, apperr.Errorf(apperr.CodeUnauthenticated, MessageInvitationSignIn)
+		}
+		user.Email = open.Email
+		if err := tx.Users().Insert(ctx, user); err != nil {
+			return user, err
+		}
+		return user, iv.identities.insert(ctx, tx, user, a)
 	})
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)

@@ -41,7 +41,11 @@ func (ps *Passwords) hash(ctx context.Context, password string) (string, error) 
 }
 
 // matches reports whether the password matches the PHC string, with a constant-time comparison.
+// Error: CodeForbidden if passwords are off.
 func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, error) {
+	if err := ps.policy.requirePasswords(); err != nil {
+		return false, err
+	}
 	stored, err := parseHash(phc)
 	if err != nil {
 		return false, fmt.Errorf("check password: %w", err)
@@ -110,6 +114,13 @@ func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, m
 // dummyHash is verified for an unknown address, so that the response time does not reveal which
 // addresses have an account.
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// noPassword is stored for people without a password. It parses as a hash, also for the previous
+// release, and no password has it.
+const noPassword = dummyHash
+
+// HasPassword reports whether a password can be right.
+func (u User) HasPassword() bool { return u.PasswordHash != "" && u.PasswordHash != noPassword }
 
 // Messages about a new password: what is wrong and what to do.
 const (

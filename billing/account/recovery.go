@@ -48,6 +48,9 @@ const MessageLinkOther = "This link is for another account. Sign in with the add
 // is looked up in the background, so that the response does not reveal which addresses have an
 // account. Error: CodeUnprocessable for an invalid address.
 func (rc *Recovery) Request(ctx context.Context, email string) error {
+	if err := rc.passwords.policy.requirePasswords(); err != nil {
+		return err
+	}
 	email = strings.TrimSpace(email)
 	if !mail.ValidAddress(email) {
 		return apperr.FieldError("email", "Please give an e-mail address such as ana@example.com.")
@@ -99,6 +102,25 @@ func (rc *Recovery) queueAgain(ctx context.Context, tx Tx, user User, purpose To
 		return err
 	}
 	return rc.queueLink(ctx, tx, user, purpose)
+}
+
+// RequestFirstPassword sends a person without a password the link that sets one, unless one was
+// sent within [resendInterval]. Error: CodeForbidden if passwords are off.
+func (rc *Recovery) RequestFirstPassword(ctx context.Context, userID string) error {
+	if err := rc.passwords.policy.requirePasswords(); err != nil {
+		return err
+	}
+	err := rc.store.InTx(ctx, func(tx Tx) error {
+		user, err := tx.Users().Get(ctx, userID)
+		if err != nil || user.HasPassword() || !mail.ValidAddress(user.Email) {
+			return err
+		}
+		return rc.queueAgain(ctx, tx, user, TokenReset)
+	})
+	if err != nil {
+		return fmt.Errorf("request first password: %w", err)
+	}
+	return nil
 }
 
 // RequestVerification sends a person the link that verifies their address again, unless it is
@@ -155,6 +177,9 @@ func (rc *Recovery) linkFor(user User, purpose TokenPurpose) (secret string, tok
 // ResetAddress returns the address whose password a link can reset. Error: CodeNotFound if the link
 // was used, expired or never existed.
 func (rc *Recovery) ResetAddress(ctx context.Context, secret string) (string, error) {
+	if err := rc.passwords.policy.requirePasswords(); err != nil {
+		return "", err
+	}
 	user, err := rc.userOfToken(ctx, rc.store, secret, TokenReset)
 	if err != nil {
 		return "", fmt.Errorf("read reset link: %w", err)
@@ -166,6 +191,9 @@ func (rc *Recovery) ResetAddress(ctx context.Context, secret string) (string, er
 // ends every session. Errors: CodeNotFound as [Recovery.ResetAddress]; CodeUnprocessable for an
 // unacceptable password, which leaves the link valid.
 func (rc *Recovery) ResetPassword(ctx context.Context, secret, password string) error {
+	if err := rc.passwords.policy.requirePasswords(); err != nil {
+		return err
+	}
 	user, err := rc.userOfToken(ctx, rc.store, secret, TokenReset) // checked before the expensive hash
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
@@ -203,7 +231,12 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 	if err := rc.setPassword(ctx, tx, user, hash, changedByLink); err != nil {
 		return err
 	}
-	// The link was sent to this address.
+	// The link was sent to this address. Whoever linked an identity before may not be its owner.
+	if user.EmailVerifiedAt == nil {
+		if _, err := tx.Identities().DeleteOfUser(ctx, user.ID); err != nil {
+			return err
+		}
+	}
 	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil {
 		return err
 	}

@@ -94,11 +94,9 @@ func (sf *SecondFactors) authenticate(ctx context.Context, userID, password stri
 	if err != nil {
 		return user, fmt.Errorf("check password: %w", err)
 	}
-	fits := false
-	if user.PasswordHash != "" {
-		if fits, err = sf.passwords.matches(ctx, password, user.PasswordHash); err != nil {
-			return user, err
-		}
+	fits, err := sf.passwords.authenticates(ctx, user, password)
+	if err != nil {
+		return user, err
 	}
 	if !fits {
 		return user, apperr.FieldError("password", "This is not your password.")

@@ -26,6 +26,7 @@ type Options struct {
 	OperatorEmails []string         // addresses of the operators of the installation
 	Livemode       bool             // API keys are for real money
 	Secrets        *secrets.Keyring // seals seeds of authenticator apps; nil: two-step verification cannot be set up
+	SignIn         SignInPolicy
 }
 
 // Service groups the operations on people and organizations. It is safe for concurrent use.
@@ -42,20 +43,25 @@ type Service struct {
 	LoginDevices  *LoginDevices
 	SecondFactors *SecondFactors
 	Passkeys      *Passkeys
+	Identities    *Identities
 	Audit         *Audit
+	SignInPolicy  SignInPolicy
 }
 
 // New returns a Service.
 func New(o Options) *Service {
 	base := &base{Env: o.Env, store: o.Store}
-	passwords := &Passwords{Env: o.Env, queue: newHashQueue(2), product: productWords(o.BaseURL)}
+	passwords := &Passwords{Env: o.Env, queue: newHashQueue(2), product: productWords(o.BaseURL), policy: o.SignIn}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
 	users := &Users{
 		base: base, members: members, passwords: passwords, recovery: recovery, outbox: o.Outbox, operatorEmails: o.OperatorEmails,
 	}
 	factors := &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL}
+	identities := &Identities{base: base, users: users, outbox: o.Outbox, policy: o.SignIn, baseURL: o.BaseURL}
 	return &Service{
+		Identities:    identities,
+		SignInPolicy:  o.SignIn,
 		Users:         users,
 		Recovery:      recovery,
 		EmailChanges:  &EmailChanges{base: base, users: users, outbox: o.Outbox, hooks: o.Hooks, baseURL: o.BaseURL},
@@ -63,7 +69,7 @@ func New(o Options) *Service {
 		Members:       members,
 		Roles:         &Roles{base: base, members: members},
 		Invitations: &Invitations{
-			base: base, members: members, outbox: o.Outbox, passwords: passwords, hooks: o.Hooks, baseURL: o.BaseURL,
+			base: base, members: members, outbox: o.Outbox, passwords: passwords, identities: identities, hooks: o.Hooks, baseURL: o.BaseURL,
 		},
 		APIKeys:       &APIKeys{base: base, members: members, livemode: o.Livemode},
 		RateLimits:    &RateLimits{base: base},
@@ -94,6 +100,7 @@ type Users struct {
 type Passwords struct {
 	*env.Env
 	queue   *hashQueue
+	policy  SignInPolicy
 	product []string // words that everybody knows, see [productWords]
 }
 
@@ -136,11 +143,12 @@ type Roles struct {
 // Invitations creates, resends, revokes and accepts invitations.
 type Invitations struct {
 	*base
-	members   *Members
-	outbox    *mail.Outbox
-	passwords *Passwords
-	hooks     Hooks
-	baseURL   string
+	members    *Members
+	outbox     *mail.Outbox
+	passwords  *Passwords
+	identities *Identities
+	hooks      Hooks
+	baseURL    string
 }
 
 // APIKeys creates, checks and revokes the keys of programs.

@@ -81,7 +81,15 @@ func (us *Users) EndSessions(ctx context.Context, userID string) (ended int64, e
 // ConfirmPassword checks the password of a signed-in user. Error: CodeUnprocessable with the field
 // current if it is another one.
 func (us *Users) ConfirmPassword(ctx context.Context, userID, password string) error {
-	if _, err := us.requirePassword(ctx, userID, password); err != nil {
+	user, err := us.store.Users().Get(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("confirm password: %w", err)
+	}
+	fits, err := us.passwords.matches(ctx, password, user.PasswordHash)
+	if err == nil && !fits {
+		err = wrongPassword("current", messageNotCurrent)
+	}
+	if err != nil {
 		return fmt.Errorf("confirm password: %w", err)
 	}
 	return nil

@@ -22,13 +22,14 @@ type Tx interface {
 	LoginDevices() LoginDeviceStore
 	SecondFactors() SecondFactorStore
 	Passkeys() PasskeyStore
+	Identities() IdentityStore
 	Audit() AuditStore
 }
 
 // UserStore stores people and their sessions.
 type UserStore interface {
-	// Erase replaces name, address and password hash and deletes tokens and second factor of the
-	// user.
+	// Erase replaces name, address and password hash and deletes tokens, second factor and
+	// identities of the user.
 	Erase(ctx context.Context, userID, name string) error
 	SetPassword(ctx context.Context, userID, hash string) error
 	// ReplaceHash replaces the hash of a password that stays the same, unless it was changed.

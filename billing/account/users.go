@@ -17,7 +17,7 @@ type User struct {
 	ID           string    `db:"id"`    // usr_…
 	Email        string    `db:"email"` // as typed; compared case-insensitively
 	Name         string    `db:"name"`
-	PasswordHash string    `db:"password_hash"` // PHC string of argon2id
+	PasswordHash string    `db:"password_hash"` // PHC string of argon2id; noPassword: there is none
 	CreatedAt    time.Time `db:"created_at"`
 
 	// When the address was verified; nil: not yet.
@@ -62,7 +62,7 @@ func (us *Users) requirePassword(ctx context.Context, userID, password string) (
 	if err != nil {
 		return User{}, err
 	}
-	fits, err := us.passwords.matches(ctx, password, user.PasswordHash)
+	fits, err := us.passwords.authenticates(ctx, user, password)
 	if err == nil && !fits {
 		err = wrongPassword("current", "This is not your current password.")
 	}
@@ -75,8 +75,18 @@ type SignUp struct {
 }
 
 // SignUp creates a user and an organization with the user as its first admin. Errors:
-// CodeUnprocessable with the field; errors of several fields are joined.
+// CodeUnprocessable with the field; errors of several fields are joined; CodeForbidden unless
+// everybody may sign up with a password.
 func (us *Users) SignUp(ctx context.Context, f SignUp) (User, Organization, error) {
+	if err := us.passwords.policy.requireOpenSignUp(); err != nil {
+		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
+	}
+	return us.CreateFounder(ctx, f)
+}
+
+// CreateFounder is [Users.SignUp] on behalf of somebody who runs the installation: no policy keeps
+// it out.
+func (us *Users) CreateFounder(ctx context.Context, f SignUp) (User, Organization, error) {
 	f.Name, f.Email, f.Organization = CleanName(f.Name), strings.TrimSpace(f.Email), CleanName(f.Organization)
 	if err := us.check(f, f.Organization); err != nil {
 		return User{}, Organization{}, err
@@ -99,8 +109,10 @@ func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organizati
 	if err := tx.Users().Insert(ctx, user); err != nil {
 		return err
 	}
-	if err := us.recovery.queueVerification(ctx, tx, user); err != nil {
-		return err
+	if user.EmailVerifiedAt == nil {
+		if err := us.recovery.queueVerification(ctx, tx, user); err != nil {
+			return err
+		}
 	}
 	if err := tx.Organizations().Insert(ctx, organization); err != nil {
 		return err
@@ -161,20 +173,28 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 
 // check checks the input for an account in the organization with this name.
 func (us *Users) check(f SignUp, organization string) error {
-	var wrong []error
-	if f.Name == "" || utf8.RuneCountInString(f.Name) > maxNameLength {
-		wrong = append(wrong, apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength))
-	}
+	wrong := []error{checkName(f.Name), checkOrganizationName(f.Organization)}
 	if !mail.ValidAddress(f.Email) {
 		wrong = append(wrong, apperr.FieldError("email", "Please give an e-mail address such as ana@example.com."))
 	}
 	if mistake := us.passwords.checkNew(f.Password, passwordContext{f.Name, f.Email, []string{organization}}); mistake != nil {
 		wrong = append(wrong, mistake)
 	}
-	if f.Organization == "" || utf8.RuneCountInString(f.Organization) > maxNameLength {
-		wrong = append(wrong, apperr.FieldError("organization", "Please name your organization, in %d characters or fewer.", maxNameLength))
-	}
 	return errors.Join(wrong...)
+}
+
+func checkName(name string) error {
+	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
+		return apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength)
+	}
+	return nil
+}
+
+func checkOrganizationName(name string) error {
+	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
+		return apperr.FieldError("organization", "Please name your organization, in %d characters or fewer.", maxNameLength)
+	}
+	return nil
 }
 
 // LogIn returns the user with this address and password. Error: CodeUnprocessable, the same for an

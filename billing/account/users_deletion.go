@@ -16,7 +16,7 @@ func (us *Users) Delete(ctx context.Context, userID, password string) error {
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
-	fits, err := us.passwords.matches(ctx, password, user.PasswordHash)
+	fits, err := us.passwords.authenticates(ctx, user, password)
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}

@@ -56,6 +56,10 @@ const (
 	// A passkey was added or removed: Passkey is its name, At when.
 	KindPasskeyAdded   Kind = "passkey_added"
 	KindPasskeyRemoved Kind = "passkey_removed"
+	// An identity of Provider signs in to the person's account, or no longer does: Address is the
+	// identity's, At when it changed.
+	KindIdentityLinked   Kind = "identity_linked"
+	KindIdentityUnlinked Kind = "identity_unlinked"
 )
 
 // requiresLink maps each kind to whether its message must have a URL. The URL of the others
@@ -66,7 +70,7 @@ var requiresLink = map[Kind]bool{
 	KindPaymentFailed: false, KindCardExpiring: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
 	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
 	KindSecondFactorOn: true, KindSecondFactorOff: true, KindRecoveryCodeUsed: true, KindRecoveryCodesRenewed: true,
-	KindPasskeyAdded: true, KindPasskeyRemoved: true,
+	KindPasskeyAdded: true, KindPasskeyRemoved: true, KindIdentityLinked: true, KindIdentityUnlinked: true,
 }
 
 // Kinds lists every kind.
@@ -75,7 +79,8 @@ func Kinds() []Kind {
 		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
 		KindPriceChange, KindRenewed,
 		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
-		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed, KindPasskeyAdded, KindPasskeyRemoved,
+		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed,
+		KindPasskeyAdded, KindPasskeyRemoved, KindIdentityLinked, KindIdentityUnlinked,
 	}
 }
 
@@ -84,7 +89,8 @@ func Kinds() []Kind {
 func (k Kind) AboutPerson() bool {
 	switch k {
 	case KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged,
-		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed, KindPasskeyAdded, KindPasskeyRemoved:
+		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed,
+		KindPasskeyAdded, KindPasskeyRemoved, KindIdentityLinked, KindIdentityUnlinked:
 		return true
 	}
 	return false
@@ -111,7 +117,9 @@ type Message struct {
 type Data struct {
 	// Of the recipient; empty if unknown.
 	Name string `json:"name,omitempty"`
-	// Change of an e-mail address: the new one.
+	// Identity: the host of its provider.
+	Provider string `json:"provider,omitempty"`
+	// Change of an e-mail address: the new one. Identity: its address.
 	Address string `json:"address,omitempty"`
 	// The organization's name; all kinds except those about a person.
 	Organization string `json:"organization,omitempty"`

@@ -40,7 +40,7 @@ func demoPeople() []demoPerson {
 func seedDemo(ctx context.Context, service *billing.Service) error {
 	people := demoPeople()
 	founder := people[0]
-	_, organization, err := service.Users.SignUp(ctx, account.SignUp{
+	_, organization, err := service.Users.CreateFounder(ctx, account.SignUp{
 		Name: founder.name, Email: founder.email, Password: demoPassword, Organization: demoOrganization,
 	})
 	if apperr.CodeOf(err) == apperr.CodeConflict {

@@ -24,7 +24,7 @@ var inside = map[string][]string{
 	"usher/cmd/simulation": {"usher/"}, // wires everything and injects faults
 	"usher/cmd/bench":      {"usher/"}, // wires everything and measures it
 	"usher/handlers": slices.Concat(domain, areas,
-		[]string{"usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}),
+		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}),
 
 	// Pages show the domain's plain types. Components and the frame of a page are below them, so
 	// that a page can change alone.
@@ -45,13 +45,15 @@ var inside = map[string][]string{
 		"usher/billing/account", "usher/billing/catalog", "usher/billing/mail",
 		"usher/billing/apperr", "usher/billing/env", "usher/billing/job", "usher/billing/secrets",
 	},
-	"usher/billing/account": {"usher/billing/mail", "usher/billing/secrets", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
-	"usher/billing/mail":    {"usher/billing/catalog", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
-	"usher/billing/catalog": {"usher/billing/apperr"},
-	"usher/billing/env":     {"usher/billing/job"},
-	"usher/billing/job":     {},
-	"usher/billing/apperr":  {},
-	"usher/billing/secrets": {},
+	"usher/billing/account":               {"usher/billing/mail", "usher/billing/secrets", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
+	"usher/billing/account/oidc":          {"usher/billing/account"}, // what the provider says becomes an assertion
+	"usher/billing/account/oidc/oidctest": {},                        // a provider for tests
+	"usher/billing/mail":                  {"usher/billing/catalog", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
+	"usher/billing/catalog":               {"usher/billing/apperr"},
+	"usher/billing/env":                   {"usher/billing/job"},
+	"usher/billing/job":                   {},
+	"usher/billing/apperr":                {},
+	"usher/billing/secrets":               {},
 
 	"usher/billing/mail/smtp": {"usher/billing/mail"},
 	"usher/billing/stripegw":  domain,
@@ -105,6 +107,8 @@ var outside = []struct {
 	{"github.com/pquerna/otp", []string{"usher/billing/account"}, "one-time codes are checked in one place"},
 	{"github.com/go-webauthn/webauthn", []string{"usher/billing/account"}, "passkeys are checked in one place"},
 	{"github.com/boombuler/barcode", []string{"usher/views/ui"}, "a QR code is drawn in one place"},
+	{"github.com/coreos/go-oidc/v3", []string{"usher/billing/account/oidc"}, "ID tokens are verified in one place"},
+	{"golang.org/x/oauth2", []string{"usher/billing/account/oidc"}, "the code flow is spoken in one place"},
 	{"golang.org/x/crypto", []string{"usher/billing/account"}, "passwords are hashed in one place"},
 	{"golang.org/x/text", []string{"usher/billing/account"}, "passwords are compared with common ones in one normal form"},
 }
@@ -169,7 +173,7 @@ func importGraph(t *testing.T) map[string][]string {
 }
 
 // testSupport are packages that only tests import.
-var testSupport = []string{"usher/db/dbtest", "usher/views/viewtest"}
+var testSupport = []string{"usher/billing/account/oidc/oidctest", "usher/db/dbtest", "usher/views/viewtest"}
 
 // violations tells every edge of the graph that a rule forbids.
 func violations(graph map[string][]string) []string {

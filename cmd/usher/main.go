@@ -43,7 +43,7 @@ var commands = []command{
 	{"user", "create EMAIL --name NAME --new-org NAME [--password-file FILE] [--json]\n" +
 		"create EMAIL --name NAME --org ID [--role ROLE] [--billable] [--password-file FILE] [--json]\n" +
 		"promote EMAIL [--org ID [--role ROLE]] [--json]\n" +
-		"end-sessions EMAIL [--json]\nreset-2fa EMAIL [--json]",
+		"end-sessions EMAIL [--json]\nreset-2fa EMAIL [--json]\nunlink EMAIL [--json]",
 		"create a user, change a user's role, sign a user out, or remove their second factor", runUser},
 	{"secrets", "reseal [--json]", "seal stored secrets again with the newest SECRETS_KEY", runSecrets},
 	{"audit", "erase USER [--email ADDRESS] [--json]", "erase a person from the audit log", runAudit},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"usher/billing"
@@ -54,11 +55,11 @@ func runUser(ctx context.Context, inv *invocation) error {
 
 func (o userOptions) validate(args []string) error {
 	if len(args) != 2 || userActions[args[0]] == nil {
-		return usageError("takes create EMAIL, promote EMAIL, end-sessions EMAIL or reset-2fa EMAIL")
+		return usageError("takes create EMAIL, promote EMAIL, end-sessions EMAIL, reset-2fa EMAIL or unlink EMAIL")
 	}
 	create := args[0] == "create"
 	switch {
-	case (args[0] == "reset-2fa" || args[0] == "end-sessions") && o != userOptions{passwordFile: o.passwordFile}:
+	case slices.Contains([]string{"reset-2fa", "end-sessions", "unlink"}, args[0]) && o != userOptions{passwordFile: o.passwordFile}:
 		return usageError(args[0] + " takes no role, organization or name")
 	case create && (o.newOrganization == "") == (o.organization == ""):
 		return usageError("create takes either --new-org or --org")
@@ -70,7 +71,7 @@ func (o userOptions) validate(args []string) error {
 
 // userActions has a function for each form of the command.
 var userActions = map[string]func(context.Context, *billing.Service, string, userOptions) (userView, error){
-	"create": createUser, "promote": promoteUser, "end-sessions": endUserSessions, "reset-2fa": resetSecondFactor,
+	"create": createUser, "promote": promoteUser, "end-sessions": endUserSessions, "reset-2fa": resetSecondFactor, "unlink": unlinkIdentities,
 }
 
 // userView is a user in the output of --json.
@@ -83,6 +84,8 @@ type userView struct {
 	SessionsEnded  *int64 `json:"sessionsEnded,omitempty"`
 	// SecondFactorReset reports that two-step verification was removed.
 	SecondFactorReset bool `json:"secondFactorReset,omitempty"`
+	// Unlinked reports that no identity signs the user in any more.
+	Unlinked bool `json:"unlinked,omitempty"`
 }
 
 func (v userView) access() string {
@@ -91,6 +94,8 @@ func (v userView) access() string {
 		return fmt.Sprintf("sessions ended: %d", *v.SessionsEnded)
 	case v.SecondFactorReset:
 		return "two-step verification is off"
+	case v.Unlinked:
+		return "no identity is linked; the next sign-in at the provider can link one"
 	}
 	if v.OrganizationID == "" {
 		return "operator of this installation"
@@ -106,7 +111,7 @@ func createUser(
 		return userView{}, err
 	}
 	if o.newOrganization != "" {
-		user, organization, err := service.Users.SignUp(ctx, account.SignUp{
+		user, organization, err := service.Users.CreateFounder(ctx, account.SignUp{
 			Name: o.name, Email: email, Password: password, Organization: o.newOrganization,
 		})
 		return userView{
@@ -201,4 +206,15 @@ func resetSecondFactor(
 		return userView{}, fmt.Errorf("no account with the address %s", email)
 	}
 	return userView{ID: user.ID, Email: user.Email, Operator: user.Operator, SecondFactorReset: true}, publicMessage(err)
+}
+
+// unlinkIdentities removes the identities of somebody who got another one at the provider.
+func unlinkIdentities(
+	ctx context.Context, service *billing.Service, email string, _ userOptions,
+) (userView, error) {
+	user, err := service.Identities.UnlinkAll(ctx, email)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return userView{}, fmt.Errorf("no account with the address %s", email)
+	}
+	return userView{ID: user.ID, Email: user.Email, Operator: user.Operator, Unlinked: true}, publicMessage(err)
 }

@@ -42,6 +42,8 @@ var letters = map[mail.Kind]func(mail.Data) letter{
 	mail.KindRecoveryCodesRenewed: recoveryCodesRenewedLetter,
 	mail.KindPasskeyAdded:         passkeyAddedLetter,
 	mail.KindPasskeyRemoved:       passkeyRemovedLetter,
+	mail.KindIdentityLinked:       identityLinkedLetter,
+	mail.KindIdentityUnlinked:     identityUnlinkedLetter,
 }
 
 // sentences drops empty sentences and cleans the others with [oneLine].

@@ -20,7 +20,7 @@ var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 func fullMail() mail.Data {
 	return mail.Data{
 		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
-		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500, CodesLeft: 7, Passkey: "Firefox on Windows",
+		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500, CodesLeft: 7, Passkey: "Firefox on Windows", Provider: "accounts.example.com",
 		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2", Address: "olu@new.example",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
 	}
@@ -74,6 +74,8 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 
 		mail.KindPasskeyAdded:   {"You have a new passkey", "added to your account: \u201cFirefox on Windows\u201d.", "without your password", "If it wasn't you, remove it"},
 		mail.KindPasskeyRemoved: {"A passkey was removed", "\u201cFirefox on Windows\u201d", "Your password alone now lets you in", "If it wasn't you"},
+		mail.KindIdentityLinked:   {"Sign-in with accounts.example.com is on", "olu@new.example there can now sign in to your account here", "1 Dec 2026, 12:00 UTC", "unlink it"},
+		mail.KindIdentityUnlinked: {"Sign-in with accounts.example.com is off", "olu@new.example there can no longer sign in", "If it wasn't you"},
 
 		mail.KindDeletion: {"Lyric Street is to be deleted", "Bo Lind has asked", "deleted on 1 Dec 2026", "take it back"},
 	}
