@@ -21,6 +21,10 @@ func protectTokenPage(w http.ResponseWriter) {
 
 // showForgotPassword shows the form that requests a reset link.
 func (p *authPages) showForgotPassword(w http.ResponseWriter, r *http.Request) error {
+	if p.signInPolicy.PasswordsOff {
+		redirect(w, r, "/login?notice="+noticePasswordsOff)
+		return nil
+	}
 	return render(w, r, http.StatusOK, authviews.ForgotPage(authviews.ForgotPageProps{
 		Layout: p.layout(r, layout.SectionNone), Sent: r.URL.Query().Get("sent") == "true", MailHref: p.mailHref,
 	}))
@@ -48,6 +52,10 @@ func (p *authPages) requestPasswordReset(w http.ResponseWriter, r *http.Request)
 // since mail programs prefetch links.
 func (p *authPages) showPasswordReset(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
+	if p.signInPolicy.PasswordsOff {
+		redirect(w, r, "/login?notice="+noticePasswordsOff)
+		return nil
+	}
 	email, err := p.recovery.ResetAddress(r.Context(), r.PathValue("token"))
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return p.showExpiredLink(w, r)

@@ -15,6 +15,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/account"
+	"usher/billing/account/oidc"
 	"usher/views/ui"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// SecondFactor says of whom two-step verification is required.
 	SecondFactor account.SecondFactorPolicy
+	// Provider signs people in besides passwords, or instead of them; nil: there is none.
+	Provider *oidc.Provider
 	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not
 	// found in production.
 	MetricsToken string
@@ -104,6 +107,7 @@ type areas struct {
 	emailChanges  *emailChangePages
 	recent        *recentPages
 	secondStep    *secondStepPages
+	oidc          *oidcPages
 	twoStep       *securityPages
 	invitations   *invitationPages
 	organization  *organizationPages
@@ -203,6 +207,7 @@ func newAreas(o Options, base *site) areas {
 func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, factors: b.SecondFactors, passkeys: b.Passkeys, recovery: b.Recovery}
 	a.secondStep = &secondStepPages{authPages: a.auth}
+	a.oidc = &oidcPages{a.auth}
 	a.twoStep = &securityPages{site: base, factors: b.SecondFactors, passkeys: b.Passkeys}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
 	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}

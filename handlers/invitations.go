@@ -81,6 +81,10 @@ func (p *invitationPages) acceptFor(r *http.Request) (userID string, organizatio
 		organization, err = p.invitations.Accept(r.Context(), token, userID)
 		return userID, organization, err
 	}
+	if said, waits := p.sessions.assertion(r.Context()); waits && withIdentity(r) {
+		user, organization, err := p.invitations.AcceptWithNewIdentity(r.Context(), token, r.PostFormValue("name"), said)
+		return user.ID, organization, err
+	}
 	user, organization, err := p.invitations.AcceptWithNewAccount(r.Context(), token, account.NewAccount{
 		Name: r.PostFormValue("name"), Password: r.PostFormValue("password"),
 	})
@@ -110,7 +114,12 @@ func (p *invitationPages) signInNewUser(w http.ResponseWriter, r *http.Request, 
 	if err != nil {
 		return false, err
 	}
-	if done, err = p.sessions.beginSignIn(r.Context(), userID, organizationID, p.now()); err != nil || !done {
+	by := firstFactor{methodPassword, p.now()}
+	if said, waits := p.sessions.assertion(r.Context()); waits && withIdentity(r) {
+		by = firstFactor{methodOIDC, said.AuthenticatedAt}
+		p.sessions.forgetAssertion(r.Context())
+	}
+	if done, err = p.sessions.beginSignInBy(r.Context(), userID, organizationID, p.now(), by); err != nil || !done {
 		return done, err
 	}
 	p.devices.remember(w, r, user)
@@ -156,6 +165,13 @@ func (p *invitationPages) fillProps(r *http.Request, open account.OpenInvitation
 	props.LoginHref = withNext("/login", props.Action)
 	if !identityOf(r).signedIn() {
 		props.State = authviews.InvitationSignup
+		props.Provider, props.PasswordsOff = p.providerForm(props.Action), p.signInPolicy.PasswordsOff
+		if said, waits := p.sessions.assertion(r.Context()); waits {
+			props.IdentityProvider, props.IdentityEmail = p.identityProvider(), said.Email
+			if props.Name == "" {
+				props.Name = said.Name
+			}
+		}
 		if open.HasAccount {
 			props.State = authviews.InvitationLogin
 		}

@@ -78,6 +78,9 @@ func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 			return err
 		}
 		stateOf(r).identity = viewer
+		if viewer.signedIn() && s.sessions.recentlyAuthenticated(r.Context()) {
+			r = r.WithContext(account.WithRecentAuthentication(r.Context()))
+		}
 		r = withViewerOrigin(r, rt, viewer)
 		setCacheControl(w.Header(), rt.response, viewer)
 		if rt.signedOut != nil && !viewer.signedIn() {

@@ -65,6 +65,11 @@ var notices = map[string]ui.NoticeProps{
 	noticePasskeyRenamed:    {Tone: ui.Good, Title: "The passkey has its new name."},
 	noticePasskeyRemoved:    {Tone: ui.Good, Title: "The passkey is removed.", Body: "Two-step verification is still on."},
 	noticeSecondFactorOrg:   {Tone: ui.Good, Title: "The setting is saved."},
+	noticePasswordsOff:      {Tone: ui.Note, Title: "Passwords aren't used here.", Body: "Sign in with your identity provider instead."},
+	noticeIdentityLinked:    {Tone: ui.Good, Title: "Your identity provider is linked.", Body: "You can sign in with it from now on."},
+	noticeIdentityUnlinked:  {Tone: ui.Good, Title: "The identity is unlinked.", Body: "It can't sign in to your account any more."},
+	noticeIdentityKept:      {Tone: ui.Wait, Title: "This is your only way to sign in.", Body: "Set a password first, then unlink it."},
+	noticePasswordLinkSent:  {Tone: ui.Good, Title: "Look into your inbox.", Body: "The link sets your password. It can be used for an hour."},
 	noticeRenamed:           {Tone: ui.Good, Title: "The organization has its new name."},
 }
 
@@ -115,6 +120,11 @@ const (
 	noticePasskeyRemoved    = "passkey-removed"
 	noticeSecondFactorOrg   = "second-factor-members"
 	noticeReplayed          = "replayed"
+	noticePasswordsOff      = "passwords-off"
+	noticeIdentityLinked    = "identity-linked"
+	noticeIdentityUnlinked  = "identity-unlinked"
+	noticeIdentityKept      = "identity-kept"
+	noticePasswordLinkSent  = "password-link-sent"
 	noticeProfileSaved      = "name-saved"
 	noticePasswordChanged   = "password-changed"
 	noticeEmailRequested    = "email-requested"

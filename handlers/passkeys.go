@@ -115,7 +115,7 @@ func (p *authPages) logInWithPasskey(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	return p.completeAndContinue(w, r, user, next, methodPasskey)
+	return p.completeAndContinue(w, r, user, next, firstFactor{methodPasskey, p.now()})
 }
 
 func (p *authPages) refusePasskeyLogIn(w http.ResponseWriter, r *http.Request, message string) error {
@@ -127,12 +127,12 @@ func (p *authPages) refusePasskeyLogIn(w http.ResponseWriter, r *http.Request, m
 
 // completeAndContinue signs a user in who has proved both factors, and redirects to where they
 // wanted to go.
-func (p *authPages) completeAndContinue(w http.ResponseWriter, r *http.Request, user account.User, next string, methods ...string) error {
-	if err := p.sessions.completeSignIn(r.Context(), user.ID, methods...); err != nil {
+func (p *authPages) completeAndContinue(w http.ResponseWriter, r *http.Request, user account.User, next string, by firstFactor, second ...string) error {
+	if err := p.sessions.completeSignIn(r.Context(), user.ID, by, second...); err != nil {
 		return err
 	}
 	p.devices.remember(w, r, user)
-	p.security.record(r, eventLogIn, slog.String("user_id", user.ID))
+	p.security.record(r, eventLogIn, slog.String("user_id", user.ID), slog.String("method", by.method))
 	return p.continueAfterSignIn(w, r, next)
 }
 
@@ -173,7 +173,7 @@ func (p *secondStepPages) verifyPasskey(w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return err
 	}
-	return p.completeAndContinue(w, r, user, next, methodPassword, methodPasskey)
+	return p.completeAndContinue(w, r, user, next, p.sessions.passedFirstFactor(ctx), methodPasskey)
 }
 
 func (p *recentPages) beginPasskey(w http.ResponseWriter, r *http.Request) error {
@@ -201,7 +201,7 @@ func (p *recentPages) confirmPasskey(w http.ResponseWriter, r *http.Request) err
 	if err := p.sessions.authenticated(ctx, methodPasskey); err != nil {
 		return err
 	}
-	p.security.record(r, eventLogIn)
+	p.security.record(r, eventLogIn, slog.String("method", methodPasskey))
 	redirect(w, r, nextOrDashboard(nextPath(r)))
 	return nil
 }

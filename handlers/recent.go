@@ -38,17 +38,21 @@ func (m *sessionManager) recentlyAuthenticated(ctx context.Context) bool {
 // authentication, unless there was one. A POST request is not repeated afterwards: the person is
 // led to its form, and nothing happens that they do not see.
 func (s *server) requireRecent(rt route, next handlerFunc) handlerFunc {
-	if rt.recent == nil {
+	if rt.recent == nil && rt.recentInstead == nil {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if s.sessions.recentlyAuthenticated(r.Context()) {
+		formOf := rt.recent
+		if formOf == nil && !s.signInPolicy.CanUsePassword(identityOf(r).access.User) {
+			formOf = rt.recentInstead
+		}
+		if formOf == nil || s.sessions.recentlyAuthenticated(r.Context()) {
 			return next(w, r)
 		}
 		if rt.response == api {
 			return errNotRecent
 		}
-		redirect(w, r, withNext(recentPath, localPath(rt.recent(r))))
+		redirect(w, r, withNext(recentPath, localPath(formOf(r))))
 		return nil
 	}
 }
@@ -103,8 +107,13 @@ func (p *recentPages) renderPage(w http.ResponseWriter, r *http.Request, status 
 		return err
 	}
 	next := nextPath(r)
+	provider, err := p.providerConfirmation(r.Context(), user, next)
+	if err != nil {
+		return err
+	}
 	props := authviews.ConfirmPageProps{
 		Layout: p.layout(r, layout.SectionNone), Email: user.Email, Action: recentPath, Errors: invalid,
+		Provider: provider, NoPassword: !p.signInPolicy.CanUsePassword(user), AtProvider: p.sessions.confirmedAtProvider(r.Context(), user.ID),
 		SecondFactor: user.SecondFactorAt != nil, App: !app.Since.IsZero(), Recovery: wantsRecoveryCode(r),
 		Fields: []ui.Hidden{{Name: "next", Value: next}}, CodeHref: withNext(recentPath, next), RecoveryHref: recoveryHref(recentPath, next),
 	}
@@ -113,6 +122,21 @@ func (p *recentPages) renderPage(w http.ResponseWriter, r *http.Request, status 
 		props.Passkey = passkeyFormFor(passkeyConfirmPath, next, invalid.Passkey)
 	}
 	return render(w, r, status, authviews.ConfirmPage(props))
+}
+
+// providerConfirmation returns the form with which a person authenticates again at the provider;
+// the zero value if they have no identity there.
+func (p *recentPages) providerConfirmation(ctx context.Context, user account.User, next string) (authviews.ProviderFormProps, error) {
+	if p.provider == nil {
+		return authviews.ProviderFormProps{}, nil
+	}
+	identities, err := p.identities.OfUser(ctx, user.ID)
+	if err != nil || len(identities) == 0 {
+		return authviews.ProviderFormProps{}, err
+	}
+	form := p.providerForm(next)
+	form.Action = recentPath + "/oidc"
+	return form, nil
 }
 
 // confirm records the authentication and leads on to where the person was.
@@ -125,6 +149,7 @@ func (p *recentPages) confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p.sessions.Remove(r.Context(), sessionConfirmedBy)
 	if err := p.sessions.authenticated(r.Context(), methods...); err != nil {
 		return err
 	}
@@ -138,11 +163,15 @@ func (p *recentPages) confirm(w http.ResponseWriter, r *http.Request) error {
 // that whoever finds a session open cannot use up those of its owner.
 func (p *recentPages) authenticate(r *http.Request) (methods []string, err error) {
 	ctx, viewer := r.Context(), identityOf(r)
-	if err := p.users.ConfirmPassword(ctx, viewer.userID, r.PostFormValue("password")); err != nil {
-		return nil, err
+	first := methodOIDC
+	if !viewer.secondFactor || !p.sessions.confirmedAtProvider(ctx, viewer.userID) {
+		first = methodPassword
+		if err := p.users.ConfirmPassword(ctx, viewer.userID, r.PostFormValue("password")); err != nil {
+			return nil, err
+		}
 	}
 	if !viewer.secondFactor {
-		return []string{methodPassword}, nil
+		return []string{first}, nil
 	}
 	if err := p.allowCode(ctx, viewer.userID); err != nil {
 		return nil, err
@@ -150,7 +179,7 @@ func (p *recentPages) authenticate(r *http.Request) (methods []string, err error
 	if err := p.factors.Verify(ctx, viewer.userID, r.PostFormValue("code")); err != nil {
 		return nil, err
 	}
-	return []string{methodPassword, methodSecondFactor}, nil
+	return []string{first, methodSecondFactor}, nil
 }
 
 // refusedFactor returns the reason of a refused authentication for the security log.

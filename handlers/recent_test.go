@@ -45,7 +45,7 @@ func TestRecentAuthenticationNeedsTheSecondFactor(t *testing.T) {
 	again.wantRedirect(recentRoutes["/settings/sessions/end"])
 	h.wantSecurityEvent(eventLogIn, map[string]any{"user_id": h.users["admin"].ID, "route": recentPath})
 	other.confirmWith(testPassword, code).wantStatus(http.StatusUnprocessableEntity)
-	recovery := other.get(recentPath + "?with=recovery-code&next=%2Fsettings").wantText("24 letters and digits", "Use your app")
+	recovery := other.get(recentPath+"?with=recovery-code&next=%2Fsettings").wantText("24 letters and digits", "Use your app")
 	wrong := other.submit(recovery, "main form", url.Values{"password": {testPassword}, "code": {"no such code"}})
 	wrong.wantStatus(http.StatusUnprocessableEntity).wantText("24 letters and digits", "not one of your unused recovery codes")
 	other.submit(wrong, "main form", url.Values{"password": {testPassword}, "code": {app.codes[2]}}).wantRedirect("/settings")

@@ -35,6 +35,8 @@ type route struct {
 	// once there was one: [requestedPage], or the form of a POST request, see formAt. nil: none is
 	// required.
 	recent func(*http.Request) string
+	// recentInstead requires the same of people who can't use a password, where others type it.
+	recentInstead func(*http.Request) string
 	// beforeSecondFactor allows access for those who still have to set up two-step verification.
 	beforeSecondFactor bool
 	// limits are the rate limits, applied if rate limits are enabled.
@@ -70,6 +72,14 @@ func (s *server) routes() []route {
 		{method: post, pattern: recentPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.confirm, limits: []rateLimit{passwordConfirmations}},
 		{method: post, pattern: passkeyConfirmPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.confirmPasskey, limits: []rateLimit{passwordConfirmations}},
 		{method: post, pattern: passkeyConfirmPath + ceremonyOptions, policy: signedIn, beforeSecondFactor: true, response: api, handler: s.recent.beginPasskey, limits: []rateLimit{passkeyRequests}},
+		{method: get, pattern: oidcPath, policy: public, handler: s.oidc.show},
+		{method: post, pattern: oidcPath, policy: public, handler: s.oidc.begin, limits: []rateLimit{providerRounds}},
+		{method: get, pattern: oidcCallbackPath, policy: public, handler: s.oidc.callback, limits: []rateLimit{providerRounds}},
+		{method: get, pattern: oidcSignUpPath, policy: public, handler: s.oidc.showSignUpForm},
+		{method: post, pattern: oidcSignUpPath, policy: public, handler: s.oidc.signUp, limits: []rateLimit{signUps}},
+		{method: get, pattern: oidcLinkPath, policy: public, handler: s.oidc.showLink},
+		{method: post, pattern: oidcLinkPath, policy: signedIn, beforeSecondFactor: true, recent: formAt(oidcLinkPath, ""), handler: s.oidc.link},
+		{method: post, pattern: recentPath + "/oidc", policy: signedIn, beforeSecondFactor: true, handler: s.oidc.beginConfirmation, limits: []rateLimit{providerRounds}},
 		{method: post, pattern: "/logout", policy: public, handler: s.auth.logOut},
 		{method: get, pattern: "/forgot", policy: public, handler: s.auth.showForgotPassword},
 		{method: post, pattern: "/forgot", policy: public, handler: s.auth.requestPasswordReset, limits: []rateLimit{passwordResets}},
@@ -81,18 +91,18 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/settings", policy: signedIn, handler: s.settings.show},
 		{method: post, pattern: "/settings/profile", policy: signedIn, handler: s.settings.rename},
 		{method: post, pattern: "/settings/verification", policy: signedIn, handler: s.settings.sendVerification, limits: []rateLimit{tokenAttempts}},
-		{method: post, pattern: "/settings/email", policy: signedIn, handler: s.emailChanges.request, limits: []rateLimit{emailChanges, passwordsByAccount}},
+		{method: post, pattern: "/settings/email", policy: signedIn, recentInstead: formAt("/settings", ""), handler: s.emailChanges.request, limits: []rateLimit{emailChanges, passwordsByAccount}},
 		{method: post, pattern: "/settings/email/withdraw", policy: signedIn, handler: s.emailChanges.withdraw},
 		{method: get, pattern: "/email/{token}", policy: public, handler: s.emailChanges.show, limits: []rateLimit{tokenAttempts}},
 		{method: post, pattern: "/email/{token}", policy: signedIn, handler: s.emailChanges.confirm, limits: []rateLimit{tokenAttempts}},
 		{method: post, pattern: "/email/{token}/stop", policy: public, handler: s.emailChanges.stop, limits: []rateLimit{tokenAttempts}},
 		{method: post, pattern: "/settings/password", policy: signedIn, handler: s.settings.changePassword, limits: []rateLimit{passwordsByAccount}},
-		{method: post, pattern: "/settings/delete", policy: signedIn, handler: s.settings.deleteAccount, limits: []rateLimit{passwordsByAccount}},
+		{method: post, pattern: "/settings/delete", policy: signedIn, recentInstead: formAt("/settings", ""), handler: s.settings.deleteAccount, limits: []rateLimit{passwordsByAccount}},
 		{method: post, pattern: "/settings/sessions/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endOtherSessions},
 		{method: post, pattern: "/settings/sessions/{id}/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endSession},
 		{method: get, pattern: "/settings/security", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.show},
 		{method: get, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.showSetup},
-		{method: post, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.begin, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, recentInstead: formAt(securityPath, ""), handler: s.twoStep.begin, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: "/settings/security/confirm", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.confirm, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: "/settings/security/codes", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, ""), handler: s.twoStep.renewCodes, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: "/settings/security/disable", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, ""), handler: s.twoStep.disable, limits: []rateLimit{securityChanges}},
@@ -101,6 +111,9 @@ func (s *server) routes() []route {
 		{method: post, pattern: passkeysPath + ceremonyOptions, policy: signedIn, beforeSecondFactor: true, response: api, recent: formAt(newPasskeyPath, ""), handler: s.twoStep.beginPasskey, limits: []rateLimit{passkeyRequests}},
 		{method: post, pattern: passkeysPath + "/{id}/rename", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.renamePasskey, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: passkeysPath + "/{id}/remove", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, "passkeys"), handler: s.twoStep.removePasskey, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/identity", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, "identities"), handler: s.oidc.beginLink, limits: []rateLimit{providerRounds}},
+		{method: post, pattern: "/settings/security/identity/unlink", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, "identities"), handler: s.oidc.unlink},
+		{method: post, pattern: "/settings/security/password", policy: signedIn, beforeSecondFactor: true, handler: s.oidc.sendFirstPassword, limits: []rateLimit{passwordResets}},
 		{method: get, pattern: "/invite/{token}", policy: public, handler: s.invitations.show},
 		{method: post, pattern: "/invite/{token}", policy: public, handler: s.invitations.accept, limits: []rateLimit{tokenAttempts}},
 

@@ -139,7 +139,7 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		}
 	case who == "signed out":
 		checkSignedOut(t, rt, got)
-	case rt.pattern == recentPath, rt.pattern == "/settings/sessions/{id}/end": // about the own sessions; the answer does not show which exist
+	case rt.pattern == recentPath, rt.pattern == recentPath+"/oidc", rt.pattern == oidcLinkPath, rt.pattern == "/settings/sessions/{id}/end": // about the own sessions; the answer does not show which exist
 		checkAllowed(t, rt, got)
 	case strings.Contains(rt.pattern, "/passkey"):
 		checkOwnPasskeys(t, rt, got)

@@ -80,9 +80,14 @@ func (p *securityPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 	if err != nil {
 		return err
 	}
+	signIn, err := p.signInProps(r)
+	if err != nil {
+		return err
+	}
 	return render(w, r, status, authviews.SecurityPage(authviews.SecurityPageProps{
 		Layout: p.layout(r, layout.SectionNone), Since: factor.Since, CodesLeft: factor.CodesLeft, Passkeys: passkeys, CanAdd: p.passkeys.Available(),
 		RequiredBy: p.requiredBy(viewer), Organization: viewer.access.Organization.Name, Errors: invalid,
+		SignIn: signIn, NoPassword: !p.signInPolicy.CanUsePassword(viewer.access.User),
 	}))
 }
 

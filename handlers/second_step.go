@@ -43,16 +43,30 @@ func (s *server) allowCode(ctx context.Context, userID string) error {
 	return s.rateLimits.Allow(ctx, secondStepAttempts.Limit, userID)
 }
 
-// beginSignIn signs a user in who has proved the first factor, or begins the second step if they
-// have one: done is false then, and nobody is signed in. Every way to sign in goes through here.
+// firstFactor is how the first step of a log-in was passed, and when; zero: nobody knows, so that
+// it is no recent authentication.
+type firstFactor struct {
+	method string
+	at     time.Time
+}
+
+// beginSignIn is [sessionManager.beginSignInBy] for a password.
 func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID string, now time.Time) (done bool, err error) {
+	return m.beginSignInBy(ctx, userID, organizationID, now, firstFactor{methodPassword, now})
+}
+
+// beginSignInBy signs a user in who has proved the first factor, or begins the second step if they
+// have one: done is false then, and nobody is signed in. Every way to sign in goes through here.
+func (m *sessionManager) beginSignInBy(ctx context.Context, userID, organizationID string, now time.Time, by firstFactor) (done bool, err error) {
 	user, err := m.users.Get(ctx, userID)
 	if err != nil {
 		return false, fmt.Errorf("begin sign-in: %w", err)
 	}
 	m.forgetSecondStep(ctx)
 	if user.SecondFactorAt == nil {
-		return true, m.signIn(ctx, userID, organizationID, methodPassword)
+		err := m.signIn(ctx, userID, organizationID, by.method)
+		m.dateAuthentication(ctx, by)
+		return true, err
 	}
 	if err := m.RenewToken(ctx); err != nil {
 		return false, fmt.Errorf("renew session: %w", err)
@@ -63,18 +77,48 @@ func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID
 	m.Put(ctx, sessionSecondStepUser, userID)
 	m.Put(ctx, sessionSecondStepPassword, account.PasswordFingerprint(user))
 	m.Put(ctx, sessionSecondStepExpiry, now.Add(secondStepLifetime).Unix())
+	m.Put(ctx, sessionSecondStepMethod, by.method)
+	m.Put(ctx, sessionSecondStepFirst, by.unix())
 	return false, nil
 }
 
-// completeSignIn signs a user in who has proved both factors by these methods: in two steps, or
-// with a passkey at once.
-func (m *sessionManager) completeSignIn(ctx context.Context, userID string, methods ...string) error {
+// dateAuthentication records that the authentication is as old as its first factor.
+func (m *sessionManager) dateAuthentication(ctx context.Context, by firstFactor) {
+	m.Put(ctx, sessionAuthenticatedAt, min(by.unix(), m.now().Unix()))
+}
+
+// unix returns the time in Unix seconds; 0: unknown.
+func (by firstFactor) unix() int64 {
+	if by.at.IsZero() {
+		return 0
+	}
+	return by.at.Unix()
+}
+
+// passedFirstFactor returns how the first step of a log-in that waits for its second was passed.
+// The previous release knows passwords only.
+func (m *sessionManager) passedFirstFactor(ctx context.Context) firstFactor {
+	method, at := m.GetString(ctx, sessionSecondStepMethod), m.GetInt64(ctx, sessionSecondStepFirst)
+	switch {
+	case method == "":
+		return firstFactor{methodPassword, m.now()}
+	case at == 0:
+		return firstFactor{method: method}
+	}
+	return firstFactor{method, time.Unix(at, 0)}
+}
+
+// completeSignIn signs a user in who has proved both factors: by is the first one, and second the
+// methods of the other, none if one was both.
+func (m *sessionManager) completeSignIn(ctx context.Context, userID string, by firstFactor, second ...string) error {
 	organizationID, err := m.firstOrganization(ctx, userID)
 	if err != nil {
 		return err
 	}
 	m.forgetSecondStep(ctx)
-	return m.signIn(ctx, userID, organizationID, methods...)
+	err = m.signIn(ctx, userID, organizationID, append([]string{by.method}, second...)...)
+	m.dateAuthentication(ctx, by)
+	return err
 }
 
 // awaitsSecondStep returns the user whose log-in waits for its second step; false if there is
@@ -94,17 +138,22 @@ func (m *sessionManager) awaitsSecondStep(ctx context.Context, now time.Time) (a
 
 // forgetSecondStep writes nothing if no step waits, so that the session stays unmodified.
 func (m *sessionManager) forgetSecondStep(ctx context.Context) {
-	for _, key := range []string{sessionSecondStepUser, sessionSecondStepPassword, sessionSecondStepExpiry} {
+	for _, key := range []string{sessionSecondStepUser, sessionSecondStepPassword, sessionSecondStepExpiry, sessionSecondStepMethod, sessionSecondStepFirst} {
 		if m.Exists(ctx, key) {
 			m.Remove(ctx, key)
 		}
 	}
 }
 
-// signInAndContinue signs a user in and redirects to where they wanted to go, or to the second
-// step before.
+// signInAndContinue signs a user in with a password and redirects, see signInByAndContinue.
 func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, user account.User, organizationID, next string) error {
-	done, err := p.sessions.beginSignIn(r.Context(), user.ID, organizationID, p.now())
+	return p.signInByAndContinue(w, r, user, organizationID, next, firstFactor{methodPassword, p.now()})
+}
+
+// signInByAndContinue signs a user in and redirects to where they wanted to go, or to the second
+// step before.
+func (p *authPages) signInByAndContinue(w http.ResponseWriter, r *http.Request, user account.User, organizationID, next string, by firstFactor) error {
+	done, err := p.sessions.beginSignInBy(r.Context(), user.ID, organizationID, p.now(), by)
 	if err != nil {
 		return err
 	}
@@ -113,7 +162,7 @@ func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, us
 		return nil
 	}
 	p.devices.remember(w, r, user)
-	p.security.record(r, eventLogIn, slog.String("user_id", user.ID))
+	p.security.record(r, eventLogIn, slog.String("user_id", user.ID), slog.String("method", by.method))
 	return p.continueAfterSignIn(w, r, next)
 }
 
@@ -209,5 +258,5 @@ func (p *secondStepPages) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.completeAndContinue(w, r, user, next, methodPassword, methodSecondFactor)
+	return p.completeAndContinue(w, r, user, next, p.sessions.passedFirstFactor(r.Context()), methodSecondFactor)
 }

@@ -30,6 +30,8 @@ const (
 	sessionSecondStepUser     = "second-step.user"
 	sessionSecondStepPassword = "second-step.password" // fingerprint
 	sessionSecondStepExpiry   = "second-step.until"    // Unix seconds
+	sessionSecondStepMethod   = "second-step.method"   // of the first step
+	sessionSecondStepFirst    = "second-step.first"    // when that was passed, in Unix seconds; 0: unknown
 	// An authenticator app that is being set up: its sealed seed.
 	sessionSetupSeed   = "authenticator.seed"
 	sessionSetupExpiry = "authenticator.until" // Unix seconds

@@ -156,14 +156,17 @@ func TestSessionOfPreviousRelease(t *testing.T) {
 
 // recentRoutes are the routes that need a recent authentication, and the pages that lead to them.
 var recentRoutes = map[string]string{
-	"/settings/sessions/end":          "/settings?notice=confirmed#sessions",
-	"/settings/sessions/{id}/end":     "/settings?notice=confirmed#sessions",
-	"/organization/handover":          "/organization?notice=confirmed&tab=general#handover",
-	"/organization/api-keys":          "/organization/api-keys?notice=confirmed",
-	"/organization/delete":            "/organization?notice=confirmed&tab=general#delete",
-	"/settings/security/codes":        "/settings/security?notice=confirmed",
-	"/settings/security/disable":      "/settings/security?notice=confirmed",
-	"/admin/people/{id}/sessions/end": "/admin/people/%7Bid%7D?notice=confirmed",
+	"/settings/sessions/end":             "/settings?notice=confirmed#sessions",
+	"/settings/sessions/{id}/end":        "/settings?notice=confirmed#sessions",
+	"/organization/handover":             "/organization?notice=confirmed&tab=general#handover",
+	"/organization/api-keys":             "/organization/api-keys?notice=confirmed",
+	"/organization/delete":               "/organization?notice=confirmed&tab=general#delete",
+	"/settings/security/codes":           "/settings/security?notice=confirmed",
+	"/settings/security/disable":         "/settings/security?notice=confirmed",
+	"/settings/security/identity":        "/settings/security?notice=confirmed#identities",
+	"/settings/security/identity/unlink": "/settings/security?notice=confirmed#identities",
+	oidcLinkPath:                         "/login/oidc/link?notice=confirmed",
+	"/admin/people/{id}/sessions/end":    "/admin/people/%7Bid%7D?notice=confirmed",
 }
 
 // TestRecentAuthentication posts to every such route a while after the log-in. Nothing happens

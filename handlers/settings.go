@@ -40,7 +40,7 @@ func (p *settingsPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 	if err != nil {
 		return err
 	}
-	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Verified: user.EmailVerifiedAt != nil, NewEmail: form.email, Sessions: sessions, Errors: form.errors}
+	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Verified: user.EmailVerifiedAt != nil, NewEmail: form.email, Sessions: sessions, Errors: form.errors, NoPassword: !p.signInPolicy.CanUsePassword(user)}
 	if form.name != nil {
 		props.Name = *form.name
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usher/billing/account"
+	"usher/billing/account/oidc"
 	"usher/views/ui"
 )
 
@@ -26,6 +27,9 @@ type site struct {
 	secondFactor  account.SecondFactorPolicy
 	// hostedOrigins are the origins of hosted pages besides Stripe's own, see redirectToStripe.
 	hostedOrigins []string
+	provider      *oidc.Provider // nil: there is none
+	identities    *account.Identities
+	signInPolicy  account.SignInPolicy
 }
 
 func newSite(o Options) *site {
@@ -43,5 +47,8 @@ func newSite(o Options) *site {
 		answerTimeout: answerTimeout,
 		secondFactor:  o.SecondFactor,
 		hostedOrigins: o.CheckoutOrigins,
+		provider:      o.Provider,
+		identities:    o.Billing.Identities,
+		signInPolicy:  o.Billing.SignInPolicy,
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/account"
+	"usher/billing/account/oidc/oidctest"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
 	"usher/billing/mail"
@@ -64,7 +65,10 @@ type testEnv struct {
 	organization      account.Organization // of the users admin, billing and member
 	otherOrganization account.Organization // of the stranger
 	users             map[string]account.User
-	mailer            mail.Sender // nil: /dev/mail shows the e-mails
+	mailer            mail.Sender        // nil: /dev/mail shows the e-mails
+	provider          *oidctest.Provider // nil: there is none
+	signInPolicy      account.SignInPolicy
+	operatorEmails    []string
 }
 
 // syncBuffer is a log buffer for concurrent writers.
@@ -85,13 +89,17 @@ func (b *syncBuffer) String() string {
 	return b.text.String()
 }
 
-// newTestEnv starts a test environment. The test runs in parallel with others.
-func newTestEnv(t testing.TB) *testEnv {
+// newTestEnv starts a test environment, which prepare can configure. The test runs in parallel with
+// others.
+func newTestEnv(t testing.TB, prepare ...func(*testEnv)) *testEnv {
 	t.Helper()
 	if parallel, can := t.(interface{ Parallel() }); can { // fuzz tests run sequentially
 		parallel.Parallel()
 	}
 	h := &testEnv{t: t, users: map[string]account.User{}, log: &syncBuffer{}, stripeLimit: busyLimit}
+	for _, f := range prepare {
+		f(h)
+	}
 	h.openDatabase()
 	web := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + web.Listener.Addr().String()
@@ -120,7 +128,7 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 	h.origin = origin
 	h.server = newServer(Options{
 		Billing: h.service, Sessions: db.NewSessionStore(h.store.DB()), Ready: h.store.Ready,
-		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
+		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, Provider: h.oidcProvider(), ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.clockOffset.Load())) },
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -189,8 +197,8 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 	h.started = time.Now()
 	h.service = billing.New(billing.Options{
 		WallClock: h.wallNow, // keeps every rate limit window open during a test
-		Secrets:   testKeyring(),
-		Store:     h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
+		Secrets:   testKeyring(), SignIn: h.signInPolicy, OperatorEmails: h.operatorEmails,
+		Store: h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{}, Mailer: h.mailer, BaseURL: h.url, StripeLimit: h.stripeLimit,

@@ -20,6 +20,7 @@ type Passkeys struct {
 	*base
 	factors      *SecondFactors
 	relyingParty *relyingParty // nil: BASE_URL allows no passkeys
+	policy       SignInPolicy
 }
 
 const (
@@ -261,21 +262,35 @@ func (pk *Passkeys) Remove(ctx context.Context, userID, id string) (protected bo
 	return protected, nil
 }
 
-// BeginLogIn requests an assertion of any passkey. The request is the same for everybody, so that
-// it says nothing about accounts. Error: CodeConflict if passkeys are not possible.
-func (pk *Passkeys) BeginLogIn() (PasskeyCeremony, error) {
+// SignsIn reports whether a passkey alone signs people in. Where passwords are off, the identity
+// provider decides who comes in, and a passkey is a second step only.
+func (pk *Passkeys) SignsIn() bool { return pk.Available() && !pk.policy.PasswordsOff }
+
+// requireSignIn returns CodeConflict if passkeys are not possible, and CodeForbidden if one alone
+// signs nobody in.
+func (pk *Passkeys) requireSignIn() error {
 	if !pk.Available() {
-		return PasskeyCeremony{}, apperr.Errorf(apperr.CodeConflict, MessageNoPasskeys)
+		return apperr.Errorf(apperr.CodeConflict, MessageNoPasskeys)
+	}
+	return pk.policy.requirePasswords()
+}
+
+// BeginLogIn requests an assertion of any passkey. The request is the same for everybody, so that
+// it says nothing about accounts. Errors: CodeConflict if passkeys are not possible; CodeForbidden
+// unless [Passkeys.SignsIn].
+func (pk *Passkeys) BeginLogIn() (PasskeyCeremony, error) {
+	if err := pk.requireSignIn(); err != nil {
+		return PasskeyCeremony{}, err
 	}
 	return pk.relyingParty.requestDiscoverable()
 }
 
 // LogIn returns the owner of the passkey that has responded to [Passkeys.BeginLogIn]. The
-// authenticator has verified the person: that is both factors. Error: CodeUnprocessable with a
-// [PasskeyFailure], the same for every reason.
+// authenticator has verified the person: that is both factors. Errors: CodeUnprocessable with a
+// [PasskeyFailure], the same for every reason; as [Passkeys.BeginLogIn].
 func (pk *Passkeys) LogIn(ctx context.Context, state string, response []byte) (User, error) {
-	if !pk.Available() {
-		return User{}, apperr.Errorf(apperr.CodeConflict, MessageNoPasskeys)
+	if err := pk.requireSignIn(); err != nil {
+		return User{}, err
 	}
 	owner, asserted, err := pk.relyingParty.checkDiscoverable(state, response, func(handle []byte) (passkeyOwner, error) {
 		return pk.ownerOfHandle(ctx, handle)

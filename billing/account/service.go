@@ -75,7 +75,7 @@ func New(o Options) *Service {
 		RateLimits:    &RateLimits{base: base},
 		LoginDevices:  &LoginDevices{base: base},
 		SecondFactors: factors,
-		Passkeys:      &Passkeys{base: base, factors: factors, relyingParty: newRelyingParty(o.BaseURL)},
+		Passkeys:      &Passkeys{base: base, factors: factors, relyingParty: newRelyingParty(o.BaseURL), policy: o.SignIn},
 		Audit:         &Audit{base: base},
 	}
 }

@@ -48,6 +48,9 @@ type Config struct {
 	RateLimits     bool
 	Require2FA     account.SecondFactorPolicy
 	SecretsKeys    []secrets.Key // the first seals, all of them open
+	SignIn         account.SignInPolicy
+	OIDCClientID   string
+	OIDCSecret     string
 
 	set map[string]bool // variables that are set, including invalid ones
 }
@@ -90,7 +93,14 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		RateLimits:           readVar(r, "RATE_LIMITS", rateLimits, oneOf("on", "off")) == "on",
 		Require2FA:           readVar(r, "REQUIRE_2FA", require2FA, parseRequire2FA),
 		SecretsKeys:          readList(r, "SECRETS_KEY", parseSecretsKey),
-		set:                  r.set,
+		OIDCClientID:         readVar(r, "OIDC_CLIENT_ID", "", parseString),
+		OIDCSecret:           readVar(r, "OIDC_CLIENT_SECRET", "", parseClientSecret),
+		SignIn: account.SignInPolicy{
+			Issuer:       readVar(r, "OIDC_ISSUER", "", r.parseIssuer),
+			InviteOnly:   readVar(r, "SIGNUP", "open", oneOf("open", "invite")) == "invite",
+			PasswordsOff: readVar(r, "PASSWORD_LOGIN", "on", oneOf("on", "off")) == "off",
+		},
+		set: r.set,
 	}
 	return c.withDerivedDefaults(), r.errs
 }

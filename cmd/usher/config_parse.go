@@ -51,7 +51,13 @@ var remedies = map[string]string{
 	"TRUSTED_PROXIES": "Separate addresses and networks with commas: 10.0.0.0/8,192.0.2.7",
 	"RATE_LIMITS":     "Set it to on or off, or unset it",
 	"REQUIRE_2FA":     "Set it to operators, billing, all or off, or unset it",
-	"SECRETS_KEY":     "Generate one with `openssl rand -base64 32`, and keep a copy of it apart from the database's backups",
+	"SIGNUP":          "Set it to open or invite, or unset it",
+	"PASSWORD_LOGIN":  "Set it to on or off, or unset it",
+	"OIDC_ISSUER": "Set the issuer exactly as in the provider's /.well-known/openid-configuration, " +
+		"for example https://accounts.example.com",
+	"OIDC_CLIENT_ID":     "Copy the client id from the identity provider, where Usher is registered as a web application",
+	"OIDC_CLIENT_SECRET": "Copy the client secret from the identity provider, where Usher is registered as a web application",
+	"SECRETS_KEY":        "Generate one with `openssl rand -base64 32`, and keep a copy of it apart from the database's backups",
 }
 
 // check is a message that applies under a condition.
@@ -228,6 +234,22 @@ func parseSecretsKey(value string) (secrets.Key, error) {
 	}
 	return secrets.ParseKey(value)
 }
+
+// parseIssuer returns the issuer as written, because it is compared exactly. Over http anybody on
+// the way could sign in as anybody.
+func (r *envReader) parseIssuer(value string) (string, error) {
+	u, err := parseWebURL(value)
+	if err != nil {
+		return "", err
+	}
+	return value, validate(
+		check{u.RawQuery != "" || u.ForceQuery, "contains a query"},
+		check{strings.HasSuffix(value, "/.well-known/openid-configuration"), "the address of the metadata, not the issuer"},
+		check{u.Scheme != "https" && (r.production || !isLoopback(u)), "not https: anybody on the way could sign in as anybody"},
+	)
+}
+
+func parseClientSecret(value string) (string, error) { return value, validate(isExample(value)) }
 
 func parsePriceID(value string) (string, error) {
 	return value, validate(

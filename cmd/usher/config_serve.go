@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"usher/billing/account"
+	"usher/billing/account/oidc"
 	"usher/billing/catalog"
 	"usher/db"
 )
@@ -17,7 +18,7 @@ import (
 func loadServeConfig(getenv func(string) string, dotenv string) (Config, catalog.Catalog, error) {
 	config, errs := readConfig(getenv, dotenv)
 	plans, err := config.catalog()
-	return config, plans, errors.Join(append(errs, config.checkComplete(), err)...)
+	return config, plans, errors.Join(append(errs, config.checkComplete(), config.checkSignIn(), err)...)
 }
 
 // checkComplete returns an error with one line for each variable that serve requires and that is
@@ -31,6 +32,31 @@ func (c Config) checkComplete() error {
 		return c.require("required with STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
 	}
 	return nil
+}
+
+// checkSignIn returns an error with one line for each variable that the identity provider lacks,
+// and for passwords that are off without one: nobody could sign in.
+func (c Config) checkSignIn() error {
+	names := []string{"OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"}
+	for _, name := range names {
+		if c.set[name] {
+			return c.require("required with "+name, names...)
+		}
+	}
+	if c.SignIn.PasswordsOff {
+		return c.require("required with PASSWORD_LOGIN=off", names...)
+	}
+	return nil
+}
+
+// identityProvider returns the OpenID provider; nil: there is none.
+func (c Config) identityProvider() *oidc.Provider {
+	if c.SignIn.Issuer == "" {
+		return nil
+	}
+	return oidc.New(oidc.Options{
+		Issuer: c.SignIn.Issuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCSecret, RedirectURL: c.BaseURL.String() + "/login/oidc/callback",
+	})
 }
 
 // require returns an error with one line for each of the variables that is unset.

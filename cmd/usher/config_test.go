@@ -106,6 +106,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"OPERATOR_EMAILS": "Ann@example.com, bob@example.com", "LOG_LEVEL": "DEBUG",
 		"LOG_FORMAT": "json", "METRICS_TOKEN": "abc",
 		"TRUSTED_PROXIES": "10.1.2.3/8,192.0.2.7,::1", "RATE_LIMITS": "on",
+		"OIDC_ISSUER": "https://accounts.example.com/", "OIDC_CLIENT_ID": "usher", "OIDC_CLIENT_SECRET": "s3cret",
+		"SIGNUP": "Invite", "PASSWORD_LOGIN": "off",
 		"REQUIRE_2FA": "Billing", "SECRETS_KEY": testSecretsKey + ", " + strings.Replace(testSecretsKey, "J", "K", 1),
 	}.get, noFile(t))
 	if err != nil {

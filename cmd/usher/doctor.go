@@ -48,6 +48,7 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 		d.checkClock(ctx)
 	}
 	d.checkMail(ctx)
+	d.checkIdentityProvider(ctx)
 	if err := inv.print(d.findings, formatFindings(d.findings)); err != nil {
 		return err
 	}
@@ -385,6 +386,26 @@ func (d *doctor) checkMail(ctx context.Context) {
 		return
 	}
 	d.ok("e-mail", "%s accepts mail", d.config.SMTPURL.Hostname())
+}
+
+// checkIdentityProvider reads the provider's metadata. Whether the client is registered there shows
+// only when somebody signs in.
+func (d *doctor) checkIdentityProvider(ctx context.Context) {
+	provider := d.config.identityProvider()
+	if provider == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := provider.Check(ctx); err != nil {
+		d.fail("sign-in", err.Error(), "Check OIDC_ISSUER and the connection to the identity provider")
+		return
+	}
+	passwords := "beside passwords"
+	if d.config.SignIn.PasswordsOff {
+		passwords = "and no passwords"
+	}
+	d.ok("sign-in", "%s answers, %s; it has to know the redirect URI %s", provider.Host(), passwords, provider.RedirectURL)
 }
 
 func (d *doctor) err() error {

@@ -206,7 +206,7 @@ func (a *app) handlerOptions() handlers.Options {
 		Billing: a.service, Sessions: a.sessions, Ready: a.store.Ready, BaseURL: a.config.BaseURL,
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
-		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, MetricsToken: a.config.MetricsToken, Log: a.log,
+		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
 	}
 	// Another Stripe API serves its hosted pages under the same origin.
 	if base, err := url.Parse(a.config.StripeAPIBase); err == nil && base.Host != "" {
@@ -239,7 +239,7 @@ func (a *app) printAddresses(w io.Writer) {
 	if a.config.hasOutboxPage() {
 		fmt.Fprintf(w, "  E-mail        %s/dev/mail (nothing is sent)\n", a.config.BaseURL)
 	}
-	if a.database.private {
+	if a.database.private && !a.config.SignIn.PasswordsOff {
 		printDemo(w)
 	}
 	fmt.Fprintln(w)

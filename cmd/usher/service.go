@@ -92,7 +92,7 @@ func newService(
 		Renderer: mailviews.Renderer{}, Mailer: mailer, BaseURL: c.BaseURL.String(),
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
-		KeyFingerprint: fingerprint(key), Secrets: keyring,
+		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn,
 	})
 }
 

@@ -330,9 +330,16 @@ func emailChange(p SettingsPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "current", ID: "email-current", Type: "password", Error: p.Errors.EmailPassword, Autocomplete: "current-password", Required: true, Focus: p.Errors.EmailPassword != "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
+			if p.NoPassword {
+				templ_7745c5c3_Err = noPasswordHint().Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			} else {
+				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "current", ID: "email-current", Type: "password", Error: p.Errors.EmailPassword, Autocomplete: "current-password", Required: true, Focus: p.Errors.EmailPassword != "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
 			}
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<div>")
 			if templ_7745c5c3_Err != nil {

@@ -26,6 +26,9 @@ type SignupPageProps struct {
 	Intent       *PlanIntent
 	Fields       []ui.Hidden // sent along, such as plan and interval
 	LoginHref    string      // default: /login
+	Provider     ProviderFormProps
+	InviteOnly   bool // without an invitation only the provider's people sign up
+	PasswordsOff bool
 }
 
 // SignupErrors are the messages beside the fields. Form is about the form as a whole.
@@ -35,6 +38,19 @@ type SignupErrors struct {
 	Email        string
 	Password     string
 	Organization string
+}
+
+// byProvider reports whether nobody signs up with a password.
+func (p SignupPageProps) byProvider() bool { return p.InviteOnly || p.PasswordsOff }
+
+func (p SignupPageProps) lead() string {
+	switch {
+	case p.InviteOnly && p.Provider.Action == "":
+		return "New accounts are by invitation here. Ask an admin of your organization to invite you: the link comes by e-mail."
+	case p.InviteOnly:
+		return "New accounts are for people who are invited, and for people who sign in there:"
+	}
+	return "You, and the organization you work in. Others can join afterwards."
 }
 
 func (e SignupErrors) any() bool { return e != SignupErrors{} }
@@ -87,42 +103,33 @@ func SignupPage(p SignupPageProps) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, " <form method=\"post\" action=\"/signup\" class=\"flex flex-col gap-5\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, " ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.HiddenFields(p.Fields).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
+				if p.byProvider() {
+					templ_7745c5c3_Err = providerForm(p.Provider).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				} else {
+					templ_7745c5c3_Err = providerBeside(p.Provider, "Or with a password:").Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+					templ_7745c5c3_Err = passwordSignUp(p).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
 				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your name", Name: "name", Value: p.Name, Error: p.Errors.Name, Autocomplete: "name", Required: true, MaxLength: "200", Focus: p.Errors.Name != ""}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "E-mail", Name: "email", Type: "email", Value: p.Email, Error: p.Errors.Email, Autocomplete: "email", Required: true, MaxLength: "254", Focus: p.Errors.Email != "" && p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", Focus: p.Errors.Password != "" && p.Errors.Name == "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Organization", Name: "organization", Value: p.Organization, Hint: "The name that stands on the invoices.", Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "200", Focus: p.Errors.Organization != "" && p.Errors.Name == "" && p.Errors.Email == "" && p.Errors.Password == ""}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: signupLabel(p.Intent), Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "</form><p>Already have an account? <a class=\"link\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <p>Already have an account? <a class=\"link\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var4 string
 				templ_7745c5c3_Var4, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(cmp.Or(p.LoginHref, "/login"))).ResolveURL(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/signup.templ`, Line: 48, Col: 98}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/signup.templ`, Line: 62, Col: 98}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var4)
 				if templ_7745c5c3_Err != nil {
@@ -134,13 +141,66 @@ func SignupPage(p SignupPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Sign up", "You, and the organization you work in. Others can join afterwards.", p.Intent).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("Sign up", p.lead(), p.Intent).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			return nil
 		})
 		templ_7745c5c3_Err = layout.Page(layout.FormTitle("Sign up", p.Errors.any()), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		return nil
+	})
+}
+
+func passwordSignUp(p SignupPageProps) templ.Component {
+	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
+		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
+		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
+			return templ_7745c5c3_CtxErr
+		}
+		templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)
+		if !templ_7745c5c3_IsBuffer {
+			defer func() {
+				templ_7745c5c3_BufErr := templruntime.ReleaseBuffer(templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err == nil {
+					templ_7745c5c3_Err = templ_7745c5c3_BufErr
+				}
+			}()
+		}
+		ctx = templ.InitializeContext(ctx)
+		ctx = templ.ClearChildren(ctx)
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<form method=\"post\" action=\"/signup\" class=\"flex flex-col gap-5\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.HiddenFields(p.Fields).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your name", Name: "name", Value: p.Name, Error: p.Errors.Name, Autocomplete: "name", Required: true, MaxLength: "200", Focus: p.Errors.Name != ""}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "E-mail", Name: "email", Type: "email", Value: p.Email, Error: p.Errors.Email, Autocomplete: "email", Required: true, MaxLength: "254", Focus: p.Errors.Email != "" && p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", Focus: p.Errors.Password != "" && p.Errors.Name == "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Organization", Name: "organization", Value: p.Organization, Hint: "The name that stands on the invoices.", Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "200", Focus: p.Errors.Organization != "" && p.Errors.Name == "" && p.Errors.Email == "" && p.Errors.Password == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: signupLabel(p.Intent), Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -51,6 +51,7 @@ func Specimens() []Specimen {
 		{"Pricing", pricingSpecimens()},
 		{"Accounts", accountSpecimens()},
 		{"Two-step verification", securitySpecimens()},
+		{"Identity provider", oidcSpecimens()},
 		{"Recovery and e-mail", recoverySpecimens()},
 		{"Dashboard", dashboardSpecimens()},
 		{"Organization", organizationSpecimens()},

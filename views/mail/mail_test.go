@@ -72,8 +72,8 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		mail.KindRecoveryCodeUsed:     {"A recovery code was used to sign in", "You have 7 recovery codes left.", "If it wasn't you"},
 		mail.KindRecoveryCodesRenewed: {"You have new recovery codes", "The former ones no longer work.", "If it wasn't you"},
 
-		mail.KindPasskeyAdded:   {"You have a new passkey", "added to your account: \u201cFirefox on Windows\u201d.", "without your password", "If it wasn't you, remove it"},
-		mail.KindPasskeyRemoved: {"A passkey was removed", "\u201cFirefox on Windows\u201d", "Your password alone now lets you in", "If it wasn't you"},
+		mail.KindPasskeyAdded:     {"You have a new passkey", "added to your account: \u201cFirefox on Windows\u201d.", "without your password", "If it wasn't you, remove it"},
+		mail.KindPasskeyRemoved:   {"A passkey was removed", "\u201cFirefox on Windows\u201d", "Your password alone now lets you in", "If it wasn't you"},
 		mail.KindIdentityLinked:   {"Sign-in with accounts.example.com is on", "olu@new.example there can now sign in to your account here", "1 Dec 2026, 12:00 UTC", "unlink it"},
 		mail.KindIdentityUnlinked: {"Sign-in with accounts.example.com is off", "olu@new.example there can no longer sign in", "If it wasn't you"},
 
