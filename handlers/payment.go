@@ -18,7 +18,7 @@ import (
 func (p *billingPages) pay(w http.ResponseWriter, r *http.Request) error {
 	minor, err := strconv.ParseInt(r.PostFormValue("amount"), 10, 64)
 	if err != nil {
-		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The form names no amount. Open the billing page and try again.", Err: err}
+		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The form names no amount. Open the billing page and try again.", Err: errors.Unwrap(err)} // without what was typed
 	}
 	shown := catalog.Money{Minor: minor, Currency: r.PostFormValue("currency")}
 	payment, err := p.payments.Pay(r.Context(), accessOf(r), r.PostFormValue("invoice"), shown)
