@@ -35,40 +35,6 @@ func (h *testEnv) withKey(t *testing.T, rt route, secret string, header ...strin
 	return b.send(rt.method, path, `{"organizationId":"`+h.organization.ID+`"}`, append(header, "Content-Type", "application/json")...)
 }
 
-// TestAPIKeyAccess calls every route with a key of each scope: it reaches exactly the routes of
-// that scope. A new route is part of it.
-func TestAPIKeyAccess(t *testing.T) {
-	h := newTestEnv(t)
-	admin := h.signIn("admin")
-	for _, scope := range account.Scopes() {
-		secret := admin.createKey(scope)
-		for _, rt := range h.server.routes() {
-			if rt.response == stateless || rt.response == asset || rt.policy == public {
-				continue
-			}
-			t.Run(scope+" "+rt.method+" "+rt.pattern, func(t *testing.T) {
-				got := h.withKey(t, rt, secret)
-				switch {
-				case rt.scope == scope:
-					if got.status == http.StatusUnauthorized || got.status == http.StatusForbidden || got.status >= 500 && got.status != http.StatusBadGateway {
-						t.Errorf("status %d: %s", got.status, got.body)
-					}
-				case rt.scope != "":
-					got.wantError(http.StatusForbidden, "missing_scope", "This API key lacks the scope "+rt.scope+".")
-				case rt.response == api:
-					got.wantError(http.StatusForbidden, apperr.CodeForbidden, "This address can't be used with an API key.")
-				case rt.signedOut != nil:
-					got.wantStatus(http.StatusUnsupportedMediaType) // a form, and not JSON
-				default: // pages ignore keys
-					if got.status != http.StatusSeeOther || !strings.HasPrefix(got.header.Get("Location"), "/login") {
-						t.Errorf("status %d to %s", got.status, got.header.Get("Location"))
-					}
-				}
-			})
-		}
-	}
-}
-
 func entitlementsRoute(h *testEnv) route {
 	return h.server.routes()[slices.IndexFunc(h.server.routes(), func(rt route) bool { return rt.pattern == "/api/v1/entitlements" })]
 }

@@ -95,11 +95,15 @@ func (p *securityPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 // until a code from it is typed.
 func (p *securityPages) begin(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	if identityOf(r).secondFactor { // set up in another tab
+		redirect(w, r, securityPath)
+		return nil
+	}
 	sealed, err := p.factors.Begin(ctx, identityOf(r).userID, r.PostFormValue("password"))
 	if invalid := fieldMessages(err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.SecurityErrors{Begin: invalid["password"]})
 	}
-	if apperr.CodeOf(err) == apperr.CodeConflict { // set up in another tab
+	if apperr.CodeOf(err) == apperr.CodeConflict { // set up meanwhile
 		redirect(w, r, securityPath)
 		return nil
 	}
