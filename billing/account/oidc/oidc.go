@@ -21,6 +21,7 @@ import (
 // Limits of the calls to the provider.
 const (
 	callTimeout = 5 * time.Second
+	maxAnswer   = 1 << 20 // bytes
 	// discoveryLifetime is how long the provider's metadata is used. Its keys are read again when a
 	// token has an unknown one.
 	discoveryLifetime = time.Hour
@@ -69,9 +70,27 @@ func New(o Options) *Provider {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Provider{Options: o, client: &http.Client{Timeout: callTimeout}, discovery: make(chan *metadata, 1)}
+	client := &http.Client{
+		Timeout: callTimeout, Transport: limitedTransport{http.DefaultTransport},
+		// A redirect could carry the client secret elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	p := &Provider{Options: o, client: client, discovery: make(chan *metadata, 1)}
 	p.discovery <- &metadata{}
 	return p
+}
+
+// limitedTransport bounds the size of answers.
+type limitedTransport struct{ next http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (t limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+	return response, nil
 }
 
 // Host names the provider to people.

@@ -46,6 +46,34 @@ func TestMetadataOfAnotherIssuerIsRefused(t *testing.T) {
 	}
 }
 
+// Neither redirects nor endless answers of a provider are followed.
+func TestAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/elsewhere" {
+				http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+				return
+			}
+			t.Error("the redirect was followed")
+		},
+		"endless": func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+					return
+				}
+			}
+		},
+	} {
+		server := httptest.NewServer(answer)
+		if err := client(server.URL, nil).Check(t.Context()); !errors.Is(err, oidc.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+		server.CloseClientConnections()
+		server.Close()
+	}
+}
+
 // Metadata is read when it is first needed, and used on while the provider is away.
 func TestDiscoveryIsRepeated(t *testing.T) {
 	t.Parallel()
