@@ -205,7 +205,7 @@ func TestIdentityWithTheAddressOfAnAccount(t *testing.T) {
 	// The account's address is not verified: whoever signed up with it may not be its owner.
 	victim := h.newBrowser()
 	link := victim.signInAs(h, person, "/settings").wantRedirect("/login/oidc/link?next=%2Fsettings")
-	shown := victim.follow(link).wantText("There is an account with this address", "Sign in with your password", "Choose a new password")
+	shown := victim.follow(link).wantText("There is an account with this address", "Sign in with your password", "Choose a new one")
 	victim.post(oidcLinkPath, nil).wantRedirect("/login")
 	if identities() != 0 {
 		t.Fatal("an unverified account got the identity")
@@ -294,7 +294,7 @@ func TestSignUpByInvitationOnly(t *testing.T) {
 	h.restart(account.SignInPolicy{InviteOnly: true})
 	h.exec(`update users set email_verified_at = now() where email = 'admin@example.com'`)
 	signUp := url.Values{"name": {"Eve"}, "email": {"eve@example.com"}, "password": {testPassword}, "organization": {"Eve's"}}
-	page := h.newBrowser().get("/signup").wantText("people who are invited", "Continue with 127.0.0.1")
+	page := h.newBrowser().get("/signup").wantText("You need an invitation to sign up", "Continue with 127.0.0.1")
 	if page.doc().Find("input[name=password]").Length() != 0 {
 		t.Error("the page asks for a password")
 	}

@@ -48,7 +48,7 @@ func (p SignupPageProps) lead() string {
 	case p.InviteOnly && p.Provider.Action == "":
 		return "New accounts are by invitation here. Ask an admin of your organization to invite you: the link comes by e-mail."
 	case p.InviteOnly:
-		return "New accounts are for people who are invited, and for people who sign in there:"
+		return "You need an invitation to sign up, unless you can sign in here:"
 	}
 	return "You, and the organization you work in. Others can join afterwards."
 }
