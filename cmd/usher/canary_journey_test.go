@@ -394,7 +394,7 @@ func (r *canaryRun) crawl(v *visitor) {
 var formField = regexp.MustCompile(`(?:FormValue|Query\(\)\.Get)\("(\w+)"\)`)
 
 // typeIntoEveryForm calls every route, as the admin, with a text in every field and parameter that
-// a handler reads, and in the path. People type secrets into the wrong field: no text may be logged.
+// a handler reads, and in the path. People type secrets into the wrong field: none may be logged.
 func (r *canaryRun) typeIntoEveryForm() {
 	r.t.Helper()
 	for _, pattern := range r.patterns {

@@ -85,6 +85,19 @@ var secretTemplates = map[string]string{
 	"STRIPE_SECRET_KEY": "sk_test_%s", "STRIPE_WEBHOOK_SECRET": "whsec_%s", "METRICS_TOKEN": "%s", "OIDC_CLIENT_SECRET": "%s",
 }
 
+// publicVariables may be shown. A new variable is either here or in secretVariables.
+var publicVariables = strings.Fields(`ADDR APP_ENV BASE_URL BILLING_CANCEL_URL BILLING_RETURN_URL BILLING_SUCCESS_URL DATA_DIR LOG_FORMAT LOG_LEVEL
+	MAIL_FROM OIDC_CLIENT_ID OIDC_ISSUER OPERATOR_EMAILS PASSWORD_LOGIN PLANS_FILE RATE_LIMITS REQUIRE_2FA SIGNUP STRIPE_API_BASE STRIPE_PRICE_ID
+	TRUSTED_PROXIES`)
+
+func TestEveryVariableIsSecretOrPublic(t *testing.T) {
+	for _, name := range variablesRead(t) {
+		if secretVariables[name] == slices.Contains(publicVariables, name) {
+			t.Errorf("%s is neither or both", name)
+		}
+	}
+}
+
 // secretEnvironment returns every secret variable with a canary. Those that the program reads are
 // known from its configuration: a new one without a value here fails.
 func (r *canaryRun) secretEnvironment(dsn string) (environment []string) {
