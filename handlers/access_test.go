@@ -103,11 +103,17 @@ var (
 		"GET /{$}", "GET /pricing", "GET /signup", "POST /signup", "GET /login", "POST /login", "GET /login/second-factor", "POST /login/second-factor",
 		"POST /logout", "GET /forgot", "POST /forgot", "GET /reset/{token}", "POST /reset/{token}", "GET /verify/{token}", "GET /email/{token}",
 		"POST /email/{token}/stop", "GET /invite/{token}", "POST /invite/{token}", "GET /healthz", "GET /readyz", "GET /static/",
+		"POST /login/passkey", "POST /login/passkey/options", "POST /login/second-factor/passkey", "POST /login/second-factor/passkey/options",
+		"GET /login/oidc", "POST /login/oidc", "GET /login/oidc/callback", "GET /login/oidc/signup", "POST /login/oidc/signup", "GET /login/oidc/link",
 		"GET /dev/ui", "GET /dev/mail", "GET /dev/clock", "POST /dev/clock",
 	}
 	routesBeforeSecondFactor = []string{
 		"GET /settings/security", "GET /settings/security/setup", "POST /settings/security/setup", "POST /settings/security/confirm",
 		"POST /settings/security/codes", "POST /settings/security/disable", "POST /organization/switch",
+		"GET /login/confirm", "POST /login/confirm", "POST /login/confirm/passkey", "POST /login/confirm/passkey/options", "POST /login/confirm/oidc",
+		"GET /settings/security/passkeys/new", "POST /settings/security/passkeys", "POST /settings/security/passkeys/options",
+		"POST /settings/security/passkeys/{id}/rename", "POST /settings/security/passkeys/{id}/remove",
+		"POST /login/oidc/link", "POST /settings/security/identity", "POST /settings/security/identity/unlink", "POST /settings/security/password",
 	}
 	scopesOfRoutes = map[string]string{
 		"GET /api/v1/entitlements": account.ScopeEntitlementsRead, "POST /api/v1/credits/consume": account.ScopeCreditsWrite,
@@ -142,12 +148,18 @@ func expect(rt route, c caller) verdict {
 		return atSecondFactor
 	case c.outside && ofOrganization(rt) && (rt.method == post || strings.Contains(rt.pattern, "{id}")):
 		return foreign
-	case c.stale && recentRoutes[rt.pattern] != "" && rt.method == post:
+	case c.stale && rt.needsRecent():
 		return atConfirm
 	case c.outside && rt.pattern == "/organization/switch":
 		return foreign
 	}
 	return admitted
+}
+
+// needsRecent reports whether recentRoutes names the route. Pages with a form need no recent
+// authentication, but the one that begins a passkey.
+func (rt route) needsRecent() bool {
+	return recentRoutes[rt.pattern] != "" && (rt.method == post || rt.pattern == newPasskeyPath)
 }
 
 func ofOrganization(rt route) bool { return rt.policy != signedIn && rt.policy != operator }
@@ -221,6 +233,7 @@ func newAccessTest(t *testing.T) *accessTest {
 		"/admin/events/":             "evt_1",
 		"/admin/organizations/":      h.organization.ID,
 		"/admin/people/":             ofMember,
+		passkeysPath + "/":           "pky_of_the_admin",
 		"/settings/sessions/":        a.id(`select 'ses_' || encode(substring(token_hash for 12), 'hex') from sessions where user_id = $1`, h.users["admin"].ID),
 	}
 	a.createPeople(customRole)
@@ -266,7 +279,7 @@ func (a *accessTest) checkSets() {
 		if rt.scope != scopesOfRoutes[rt.key()] {
 			a.t.Errorf("%s: the scope is %q", rt.key(), rt.scope)
 		}
-		if (rt.recent != nil) != (recentRoutes[rt.pattern] != "" && rt.method == post) {
+		if (rt.recent != nil) != rt.needsRecent() {
 			a.t.Errorf("%s: a recent authentication is required: %t", rt.key(), rt.recent != nil)
 		}
 	}
@@ -398,6 +411,10 @@ func checkVerdict(t *testing.T, rt route, want verdict, got response, id string)
 		}
 		got.wantRedirect(securityPath)
 	case atConfirm:
+		if isAPI {
+			got.wantError(http.StatusForbidden, errNotRecent.code, errNotRecent.message)
+			return
+		}
 		if to := got.header.Get("Location"); got.status != http.StatusSeeOther || !strings.HasPrefix(to, recentPath+"?next=") {
 			t.Errorf("status %d to %q, want the form that asks to authenticate again", got.status, to)
 		}
@@ -500,6 +517,8 @@ func checkAdmitted(t *testing.T, rt route, got response) {
 		if got.status == http.StatusUnauthorized || got.status == http.StatusForbidden || got.status >= 500 {
 			t.Errorf("public route: status %d", got.status)
 		}
+	case rt.policy == signedIn && strings.Contains(rt.pattern, "/passkey"):
+		checkOwnPasskeys(t, rt, got)
 	case rt.pattern == "/settings/sessions/{id}/end": // the answer does not show which exist
 		got.wantStatus(http.StatusSeeOther)
 	case strings.Contains(rt.pattern, "{id}"), strings.Contains(rt.pattern, "{token}"): // the object does not exist
@@ -509,7 +528,25 @@ func checkAdmitted(t *testing.T, rt route, got response) {
 		t.Errorf("%d: %s", got.status, got.body)
 	case strings.HasPrefix(got.header.Get("Location"), "/login"):
 		t.Error("redirected to the log-in page")
+	case rt.pattern == oidcLinkPath: // there is nothing to link
+		got.wantRedirect(securityPath)
 	case got.header.Get("Location") == securityPath && !strings.HasPrefix(rt.pattern, securityPath), strings.Contains(got.body, `"second_factor_required"`):
 		t.Error("led to set up two-step verification")
+	}
+}
+
+// checkOwnPasskeys checks the routes about the caller's own passkeys. No caller has any, nor can
+// have: the test server's origin is an IP address.
+func checkOwnPasskeys(t *testing.T, rt route, got response) {
+	t.Helper()
+	switch {
+	case rt.response == api:
+		got.wantError(http.StatusConflict, apperr.CodeConflict, account.MessageNoPasskeys)
+	case strings.Contains(rt.pattern, "{id}"):
+		got.wantStatus(http.StatusNotFound)
+	case rt.method == get:
+		got.wantRedirect(securityPath)
+	default: // nothing was begun
+		got.wantStatus(http.StatusUnprocessableEntity)
 	}
 }

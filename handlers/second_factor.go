@@ -95,7 +95,11 @@ func (p *securityPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 // until a code from it is typed.
 func (p *securityPages) begin(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if identityOf(r).secondFactor { // set up in another tab
+	present, err := p.factors.Status(ctx, identityOf(r).userID)
+	if err != nil {
+		return err
+	}
+	if !present.Since.IsZero() { // set up in another tab
 		redirect(w, r, securityPath)
 		return nil
 	}

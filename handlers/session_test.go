@@ -156,20 +156,24 @@ func TestSessionOfPreviousRelease(t *testing.T) {
 
 // recentRoutes are the routes that need a recent authentication, and the pages that lead to them.
 var recentRoutes = map[string]string{
-	"/settings/sessions/end":             "/settings?notice=confirmed#sessions",
-	"/settings/sessions/{id}/end":        "/settings?notice=confirmed#sessions",
-	"/organization/handover":             "/organization?notice=confirmed&tab=general#handover",
-	"/organization/api-keys":             "/organization/api-keys?notice=confirmed",
-	"/organization/delete":               "/organization?notice=confirmed&tab=general#delete",
-	"/settings/security/codes":           "/settings/security?notice=confirmed",
-	"/settings/security/disable":         "/settings/security?notice=confirmed",
-	"/settings/security/identity":        "/settings/security?notice=confirmed#identities",
-	"/settings/security/identity/unlink": "/settings/security?notice=confirmed#identities",
-	oidcLinkPath:                         "/login/oidc/link?notice=confirmed",
-	"/admin/people/{id}/sessions/end":    "/admin/people/%7Bid%7D?notice=confirmed",
+	"/settings/sessions/end":                  "/settings?notice=confirmed#sessions",
+	"/settings/sessions/{id}/end":             "/settings?notice=confirmed#sessions",
+	"/organization/handover":                  "/organization?notice=confirmed&tab=general#handover",
+	"/organization/api-keys":                  "/organization/api-keys?notice=confirmed",
+	"/organization/delete":                    "/organization?notice=confirmed&tab=general#delete",
+	"/settings/security/codes":                "/settings/security?notice=confirmed",
+	"/settings/security/disable":              "/settings/security?notice=confirmed",
+	"/settings/security/identity":             "/settings/security?notice=confirmed#identities",
+	"/settings/security/identity/unlink":      "/settings/security?notice=confirmed#identities",
+	oidcLinkPath:                              "/login/oidc/link?notice=confirmed",
+	"/admin/people/{id}/sessions/end":         "/admin/people/%7Bid%7D?notice=confirmed",
+	"/settings/security/passkeys/new":         "/settings/security/passkeys/new",
+	"/settings/security/passkeys":             "/settings/security/passkeys/new?notice=confirmed",
+	"/settings/security/passkeys/options":     "/settings/security/passkeys/new?notice=confirmed", // for the script, which gets 403
+	"/settings/security/passkeys/{id}/remove": "/settings/security?notice=confirmed#passkeys",
 }
 
-// TestRecentAuthentication posts to every such route a while after the log-in. Nothing happens
+// TestRecentAuthentication calls every such route a while after the log-in. Nothing happens
 // before the password was typed, and the request is not repeated afterwards.
 func TestRecentAuthentication(t *testing.T) {
 	h := newTestEnv(t)
@@ -185,7 +189,14 @@ func TestRecentAuthentication(t *testing.T) {
 		}
 		found = append(found, rt.pattern)
 		form := url.Values{"organizationId": {h.organization.ID}, "name": {h.organization.Name}}
-		admin.post(rt.pattern, form).wantRedirect(withNext(recentPath, recentRoutes[rt.pattern]))
+		switch {
+		case rt.response == api:
+			admin.post(rt.pattern, form).wantError(http.StatusForbidden, errNotRecent.code, errNotRecent.message)
+		case rt.method == get:
+			admin.get(rt.pattern).wantRedirect(withNext(recentPath, recentRoutes[rt.pattern]))
+		default:
+			admin.post(rt.pattern, form).wantRedirect(withNext(recentPath, recentRoutes[rt.pattern]))
+		}
 	}
 	if len(found) != len(recentRoutes) || slices.ContainsFunc(found, func(pattern string) bool { return recentRoutes[pattern] == "" }) {
 		t.Errorf("routes that need a recent authentication: %q", found)

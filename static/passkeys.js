@@ -34,7 +34,7 @@
   const run = async (form) => {
     const answer = await fetch(form.dataset.options, { method: 'POST', headers: { Accept: 'application/json' } });
     // Signed out, or not authenticated recently: the page itself leads on.
-    if ([401, 403, 409].includes(answer.status)) return location.reload();
+    if ([401, 403].includes(answer.status)) return location.reload();
     const body = await answer.json();
     if (!answer.ok) return say(form, body.error.message);
     const request = { publicKey: fromJSON(body.publicKey) };

@@ -19,6 +19,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"usher/billing/account"
+	"usher/billing/account/oidc/oidctest"
 )
 
 const (
@@ -129,9 +130,38 @@ func (r *canaryRun) play() {
 	r.playSecondFactor(owner, password)
 	r.playInvitation(owner, guest)
 	r.playEmailChange(guest)
+	r.playProvider()
 	r.playCheckout(owner)
 	r.playPrograms(owner)
 	r.owner, r.guest, r.stranger = owner, guest, stranger
+}
+
+// playProvider signs a person up with their identity at the provider, and sends the answer again.
+func (r *canaryRun) playProvider() {
+	r.t.Helper()
+	person := oidctest.Person{Subject: "1", Email: "identity@canary.example", Name: "Noa Canary", Verified: true}
+	r.provider.SignIn(person)
+	v := r.visitor()
+	begun, err := v.http.PostForm(v.base+"/login/oidc", nil)
+	v.load(begun, err)
+	v.want(http.StatusOK)
+	_, address, _ := strings.Cut(begun.Header.Get("Refresh"), "url=")
+	at, err := url.Parse(address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer, err := r.provider.Approve(at.Query(), true)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	back, err := url.Parse(answer)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.evidence.watch("authorization code", back.Query().Get("code"))
+	v.get(back.RequestURI(), http.StatusOK)
+	v.post("/login/oidc/signup", http.StatusOK, "name="+person.Name, "organization=Identity Club")
+	v.open(back.RequestURI()) // sent again
 }
 
 // playPasswords signs up, logs in, and changes and resets the password. It returns the last one.

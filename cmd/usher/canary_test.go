@@ -4,19 +4,23 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"usher/billing/account/oidc/oidctest"
 	"usher/db"
 	"usher/db/dbtest"
 	"usher/stripelocal"
@@ -31,7 +35,8 @@ var shown = []struct {
 	{"API key", "shown once, when it is made", []string{"page POST /organization/api-keys"}},
 	{"authenticator seed", "for the app, until a code from it is typed", []string{"page GET /settings/security/setup", "page POST /settings/security/confirm"}},
 	{"recovery code", "shown once, when they are made", []string{"page POST /settings/security/confirm", "page POST /settings/security/codes"}},
-	{"cookie usher_session", "the cookie itself, which no GET request sets", []string{"header Set-Cookie of POST "}},
+	{"cookie usher_session", "the cookie itself, which no GET request sets but the way back from the identity provider",
+		[]string{"header Set-Cookie of POST ", "header Set-Cookie of GET /login/oidc/callback"}},
 	{"cookie usher_device", "the cookie itself, which no GET request sets", []string{"header Set-Cookie of POST "}},
 	{"verify token", "the link, and the form behind it", []string{"mail Please confirm your e-mail address", "page GET /verify/{token}"}},
 	{"reset token", "the link, and the form behind it", []string{"mail Choose a new password", "page GET /reset/{token}", "page POST /reset/{token}"}},
@@ -63,6 +68,7 @@ type canaryRun struct {
 	owner, guest, stranger *visitor
 	organization           string
 	guestPassword          string
+	provider               *oidctest.Provider
 	links                  []string // of e-mails, as they were read
 }
 
@@ -158,11 +164,13 @@ func newCanaryRun(t *testing.T) *canaryRun {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	r.store = store
-	r.environment = append(r.secretEnvironment(dsn), "STRIPE_API_BASE="+r.startStripe(), "DATA_DIR="+newDataDir(t),
+	r.provider = oidctest.New(t)
+	r.environment = append(r.secretEnvironment(dsn), "OIDC_ISSUER="+r.provider.URL, "OIDC_CLIENT_ID="+oidctest.ClientID, "STRIPE_API_BASE="+r.startStripe(), "DATA_DIR="+newDataDir(t),
 		"LOG_LEVEL=debug", "OPERATOR_EMAILS="+ownerEmail, "RATE_LIMITS=on")
 	r.command("plans", "push")
 	r.server = startServer(t, r.environment...)
 	r.environment = append(r.environment, "BASE_URL="+r.server.url)
+	r.provider.ExpectSecret(r.evidence.values("OIDC_CLIENT_SECRET")[0])
 	webhookSecret := "whsec_" + r.evidence.values("STRIPE_WEBHOOK_SECRET")[0]
 	r.stripe.EnsureWebhookEndpoint(r.server.url+"/stripe/webhook", webhookSecret)
 	return r
@@ -208,39 +216,68 @@ func (r *canaryRun) commandWith(environment []string, args ...string) {
 	r.evidence.add("usher "+args[0], stdout+stderr)
 }
 
-var (
-	routePattern  = regexp.MustCompile(`\{method: (get|post), pattern: ("[^"]+"|\w+),`)
-	constantValue = regexp.MustCompile(`(?m)^(?:const)?\s*(\w+Path)\s*= "([^"]+)"`)
-)
-
 // readRoutes reads the patterns of the route map from its source.
 func (r *canaryRun) readRoutes() {
 	r.t.Helper()
-	constants := map[string]string{}
+	constants := map[string]ast.Expr{}
+	var composites []*ast.CompositeLit
 	files, _ := filepath.Glob("../../handlers/*.go")
-	for _, file := range files {
-		source, err := os.ReadFile(file)
+	for _, path := range files {
+		source, err := os.ReadFile(path)
 		if err != nil {
 			r.t.Fatal(err)
 		}
 		r.handlers += string(source)
-		for _, match := range constantValue.FindAllStringSubmatch(string(source), -1) {
-			constants[match[1]] = match[2]
+		file, err := parser.ParseFile(token.NewFileSet(), path, source, 0)
+		if err != nil {
+			r.t.Fatal(err)
 		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.ValueSpec:
+				for n, value := range node.Values {
+					constants[node.Names[n].Name] = value
+				}
+			case *ast.CompositeLit:
+				if filepath.Base(path) == "routes.go" {
+					composites = append(composites, node)
+				}
+			}
+			return true
+		})
 	}
 	r.routes = http.NewServeMux()
-	for _, match := range routePattern.FindAllStringSubmatch(readRepositoryFile(r.t, "handlers/routes.go"), -1) {
-		path := strings.Trim(match[2], `"`)
-		if constants[path] != "" {
-			path = constants[path]
+	for _, composite := range composites {
+		fields := map[string]ast.Expr{}
+		for _, element := range composite.Elts {
+			if pair, ok := element.(*ast.KeyValueExpr); ok {
+				fields[fmt.Sprint(pair.Key)] = pair.Value
+			}
 		}
-		pattern := strings.ToUpper(match[1]) + " " + path
+		method, path := fmt.Sprint(fields["method"]), textOf(fields["pattern"], constants)
+		if method != "get" && method != "post" || path == "" {
+			continue
+		}
+		pattern := strings.ToUpper(method) + " " + path
 		r.routes.Handle(pattern, http.NotFoundHandler())
 		r.patterns = append(r.patterns, pattern)
 	}
-	if len(r.patterns) < 80 {
+	if len(r.patterns) < 100 {
 		r.t.Fatalf("only %d routes were read", len(r.patterns))
 	}
+}
+
+// textOf returns the text of a literal, a constant or a sum of them; empty for anything else.
+func textOf(expression ast.Expr, constants map[string]ast.Expr) string {
+	switch expression := expression.(type) {
+	case *ast.BasicLit:
+		return strings.Trim(expression.Value, `"`)
+	case *ast.Ident:
+		return textOf(constants[expression.Name], constants)
+	case *ast.BinaryExpr:
+		return textOf(expression.X, constants) + textOf(expression.Y, constants)
+	}
+	return ""
 }
 
 // visitor is a client whose responses are evidence.

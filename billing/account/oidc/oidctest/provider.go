@@ -45,6 +45,9 @@ type Provider struct {
 	change func(claims map[string]any)
 	es256  bool
 	forged bool // tokens are signed with a key that is not published
+	// clientSecret is what the client has to send.
+	clientSecret string
+
 	noInfo bool // address and name are not in ID tokens
 	codes  map[string]grant
 	rsaKey *rsa.PrivateKey
@@ -64,7 +67,7 @@ type grant struct {
 // New starts a provider that ends with the test.
 func New(t testing.TB) *Provider {
 	t.Helper()
-	p := &Provider{codes: map[string]grant{}}
+	p := &Provider{codes: map[string]grant{}, clientSecret: ClientSecret}
 	p.rsaKey, p.stray = newRSAKey(t), newRSAKey(t)
 	var err error
 	if p.ecKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
@@ -102,6 +105,15 @@ func newRSAKey(t testing.TB) *rsa.PrivateKey {
 
 // SignIn makes a person the one who is signed in at the provider.
 func (p *Provider) SignIn(person Person) { p.set(func() { p.person = person }) }
+
+// ExpectSecret gives the client another secret than [ClientSecret].
+func (p *Provider) ExpectSecret(secret string) { p.set(func() { p.clientSecret = secret }) }
+
+func (p *Provider) secret() string {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.clientSecret
+}
 
 // Away makes the provider abort every connection, or answer again.
 func (p *Provider) Away(away bool) { p.set(func() { p.away = away }) }
@@ -201,7 +213,7 @@ func (p *Provider) Approve(query url.Values, agree bool) (string, error) {
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	id, secret, _ := r.BasicAuth()
 	plainSecret, _ := url.QueryUnescape(secret)
-	if id != ClientID || plainSecret != ClientSecret {
+	if id != ClientID || plainSecret != p.secret() {
 		refuse(w, "invalid_client")
 		return
 	}
