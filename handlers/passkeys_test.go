@@ -375,3 +375,17 @@ func TestWithoutPasskeys(t *testing.T) {
 		t.Error("the script is loaded for nothing")
 	}
 }
+
+// Somebody who signed up with another person's address keeps no passkey once its owner has the
+// account.
+func TestPasskeyOfPreHijackedAccount(t *testing.T) {
+	h, _, key := newPasskeyEnv(t)
+	h.exec(`update users set email_verified_at = null where id = $1`, h.users["admin"].ID)
+	victim := h.newBrowser()
+	victim.post("/forgot", url.Values{"email": {email("admin")}})
+	victim.post(victim.mailedLink(email("admin"), "/reset/"), url.Values{"password": {"another long password"}}).wantRedirect("/login?notice=" + noticePasswordSet)
+	attacker := h.newBrowser()
+	attacker.usePasskey(key, passkeyLogInPath, "").wantStatus(http.StatusUnprocessableEntity)
+	attacker.wantSignedIn(false)
+	victim.post("/login", url.Values{"email": {email("admin")}, "password": {"another long password"}}).wantRedirect("/dashboard")
+}

@@ -79,10 +79,14 @@ func (ids *Identities) Unlink(ctx context.Context, userID, issuer, subject strin
 			}
 			others = append(others, identity)
 		}
+		hasAnotherWay, err := ids.hasWayIn(ctx, tx, user, others)
+		if err != nil {
+			return err
+		}
 		switch {
 		case removed.UserID == "":
 			return apperr.ErrNotFound
-		case !ids.policy.CanUsePassword(user) && !hasIssuer(others, ids.policy.Issuer):
+		case !hasAnotherWay:
 			return apperr.Errorf(apperr.CodeConflict, MessageIdentityLastWay)
 		}
 		if _, err := tx.Identities().Delete(ctx, userID, issuer, subject); err != nil {
@@ -94,6 +98,18 @@ func (ids *Identities) Unlink(ctx context.Context, userID, issuer, subject strin
 		return fmt.Errorf("unlink identity: %w", err)
 	}
 	return nil
+}
+
+// hasWayIn reports whether a user with these identities can sign in.
+func (ids *Identities) hasWayIn(ctx context.Context, tx Tx, user User, identities []Identity) (bool, error) {
+	if ids.policy.CanUsePassword(user) || hasIssuer(identities, ids.policy.Issuer) {
+		return true, nil
+	}
+	if ids.policy.PasswordsOff { // and passkeys with them, see [Passkeys.SignsIn]
+		return false, nil
+	}
+	passkeys, err := tx.Passkeys().OfUser(ctx, user.ID)
+	return len(passkeys) > 0, err
 }
 
 // UnlinkAll removes the identities of the user with an address, on behalf of an operator: the

@@ -231,9 +231,8 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 	if err := rc.setPassword(ctx, tx, user, hash, changedByLink); err != nil {
 		return err
 	}
-	// The link was sent to this address. Whoever linked an identity before may not be its owner.
 	if user.EmailVerifiedAt == nil {
-		if _, err := tx.Identities().DeleteOfUser(ctx, user.ID); err != nil {
+		if err := removeOtherWaysIn(ctx, tx, user.ID); err != nil {
 			return err
 		}
 	}
@@ -244,6 +243,17 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 		return err
 	}
 	_, err = tx.Users().DeleteSessions(ctx, user.ID)
+	return err
+}
+
+// removeOtherWaysIn removes what lets somebody in without the password. Whoever signed up with an
+// address that was never verified may not be its owner, to whom the link was sent. An authenticator
+// app stays: it lets nobody in alone, and a reset must not turn a second factor off.
+func removeOtherWaysIn(ctx context.Context, tx Tx, userID string) error {
+	if _, err := tx.Identities().DeleteOfUser(ctx, userID); err != nil {
+		return err
+	}
+	_, err := tx.Passkeys().DeleteAll(ctx, userID)
 	return err
 }
 
