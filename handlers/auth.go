@@ -59,7 +59,7 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.security.record(r, eventUserCreated, slog.String("user_id", user.ID))
-	return p.signInAndContinue(w, r, user, organization.ID, next)
+	return p.signInAndContinue(w, r, user, organization.ID, next, firstFactor{methodPassword, p.now()})
 }
 
 func (p *authPages) refuseSignUp(w http.ResponseWriter, r *http.Request, form account.SignUp, next string, invalid map[string]string) error {
@@ -112,7 +112,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.signInAndContinue(w, r, user, organizationID, next)
+	return p.signInAndContinue(w, r, user, organizationID, next, firstFactor{methodPassword, p.now()})
 }
 
 // logOut deletes the session here and in the browser.

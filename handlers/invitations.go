@@ -119,7 +119,7 @@ func (p *invitationPages) signInNewUser(w http.ResponseWriter, r *http.Request, 
 		by = firstFactor{methodOIDC, said.AuthenticatedAt}
 		p.sessions.forgetAssertion(r.Context())
 	}
-	if done, err = p.sessions.beginSignInBy(r.Context(), userID, organizationID, p.now(), by); err != nil || !done {
+	if done, err = p.sessions.beginSignIn(r.Context(), userID, organizationID, p.now(), by); err != nil || !done {
 		return done, err
 	}
 	p.devices.remember(w, r, user)

@@ -170,7 +170,7 @@ func (p *oidcPages) enter(w http.ResponseWriter, r *http.Request, f pendingFlow,
 		return err
 	}
 	p.sessions.forgetAssertion(ctx)
-	return p.signInByAndContinue(w, r, user, organizationID, f.Next, firstFactor{method: methodOIDC, at: said.AuthenticatedAt})
+	return p.signInAndContinue(w, r, user, organizationID, f.Next, firstFactor{method: methodOIDC, at: said.AuthenticatedAt})
 }
 
 // pathForUnknown returns the page for a person whose identity is not linked. Invited people go on

@@ -54,7 +54,7 @@ func (p *oidcPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.sessions.forgetAssertion(ctx)
 	p.security.record(r, eventUserCreated, slog.String("user_id", user.ID))
-	return p.signInByAndContinue(w, r, user, founded.ID, next, firstFactor{method: methodOIDC, at: said.AuthenticatedAt})
+	return p.signInAndContinue(w, r, user, founded.ID, next, firstFactor{method: methodOIDC, at: said.AuthenticatedAt})
 }
 
 // showLink is for a person whose identity has the address of an account that it is not linked to:

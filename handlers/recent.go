@@ -117,10 +117,10 @@ func (p *recentPages) renderPage(w http.ResponseWriter, r *http.Request, status 
 		SecondFactor: user.SecondFactorAt != nil, App: !app.Since.IsZero(), Recovery: wantsRecoveryCode(r),
 		Fields: []ui.Hidden{{Name: "next", Value: next}}, CodeHref: withNext(recentPath, next), RecoveryHref: recoveryHref(recentPath, next),
 	}
-	props.Recovery = props.Recovery || !props.App
 	if len(passkeys) > 0 && p.passkeys.Available() {
 		props.Passkey = passkeyFormFor(passkeyConfirmPath, next, invalid.Passkey)
 	}
+	props.Recovery = props.Recovery || props.SecondFactor && !props.App && props.Passkey == nil
 	return render(w, r, status, authviews.ConfirmPage(props))
 }
 

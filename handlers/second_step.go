@@ -50,14 +50,9 @@ type firstFactor struct {
 	at     time.Time
 }
 
-// beginSignIn is [sessionManager.beginSignInBy] for a password.
-func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID string, now time.Time) (done bool, err error) {
-	return m.beginSignInBy(ctx, userID, organizationID, now, firstFactor{methodPassword, now})
-}
-
-// beginSignInBy signs a user in who has proved the first factor, or begins the second step if they
+// beginSignIn signs a user in who has proved the first factor, or begins the second step if they
 // have one: done is false then, and nobody is signed in. Every way to sign in goes through here.
-func (m *sessionManager) beginSignInBy(ctx context.Context, userID, organizationID string, now time.Time, by firstFactor) (done bool, err error) {
+func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID string, now time.Time, by firstFactor) (done bool, err error) {
 	user, err := m.users.Get(ctx, userID)
 	if err != nil {
 		return false, fmt.Errorf("begin sign-in: %w", err)
@@ -145,15 +140,10 @@ func (m *sessionManager) forgetSecondStep(ctx context.Context) {
 	}
 }
 
-// signInAndContinue signs a user in with a password and redirects, see signInByAndContinue.
-func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, user account.User, organizationID, next string) error {
-	return p.signInByAndContinue(w, r, user, organizationID, next, firstFactor{methodPassword, p.now()})
-}
-
-// signInByAndContinue signs a user in and redirects to where they wanted to go, or to the second
+// signInAndContinue signs a user in and redirects to where they wanted to go, or to the second
 // step before.
-func (p *authPages) signInByAndContinue(w http.ResponseWriter, r *http.Request, user account.User, organizationID, next string, by firstFactor) error {
-	done, err := p.sessions.beginSignInBy(r.Context(), user.ID, organizationID, p.now(), by)
+func (p *authPages) signInAndContinue(w http.ResponseWriter, r *http.Request, user account.User, organizationID, next string, by firstFactor) error {
+	done, err := p.sessions.beginSignIn(r.Context(), user.ID, organizationID, p.now(), by)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"html"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,13 +87,6 @@ func (e *evidence) values(name string) (values []string) {
 		}
 	}
 	return values
-}
-
-// places returns the names of the places, sorted.
-func (e *evidence) places() []string {
-	e.lock.Lock()
-	defer e.lock.Unlock()
-	return slices.Sorted(maps.Keys(e.texts))
 }
 
 // find returns the places with one of the canaries, as "canary: place" with the form.

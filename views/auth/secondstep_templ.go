@@ -45,7 +45,7 @@ func (p SecondStepPageProps) lead() string {
 	case p.Recovery:
 		return "It is one of the codes you saved when you set up two-step verification. Each works once."
 	case !p.App:
-		return "Your password is right. Now confirm with the passkey that you added for Usher."
+		return "Now use the passkey that you added for Usher."
 	}
 	return "Open your authenticator app and type the six digits it shows for Usher."
 }
@@ -82,7 +82,7 @@ func otherCode(recovery bool, otherWay, codeHref, recoveryHref string) templ.Com
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		if recovery {
+		if recovery && otherWay != "" {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p>Have your phone or key after all? <a class=\"link\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -113,7 +113,8 @@ func otherCode(recovery bool, otherWay, codeHref, recoveryHref string) templ.Com
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		} else {
+		}
+		if !recovery {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p>No phone or key at hand? <a class=\"link\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -121,7 +122,7 @@ func otherCode(recovery bool, otherWay, codeHref, recoveryHref string) templ.Com
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(recoveryHref)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/secondstep.templ`, Line: 63, Col: 80}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/secondstep.templ`, Line: 64, Col: 80}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var4)
 			if templ_7745c5c3_Err != nil {
@@ -150,15 +151,17 @@ func (p SecondStepPageProps) passkeyKind() ui.ButtonKind {
 	return ui.Primary
 }
 
-// otherWay is the link from the recovery codes back.
-func (p SecondStepPageProps) otherWay() string {
+// otherWay is the link from the recovery codes back. Without app and passkey there is none.
+func otherWay(app, passkey bool) string {
 	switch {
-	case p.App && p.Passkey != nil:
+	case app && passkey:
 		return "Use your app or a passkey"
-	case p.App:
+	case app:
 		return "Use your app"
+	case passkey:
+		return "Use a passkey"
 	}
-	return "Use a passkey"
+	return ""
 }
 
 // SecondStepPage is the second step of a log-in.
@@ -289,7 +292,7 @@ func SecondStepPage(p SecondStepPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = otherCode(p.Recovery, p.otherWay(), p.CodeHref, p.RecoveryHref).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = otherCode(p.Recovery, otherWay(p.App, p.Passkey != nil), p.CodeHref, p.RecoveryHref).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -111,9 +111,9 @@ func settingsSpecimens() []Specimen {
 		{Name: "settings-email-refused", Title: "Settings, new address refused", Page: authviews.SettingsPage(badAddress)},
 		confirm("", "", authviews.ConfirmPageProps{}),
 		confirm("-refused", ", wrong password", authviews.ConfirmPageProps{Errors: authviews.ConfirmErrors{Password: "This is not your current password."}}),
-		confirm("-code", ", with a code", authviews.ConfirmPageProps{SecondFactor: true}),
-		confirm("-code-refused", ", wrong code", authviews.ConfirmPageProps{SecondFactor: true, Errors: authviews.ConfirmErrors{Code: wrongCode}}),
-		confirm("-recovery", ", with a recovery code", authviews.ConfirmPageProps{SecondFactor: true, Recovery: true}),
+		confirm("-code", ", with a code", authviews.ConfirmPageProps{SecondFactor: true, App: true}),
+		confirm("-code-refused", ", wrong code", authviews.ConfirmPageProps{SecondFactor: true, App: true, Errors: authviews.ConfirmErrors{Code: wrongCode}}),
+		confirm("-recovery", ", with a recovery code", authviews.ConfirmPageProps{SecondFactor: true, App: true, Recovery: true}),
 		{Name: "settings-refused", Title: "Settings, something to mend", Page: authviews.SettingsPage(wrong)},
 	}
 }

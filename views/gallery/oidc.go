@@ -40,7 +40,7 @@ func oidcSpecimens() []Specimen {
 		invited("-identity", authviews.InvitationPageProps{IdentityProvider: provider, IdentityEmail: "noa@lyric.example", Name: "Noa Levi"}),
 		confirm("-provider", ", password or provider", authviews.ConfirmPageProps{Provider: providerForm()}),
 		confirm("-provider-only", ", provider only", authviews.ConfirmPageProps{Provider: providerForm(), NoPassword: true}),
-		confirm("-provider-code", ", code after the provider", authviews.ConfirmPageProps{AtProvider: true, NoPassword: true, SecondFactor: true}),
+		confirm("-provider-code", ", code after the provider", authviews.ConfirmPageProps{AtProvider: true, NoPassword: true, SecondFactor: true, App: true}),
 		security("-provider", "provider not linked", authviews.SecurityPageProps{SignIn: authviews.SignInProps{Provider: provider, HasPassword: true}}),
 		security("-linked", "provider linked", authviews.SecurityPageProps{SignIn: identities(true)}),
 		security("-no-password", "no password", authviews.SecurityPageProps{NoPassword: true, SignIn: identities(false)}),

@@ -24,9 +24,9 @@ func newPasskey(name, refused, nameError string) Specimen {
 	})}
 }
 
-func confirmWithPasskey(name, refused string) Specimen {
+func confirmWithPasskey(name, refused string, app bool) Specimen {
 	return Specimen{Name: "confirm-passkey" + name, Title: "Confirm with a passkey" + name, Page: authviews.ConfirmPage(authviews.ConfirmPageProps{
-		Layout: signedIn(layout.SectionNone), Email: "ana@lyric.example", Action: "/login/confirm", Passkey: passkeyForm("/login/confirm/passkey", refused),
+		Layout: signedIn(layout.SectionNone), Email: "ana@lyric.example", Action: "/login/confirm", SecondFactor: true, App: app, RecoveryHref: "/login/confirm?with=recovery-code", Passkey: passkeyForm("/login/confirm/passkey", refused),
 	})}
 }
 

@@ -29,7 +29,7 @@ func securitySpecimens() []Specimen {
 		security("-passkey-name", "name of a passkey refused", authviews.SecurityPageProps{CanAdd: true, CodesLeft: 8, Passkeys: []authviews.PasskeyRow{
 			{ID: "pky_1", Name: "Firefox on Windows", CreatedAt: days(-30), Error: "Please name the passkey, in 100 characters or fewer."}}}),
 		newPasskey("", "", ""), newPasskey("-refused", passkeyRefused, ""), newPasskey("-name", "", "Please name the passkey, in 100 characters or fewer."),
-		confirmWithPasskey("", ""), confirmWithPasskey("-refused", passkeyRefused),
+		confirmWithPasskey("", "", false), confirmWithPasskey("-refused", passkeyRefused, false), confirmWithPasskey("-and-app", "", true),
 		logInWithPasskey("", ""), logInWithPasskey("-refused", passkeyRefused),
 		security("-off-wrong", "off, wrong password", authviews.SecurityPageProps{CanAdd: true, Errors: authviews.SecurityErrors{Begin: "This is not your password."}}),
 		security("-on", "on", authviews.SecurityPageProps{CanAdd: true, Since: days(-30), CodesLeft: account.RecoveryCodes}),
