@@ -25,13 +25,14 @@ run: ## serve on http://localhost:4312; what is not configured gets a local stan
 build: ## build the program into .build/usher
 	CGO_ENABLED=0 go build -trimpath -o .build/usher ./cmd/usher
 
+# Tests wait more than they compute, so that four of a package run at a time, on two cores too.
 # CI sets RACE=-race, which takes about twice as long and needs a C compiler.
 RACE ?=
 
 test: node_modules/.package-lock.json ## run every test, browser tests included; install what they need
 	@.ci/install
 	go vet ./...
-	CHROMIUM="$$(.ci/install --chromium)" go test $(RACE) -timeout 14m ./...
+	CHROMIUM="$$(.ci/install --chromium)" go test $(RACE) -parallel 4 -timeout 14m ./...
 	go run ./cmd/simulation -histories 40 -batch 20 -kills 3 -crashes 1 -shards 2 -seed 42
 
 proofs: ## the long forms of tests that make test runs in part; takes up to 15 minutes

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"usher/db/privatepg"
 )
 
 const blockTimeout = 2 * time.Minute
@@ -98,7 +99,7 @@ func startDocumented(t *testing.T) *documented {
 // dataDir is a folder that the private PostgreSQL's user can enter.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "usher-docs-")
+	folder, err := os.MkdirTemp(privatepg.TempDir(), "usher-docs-")
 	if err != nil {
 		t.Fatal(err)
 	}

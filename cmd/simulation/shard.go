@@ -22,7 +22,7 @@ const templateName = "usher"
 
 func openShard(ctx context.Context) (_ *shard, err error) {
 	s := &shard{}
-	if s.folder, err = os.MkdirTemp("", "usher-simulation-"); err != nil {
+	if s.folder, err = os.MkdirTemp(privatepg.TempDir(), "usher-simulation-"); err != nil {
 		return nil, err
 	}
 	// Fast gives up durability when the machine crashes, but not when PostgreSQL does.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"usher/db/privatepg"
 )
 
 // waitTimeout limits every wait for a state. Other tests and a busy machine slow the server down.
@@ -66,7 +67,7 @@ func startServer(t *testing.T, variables ...string) *testServer {
 // there.
 func newDataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "usher-test-")
+	dir, err := os.MkdirTemp(privatepg.TempDir(), "usher-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

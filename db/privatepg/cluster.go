@@ -179,7 +179,7 @@ log_line_prefix = '%m [%p] '
 log_checkpoints = off
 `
 	if c.fast {
-		text += "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_wal_size = 1GB\n"
+		text += "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmin_wal_size = 32MB\n"
 	}
 	return text
 }
