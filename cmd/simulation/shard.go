@@ -25,6 +25,10 @@ func openShard(ctx context.Context) (_ *shard, err error) {
 	if s.folder, err = os.MkdirTemp(privatepg.TempDir(), "usher-simulation-"); err != nil {
 		return nil, err
 	}
+	// The server of root runs as another user, and keeps its cluster elsewhere if that cannot enter.
+	if err := os.Chmod(s.folder, 0o711); err != nil {
+		return nil, err
+	}
 	// Fast gives up durability when the machine crashes, but not when PostgreSQL does.
 	if s.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: s.folder, Fast: true}); err != nil {
 		_ = os.RemoveAll(s.folder)
