@@ -47,7 +47,13 @@ func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bo
 		return false, fmt.Errorf("look up subscription: %w", err)
 	case !known || current.Status != StatusPaused:
 		return false, nil
-	case current.PaymentMethodID == "":
+	}
+	if current.PaymentMethodID == "" { // it may have been added a moment ago
+		if current, err = ss.refetchOrStored(ctx, current.ID); err != nil {
+			return false, err
+		}
+	}
+	if current.PaymentMethodID == "" {
 		return false, apperr.Errorf(apperr.CodeConflict, "The plan is paused because there is no card. Add a card first.")
 	}
 	// Recorded first: whether Stripe resumed it may not be known.
@@ -58,14 +64,21 @@ func (ss *Subscriptions) resumePaused(ctx context.Context, a account.Access) (bo
 	if err := ss.gateway.ResumePaused(ctx, current); err != nil {
 		return false, resumeFailed(err)
 	}
-	fresh, err := ss.refetch(ctx, current.ID)
-	if errors.Is(err, errRowChanged) { // the events of the resumption write it, again and again
-		fresh, err = ss.store.Subscriptions().Get(ctx, current.ID)
-	}
+	fresh, err := ss.refetchOrStored(ctx, current.ID)
 	if err == nil && fresh.Status == StatusPaused {
 		err = apperr.Errorf(apperr.CodeConflict, "The payment did not go through, so the plan is still paused. The billing page says what to do.")
 	}
 	return true, err
+}
+
+// refetchOrStored is refetch, but returns the stored subscription if events write it again and
+// again meanwhile.
+func (ss *Subscriptions) refetchOrStored(ctx context.Context, id string) (Subscription, error) {
+	fresh, err := ss.refetch(ctx, id)
+	if errors.Is(err, errRowChanged) {
+		return ss.store.Subscriptions().Get(ctx, id)
+	}
+	return fresh, err
 }
 
 // resumeFailed is the error for a paused subscription that was not resumed. Without an answer it

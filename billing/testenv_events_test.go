@@ -1,6 +1,7 @@
 package billing_test
 
 import (
+	"net/http"
 	"testing"
 
 	"usher/billing/job"
@@ -17,6 +18,16 @@ func deliver(t *testing.T, env *testEnv, payload []byte) {
 // registerWebhook registers the service's webhook endpoint for all events at Stripe.
 func (env *testEnv) registerWebhook() {
 	env.stripe.EnsureWebhookEndpoint(env.serveWebhook(), testWebhookSecret)
+}
+
+// removeWebhooks removes every webhook endpoint at Stripe.
+func (env *testEnv) removeWebhooks() {
+	env.t.Helper()
+	var endpoints struct{ Data []struct{ ID string } }
+	env.stripeGet("/v1/webhook_endpoints", &endpoints)
+	for _, endpoint := range endpoints.Data {
+		env.stripeRequest(http.MethodDelete, "/v1/webhook_endpoints/"+endpoint.ID, nil)
+	}
 }
 
 // startBackground registers the webhook endpoint at Stripe and starts the worker.

@@ -49,7 +49,7 @@ func openEnvironment(ctx context.Context, o options) (e *environment, err error)
 	if e.folder, err = os.MkdirTemp("", "usher-bench-"); err != nil {
 		return e, err
 	}
-	// The server of root runs as another user, and keeps its cluster elsewhere if that cannot enter.
+	// The server of root runs as another user, and has its cluster elsewhere if that cannot enter.
 	if err := os.Chmod(e.folder, 0o711); err != nil { // #nosec G302 -- its names can't be guessed
 		return e, err
 	}

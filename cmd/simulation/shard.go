@@ -25,7 +25,7 @@ func openShard(ctx context.Context) (_ *shard, err error) {
 	if s.folder, err = os.MkdirTemp(privatepg.TempDir(), "usher-simulation-"); err != nil {
 		return nil, err
 	}
-	// The server of root runs as another user, and keeps its cluster elsewhere if that cannot enter.
+	// The server of root runs as another user, and has its cluster elsewhere if that cannot enter.
 	if err := os.Chmod(s.folder, 0o711); err != nil {
 		return nil, err
 	}
