@@ -88,13 +88,14 @@ lint: check-format check-spelling ## formatting, spelling, vet, staticcheck
 # What is not part of the running program in production is not scanned. G101 takes every constant
 # with "password" in its name for a password, and G304 every file that an operator names for an
 # attacker's. Findings that are none have a comment "#nosec RULE -- reason".
-SCAN_WITHOUT := node_modules stripelocal cmd/simulation cmd/bench db/privatepg db/dbtest views/gallery
+SCAN_WITHOUT := node_modules stripelocal billing/account/oidc/oidctest cmd/simulation cmd/bench db/privatepg db/dbtest views/gallery
 VULNERABILITIES := https://vuln.go.dev
 
 .PHONY: scan
-scan: ## look for weaknesses: staticcheck, gosec, and known vulnerabilities of dependencies
+scan: ## look for weaknesses: staticcheck, gosec, sqlmap, and known vulnerabilities of dependencies
 	go run $(STATICCHECK) ./...
 	go run $(GOSEC) -quiet -exclude=G101,G304 -exclude-generated $(addprefix -exclude-dir=,$(SCAN_WITHOUT)) ./...
+	@.ci/sqlmap
 	@if curl --silent --fail --head --max-time 10 --output /dev/null $(VULNERABILITIES)/index/db.json; then \
 		echo go run $(GOVULNCHECK) ./...; go run $(GOVULNCHECK) ./...; \
 	else echo "$(VULNERABILITIES) is not reachable from here: known vulnerabilities are checked by CI only"; fi

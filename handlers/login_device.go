@@ -42,6 +42,7 @@ func (c *deviceCookies) remember(w http.ResponseWriter, r *http.Request, user ac
 		c.log.WarnContext(r.Context(), "device cookie not written", "user_id", user.ID, "err", err)
 		return
 	}
+	// #nosec G124 -- Secure unless BASE_URL is http, which production refuses
 	http.SetCookie(w, &http.Cookie{
 		Name: c.name, Value: value, Path: "/", MaxAge: int(account.LoginDeviceLifetime.Seconds()), Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
