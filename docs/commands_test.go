@@ -99,7 +99,7 @@ func startDocumented(t *testing.T) *documented {
 // dataDir is a folder that the private PostgreSQL's user can enter.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp(privatepg.TempDir(), "usher-docs-")
+	folder, err := os.MkdirTemp(privatepg.TempDir(privatepg.TestRoom), "usher-docs-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,12 @@ type shard struct {
 // templateName is the server's own database. The batches' databases are clones of it.
 const templateName = "usher"
 
+// shardRoom is what the clusters of all shards may need, in bytes: a backlog has 100,000 events.
+const shardRoom = 8 << 30
+
 func openShard(ctx context.Context) (_ *shard, err error) {
 	s := &shard{}
-	if s.folder, err = os.MkdirTemp(privatepg.TempDir(), "usher-simulation-"); err != nil {
+	if s.folder, err = os.MkdirTemp(privatepg.TempDir(shardRoom), "usher-simulation-"); err != nil {
 		return nil, err
 	}
 	// The server of root runs as another user, and has its cluster elsewhere if that cannot enter.

@@ -67,7 +67,7 @@ func startServer(t *testing.T, variables ...string) *testServer {
 // there.
 func newDataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(privatepg.TempDir(), "usher-test-")
+	dir, err := os.MkdirTemp(privatepg.TempDir(privatepg.TestRoom), "usher-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func serverDSN(ctx context.Context) (string, error) {
 	if dsn := os.Getenv("USHER_TEST_DATABASE_URL"); dsn != "" {
 		return dsn, nil
 	}
-	base := filepath.Join(privatepg.TempDir(), "usher-dbtest-"+strconv.Itoa(os.Geteuid()))
+	base := filepath.Join(privatepg.TempDir(privatepg.TestRoom), "usher-dbtest-"+strconv.Itoa(os.Geteuid()))
 	if err := openBaseDir(base); err != nil {
 		return "", err
 	}

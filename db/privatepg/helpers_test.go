@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // sharedCluster is the data directory of a cluster initialized once, for tests that do not test
 // initialization.
 var sharedCluster = sync.OnceValues(func() (string, error) {
-	parent, err := os.MkdirTemp(TempDir(), "privatepg-test-")
+	parent, err := os.MkdirTemp(TempDir(TestRoom), "privatepg-test-")
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +141,7 @@ func testEnvironment(t *testing.T) environment {
 // traversableDir returns a temporary directory that every user can traverse, unlike t.TempDir.
 func traversableDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(TempDir(), "privatepg-test-")
+	dir, err := os.MkdirTemp(TempDir(TestRoom), "privatepg-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
