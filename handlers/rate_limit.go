@@ -20,8 +20,9 @@ type rateLimit struct {
 	applies func(*server, *http.Request) bool
 	// onlyGuesses counts only requests with a wrong password, see [account.ErrWrongPassword].
 	onlyGuesses bool
-	// orders tells that passwords wait in the order of this count.
+	// orders tells that passwords wait in the order of this count, less ahead.
 	orders bool
+	ahead  int
 }
 
 // Limits of log-ins and of passwords that are asked for again. A browser that has logged in to the
@@ -30,7 +31,7 @@ type rateLimit struct {
 var (
 	logInsByDevice = rateLimit{
 		Limit: account.Limit{Name: "failed log-in of device", Max: 10, Per: 15 * time.Minute, Advice: account.FailedLogIns.Advice},
-		key:   (*server).loginDevice, applies: fromKnownDevice, onlyGuesses: true, orders: true,
+		key:   (*server).loginDevice, applies: fromKnownDevice, onlyGuesses: true, orders: true, ahead: 10, // before strangers, who begin with none
 	}
 	logInsByNetwork = rateLimit{
 		Limit: account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute},
@@ -139,7 +140,7 @@ func (s *server) countRequest(r *http.Request, limits []rateLimit) (guesses []ac
 			return guesses, failures, err
 		}
 		if l.orders {
-			failures = max(0, attempt.Count-1)
+			failures = max(0, attempt.Count-1) - l.ahead
 		}
 	}
 	return guesses, failures, nil

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"runtime"
 
 	"usher/billing/env"
 	"usher/billing/mail"
@@ -51,7 +52,8 @@ type Service struct {
 // New returns a Service.
 func New(o Options) *Service {
 	base := &base{Env: o.Env, store: o.Store}
-	passwords := &Passwords{Env: o.Env, queue: newHashQueue(2), product: productWords(o.BaseURL), policy: o.SignIn}
+	// One hash uses a processor; the others are for everything else.
+	passwords := &Passwords{Env: o.Env, queue: newHashQueue(max(1, runtime.GOMAXPROCS(0)/2)), product: productWords(o.BaseURL), policy: o.SignIn}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
 	users := &Users{
