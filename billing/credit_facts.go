@@ -92,13 +92,10 @@ func monthsOf(line InvoiceLine, price catalog.Price) int {
 	if interval == "" {
 		interval, count = string(price.Interval), 1
 	}
-	switch catalog.Interval(interval) {
-	case catalog.Monthly:
-		return count
-	case catalog.Yearly:
-		return 12 * count
+	if !catalog.Interval(interval).Valid() {
+		return 1
 	}
-	return 1
+	return count * catalog.Interval(interval).Months()
 }
 
 // creditState is the result of computeCredits.

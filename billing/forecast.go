@@ -372,8 +372,10 @@ func (fs *Forecasts) fetchAmount(ctx context.Context, facts forecastFacts, next 
 		})
 		return preview.proratedFrom(at), err
 	}
+	_, price, _ := fs.Catalog().ByPrice(key.priceID)
+	startsAt, anchorAt := key.previewable(price.Interval)
 	first := FirstPeriod{
-		CustomerID: facts.current.CustomerID, PriceID: key.priceID, Quantity: key.quantity, StartsAt: key.from, AnchorAt: key.to,
+		CustomerID: facts.current.CustomerID, PriceID: key.priceID, Quantity: key.quantity, StartsAt: startsAt, AnchorAt: anchorAt,
 		Coupons: next.couponsAt(key.from), AutomaticTax: next.AutomaticTax,
 	}
 	with, err := fs.gateway.PreviewFirstPeriod(ctx, first)

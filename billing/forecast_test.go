@@ -1,6 +1,7 @@
 package billing_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,6 +23,8 @@ type forecastCase struct {
 	question billing.ForecastQuestion
 	prepare  func(*year) // before the forecast
 	whole    bool        // the whole year is played, not only the first invoices
+	start    string      // when the plan is bought; empty: forecastStart
+	at       string      // when the forecast is asked for; empty: forecastAt
 	more     bool        // played with -all-forecasts only
 }
 
@@ -44,7 +47,16 @@ func forecastCases() map[string]forecastCase {
 	both := inMarch(5)
 	both.PlanID, both.Interval = "starter", catalog.Yearly
 	thisPeriod := billing.ForecastQuestion{People: 5, From: yearTime("2027-02-01 00:00:00")}
+	shortMonth := func(from string) billing.ForecastQuestion {
+		return billing.ForecastQuestion{People: 5, From: yearTime(from)}
+	}
 	return map[string]forecastCase{
+		"the last day before a short month": {
+			scenario: "monthly in USD", start: "2026-11-28 00:07:10", at: "2026-12-05 08:00:00", question: shortMonth("2027-01-31 00:00:00"),
+		},
+		"a short month, renewed on its last day": {
+			scenario: "monthly in USD", start: "2026-12-31 10:20:30", at: "2027-01-05 08:00:00", question: shortMonth("2027-02-10 00:00:00"),
+		},
 		"no change":                          {scenario: "monthly in USD", more: true},
 		"5 more people in March":             {scenario: "monthly in USD", question: inMarch(5), whole: true, more: true},
 		"5 more people in this period":       {scenario: "monthly in USD", question: thisPeriod},
@@ -69,17 +81,13 @@ func TestForecastIsWhatIsInvoiced(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			y := newYear(t, yearScenarios()[c.scenario], yearTime(forecastStart))
+			y := newYear(t, yearScenarios()[c.scenario], yearTime(cmp.Or(c.start, forecastStart)))
 			y.insertMembers(5, false)
-			plan := c.plan
-			if plan == "" {
-				plan = "starter"
-			}
-			y.buyPlan(plan)
+			y.buyPlan(cmp.Or(c.plan, "starter"))
 			if c.prepare != nil {
 				c.prepare(y)
 			}
-			y.advanceTo(yearTime(forecastAt))
+			y.advanceTo(yearTime(cmp.Or(c.at, forecastAt)))
 			forecast, err := y.service.Forecasts.Get(t.Context(), y.reloadAccess(), c.question)
 			y.must(err)
 			before := len(y.listInvoices())

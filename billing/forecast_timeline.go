@@ -47,7 +47,8 @@ type forecastKey struct {
 	discounts time.Time
 	before    int
 	from, to  time.Time
-	current   bool // the period is the subscription's present one
+	whole     time.Duration // the length of the period that ends at to
+	current   bool          // the period is the subscription's present one
 }
 
 // allDiscounts is the day of the next invoice: all discounts of the subscription count.
@@ -147,6 +148,7 @@ func (t *timeline) addPeople(q ForecastQuestion) {
 	if after := t.termsAt(from); after.quantity != before.quantity && t.prorates(before, after, from) && !from.Equal(end) && !from.Equal(start) {
 		key := forecastKey{
 			priceID: after.price.ID, quantity: after.quantity, before: before.quantity, from: from, to: end,
+			whole:   periodLength(t.anchor, after.price.Interval, end),
 			current: t.own && end.Equal(t.facts.current.CurrentPeriodEnd) && after.price.ID == t.facts.current.PriceID,
 		}
 		part := after.part(ForecastPeople, catalog.Money{})
@@ -298,14 +300,40 @@ func (t *timeline) invoices(amounts forecastAmounts) []ForecastInvoice {
 // nextRenewal returns the first end of a period after a time, counted from the billing cycle
 // anchor. In a month without the anchor's day it is the last one.
 func nextRenewal(anchor time.Time, interval catalog.Interval, after time.Time) time.Time {
-	months := 1
-	if interval == catalog.Yearly {
-		months = 12
-	}
-	elapsed := (after.Year()-anchor.Year())*12 + int(after.Month()) - int(anchor.Month())
-	for n := elapsed/months*months - months; ; n += months {
+	months := interval.Months()
+	for n := monthsBetween(anchor, after)/months*months - months; ; n += months {
 		if at := monthsAfter(anchor, anchor.Day(), n); at.After(after) {
 			return at
+		}
+	}
+}
+
+// periodLength returns how long a whole period is that ends at a time.
+func periodLength(anchor time.Time, interval catalog.Interval, end time.Time) time.Duration {
+	n := monthsBetween(anchor, end)
+	return monthsAfter(anchor, anchor.Day(), n).Sub(monthsAfter(anchor, anchor.Day(), n-interval.Months()))
+}
+
+// monthsBetween returns the number of months from that of one time to that of another.
+func monthsBetween(from, to time.Time) int {
+	return (to.Year()-from.Year())*12 + int(to.Month()) - int(from.Month())
+}
+
+// previewable returns the key's part of a period, or a later one that Stripe charges the same for:
+// as long, of a period that is as long. A preview knows only the day on which the first period
+// ends. It is refused for the last days before a short month, whose natural period ends earlier,
+// and takes another length for a period whose anchor is on a day that the month doesn't have. A
+// period from the first of a month has neither.
+func (k forecastKey) previewable(interval catalog.Interval) (from, to time.Time) {
+	months := interval.Months()
+	if !monthsAfter(k.from, k.from.Day(), months).Before(k.to) && periodLength(k.to, interval, k.to) == k.whole {
+		return k.from, k.to
+	}
+	first := time.Date(k.from.Year(), k.from.Month(), 1, 0, 0, 0, 0, time.UTC)
+	for ; ; first = first.AddDate(0, 1, 0) {
+		to = first.AddDate(0, months, 0)
+		if from = to.Add(k.from.Sub(k.to)); to.Sub(first) == k.whole && !from.Before(k.from) {
+			return from, to
 		}
 	}
 }

@@ -14,6 +14,14 @@ const (
 // Valid reports whether plans can have the interval.
 func (i Interval) Valid() bool { return i == Monthly || i == Yearly }
 
+// Months returns how long the interval is; 1 for an unknown one.
+func (i Interval) Months() int {
+	if i == Yearly {
+		return 12
+	}
+	return 1
+}
+
 // Price is the amount per interval, per seat or flat, and its reference at Stripe. The tags are its
 // keys in a plan file.
 type Price struct {
