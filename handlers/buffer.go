@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"sync"
 )
 
 // bufferedResponse holds a response until it is complete. If rendering fails half-way or the
@@ -11,10 +12,27 @@ import (
 type bufferedResponse struct {
 	header http.Header
 	status int // 0: not set yet
-	body   bytes.Buffer
+	body   *bytes.Buffer
 }
 
-func newBufferedResponse() *bufferedResponse { return &bufferedResponse{header: http.Header{}} }
+// maxPooledBody is the largest body whose memory is kept for the next response.
+const maxPooledBody = 256 << 10
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func newBufferedResponse() *bufferedResponse {
+	return &bufferedResponse{header: http.Header{}, body: bodies.Get().(*bytes.Buffer)}
+}
+
+// release gives the memory of the body to the next response. Only a response that was sent may be
+// released.
+func (b *bufferedResponse) release() {
+	if b.body.Cap() <= maxPooledBody {
+		b.body.Reset()
+		bodies.Put(b.body)
+	}
+	b.body = nil
+}
 
 // Header returns the header that will be sent.
 func (b *bufferedResponse) Header() http.Header { return b.header }
@@ -42,6 +60,9 @@ func (b *bufferedResponse) discard() {
 func (b *bufferedResponse) send(w http.ResponseWriter) {
 	header := w.Header()
 	for name, values := range b.header {
+		if name == "Vary" { // the compression has its own
+			values = append(header[name], values...)
+		}
 		header[name] = values
 	}
 	if b.status == 0 {

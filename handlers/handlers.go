@@ -97,6 +97,7 @@ type server struct {
 	bodyTimeout    time.Duration // for a request body to arrive
 	crossOrigin    *http.CrossOriginProtection
 	headers        map[string]string // security headers, sent with every response
+	compress       func(http.Handler) http.HandlerFunc
 }
 
 // areas are the parts of the site, each with its handlers.
@@ -142,7 +143,7 @@ func newServer(o Options) *server {
 	s := &server{
 		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
-		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins),
+		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins), compress: newCompressor(),
 	}
 	s.system = &systemEndpoints{site: base, ready: o.Ready, metrics: metrics, metricsToken: o.MetricsToken}
 	if o.RateLimits {

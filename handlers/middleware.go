@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
+
 	"usher/billing/account"
 	"usher/billing/apperr"
 )
@@ -48,6 +50,9 @@ func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := stateOf(r)
 		state.route, state.response = rt.pattern, rt.response
+		if rt.secret {
+			w.Header().Set(gzhttp.HeaderNoCompression, "1")
+		}
 		ctx, cancel := context.WithTimeout(withRequestOrigin(r.Context(), r, rt), requestTimeout)
 		defer cancel()
 		if err := next(w, r.WithContext(ctx)); err != nil {
@@ -56,7 +61,7 @@ func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 	})
 }
 
-// buffer holds the response until it is complete.
+// buffer holds the response until it is complete, and compresses it then.
 func (s *server) buffer(next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		out := newBufferedResponse()
@@ -65,7 +70,7 @@ func (s *server) buffer(next handlerFunc) handlerFunc {
 			out.discard()
 			s.fail(out, r, err)
 		}
-		out.send(w)
+		s.send(w, r, out)
 		return nil
 	}
 }

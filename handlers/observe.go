@@ -119,5 +119,5 @@ func (s *server) recoverPanics(next http.Handler) http.Handler {
 func (s *server) answerPanic(w http.ResponseWriter, r *http.Request, cause any) {
 	out := newBufferedResponse()
 	s.fail(out, r, fmt.Errorf("panic: %v", cause))
-	out.send(w)
+	s.send(w, r, out)
 }

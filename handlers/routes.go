@@ -39,6 +39,9 @@ type route struct {
 	recentInstead func(*http.Request) string
 	// beforeSecondFactor allows access for those who still have to set up two-step verification.
 	beforeSecondFactor bool
+	// secret: the response shows a secret that is not in the request, such as a seed. It is not
+	// compressed (docs/security.md, Compression).
+	secret bool
 	// limits are the rate limits, applied if rate limits are enabled.
 	limits []rateLimit
 }
@@ -65,13 +68,13 @@ func (s *server) routes() []route {
 		{method: get, pattern: secondStepPath, policy: public, handler: s.secondStep.show},
 		{method: post, pattern: secondStepPath, policy: public, handler: s.secondStep.verify, limits: []rateLimit{tokenAttempts, secondStepAttempts}},
 		{method: post, pattern: passkeyLogInPath, policy: public, handler: s.auth.logInWithPasskey, limits: []rateLimit{passkeyLogIns}},
-		{method: post, pattern: passkeyLogInPath + ceremonyOptions, policy: public, response: api, handler: s.auth.beginPasskeyLogIn, limits: []rateLimit{passkeyRequests}},
+		{method: post, pattern: passkeyLogInPath + ceremonyOptions, policy: public, response: api, secret: true, handler: s.auth.beginPasskeyLogIn, limits: []rateLimit{passkeyRequests}},
 		{method: post, pattern: passkeySecondStepPath, policy: public, handler: s.secondStep.verifyPasskey, limits: []rateLimit{tokenAttempts, secondStepAttempts}},
-		{method: post, pattern: passkeySecondStepPath + ceremonyOptions, policy: public, response: api, handler: s.secondStep.beginPasskey, limits: []rateLimit{passkeyRequests}},
+		{method: post, pattern: passkeySecondStepPath + ceremonyOptions, policy: public, response: api, secret: true, handler: s.secondStep.beginPasskey, limits: []rateLimit{passkeyRequests}},
 		{method: get, pattern: recentPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.show},
 		{method: post, pattern: recentPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.confirm, limits: []rateLimit{passwordConfirmations}},
 		{method: post, pattern: passkeyConfirmPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.confirmPasskey, limits: []rateLimit{passwordConfirmations}},
-		{method: post, pattern: passkeyConfirmPath + ceremonyOptions, policy: signedIn, beforeSecondFactor: true, response: api, handler: s.recent.beginPasskey, limits: []rateLimit{passkeyRequests}},
+		{method: post, pattern: passkeyConfirmPath + ceremonyOptions, policy: signedIn, beforeSecondFactor: true, response: api, secret: true, handler: s.recent.beginPasskey, limits: []rateLimit{passkeyRequests}},
 		{method: get, pattern: oidcPath, policy: public, handler: s.oidc.show},
 		{method: post, pattern: oidcPath, policy: public, handler: s.oidc.begin, limits: []rateLimit{providerRounds}},
 		{method: get, pattern: oidcCallbackPath, policy: public, handler: s.oidc.callback, limits: []rateLimit{providerRounds}},
@@ -101,14 +104,14 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/settings/sessions/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endOtherSessions},
 		{method: post, pattern: "/settings/sessions/{id}/end", policy: signedIn, recent: formAt("/settings", "sessions"), handler: s.settings.endSession},
 		{method: get, pattern: "/settings/security", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.show},
-		{method: get, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.showSetup},
+		{method: get, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, secret: true, handler: s.twoStep.showSetup},
 		{method: post, pattern: "/settings/security/setup", policy: signedIn, beforeSecondFactor: true, recentInstead: formAt(securityPath, ""), handler: s.twoStep.begin, limits: []rateLimit{securityChanges}},
-		{method: post, pattern: "/settings/security/confirm", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.confirm, limits: []rateLimit{securityChanges}},
-		{method: post, pattern: "/settings/security/codes", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, ""), handler: s.twoStep.renewCodes, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/confirm", policy: signedIn, beforeSecondFactor: true, secret: true, handler: s.twoStep.confirm, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: "/settings/security/codes", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, ""), secret: true, handler: s.twoStep.renewCodes, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: "/settings/security/disable", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, ""), handler: s.twoStep.disable, limits: []rateLimit{securityChanges}},
 		{method: get, pattern: newPasskeyPath, policy: signedIn, beforeSecondFactor: true, recent: requestedPage, handler: s.twoStep.showNewPasskey},
-		{method: post, pattern: passkeysPath, policy: signedIn, beforeSecondFactor: true, recent: formAt(newPasskeyPath, ""), handler: s.twoStep.addPasskey, limits: []rateLimit{securityChanges}},
-		{method: post, pattern: passkeysPath + ceremonyOptions, policy: signedIn, beforeSecondFactor: true, response: api, recent: formAt(newPasskeyPath, ""), handler: s.twoStep.beginPasskey, limits: []rateLimit{passkeyRequests}},
+		{method: post, pattern: passkeysPath, policy: signedIn, beforeSecondFactor: true, recent: formAt(newPasskeyPath, ""), secret: true, handler: s.twoStep.addPasskey, limits: []rateLimit{securityChanges}},
+		{method: post, pattern: passkeysPath + ceremonyOptions, policy: signedIn, beforeSecondFactor: true, response: api, recent: formAt(newPasskeyPath, ""), secret: true, handler: s.twoStep.beginPasskey, limits: []rateLimit{passkeyRequests}},
 		{method: post, pattern: passkeysPath + "/{id}/rename", policy: signedIn, beforeSecondFactor: true, handler: s.twoStep.renamePasskey, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: passkeysPath + "/{id}/remove", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, "passkeys"), handler: s.twoStep.removePasskey, limits: []rateLimit{securityChanges}},
 		{method: post, pattern: "/settings/security/identity", policy: signedIn, beforeSecondFactor: true, recent: formAt(securityPath, "identities"), handler: s.oidc.beginLink, limits: []rateLimit{providerRounds}},
@@ -141,7 +144,7 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.roles.update},
 		{method: post, pattern: "/organization/roles/{id}/delete", policy: memberAdmin, handler: s.roles.remove},
 		{method: get, pattern: "/organization/api-keys", policy: organizationAdmin, handler: s.keys.list},
-		{method: post, pattern: "/organization/api-keys", policy: organizationAdmin, recent: formAt(apiKeysPath, ""), handler: s.keys.create},
+		{method: post, pattern: "/organization/api-keys", policy: organizationAdmin, recent: formAt(apiKeysPath, ""), secret: true, handler: s.keys.create},
 		{method: post, pattern: "/organization/api-keys/{id}/revoke", policy: organizationAdmin, handler: s.keys.revoke},
 		{method: get, pattern: "/organization/audit.csv", policy: memberAdmin, handler: s.audit.export},
 		{method: get, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.show},

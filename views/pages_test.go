@@ -22,7 +22,7 @@ func TestPages(t *testing.T) {
 	checks := map[string]func(*testing.T, *goquery.Document){
 		"frame": hasDocumentFrame, "headings": headingsDescendByOne, "content security policy": obeysContentSecurityPolicy, "ids": idsAreUniqueAndResolve,
 		"controls": controlsHaveNames, "forms": formsWorkWithoutScripts, "links": linksWorkWithoutScripts, "organization": formsNameTheirOrganization, "polling": pollingPanelsOwnTheirRoot,
-		"words": usesNoJargon,
+		"words": usesNoJargon, "scripts": loadsTheScriptsItUses,
 	}
 	for _, specimen := range gallery.Specimens() {
 		t.Run(specimen.Name, func(t *testing.T) {
@@ -161,6 +161,21 @@ func formsWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
 	})
 }
 
+// A page loads htmx and the script for passkeys only if it uses them.
+func loadsTheScriptsItUses(t *testing.T, doc *goquery.Document) {
+	used := map[string]bool{"htmx.": false, "passkeys.": doc.Find("form[data-passkey]").Length() > 0}
+	doc.Find("*").Each(func(_ int, s *goquery.Selection) {
+		for _, attribute := range s.Nodes[0].Attr {
+			used["htmx."] = used["htmx."] || strings.HasPrefix(attribute.Key, "hx-")
+		}
+	})
+	for script, uses := range used {
+		if loads := doc.Find("script[src^='/static/"+script+"']").Length() == 1; loads != uses {
+			t.Errorf("%s is loaded: %t, used: %t", script, loads, uses)
+		}
+	}
+}
+
 func formsNameTheirOrganization(t *testing.T, doc *goquery.Document) {
 	signedIn := doc.Find("form[action='/logout']").Length() > 0
 	doc.Find("form[method=post][action^='/billing/'], form[method=post][action^='/organization']").Each(func(_ int, s *goquery.Selection) {
@@ -206,9 +221,9 @@ func TestFirstVisitStaysSmall(t *testing.T) {
 			continue
 		}
 		total := zipped(t, viewtest.HTML(t, specimen.Page))
-		for _, name := range []string{"usher.css", "usher.js", "htmx.min.js", "favicon.svg"} {
-			total += served(t, static.Path(name))
-		}
+		viewtest.Render(t, specimen.Page).Find("link[href], script[src]").Each(func(_ int, s *goquery.Selection) {
+			total += served(t, s.AttrOr("href", s.AttrOr("src", "")))
+		})
 		t.Logf("%s: %d bytes", specimen.Name, total)
 		if total >= 30_000 {
 			t.Errorf("%s: a first visit takes %d bytes", specimen.Name, total)

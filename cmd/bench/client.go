@@ -34,9 +34,9 @@ func (c *client) postEvent(payload []byte) (status int, err error) {
 	return c.send(append(head, payload...))
 }
 
-// get requests a page.
-func (c *client) get(path, cookie string) (status int, err error) {
-	return c.send(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", path, c.host, cookie))
+// get requests a page. coding is the Accept-Encoding.
+func (c *client) get(path, cookie, coding string) (status int, err error) {
+	return c.send(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\nAccept-Encoding: %s\r\n\r\n", path, c.host, cookie, coding))
 }
 
 // send sends a request, reads the whole response and returns its status.

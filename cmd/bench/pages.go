@@ -53,10 +53,12 @@ func (e *environment) preparePage(ctx context.Context) (v visitor, page []byte, 
 }
 
 func (e *environment) comparePages(ctx context.Context, bare target, v visitor) error {
-	fmt.Println("clients  pages/s  bare/s   ratio (min to max)     p50       p99       p99/p50  bare p99/p50  CPU/page  non-200")
+	fmt.Println("clients  coding    pages/s  bare/s   ratio (min to max)     p50       p99       p99/p50  bare p99/p50  CPU/page  non-200")
 	for _, clients := range []int{1, 16} {
-		if err := e.comparePage(ctx, bare, v, clients); err != nil {
-			return err
+		for _, coding := range []string{"identity", "gzip"} {
+			if err := e.comparePage(ctx, bare, v, clients, coding); err != nil {
+				return err
+			}
 		}
 	}
 	var pending int
@@ -65,9 +67,10 @@ func (e *environment) comparePages(ctx context.Context, bare target, v visitor) 
 	return err
 }
 
-// comparePage requests the page, alternating with the bare handler. The first round warms up.
-func (e *environment) comparePage(ctx context.Context, bare target, v visitor, clients int) error {
-	send := func(c *client) (int, error) { return c.get(pagePath, v.Cookie) }
+// comparePage requests the page in a content coding, alternating with the bare handler, which never
+// compresses. The first round warms up.
+func (e *environment) comparePage(ctx context.Context, bare target, v visitor, clients int, coding string) error {
+	send := func(c *client) (int, error) { return c.get(pagePath, v.Cookie, coding) }
 	var pages, bares []measurement
 	var ratios []float64
 	for round := range e.rounds + 1 {
@@ -84,8 +87,8 @@ func (e *environment) comparePage(ctx context.Context, bare target, v visitor, c
 		}
 	}
 	m, base := median(pages), median(bares)
-	fmt.Printf("%7d  %7.0f  %7.0f  %-21s  %-8s  %-8s  %7.1f  %12.1f  %-8s  %d\n",
-		clients, m.rate, base.rate, ratioRange(ratios), m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond),
+	fmt.Printf("%7d  %-8s  %7.0f  %7.0f  %-21s  %-8s  %-8s  %7.1f  %12.1f  %-8s  %d\n",
+		clients, coding, m.rate, base.rate, ratioRange(ratios), m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond),
 		m.tailRatio(), base.tailRatio(), m.cpu.program.Round(time.Microsecond), m.failed)
 	return nil
 }

@@ -1,16 +1,21 @@
 package layout_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"regexp"
 	"testing"
+
+	"github.com/a-h/templ"
 
 	"usher/views/layout"
 	"usher/views/viewtest"
 )
 
 func TestHtmxIsConfigured(t *testing.T) {
-	doc := viewtest.Render(t, layout.Page("Pricing", layout.Props{}))
+	content := templ.Raw(`<form hx-post="/pricing"></form>`)
+	doc := viewtest.Render(t, withContent(layout.Page("Pricing", layout.Props{}), content))
 	var config struct {
 		AllowEval              *bool
 		IncludeIndicatorStyles *bool
@@ -44,4 +49,11 @@ func TestHtmxIsConfigured(t *testing.T) {
 			t.Errorf("status %s swaps: %t", code, !want)
 		}
 	}
+}
+
+// withContent renders a component around content.
+func withContent(frame, content templ.Component) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		return frame.Render(templ.WithChildren(ctx, content), w)
+	})
 }
