@@ -42,6 +42,7 @@ type Backlog struct {
 	PendingEvents int        `db:"pending_events"`
 	OldestPending *time.Time `db:"oldest_pending"` // when it was received; nil: none is pending
 	FailedEvents  int        `db:"failed_events"`  // dead letters
+	FailedSince   *time.Time `db:"failed_since"`   // when the oldest of them was received; nil: none has failed
 	PendingSeats  int        `db:"waiting_seats"`  // organizations with a pending seat update
 	FailingSeats  int        `db:"failing_seats"`  // organizations whose last seat update failed
 	// FailedDuplicates counts duplicate subscriptions that could not be canceled.
@@ -62,6 +63,13 @@ type Backlog struct {
 	Drifts map[DriftKind]int `db:"drifts,json"`
 	// ComparedAt is when that comparison ended; nil: none has.
 	ComparedAt *time.Time `db:"compared_at"`
+}
+
+// EventHour counts the events received in one hour.
+type EventHour struct {
+	Hour   time.Time `db:"hour"` // its beginning
+	Events int       `db:"events"`
+	Failed int       `db:"failed"` // of these, dead letters
 }
 
 // QueuedJob is a job in the queue.
@@ -96,6 +104,7 @@ type OrganizationDetails struct {
 	// Differing are the changes of seats that were charged another amount than was confirmed, the
 	// newest first.
 	Differing []SeatPreview
+	Compared  *DriftReport // the last comparison of this organization with Stripe; nil: none
 }
 
 // detailLines is the maximum number of events and of seat changes in an [OrganizationDetails].
@@ -129,6 +138,13 @@ func (op *Operations) Organization(ctx context.Context, organizationID string) (
 	if details.Differing, err = op.store.SeatPreviews().Differing(ctx, organizationID, detailLines); err != nil {
 		return details, fmt.Errorf("read organization: %w", err)
 	}
+	reports, err := op.store.Reconciliation().Reports(ctx, organizationID, 1)
+	if err != nil {
+		return details, fmt.Errorf("read organization: %w", err)
+	}
+	if len(reports) > 0 {
+		details.Compared = &reports[0]
+	}
 	return details, nil
 }
 
@@ -140,6 +156,29 @@ func (op *Operations) Backlog(ctx context.Context) (Backlog, error) {
 	}
 	backlog.PricesNotOffered = int(op.notOffered.Load())
 	return backlog, nil
+}
+
+// hoursShown is how many hours [Operations.EventsByHour] counts, the current one included.
+const hoursShown = 24
+
+// EventsByHour counts the events received in each of the last 24 hours, the oldest first. The last
+// hour has only begun.
+func (op *Operations) EventsByHour(ctx context.Context) ([]EventHour, error) {
+	first := op.Now().UTC().Truncate(time.Hour).Add(-(hoursShown - 1) * time.Hour)
+	counted, err := op.store.Operations().EventsByHour(ctx, first)
+	if err != nil {
+		return nil, fmt.Errorf("count events: %w", err)
+	}
+	hours := make([]EventHour, hoursShown)
+	for i := range hours {
+		hours[i].Hour = first.Add(time.Duration(i) * time.Hour)
+	}
+	for _, hour := range counted {
+		if i := int(hour.Hour.Sub(first) / time.Hour); i < hoursShown {
+			hours[i].Events, hours[i].Failed = hour.Events, hour.Failed
+		}
+	}
+	return hours, nil
 }
 
 // OpenJobs lists the jobs that run, will be retried or have failed.

@@ -514,6 +514,9 @@ type OperationsStore interface {
 	SearchOrganizations(ctx context.Context, search OrganizationSearch, acct StripeAccount) ([]OrganizationLine, int, error)
 	// Backlog counts pending and failed work.
 	Backlog(ctx context.Context) (Backlog, error)
+	// EventsByHour counts the events received since a time, by hour. Hours without events are left
+	// out.
+	EventsByHour(ctx context.Context, since time.Time) ([]EventHour, error)
 	// OpenJobs lists the jobs that run, will be retried or have failed, newest first.
 	OpenJobs(ctx context.Context, limit int) ([]QueuedJob, error)
 }

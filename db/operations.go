@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"usher/billing"
 )
@@ -59,6 +60,7 @@ const selectBacklog = `select
 	(select count(*) from stripe_events where outcome = 'pending') as pending_events,
 	(select min(received_at) from stripe_events where outcome = 'pending') as oldest_pending,
 	(select count(*) from stripe_events where outcome = 'failed') as failed_events,
+	(select min(received_at) from stripe_events where outcome = 'failed') as failed_since,
 	(select count(*) from billing_seat_state where due_at is not null) as waiting_seats,
 	(select count(*) from billing_seat_state where sync_error <> '') as failing_seats,
 	(select count(*) from duplicate_subscriptions where status = 'failed') as failed_ends,
@@ -74,6 +76,14 @@ const selectBacklog = `select
 // Backlog implements [billing.OperationsStore].
 func (q operationsStore) Backlog(ctx context.Context) (billing.Backlog, error) {
 	return get[billing.Backlog](ctx, q.queries, "count the backlog", selectBacklog)
+}
+
+const selectEventsByHour = `select date_trunc('hour', received_at, 'UTC') as hour, count(*) as events, count(*) filter (where outcome = 'failed') as failed
+	from stripe_events where received_at >= $1 group by 1 order by 1`
+
+// EventsByHour implements [billing.OperationsStore].
+func (q operationsStore) EventsByHour(ctx context.Context, since time.Time) ([]billing.EventHour, error) {
+	return list[billing.EventHour](ctx, q.queries, "count events by hour", selectEventsByHour, since)
 }
 
 // Jobs of the previous release have the kind as "about"; see formerJobArgs.

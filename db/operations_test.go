@@ -2,6 +2,7 @@ package db
 
 import (
 	"testing"
+	"time"
 
 	"usher/billing"
 	"usher/billing/account"
@@ -72,7 +73,7 @@ func TestBacklog(t *testing.T) {
 	got, err := store.Operations().Backlog(ctx)
 	must(t, err)
 	wantEqual(t, got, billing.Backlog{
-		PendingEvents: 1, OldestPending: ptr(pending.ReceivedAt.UTC()), FailedEvents: 1, PendingSeats: 1, FailingSeats: 1, Jobs: map[string]int{"available": 1},
+		PendingEvents: 1, OldestPending: ptr(pending.ReceivedAt.UTC()), FailedEvents: 1, FailedSince: ptr(failed.ReceivedAt.UTC()), PendingSeats: 1, FailingSeats: 1, Jobs: map[string]int{"available": 1},
 		Drifts: map[billing.DriftKind]int{billing.DriftCharge: 2}, ComparedAt: ptr(at(7)),
 	})
 	if _, err := store.DB().ExecContext(ctx, `update river_job set state = 'retryable', attempt = 2, errors = array['{"error":"first"}', '{"error":"second"}']::jsonb[]`); err != nil {
@@ -84,4 +85,20 @@ func TestBacklog(t *testing.T) {
 		t.Errorf("jobs %+v", jobs)
 	}
 	wantFilled(t, jobs[0])
+}
+
+func TestEventsByHour(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	before, first, second, next := event("evt_1"), event("evt_2"), event("evt_3"), event("evt_4")
+	hour := at(0).Truncate(time.Hour)
+	before.ReceivedAt, first.ReceivedAt, second.ReceivedAt, next.ReceivedAt = hour.Add(-time.Microsecond), hour, hour.Add(time.Hour-time.Microsecond), hour.Add(time.Hour)
+	second.Outcome = billing.OutcomeFailed
+	insertEvents(t, store, before, first, second, next)
+	got, err := store.Operations().EventsByHour(ctx, hour)
+	must(t, err)
+	for i := range got {
+		got[i].Hour = got[i].Hour.UTC()
+	}
+	wantEqual(t, got, []billing.EventHour{{Hour: hour, Events: 2, Failed: 1}, {Hour: hour.Add(time.Hour), Events: 1}})
 }

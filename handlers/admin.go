@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"usher/billing"
 	"usher/billing/account"
@@ -42,13 +43,29 @@ func (p *adminPages) listEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := adminviews.EventsPageProps{Layout: p.layout(r, layout.SectionOperations), Filter: adminviews.EventFilter(text, outcome), Events: events}
+	health, err := p.health(r)
+	if err != nil {
+		return err
+	}
+	props := adminviews.EventsPageProps{
+		Layout: p.layout(r, layout.SectionOperations), Health: health, Filter: adminviews.EventFilter(text, outcome), Outcome: outcome, Events: events,
+	}
 	if len(events) > eventsPerPage {
 		props.Events = events[:eventsPerPage]
 		query.Set("before", props.Events[eventsPerPage-1].ID)
 		props.OlderHref = r.URL.Path + "?" + query.Encode()
 	}
 	return render(w, r, http.StatusOK, adminviews.EventsPage(props))
+}
+
+// health reads what is pending and what has failed, and how many events there were.
+func (p *adminPages) health(r *http.Request) (adminviews.HealthProps, error) {
+	backlog, err := p.operations.Backlog(r.Context())
+	if err != nil {
+		return adminviews.HealthProps{}, err
+	}
+	hours, err := p.operations.EventsByHour(r.Context())
+	return adminviews.HealthProps{Backlog: backlog, Problems: backlog.Problems(p.now()), Hours: hours}, err
 }
 
 // eventSearchFor derives the searched field from the text: types contain dots, ids have prefixes.
@@ -147,7 +164,13 @@ func (p *adminPages) showOrganization(w http.ResponseWriter, r *http.Request) er
 	}
 	return render(w, r, http.StatusOK, adminviews.OrganizationPage(adminviews.OrganizationPageProps{
 		Layout: p.layout(r, layout.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges, false),
+		Comparing: r.URL.Query().Get("notice") == noticeComparing && !comparedWithin(file.Compared, p.now().Add(-resyncTimeout)),
 	}))
+}
+
+// comparedWithin reports whether a comparison has ended since a time.
+func comparedWithin(report *billing.DriftReport, since time.Time) bool {
+	return report != nil && report.FinishedAt.After(since)
 }
 
 // reconcileOrganization reconciles one organization with Stripe and repairs differences.
@@ -172,7 +195,7 @@ func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Reques
 
 // listJobs shows the backlog and the open jobs.
 func (p *adminPages) listJobs(w http.ResponseWriter, r *http.Request) error {
-	backlog, err := p.operations.Backlog(r.Context())
+	health, err := p.health(r)
 	if err != nil {
 		return err
 	}
@@ -180,5 +203,5 @@ func (p *adminPages) listJobs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, adminviews.JobsPage(adminviews.JobsPageProps{Layout: p.layout(r, layout.SectionOperations), Backlog: backlog, Jobs: jobs}))
+	return render(w, r, http.StatusOK, adminviews.JobsPage(adminviews.JobsPageProps{Layout: p.layout(r, layout.SectionOperations), Health: health, Jobs: jobs}))
 }

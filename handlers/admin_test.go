@@ -35,11 +35,13 @@ func TestOperatorPages(t *testing.T) {
 	b.get("/admin").wantRedirect("/admin/events")
 	waitFor(t, "the events", func() bool { return h.count(`select count(*) from stripe_events where type = 'invoice.paid'`) == 2 })
 	b.get("/admin/events").wantStatus(http.StatusOK).wantText("customer.subscription.created", dead, "the handler panicked")
+	b.get("/admin/events").wantText("1 problem", "1 event failed since")
+	b.get("/admin/jobs").wantText("1 event failed", "Events failed")
 	b.get("/admin/events?outcome=failed").wantText(dead).wantNoText("customer.subscription.created")
 	b.get("/admin/events?q=invoice.*").wantText("invoice.paid").wantNoText("customer.subscription.created")
 	b.get("/admin/events?q=" + h.organization.ID).wantText("customer.subscription.created")
 	b.get("/admin/events?q=" + dead).wantRedirect("/admin/events/" + dead)
-	b.get("/admin/events?q=org_nobody").wantText("No event fits.")
+	b.get("/admin/events?q=org_nobody").wantText("No events match.")
 
 	waitFor(t, "an event that granted credits", func() bool {
 		return h.count(`select count(*) from stripe_events where changes like '%credits: +1000%'`) > 0
@@ -54,15 +56,16 @@ func TestOperatorPages(t *testing.T) {
 	b.get("/admin/organizations").wantText("Lantern Theatre", "Elsewhere", "Pro")
 	b.get("/admin/organizations?q=lantern").wantText("Lantern Theatre").wantNoText("Elsewhere")
 	b.get("/admin/organizations?q=" + email("member")).wantText("Lantern Theatre").wantNoText("Elsewhere")
-	b.get("/admin/organizations/"+h.organization.ID).wantText("Lantern Theatre", "the current one", "customer.subscription.created", "founded the organization")
+	b.get("/admin/organizations/"+h.organization.ID).wantText("Lantern Theatre", "current", "customer.subscription.created", "founded the organization")
 	h.storeForeignSubscription()
 	b.get("/admin/organizations/"+h.organization.ID).wantText("Other subscriptions of the customer", "sub_support", "price_support", "Priority support")
 	b.post("/admin/organizations/"+h.organization.ID+"/compare", nil).wantRedirect("/admin/organizations/" + h.organization.ID + "?notice=agreed")
-	b.get("/admin/drift").wantText("Everything agreed.", h.organization.ID)
+	b.get("/admin/drift").wantText("In sync", h.organization.ID)
+	b.get("/admin/organizations/"+h.organization.ID).wantText("Last comparison with Stripe", "In sync")
 	if reports := b.get("/admin/drift.json"); !strings.Contains(reports.body, `"organizationId":"`+h.organization.ID+`"`) {
 		t.Errorf("reports: %s", reports.body)
 	}
-	b.get("/admin/jobs").wantStatus(http.StatusOK).wantText("Events pending", "Events failed", "Second plans to be decided about")
+	b.get("/admin/jobs").wantStatus(http.StatusOK).wantText("All good", "Nothing is waiting.").wantNoText("Events failed")
 	admin.get("/admin/events").wantStatus(http.StatusForbidden).wantText(account.MessageOperatorsOnly)
 }
 

@@ -59,6 +59,7 @@ func Specimens() []Specimen {
 		{"Billing", billingSpecimens()},
 		{"Seat panel", seatSpecimens()},
 		{"Change of seats", seatChangeSpecimens()},
+		{"Operations", operationsSpecimens()},
 		{"Errors", errorSpecimens()},
 	} {
 		for _, specimen := range group.specimens {
