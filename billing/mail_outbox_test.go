@@ -173,9 +173,9 @@ func TestNoticesGoToBillingAdmins(t *testing.T) {
 		got[m.To+": "+m.Subject]++
 	}
 	want := map[string]int{
-		user.Email + ": Please confirm your e-mail address": 1,
-		user.Email + ": A payment for Lantern failed":       1,
-		"bo@example.com: A payment for Lantern failed":      1,
+		user.Email + ": Confirm your e-mail address":   1,
+		user.Email + ": A payment for Lantern failed":  1,
+		"bo@example.com: A payment for Lantern failed": 1,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("sent %v, want %v", got, want)

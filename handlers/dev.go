@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"io"
 	"net/http"
+	"slices"
 
 	"usher/billing"
 	"usher/billing/apperr"
@@ -45,18 +47,37 @@ func showGallery(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// showMail shows the e-mails that are not sent because no mail server is configured.
+// mailPolicy is the Content-Security-Policy of the HTML part of an e-mail, which has style
+// attributes and nothing else that a policy allows.
+const mailPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// showMail shows the e-mails that are not sent because no mail server is configured, or the HTML
+// part of the one that the query names.
 func (p *devPages) showMail(w http.ResponseWriter, r *http.Request) error {
 	kept, err := p.worker.UnsentMail(r.Context())
 	if err != nil {
 		return err
 	}
+	protectTokenPage(w) // the e-mails contain links with tokens
+	if id := r.URL.Query().Get("html"); id != "" {
+		return showMailHTML(w, kept, id)
+	}
 	props := devviews.MailboxPageProps{Layout: p.layout(r, layout.SectionNone), Mails: make([]devviews.Message, 0, len(kept))}
 	for _, mail := range kept {
 		props.Mails = append(props.Mails, mailMessage(mail))
 	}
-	protectTokenPage(w) // the e-mails contain links with tokens
 	return render(w, r, http.StatusOK, devviews.MailboxPage(props))
+}
+
+func showMailHTML(w http.ResponseWriter, kept []mail.Unsent, id string) error {
+	i := slices.IndexFunc(kept, func(m mail.Unsent) bool { return m.ID == id })
+	if i < 0 {
+		return errPageNotFound
+	}
+	w.Header().Set("Content-Security-Policy", mailPolicy)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, err := io.WriteString(w, kept[i].HTML)
+	return err
 }
 
 func mailMessage(m mail.Unsent) devviews.Message {

@@ -258,7 +258,7 @@ func TestOperatorEndsSessions(t *testing.T) {
 	}
 	operator, one, two := h.signIn("stranger"), h.signIn("member"), h.signIn("member")
 	path := "/admin/people/" + h.users["member"].ID
-	operator.get("/admin/people?q=nobody@example.com").wantStatus(http.StatusOK).wantText("Nobody has this address or id.")
+	operator.get("/admin/people?q=nobody@example.com").wantStatus(http.StatusOK).wantText("No one has this address or ID.")
 	operator.get("/admin/people?q=" + h.users["member"].ID).wantRedirect(path)
 	page := operator.follow(operator.get("/admin/people?q=MEMBER@example.com")).wantText("The member", "Lantern Theatre", "Open sessions2")
 	operator.submit(page, "form[action$='/sessions/end']", nil).wantRedirect(path + "?notice=person-signed-out")

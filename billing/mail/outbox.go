@@ -83,6 +83,7 @@ type Unsent struct {
 	QueuedAt time.Time
 	Subject  string
 	Text     string
+	HTML     string
 }
 
 // Unsent returns the newest e-mails that were not sent, newest first. Without a [Sender] that is
@@ -98,7 +99,7 @@ func (o *Outbox) Unsent(ctx context.Context) ([]Unsent, error) {
 		if err != nil {
 			return nil, fmt.Errorf("render mail %s: %w", mail.ID, err)
 		}
-		kept = append(kept, Unsent{ID: mail.ID, To: mail.To, QueuedAt: mail.QueuedAt, Subject: rendered.Subject, Text: rendered.Text})
+		kept = append(kept, Unsent{ID: mail.ID, To: mail.To, QueuedAt: mail.QueuedAt, Subject: rendered.Subject, Text: rendered.Text, HTML: rendered.HTML})
 	}
 	return kept, nil
 }

@@ -38,11 +38,11 @@ var shown = []struct {
 	{"cookie usher_session", "the cookie itself, which no GET request sets but the way back from the identity provider",
 		[]string{"header Set-Cookie of POST ", "header Set-Cookie of GET /login/oidc/callback"}},
 	{"cookie usher_device", "the cookie itself, which no GET request sets", []string{"header Set-Cookie of POST "}},
-	{"verify token", "the link, and the form behind it", []string{"mail Please confirm your e-mail address", "page GET /verify/{token}"}},
+	{"verify token", "the link, and the form behind it", []string{"mail Confirm your e-mail address", "page GET /verify/{token}"}},
 	{"reset token", "the link, and the form behind it", []string{"mail Choose a new password", "page GET /reset/{token}", "page POST /reset/{token}"}},
-	{"invite token", "the link, and the form behind it", []string{"mail Nora Canary invites you to Canary Club", "page GET /invite/{token}", "page POST /invite/{token}"}},
+	{"invite token", "the link, and the form behind it", []string{"mail Nora Canary invited you to Canary Club", "page GET /invite/{token}", "page POST /invite/{token}"}},
 	{"email token", "the links, and the form behind them", []string{
-		"mail Confirm the change of your e-mail address", "mail Confirm your new e-mail address", "page GET /email/{token}",
+		"mail Confirm your change of e-mail address", "mail Confirm your new e-mail address", "page GET /email/{token}",
 	}},
 	{"password typed as address", "the field keeps what was typed", []string{"page POST /login"}},
 	{"typed text", "pages keep what was typed, and names are stored", []string{"page ", "table public."}},
@@ -390,7 +390,7 @@ func (r *canaryRun) report() {
 	})
 	for _, where := range []string{
 		"organization: log", "organization: table public.organizations", "organization: usher events", "name: page GET /dashboard", "name: page GET /admin/organizations/{id}",
-		"log-in page: header Location of GET /settings", "address: mail Please confirm your e-mail address", "address: table public.users",
+		"log-in page: header Location of GET /settings", "address: mail Confirm your e-mail address", "address: table public.users",
 		"session data: table public.sessions", "metric: page GET /metrics", "database: usher doctor", "mail server: usher doctor",
 	} {
 		if _, found := public[where]; !found {

@@ -22,7 +22,7 @@ func TestMailbox(t *testing.T) {
 		t.Errorf("%s", viewtest.Text(articles))
 	}
 	links := articles.First().Find("a")
-	if links.Length() != 1 || links.AttrOr("href", "") != "https://usher.test/reset/abc" {
+	if links.Length() != 2 || links.First().AttrOr("href", "") != "/dev/mail?html=eml_2" || links.Last().AttrOr("href", "") != "https://usher.test/reset/abc" {
 		t.Errorf("links %s", viewtest.Outline(links))
 	}
 	if articles.Find("b").Length() != 0 {

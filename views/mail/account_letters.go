@@ -8,48 +8,48 @@ import (
 
 func emailChangeLetter(d mail.Data) letter {
 	return letter{
-		subject: "Confirm the change of your e-mail address",
+		subject: "Confirm your change of e-mail address",
 		opening: sentences(
-			"Somebody, most likely you, wants to change the e-mail address of your account to "+cmp.Or(d.Address, "another one")+".",
+			"Someone, most likely you, asked to change the e-mail address of your account to "+cmp.Or(d.Address, "another one")+".",
 			"It changes once both addresses have confirmed it.",
 		),
 		button: linkTo("Confirm or stop the change", d),
 		closing: sentences(
 			onlyIf(!d.ExpiresAt.IsZero(), "The link works until "+formatDeadline(d.ExpiresAt)+"."),
-			"If it wasn't you, open the link, stop the change, and choose a new password: somebody knows yours.",
+			"If it wasn't you, open the link, stop the change, and choose a new password: someone knows yours.",
 		),
-		why: "You get this because it is the address of your account.",
+		why: "You get this e-mail because this is the address of your account.",
 	}
 }
 
 func newEmailLetter(d mail.Data) letter {
 	return letter{
 		subject: "Confirm your new e-mail address",
-		opening: sentences("You asked to sign in with this address. It changes once this and your present address have confirmed it."),
+		opening: sentences("You asked to sign in with this address. The change takes effect once both this and your current address have confirmed it."),
 		button:  linkTo("Confirm this address", d),
 		closing: sentences(
-			onlyIf(!d.ExpiresAt.IsZero(), "The link works until "+formatDeadline(d.ExpiresAt)+"."), "If it wasn't you, ignore this e-mail: nothing changes.",
+			onlyIf(!d.ExpiresAt.IsZero(), "The link works until "+formatDeadline(d.ExpiresAt)+"."), "If it wasn't you, you can ignore this e-mail: nothing changes.",
 		),
-		why: "You get this because somebody gave this address as their new one.",
+		why: "You get this e-mail because someone entered this address as their new one.",
 	}
 }
 
 func emailTakenLetter(d mail.Data) letter {
 	return letter{
 		subject: "This address already has an account",
-		opening: sentences("Somebody, most likely you, wanted to use this address for another account. An address can have one account only. Nothing has changed."),
+		opening: sentences("Someone, most likely you, tried to use this address for another account. An address can only have one account, so nothing has changed."),
 		button:  linkTo("Sign in", d),
-		closing: sentences("If it wasn't you, ignore this e-mail."),
-		why:     "You get this because somebody gave this address as their new one.",
+		closing: sentences("If it wasn't you, you can ignore this e-mail."),
+		why:     "You get this e-mail because someone entered this address as their new one.",
 	}
 }
 
 func emailChangedLetter(d mail.Data) letter {
 	return letter{
 		subject: "Your e-mail address was changed",
-		opening: sentences("You sign in with " + cmp.Or(d.Address, "your new address") + " from now on. Both addresses had confirmed it."),
-		button:  linkTo("Your settings", d),
-		closing: sentences("If it wasn't you, write to whoever runs this site at once."),
-		why:     "You get this because this was the address of your account.",
+		opening: sentences("From now on, sign in with " + cmp.Or(d.Address, "your new address") + ". Both addresses confirmed the change."),
+		button:  linkTo("Open your settings", d),
+		closing: sentences("If it wasn't you, contact support right away."),
+		why:     "You get this e-mail because this was the address of your account.",
 	}
 }

@@ -16,11 +16,14 @@ import (
 type letter struct {
 	subject string
 	name    string // of the recipient; empty if unknown
-	opening []string
-	lines   []string // facts, rendered as a list
-	button  ui.LinkButtonProps
-	closing []string
-	why     string // why the recipient gets the e-mail
+	amount  string // the heading instead of the subject; empty if no amount is the point
+	// amountIs says what the amount is, such as "to pay for Lyric Street".
+	amountIs string
+	opening  []string
+	lines    []string // facts, rendered as a list
+	button   ui.LinkButtonProps
+	closing  []string
+	why      string // why the recipient gets the e-mail
 }
 
 // Renderer writes e-mails. It implements [billing.Renderer].
@@ -34,7 +37,7 @@ func (Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, erro
 		return mail.Rendered{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
 	}
 	l := write(m.Data)
-	l.name, l.subject = oneLine(m.Data.Name), oneLine(l.subject)
+	l.name, l.subject, l.amountIs = oneLine(m.Data.Name), oneLine(l.subject), oneLine(l.amountIs)
 	var html bytes.Buffer
 	if err := document(l).Render(ctx, &html); err != nil {
 		return mail.Rendered{}, fmt.Errorf("render mail %s: %w", m.Kind, err)
