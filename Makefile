@@ -51,6 +51,10 @@ bench-webhook: build ## compare the webhook rate with a bare pgbench transaction
 bench-pages: build ## compare the billing tab with a bare handler
 	go run ./cmd/bench -usher .build/usher -pages
 
+.PHONY: strings
+strings: ## list every text that people can read, with its place
+	@go run ./cmd/strings
+
 .PHONY: weight
 weight: ## print what each page transfers, write it into docs/performance.md, and fail above the limits
 	go test -count=1 -v -run TestTransferredBytes ./handlers -weight-table=$(CURDIR)/docs/performance.md

@@ -22,7 +22,7 @@ func TestPages(t *testing.T) {
 	checks := map[string]func(*testing.T, *goquery.Document){
 		"frame": hasDocumentFrame, "headings": headingsDescendByOne, "content security policy": obeysContentSecurityPolicy, "ids": idsAreUniqueAndResolve,
 		"controls": controlsHaveNames, "forms": formsWorkWithoutScripts, "links": linksWorkWithoutScripts, "organization": formsNameTheirOrganization, "polling": pollingPanelsOwnTheirRoot,
-		"words": usesNoJargon, "scripts": loadsTheScriptsItUses,
+		"words": usesNoJargon, "scripts": loadsTheScriptsItUses, "spaces": wordsAreApart,
 	}
 	for _, specimen := range gallery.Specimens() {
 		t.Run(specimen.Name, func(t *testing.T) {

@@ -23,6 +23,7 @@ var inside = map[string][]string{
 	"usher/cmd/usher":      {"usher/"}, // wires everything
 	"usher/cmd/simulation": {"usher/"}, // wires everything and injects faults
 	"usher/cmd/bench":      {"usher/"}, // wires everything and measures it
+	"usher/cmd/strings":    {},         // reads files
 	"usher/handlers": slices.Concat(domain, areas,
 		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}),
 
@@ -97,12 +98,13 @@ var outside = []struct {
 	{"github.com/pressly/goose/v3", []string{"usher/db"}, "migrations are db's"},
 	{"github.com/riverqueue/river", []string{"usher/db"}, "jobs are rows of PostgreSQL, inserted in the transaction of the change"},
 	{"github.com/alexedwards/scs/v2", []string{"usher/handlers", "usher/db"}, "sessions belong to the HTTP edge and are stored by db"},
-	{"github.com/a-h/templ", append([]string{"usher/handlers", "usher/views/viewtest"}, pages...), "HTML is made in views and written by handlers"},
+	{"github.com/a-h/templ", append([]string{"usher/handlers", "usher/views/viewtest", "usher/cmd/strings"}, pages...), "HTML is made in views and written by handlers"},
 	{"github.com/PuerkitoBio/goquery", []string{"usher/views/viewtest"}, "HTML is parsed in tests only"},
 	{"github.com/joho/godotenv", []string{"usher/cmd/usher"}, "only the program itself reads its configuration"},
 	{"github.com/BurntSushi/toml", []string{"usher/billing/catalog"}, "the plan file is read in one place"},
 	{"github.com/bojanz/currency", []string{"usher/billing/catalog"}, "money has one type"},
 	{"github.com/wneessen/go-mail", []string{"usher/billing/mail/smtp"}, "SMTP is spoken in one place"},
+	{"github.com/klauspost/compress", []string{"usher/handlers"}, "responses are compressed over HTTP"},
 	{"github.com/prometheus/client_golang", []string{"usher/handlers"}, "metrics are served over HTTP"},
 	{"github.com/pquerna/otp", []string{"usher/billing/account"}, "one-time codes are checked in one place"},
 	{"github.com/go-webauthn/webauthn", []string{"usher/billing/account"}, "passkeys are checked in one place"},
