@@ -31,6 +31,11 @@ const names = Object.keys(colors);
 const variables = (shade) => Object.fromEntries(names.map((name) => [`--${name}`, colors[name][shade]]));
 
 export default {
+  // The system's theme, unless the browser chose one: the server puts it into data-theme.
+  darkMode: ['variant', [
+    '@media (prefers-color-scheme: dark) { &:where(:root:not([data-theme="light"]) *) }',
+    '&:where([data-theme="dark"] *)',
+  ]],
   theme: {
     colors: {
       transparent: 'transparent',
@@ -62,7 +67,9 @@ export default {
   plugins: [
     ({ addBase }) => addBase({
       ':root': { 'color-scheme': 'light dark', ...variables(0) },
-      '@media (prefers-color-scheme: dark)': { ':root': variables(1) },
+      '@media (prefers-color-scheme: dark)': { ':root:not([data-theme="light"])': variables(1) },
+      ':root[data-theme="light"]': { 'color-scheme': 'light' },
+      ':root[data-theme="dark"]': { 'color-scheme': 'dark', ...variables(1) },
     }),
   ],
 };

@@ -7,11 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"usher/billing/apperr"
-	"usher/views/layout"
-	"usher/views/ui"
 )
 
 // httpError is an error of the HTTP layer that the domain has no code for.
@@ -43,7 +40,7 @@ func (e *httpError) withCause(err error) *httpError {
 // Errors of the HTTP layer.
 var (
 	errSignedOut      = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
-	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
+	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You're not a member of an organization. Ask an admin to invite you."}
 	errPageNotFound   = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
 	errMethod         = &httpError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
 	errCrossOrigin    = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This request came from another site, so nothing was done."}
@@ -134,33 +131,4 @@ func requestedPage(r *http.Request) string {
 		return localPath(r.URL.RequestURI())
 	}
 	return ""
-}
-
-// problemTitles are the error page titles of messages that need another title than their status.
-var problemTitles = map[string]string{
-	apperr.MessageOtherOrganization: "This was about another organization",
-	apperr.MessageAlreadySubscribed: "There is a plan already",
-	apperr.MessageNoCustomer:        "There is no bill yet",
-}
-
-// showErrorPage renders the error page. For an internal error and an unknown address the view's
-// text for the status replaces the message.
-func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
-	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
-		p.message = ""
-	}
-	props := layout.ErrorPageProps{
-		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: stateOf(r).requestID,
-	}
-	if p.status == http.StatusBadGateway && identityOf(r).isMember() && !strings.HasPrefix(stateOf(r).route, "/admin") {
-		props.Link = &ui.LinkButtonProps{Label: "Back to billing", Href: billingPath, Kind: ui.Secondary}
-	}
-	if p.status == http.StatusBadGateway && r.Method == http.MethodGet {
-		props.RetryHref = r.URL.RequestURI()
-	}
-	if err := render(w, r, p.status, layout.ErrorPage(props)); err != nil {
-		// The error page itself failed.
-		s.log.ErrorContext(r.Context(), "render error page failed", "request_id", stateOf(r).requestID, "err", err)
-		http.Error(w, http.StatusText(p.status), p.status)
-	}
 }

@@ -131,6 +131,7 @@ type areas struct {
 	webhook       *webhookEndpoint
 	system        *systemEndpoints
 	dev           *devPages
+	themes        *themePages
 }
 
 // New returns the handler of the whole site.
@@ -199,6 +200,7 @@ func newAreas(o Options, base *site) areas {
 	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}
 	a.dev = &devPages{site: base, clock: o.Clock, worker: b.Worker, mailPage: o.Development && o.MailPage}
+	a.themes = &themePages{site: base}
 	a.addAccountPages(b, base)
 	a.auth.mailHref = a.dev.mailHref()
 	return a

@@ -63,7 +63,7 @@ func TestFailedLogInsLockTheirNetwork(t *testing.T) {
 		if err != nil || seconds < 1 || seconds > 15*60 {
 			t.Errorf("Retry-After %q", refused.header.Get("Retry-After"))
 		}
-		answer, _, _ := strings.Cut(refused.wantText("A little slower", "try again in", "Forgot your password?").text("main"), "req_")
+		answer, _, _ := strings.Cut(refused.wantText("Too many attempts", "try again in", "Forgot your password?").text("main"), "req_")
 		answers = append(answers, answer)
 	}
 	if answers[0] != answers[1] {

@@ -61,6 +61,8 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/{$}", policy: public, handler: s.pricing.redirectHome},
 		{method: get, pattern: "/pricing", policy: public, handler: s.pricing.show, limits: []rateLimit{promotionLookups}},
 
+		{method: post, pattern: "/theme", policy: public, handler: s.themes.choose},
+
 		{method: get, pattern: "/signup", policy: public, handler: s.auth.showSignUp},
 		{method: post, pattern: "/signup", policy: public, handler: s.auth.signUp, limits: []rateLimit{signUps}},
 		{method: get, pattern: "/login", policy: public, handler: s.auth.showLogIn},
@@ -223,7 +225,7 @@ func (s *server) routes() []route {
 }
 
 // mux serves the route map. A wrong method gets 405 and an unknown address 404, in the response
-// form of the route or area.
+// form of the route or area. Whoever opens the address of a form gets the page with the form.
 func (s *server) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
@@ -235,6 +237,9 @@ func (s *server) mux() *http.ServeMux {
 	}
 	for pattern, allowed := range methods {
 		mux.Handle(pattern, s.serve(route{pattern: pattern, policy: public, response: shape[pattern], handler: refuseMethod(allowed)}))
+		if forms, found := formPageOf(pattern); found && shape[pattern] == page && !slices.Contains(allowed, get) {
+			mux.Handle(get+" "+pattern, s.serve(route{method: get, pattern: pattern, policy: public, handler: redirectTo(forms.path)}))
+		}
 	}
 	mux.Handle("/", s.serve(route{pattern: "/", policy: public, handler: showNotFound}))
 	mux.Handle("/api/", s.serve(route{pattern: "/api/", policy: public, response: api, handler: showNotFound}))

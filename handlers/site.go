@@ -16,6 +16,7 @@ type site struct {
 	sessions      *sessionManager
 	devices       *deviceCookies
 	organizations *account.Organizations
+	memberships   *account.Members // for error pages, see helpers
 	baseURL       *url.URL
 	development   bool
 	remark        string
@@ -37,6 +38,7 @@ func newSite(o Options) *site {
 		sessions:      newSessionManager(o),
 		devices:       newDeviceCookies(o),
 		organizations: o.Billing.Organizations,
+		memberships:   o.Billing.Members,
 		baseURL:       o.BaseURL,
 		development:   o.Development,
 		remark:        o.Remark,

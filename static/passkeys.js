@@ -53,13 +53,18 @@
       event.preventDefault();
       if (running) return;
       running = true;
+      const button = form.querySelector('button');
+      button.setAttribute('aria-busy', 'true');
       say(form, '');
       run(form)
         .catch((error) => {
           const kind = { NotAllowedError: 'canceled', AbortError: 'canceled', InvalidStateError: 'exists' }[error.name];
           say(form, form.dataset[kind] ?? form.dataset.failed);
         })
-        .finally(() => { running = false; });
+        .finally(() => {
+          running = false;
+          button.removeAttribute('aria-busy');
+        });
     });
   }
 })();

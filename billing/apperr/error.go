@@ -33,7 +33,7 @@ const (
 	MessageBillingAccess      = "Only organization admins can manage billing"
 	MessageOtherOrganization  = "This form belongs to another organization than the one you are working in. Switch to it and try again."
 	MessageAlreadySubscribed  = "This organization already has a subscription. Change it on the billing page."
-	MessageStripeUnreachable  = "Stripe did not answer. Nothing was charged. Please try again in a moment."
+	MessageStripeUnreachable  = "Stripe isn't responding. Nothing was charged. Please try again in a moment."
 	MessageCredentialMismatch = "That e-mail address and password do not belong together."
 )
 

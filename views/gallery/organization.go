@@ -82,8 +82,11 @@ func general(frame layout.Props, h layout.OrganizationHeader) organizationviews.
 func errorSpecimens() []Specimen {
 	page := func(status int, message string, frame layout.Props) Specimen {
 		props := layout.ErrorPageProps{Layout: frame, Status: status, Message: message, RequestID: "req_8fQ2mZ"}
+		if status >= 500 {
+			props.RetryHref = "/billing/invoices/in_1/pdf"
+		}
 		if status == 502 {
-			props.RetryHref, props.Link = "/billing/invoices/in_1/pdf", &ui.LinkButtonProps{Label: "Back to billing", Href: "/organization?tab=billing", Kind: ui.Secondary}
+			props.Link = &ui.LinkButtonProps{Label: "Back to billing", Href: "/organization?tab=billing", Kind: ui.Secondary}
 		}
 		return Specimen{Page: layout.ErrorPage(props)}
 	}
@@ -94,12 +97,20 @@ func errorSpecimens() []Specimen {
 	}
 	return []Specimen{
 		named("error-404", "404", page(404, "", out)),
-		named("error-403", "403", page(403, "Only organization admins can manage billing", in)),
+		named("error-403", "403", asking("Only organization admins can manage billing", in,
+			layout.Helper{Name: "Ana Lima", Role: "Admin"}, layout.Helper{Name: "Ben Okafor", Role: "Billing admin"}, layout.Helper{Name: "ليلى حداد", Role: "Admin"})),
+		named("error-403-nobody", "403, no one to ask", page(403, "Only operators of this installation can see this", in)),
 		named("error-409", "409", page(409, "", in)),
 		named("error-429", "429", page(429, "", out)),
 		named("error-500", "500", page(500, "", in)),
-		named("error-502", "502", page(502, "Stripe did not answer. Nothing was charged. Please try again in a moment.", in)),
+		named("error-503", "503", page(503, "", in)),
+		named("error-502", "502", page(502, "Stripe isn't responding. Nothing was charged. Please try again in a moment.", in)),
 	}
+}
+
+// asking is a page without access that names whom to ask.
+func asking(message string, frame layout.Props, people ...layout.Helper) Specimen {
+	return Specimen{Page: layout.ErrorPage(layout.ErrorPageProps{Layout: frame, Status: 403, Message: message, Helpers: people, RequestID: "req_8fQ2mZ"})}
 }
 
 func contacts(frame layout.Props) organizationviews.ContactsPageProps {

@@ -10,7 +10,7 @@ import (
 
 func TestErrorPages(t *testing.T) {
 	for status, want := range map[int]string{
-		400: "could not be understood", 403: "for others to change", 404: "no such page", 405: "done that way", 409: "does not go together", 429: "A little slower", 500: "our side", 502: "Stripe did not answer", 418: "our side",
+		400: "couldn't read that", 403: "don't have access", 404: "not found", 405: "can't be opened", 409: "has changed", 429: "Too many", 500: "went wrong", 502: "Stripe isn't responding", 503: "very busy", 418: "went wrong",
 	} {
 		doc := viewtest.Render(t, layout.ErrorPage(layout.ErrorPageProps{Status: status, RequestID: "req_7"}))
 		if got := viewtest.Text(doc.Find("h1")); !strings.Contains(got, want) {

@@ -99,7 +99,15 @@ func footer(p Props) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</div></footer>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<div class=\"sm:ms-auto\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.ThemeForm(p.Theme, p.Path).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</div></div></footer>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -126,7 +134,7 @@ func liveRegions() templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<div id=\"announcer\" role=\"status\" class=\"sr-only\"></div><div id=\"toast\" role=\"alert\" hidden data-failed=\"That did not go through. Load the page anew to see what holds, then try once more.\" data-offline=\"No answer came. Check the connection, then load the page anew to see what holds.\" class=\"fixed inset-x-4 bottom-4 z-10 mx-auto flex max-w-form items-start gap-3 rounded-card border border-line bg-surface p-4 shadow-float\"><p class=\"flex-1\"></p><button type=\"button\" data-dismiss class=\"-m-1 inline-flex size-8 cursor-pointer items-center justify-center rounded text-quiet hover:text-ink\" aria-label=\"Close\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<div id=\"announcer\" role=\"status\" class=\"sr-only\"></div><div id=\"toast\" role=\"alert\" hidden data-failed=\"That didn't go through. Reload the page to see what was saved, then try again.\" data-offline=\"We couldn't reach the server. Check your connection, then reload the page.\" class=\"fixed inset-x-4 bottom-4 z-10 mx-auto flex max-w-form items-start gap-3 rounded-card border border-line bg-surface p-4 shadow-float\"><p class=\"flex-1\"></p><button type=\"button\" data-dismiss class=\"-m-1 inline-flex size-8 cursor-pointer items-center justify-center rounded text-quiet hover:text-ink\" aria-label=\"Close\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -134,7 +142,7 @@ func liveRegions() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</button></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</button></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

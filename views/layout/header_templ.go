@@ -135,7 +135,7 @@ func header(p Props) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<header class=\"border-b border-line bg-surface\"><div class=\"mx-auto flex w-full max-w-page flex-wrap items-center gap-x-8 gap-y-1 px-4 py-2 sm:px-6\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<header class=\"border-b border-line bg-surface\"><div class=\"mx-auto flex w-full max-w-page flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2 sm:px-6\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -143,7 +143,7 @@ func header(p Props) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<nav aria-label=\"Main\" class=\"order-last w-full sm:order-none sm:w-auto\"><ul class=\"flex flex-wrap gap-x-5\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<nav aria-label=\"Main\" class=\"order-last w-full sm:order-none sm:ms-4 sm:w-auto\"><ul class=\"flex flex-wrap gap-x-5\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -9,13 +9,14 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// separator is the text behind name i of n: ", ", " and " or the end.
-func separator(i, n int, end string) string {
+// Separator is the text behind name i of n: ", ", the word before the last, such as " and ", or the
+// end.
+func Separator(i, n int, word, end string) string {
 	switch i {
 	case n - 1:
 		return end
 	case n - 2:
-		return " and "
+		return word
 	}
 	return ", "
 }
@@ -46,7 +47,7 @@ func NameList(names []string, end string) templ.Component {
 			var templ_7745c5c3_Var2 string
 			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/namelist.templ`, Line: 17, Col: 13}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/namelist.templ`, Line: 18, Col: 13}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 			if templ_7745c5c3_Err != nil {
@@ -57,9 +58,9 @@ func NameList(names []string, end string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var3 string
-			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(separator(i, len(names), end))
+			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(Separator(i, len(names), " and ", end))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/namelist.templ`, Line: 17, Col: 52}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/namelist.templ`, Line: 18, Col: 61}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 			if templ_7745c5c3_Err != nil {

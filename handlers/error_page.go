@@ -1,0 +1,136 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/views/layout"
+	"usher/views/ui"
+)
+
+// problemTitles are the error page titles of messages that need another title than their status.
+var problemTitles = map[string]string{
+	apperr.MessageOtherOrganization: "This form is for another organization",
+	apperr.MessageAlreadySubscribed: "You already have a plan",
+	apperr.MessageNoCustomer:        "There is no billing account yet",
+}
+
+// showErrorPage renders the error page. For an internal error and an unknown address the view's
+// text for the status replaces the message.
+func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
+	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
+		p.message = ""
+	}
+	props := layout.ErrorPageProps{
+		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: stateOf(r).requestID,
+		Link: errorLink(r, p.status),
+	}
+	if edge := (*httpError)(nil); p.status == http.StatusForbidden && !errors.As(stateOf(r).err, &edge) {
+		props.Helpers = s.helpers(r, p.message)
+	}
+	if p.status >= http.StatusInternalServerError && r.Method == http.MethodGet {
+		props.RetryHref = r.URL.RequestURI()
+	}
+	if props.RetryHref == "" && props.Link != nil {
+		props.Link.Kind = ui.Primary
+	}
+	if err := render(w, r, p.status, layout.ErrorPage(props)); err != nil {
+		// The error page itself failed.
+		s.log.ErrorContext(r.Context(), "render error page failed", "request_id", stateOf(r).requestID, "err", err)
+		http.Error(w, http.StatusText(p.status), p.status)
+	}
+}
+
+// errorLink leads back to the page of the form, or to billing where Stripe failed; nil: the
+// view's own.
+func errorLink(r *http.Request, status int) *ui.LinkButtonProps {
+	pattern := stateOf(r).route
+	if !identityOf(r).isMember() || status == http.StatusForbidden {
+		return nil
+	}
+	if page, found := formPageOf(pattern); found && r.Method == http.MethodPost {
+		return &ui.LinkButtonProps{Label: "Back to " + page.name, Href: page.path, Kind: ui.Secondary}
+	}
+	if status == http.StatusBadGateway && !strings.HasPrefix(pattern, "/admin") {
+		return &ui.LinkButtonProps{Label: "Back to billing", Href: billingPath, Kind: ui.Secondary}
+	}
+	return nil
+}
+
+// maxHelpers is how many people an error page names.
+const maxHelpers = 3
+
+// helpers returns who in the organization can do what the viewer can't, by the refusal. It names
+// nobody to those who are not members, and if the members can't be read.
+func (s *site) helpers(r *http.Request, refusal string) []layout.Helper {
+	access := accessOf(r)
+	if !identityOf(r).isMember() || refusal == account.MessageOperatorsOnly {
+		return nil
+	}
+	members, err := s.memberships.List(r.Context(), access)
+	if err != nil {
+		s.log.WarnContext(r.Context(), "list members for error page failed", "request_id", stateOf(r).requestID, "err", err)
+		return nil
+	}
+	var helpers []layout.Helper
+	for _, member := range members {
+		if member.UserID != access.User.ID && len(helpers) < maxHelpers && canHelp(account.Access{Member: member}, refusal) {
+			helpers = append(helpers, layout.Helper{Name: member.Name, Role: member.Role.Name})
+		}
+	}
+	return helpers
+}
+
+// canHelp reports whether a member has the right whose lack a refusal is about.
+func canHelp(a account.Access, refusal string) bool {
+	switch refusal {
+	case apperr.MessageBillingAccess:
+		return a.CanManageBilling()
+	case account.MessageMemberAccess:
+		return a.CanManageMembers()
+	}
+	return a.IsAdmin()
+}
+
+// formPage is a page with forms that post to other addresses.
+type formPage struct {
+	prefix string // of those addresses
+	path   string
+	name   string
+}
+
+// formPages are the pages of the forms whose addresses have no page of their own; the first prefix
+// that fits counts.
+var formPages = []formPage{
+	{"/organization/members", membersTab, "members"},
+	{"/organization/invitations", membersTab, "members"},
+	{"/organization/people", "/organization/people", "invitations"},
+	{"/organization/roles", "/organization?tab=roles", "roles"},
+	{"/organization/contacts", "/organization/contacts", "billing contacts"},
+	{"/organization/notices", "/organization/contacts", "billing contacts"},
+	{"/organization/api-keys", apiKeysPath, "API keys"},
+	{"/organization/seats", "/organization/seats", "seats"},
+	{"/organization/switch", "/dashboard", "the dashboard"},
+	{"/organization/", generalPath, "the organization"},
+	{"/billing/checkout", "/pricing", "pricing"},
+	{"/billing/", billingPath, "billing"},
+	{"/settings/security", securityPath, "account security"},
+	{"/settings/", "/settings", "settings"},
+	{"/theme", "/", "the start"},
+	{"/admin/events", "/admin/events", "events"},
+	{"/admin/organizations", "/admin/organizations", "organizations"},
+	{"/admin/people", "/admin/people", "people"},
+}
+
+// formPageOf returns the page with the form that posts to a route.
+func formPageOf(pattern string) (formPage, bool) {
+	for _, page := range formPages {
+		if strings.HasPrefix(pattern, page.prefix) {
+			return page, true
+		}
+	}
+	return formPage{}, false
+}
