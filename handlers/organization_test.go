@@ -17,14 +17,14 @@ func TestPricing(t *testing.T) {
 	h := newTestEnv(t)
 	visitor := h.newBrowser()
 	for _, tt := range []struct{ query, seats, total string }{
-		{"", "5", "for 5 people: $45 per month"},
-		{"?interval=year&seats=3", "3", "for 3 people: $270 per year"},
-		{"?interval=year", "5", "for 5 people: $450 per year"},
-		{"?interval=week&seats=1", "1", "for 1 person: $9 per month"},
+		{"", "5", "$45 a month for 5"},
+		{"?interval=year&seats=3", "3", "$270 a year for 3"},
+		{"?interval=year", "5", "$450 a year for 5"},
+		{"?interval=week&seats=1", "1", "$9 a month for 1"},
 		{"?seats=0", "5", "from 1 to 10,000"},
 		{"?seats=-3", "5", "from 1 to 10,000"},
 		{"?seats=10001", "5", "from 1 to 10,000"},
-		{"?seats=10000", "10000", "for 10,000 people: $90,000 per month"},
+		{"?seats=10000", "10000", "$90,000 a month for 10,000"},
 		{"?seats=many", "5", "from 1 to 10,000"},
 		{"?seats=99999999999999999999", "5", "from 1 to 10,000"},
 	} {
@@ -33,14 +33,14 @@ func TestPricing(t *testing.T) {
 			t.Errorf("%s: %s people", tt.query, seats)
 		}
 	}
-	page := visitor.get("/pricing").wantText("2 months free", "Compare in full", "Most chosen")
+	page := visitor.get("/pricing").wantText("2 months free", "Compare plans", "Most popular")
 	if n := page.doc().Find("form[action='/billing/checkout']").Length(); n != 4 {
 		t.Errorf("%d plans and packs to choose", n)
 	}
 	if page.doc().Find("input[name=organizationId]").Length() != 0 {
 		t.Error("the form of a visitor names an organization")
 	}
-	member := h.signIn("member").get("/pricing").wantText("for 3 people: $27 per month", "An admin or billing admin")
+	member := h.signIn("member").get("/pricing").wantText("$27 a month for 3", "An admin or billing manager")
 	if n := member.doc().Find("form[action='/billing/checkout']").Length(); n != 0 {
 		t.Errorf("%d buttons for a member without billing access", n)
 	}

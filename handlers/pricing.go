@@ -28,7 +28,7 @@ type pricingPages struct {
 // Default and maximum of the number of people that prices are shown for.
 const (
 	visitorSeats = 5
-	maxSeats     = 10000
+	maxSeats     = billingviews.MaxPeople
 )
 
 // redirectHome redirects to the dashboard or, if not signed in, to the pricing page.
@@ -42,7 +42,12 @@ func (p *pricingPages) redirectHome(w http.ResponseWriter, r *http.Request) erro
 }
 
 // show shows the plans at an interval for a number of people, by default the organization's own.
+// The buttons for one more and one less lead to the address of the new number.
 func (p *pricingPages) show(w http.ResponseWriter, r *http.Request) error {
+	if stepped, ok := steppedPath(r); ok {
+		redirect(w, r, stepped)
+		return nil
+	}
 	var overview *billing.Overview
 	if identityOf(r).isMember() {
 		own, err := p.overviews.Get(r.Context(), accessOf(r))
@@ -144,9 +149,23 @@ func selectedSeats(r *http.Request, own *billing.Overview) (seats int, invalid s
 	}
 	seats, err := strconv.Atoi(strings.TrimSpace(value))
 	if err != nil || seats < 1 || seats > maxSeats {
-		return usual, "Please give a number of people from 1 to 10,000."
+		return usual, "Enter a number from 1 to 10,000."
 	}
 	return seats, ""
+}
+
+// steppedPath is the page for as many people as the query's step adds to the number in it; false
+// without a step or a number.
+func steppedPath(r *http.Request) (string, bool) {
+	query := r.URL.Query()
+	seats, err := strconv.Atoi(strings.TrimSpace(query.Get("seats")))
+	step, noStep := strconv.Atoi(query.Get("step"))
+	if err != nil || noStep != nil || seats < 1 || seats > maxSeats {
+		return "", false
+	}
+	query.Set("seats", strconv.Itoa(min(max(1, seats+min(max(-1, step), 1)), maxSeats)))
+	query.Del("step")
+	return "/pricing?" + query.Encode(), true
 }
 
 // packCards lists the packs. Visitors can buy one and sign up on the way.
@@ -179,7 +198,7 @@ func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v identit
 		}
 	}
 	if plan.Highlighted {
-		card.Highlight = "Most chosen"
+		card.Highlight = "Most popular"
 	}
 	return card
 }

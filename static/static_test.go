@@ -12,7 +12,7 @@ import (
 	"usher/static"
 )
 
-var names = []string{"usher.css", "usher.js", "passkeys.js", "htmx.min.js", "favicon.svg"}
+var names = []string{"usher.css", "usher.js", "passkeys.js", "pricing.js", "htmx.min.js", "favicon.svg"}
 
 func get(t *testing.T, method, path, accept string) *http.Response {
 	t.Helper()

@@ -252,7 +252,7 @@ func testInvitation(t *testing.T, server *testServer) {
 func testPricingToActiveInChromium(t *testing.T, server *testServer) {
 	b := newBrowser(t, "pricing-to-active")
 	b.do("open pricing", chromedp.Navigate(server.url+"/pricing?interval=year&seats=8"))
-	b.expect(pageState{"pricing", "h1", "Most chosen"})
+	b.expect(pageState{"pricing", "h1", "Most popular"})
 	b.do("choose Pro", click(`form[action="/billing/checkout"]:has(input[value="pro"]) button`))
 	b.expect(pageState{"sign-up", `form[action="/signup"]`, "Pro, yearly"})
 	b.do("sign up", fillSignUp("chromium@example.com")...)

@@ -101,5 +101,5 @@ func TestAnotherAPIBase(t *testing.T) {
 	if policy := response.Header.Get("Content-Security-Policy"); !strings.Contains(policy, apiBase) {
 		t.Errorf("the policy allows no redirect of a form to %s: %s", apiBase, policy)
 	}
-	server.client(t).open("/pricing").expectText("Pro", "$29", "per person / month")
+	server.client(t).open("/pricing").expectText("Pro", "$29", "$29 per person")
 }

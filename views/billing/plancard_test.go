@@ -25,8 +25,8 @@ func TestPlanCardByChoice(t *testing.T) {
 		{billingviews.ChoosePlan, true, "Choose Pro"},
 		{billingviews.CurrentPlan, false, "Your plan"},
 		{billingviews.ChangeInBilling, false, "Change plan in billing"},
-		{billingviews.AskBillingAdmin, false, "An admin or billing admin of your organization can choose this plan."},
-		{billingviews.NotOffered, false, "Not offered yearly."},
+		{billingviews.AskBillingAdmin, false, "An admin or billing manager of your organization can choose this plan."},
+		{billingviews.NotOffered, false, "Not available yearly."},
 	} {
 		doc := viewtest.Render(t, billingviews.PlanCard(card(c.choice)))
 		if got := doc.Find("form[method=post][action='/billing/checkout']").Length() == 1; got != c.form {
@@ -45,7 +45,7 @@ func TestPlanCardSendsWhatWasChosen(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	for _, want := range []string{"$290", "per person / year", "for 8 people: $2,320 per year", "1,000 credits each month", "From 2 to 500 people", "14 days to try it"} {
+	for _, want := range []string{"$2,320 a year for 8", "$290 per person, for at least 2 people", "1,000 credits each month", "From 2 to 500 people", "14-day free trial"} {
 		if !strings.Contains(viewtest.Text(doc.Selection), want) {
 			t.Errorf("the card does not say %q: %s", want, viewtest.Text(doc.Selection))
 		}

@@ -21,7 +21,7 @@ func plans(interval catalog.Interval, seats int, choice billingviews.PlanChoice)
 		{
 			ID: "pro", Name: "Pro", Description: "For growing teams", Interval: interval, Price: pro, PerSeat: true, Seats: seats,
 			Total: pro.Times(seats), Credits: 1000, Features: []string{"Everything in Starter", "Feature C", "Feature D"},
-			Highlight: "Most chosen", Choice: choice,
+			Highlight: "Most popular", Choice: choice,
 		},
 	}
 }
@@ -55,7 +55,7 @@ func pricingSpecimens() []Specimen {
 	current := pricing(member, catalog.Yearly, 9, billingviews.ChangeInBilling)
 	current.Plans[1].Choice = billingviews.CurrentPlan
 	wrong := pricing(guest, catalog.Monthly, 1, billingviews.ChoosePlan)
-	wrong.SeatsError = "Give a whole number of people, from 1 to 100,000."
+	wrong.SeatsError = "Enter a number from 1 to 10,000."
 	return []Specimen{
 		{Name: "pricing", Title: "Visitor, monthly", Page: billingviews.PricingPage(pricing(guest, catalog.Monthly, 8, billingviews.ChoosePlan))},
 		{Name: "pricing-yearly", Title: "Signed in, yearly", Page: billingviews.PricingPage(pricing(member, catalog.Yearly, 27, billingviews.ChoosePlan))},
