@@ -63,7 +63,7 @@ func TestCreateSubscriptionCheckout(t *testing.T) {
 		t.Fatalf("%+v", opened)
 	}
 	back := b.submit(b.get(opened.URL).wantStatus(http.StatusOK), "form", goodCard)
-	b.follow(back).wantStatus(http.StatusOK).wantText("The payment is confirmed", "Pro, monthly")
+	b.follow(back).wantStatus(http.StatusOK).wantText("Your payment is confirmed", "Pro, monthly")
 	if !strings.HasPrefix(back.header.Get("Location"), h.url+"/dashboard?success=true&session_id=cs_") {
 		t.Errorf("returned to %s", back.header.Get("Location"))
 	}

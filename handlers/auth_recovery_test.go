@@ -44,7 +44,7 @@ func TestPasswordReset(t *testing.T) {
 		t.Fatal("the log-in page has no link to /forgot")
 	}
 	requested := b.submit(b.get("/forgot").wantStatus(http.StatusOK), "main form", url.Values{"email": {strings.ToUpper(email("member"))}})
-	b.follow(requested.wantRedirect("/forgot?sent=true")).wantStatus(http.StatusOK).wantText("Look into your inbox.")
+	b.follow(requested.wantRedirect("/forgot?sent=true")).wantStatus(http.StatusOK).wantText("Check your inbox.")
 
 	link := b.mailedLink(email("member"), "/reset/")
 	form := b.get(link).wantStatus(http.StatusOK).wantText("Choose a new password", email("member"))
@@ -64,7 +64,7 @@ func TestPasswordReset(t *testing.T) {
 	b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).wantStatus(http.StatusUnprocessableEntity)
 	b.submit(signIn, "main form", url.Values{"email": {email("member")}, "password": {fresh}}).wantRedirect("/dashboard")
 
-	spent := h.newBrowser().get(link).wantStatus(http.StatusNotFound).wantText("This link does not work any more")
+	spent := h.newBrowser().get(link).wantStatus(http.StatusNotFound).wantText("This link is no longer valid")
 	checkTokenPage(t, spent)
 	b.post(link, url.Values{"password": {"yet another one"}}).wantStatus(http.StatusNotFound)
 	if token := link[strings.LastIndex(link, "/")+1:]; strings.Contains(h.log.String(), token) {
@@ -131,7 +131,7 @@ func TestSignUpSendsVerificationLink(t *testing.T) {
 	if verified() != 1 {
 		t.Error("the address is not verified")
 	}
-	checkTokenPage(t, h.newBrowser().get("/verify/made-up").wantStatus(http.StatusNotFound).wantText("This link does not work any more"))
+	checkTokenPage(t, h.newBrowser().get("/verify/made-up").wantStatus(http.StatusNotFound).wantText("This link is no longer valid"))
 	h.newBrowser().get("/reset/" + link[strings.LastIndex(link, "/")+1:]).wantStatus(http.StatusNotFound) // not a reset token
 }
 

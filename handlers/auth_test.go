@@ -125,7 +125,7 @@ func TestSelectionIsKeptUntilCheckout(t *testing.T) {
 			b := h.newBrowser()
 			b.t = t
 			b.post("/billing/checkout", url.Values{"plan": {"pro"}, "interval": {"year"}}).wantRedirect("/signup")
-			form := b.get(tt.page).wantStatus(http.StatusOK).wantText("Checkout for Pro, yearly")
+			form := b.get(tt.page).wantStatus(http.StatusOK).wantText("Pro, yearly", "continue to Checkout")
 			typed := newPerson("noa@example.com")
 			if tt.page == "/login" {
 				typed = url.Values{"email": {email("billing")}, "password": {testPassword}}

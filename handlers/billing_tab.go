@@ -193,8 +193,12 @@ func (p *billingPages) addInvite(r *http.Request, o billing.Overview, panel *bil
 		return nil
 	}
 	form, err := p.people.formProps(r, o)
-	if err != nil || form.Missing == 0 {
+	if err != nil {
 		return err
+	}
+	if form.Missing == 0 {
+		panel.Ticket.InviteHref = "/organization/people"
+		return nil
 	}
 	panel.Invite = organizationviews.InvitePeople(form)
 	return nil

@@ -136,5 +136,5 @@ func TestOpenChangeIsShown(t *testing.T) {
 	if _, err := h.store.DB().ExecContext(t.Context(), `update plan_changes set status = $1, confirmed_at = now(), next_attempt_at = now() + interval '1 hour' where id = $2`, billing.PlanChangeOpen, confirm); err != nil {
 		t.Fatal(err)
 	}
-	b.get(billingPath).wantText("Your change to Pro, monthly is being made.", "Look again", "Starter, monthly")
+	b.get(billingPath).wantText("We're switching you to Pro, monthly.", "Check again", "Starter, monthly")
 }

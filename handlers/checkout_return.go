@@ -134,11 +134,20 @@ func (b checkoutReturn) state(o billing.Overview) billingviews.CheckoutReturn {
 	case b.completed.Processing:
 		return billingviews.ReturnProcessing
 	case b.confirmed || (!b.checked && o.HasAccess):
-		return billingviews.ReturnConfirmed
+		return b.confirmedState(o)
 	case b.polls >= returnPolls:
 		return billingviews.ReturnDelayed
 	}
 	return billingviews.ReturnConfirming
+}
+
+// confirmedState returns what to show about a confirmed payment. Nothing is said above a later one
+// that failed.
+func (b checkoutReturn) confirmedState(o billing.Overview) billingviews.CheckoutReturn {
+	if b.credits == 0 && (o.OpenInvoice != nil || o.Trouble != nil) {
+		return billingviews.ReturnNone
+	}
+	return billingviews.ReturnConfirmed
 }
 
 // shouldPoll reports whether the page polls.

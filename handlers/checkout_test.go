@@ -21,11 +21,11 @@ func TestCheckoutJourney(t *testing.T) {
 	b := h.newBrowser()
 	pricing := b.get("/pricing?interval=year").wantStatus(http.StatusOK)
 	b.submit(pricing, "form:has(input[name=plan][value=pro])", nil).wantRedirect("/signup")
-	form := b.get("/signup").wantText("Then on to Checkout for Pro, yearly.")
+	form := b.get("/signup").wantText("Pro, yearly", "$1,450 a year for 5", "Sign up and continue to Checkout")
 	opened := b.submit(form, "main form", newPerson("noa@example.com")).wantStatus(http.StatusSeeOther)
 	hosted := b.get(opened.header.Get("Location")).wantStatus(http.StatusOK)
 	back := b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)
-	page := b.follow(back).wantStatus(http.StatusOK).wantText("Thank you. The payment is confirmed", "Pro, yearly", "Active", "$290", "Renews on", "Visa 4242", "1 person billed, 1 seat at Stripe")
+	page := b.follow(back).wantStatus(http.StatusOK).wantText("Thank you. Your payment is confirmed", "Pro, yearly", "Active", "$290", "Renews on", "Visa 4242", "1 person billed, 1 seat at Stripe")
 	if page.doc().Find("#billing-panel[hx-get]").Length() != 0 {
 		t.Error("the page polls after the confirmation")
 	}
@@ -89,7 +89,7 @@ func TestDeclinedCardStaysOnTheHostedPage(t *testing.T) {
 func TestCanceledCheckoutShowsNotice(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
-	b.get("/organization?tab=billing&canceled=true").wantStatus(http.StatusOK).wantText("Checkout was left before paying.", "No plan yet")
+	b.get("/organization?tab=billing&canceled=true").wantStatus(http.StatusOK).wantText("You left Checkout before paying.", "No plan yet")
 }
 
 func TestForeignCheckoutSessionsAreNotFound(t *testing.T) {
@@ -122,8 +122,8 @@ func TestReturnToTheDashboard(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	back := mustParse(t, b.subscribe("pro", "month").header.Get("Location"))
-	b.get("/dashboard?success=true&session_id="+back.Query().Get("session_id")).wantStatus(http.StatusOK).wantText("The payment is confirmed", "Pro, monthly", "Active")
-	b.get("/dashboard?success=true").wantText("The payment is confirmed") // the plan is active
+	b.get("/dashboard?success=true&session_id="+back.Query().Get("session_id")).wantStatus(http.StatusOK).wantText("Your payment is confirmed", "Pro, monthly", "Active")
+	b.get("/dashboard?success=true").wantText("Your payment is confirmed") // the plan is active
 	h.signIn("stranger").get("/dashboard?success=true").wantText("Stripe is confirming", "No plan yet")
 }
 
@@ -220,7 +220,7 @@ func TestStripeUnavailableShowsErrorPage(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	h.disconnectStripe()
-	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantStatus(http.StatusBadGateway).wantText("Stripe did not answer")
+	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantStatus(http.StatusBadGateway).wantText("Stripe isn't responding")
 	b.postJSON("/billing/createSubscriptionCheckout", `{"organizationId":"`+h.organization.ID+`","priceId":"`+h.priceID()+`"}`).
 		wantError(http.StatusBadGateway, apperr.CodeStripe, apperr.MessageStripeUnreachable)
 	for _, path := range []string{"/pricing", "/dashboard", "/organization?tab=billing", "/billing/getSummary"} {

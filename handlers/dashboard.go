@@ -56,7 +56,7 @@ func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request
 	case billingviews.ReturnConfirming, billingviews.ReturnDelayed:
 		return []ui.NoticeProps{{
 			Tone: ui.Wait, Title: "Thank you. Stripe is confirming the payment.", Body: "This usually takes a few seconds.",
-			Link: &ui.LinkButtonProps{Label: "Look again", Href: pollPath(r, 0), Kind: ui.Secondary},
+			Link: &ui.LinkButtonProps{Label: "Check again", Href: pollPath(r, 0), Kind: ui.Secondary},
 		}}
 	}
 	return nil

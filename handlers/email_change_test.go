@@ -41,9 +41,9 @@ func TestEmailChangesOnceBothAddressesConfirm(t *testing.T) {
 	for range 2 { // one address twice is not both
 		b.submit(b.get(fromNew), "form[action^='/email/']:not([action$='/stop'])", nil).wantRedirect("/settings?notice=email-halfway")
 	}
-	b.get("/settings").wantText("It waits for the link that we sent to " + old)
+	b.get("/settings").wantText("Open the link we sent to " + old)
 	b.submit(b.get(fromOld), "form[action^='/email/']:not([action$='/stop'])", nil).wantRedirect("/settings?notice=email-changed")
-	b.get("/settings").wantText("You sign in as ana@new.example").wantNoText("isn't confirmed yet")
+	b.get("/settings").wantText("Your address is ana@new.example").wantNoText("isn't confirmed yet")
 	b.get(fromOld).wantStatus(http.StatusNotFound)
 	if b.mailedLink(old, "/settings") == "" {
 		t.Error("the former address is not told")
@@ -69,7 +69,7 @@ func TestEmailChangeIsStoppedReplacedAndRefused(t *testing.T) {
 	}
 
 	fromOld, fromNew := b.requestEmailChange(email("admin"), "ana@new.example")
-	h.newBrowser().post(fromOld+"/stop", nil).wantStatus(http.StatusOK).wantText("The change is stopped")
+	h.newBrowser().post(fromOld+"/stop", nil).wantStatus(http.StatusOK).wantText("The change was stopped")
 	b.post(fromNew, nil).wantStatus(http.StatusNotFound)
 
 	_, replaced := b.requestEmailChange(email("admin"), "ana@new.example")
@@ -98,7 +98,7 @@ func TestEmailChangeFromUnverifiedAddress(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("stranger")
 	b.submit(b.get("/settings"), "form[action='/settings/email']", url.Values{"email": {"s@new.example"}, "current": {testPassword}}).wantStatus(http.StatusSeeOther)
-	b.get("/settings").wantText("It waits for the link that we sent to s@new.example")
+	b.get("/settings").wantText("Open the link we sent to s@new.example")
 	b.post(b.mailedLink("s@new.example", "/email/"), nil).wantRedirect("/settings?notice=email-changed")
 	if n := h.count(`select count(*) from users where email = 's@new.example' and email_verified_at is not null`); n != 1 {
 		t.Error("not verified")

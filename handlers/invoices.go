@@ -147,6 +147,7 @@ func (p *billingPages) addInvoices(r *http.Request, panel billingviews.PanelProp
 		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
 	}
 	panel.Invoices = rows
+	markPaid(panel)
 	if err != nil {
 		return panel, err
 	}
@@ -190,4 +191,17 @@ func duplicateNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
 		return notice, false
 	}
 	return notice, true
+}
+
+// markPaid shows the invoice of the ticket as paid. Stripe said so with the Checkout session; the
+// stored invoice may be older.
+func markPaid(panel billingviews.PanelProps) {
+	if panel.Ticket == nil || panel.Ticket.Processing {
+		return
+	}
+	for i, row := range panel.Invoices {
+		if row.Href != "" && row.Href == panel.Ticket.InvoiceHref && row.Status.Tone != ui.Note {
+			panel.Invoices[i].Status = ui.BadgeProps{Tone: ui.Good, Label: "Paid"}
+		}
+	}
 }

@@ -62,7 +62,7 @@ func TestInvitedMemberGetsASeat(t *testing.T) {
 
 	guest := h.newBrowser()
 	link := h.invitationLink("noa@example.com")
-	invitation := guest.get(link).wantStatus(http.StatusOK).wantText("Join Lantern Theatre", "The admin invites you, as Billing admin.", "noa@example.com")
+	invitation := guest.get(link).wantStatus(http.StatusOK).wantText("Join Lantern Theatre", "The admin invited you.", "Role: Billing admin", "noa@example.com")
 	if invitation.header.Get("Cache-Control") != "no-store" || invitation.header.Get("Referrer-Policy") != "strict-origin" {
 		t.Errorf("headers %v", invitation.header)
 	}
@@ -73,7 +73,7 @@ func TestInvitedMemberGetsASeat(t *testing.T) {
 	joined := guest.submit(wrong, "main form", url.Values{"name": {"Noa Levi"}, "password": {testPassword}})
 	guest.follow(joined.wantRedirect("/dashboard?notice=joined")).wantText("Welcome. You are a member now.", "Lantern Theatre")
 	guest.get("/organization?tab=general").wantText("Billing admin")
-	guest.get(link).wantStatus(http.StatusNotFound).wantText(account.MessageInvitationGone)
+	guest.get(link).wantStatus(http.StatusNotFound).wantText("This invitation is no longer valid", "It was used, revoked, or replaced by a newer one.")
 
 	waitFor(t, "four seats at Stripe", func() bool {
 		panel := guest.get("/organization/seats")
@@ -93,17 +93,17 @@ func TestInvitationWithAnAccount(t *testing.T) {
 	link := h.invitationLink("STRANGER@example.com")
 
 	visitor := h.newBrowser()
-	page := visitor.get(link).wantStatus(http.StatusOK).wantText("There is an account for STRANGER@example.com already.")
+	page := visitor.get(link).wantStatus(http.StatusOK).wantText("STRANGER@example.com already has an account.")
 	visitor.post(link, url.Values{"name": {"Mallory"}, "password": {testPassword}}).wantStatus(http.StatusConflict).wantText("There is an account")
 	if to := page.doc().Find("main a[href^='/login']").AttrOr("href", ""); to != "/login?next="+url.QueryEscape(link) {
 		t.Errorf("log-in link: %q", to)
 	}
 	other := h.signIn("member")
-	other.get(link).wantStatus(http.StatusOK).wantText("The invitation is for STRANGER@example.com", "You are signed in as member@example.com")
+	other.get(link).wantStatus(http.StatusOK).wantText("This invitation is for STRANGER@example.com, but you're signed in as member@example.com.")
 	other.post(link, nil).wantStatus(http.StatusForbidden).wantText(account.MessageInvitationOther)
 
 	stranger := h.signIn("stranger")
-	joined := stranger.submit(stranger.get(link).wantText("whom the invitation is for"), "main form", nil)
+	joined := stranger.submit(stranger.get(link).wantText("You're signed in as"), "main form", nil)
 	stranger.follow(joined.wantRedirect("/dashboard?notice=joined")).wantText("Lantern Theatre")
 	switcher := stranger.get("/dashboard").doc().Find("header form[action='/organization/switch']")
 	if switcher.Length() != 1 || switcher.Find("input[name=organizationId]").AttrOr("value", "") != h.otherOrganization.ID {

@@ -315,7 +315,7 @@ func TestSignUpByInvitationOnly(t *testing.T) {
 	shown := b.get(invitation).wantText("Continue with 127.0.0.1", "Or with a password")
 	h.provider.SignIn(oidctest.Person{Subject: "ivo", Email: "ivo@work.example", Name: "Ivo", Verified: true})
 	joined := b.get(h.approve(b.submit(shown, `form[action="/login/oidc"]`, nil), true)).wantRedirect(invitation)
-	form := b.follow(joined).wantText("ivo@work.example", "Your account is for ivo@example.com")
+	form := b.follow(joined).wantText("ivo@work.example", "Your account will use ivo@example.com")
 	b.submit(form, "main form", url.Values{"name": {"Ivo"}}).wantRedirect("/dashboard?notice=joined")
 	b.get("/dashboard").wantStatus(http.StatusOK)
 	if n := h.count(`select count(*) from users u join identities i on i.user_id = u.id where u.email = 'ivo@example.com' and u.email_verified_at is not null`); n != 1 {

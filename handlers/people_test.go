@@ -43,13 +43,13 @@ func TestPeopleAndCodeTravel(t *testing.T) {
 	h.createCode("SPRING")
 	b := h.newBrowser()
 	b.get("/pricing?code=autumn").wantText("The code autumn isn't valid.")
-	pricing := b.get("/pricing?code=spring&seats=8").wantText("SPRING: 10% off", "$232 per month")
+	pricing := b.get("/pricing?code=spring&seats=8").wantText("SPRING: 10% off", "$232 a month for 8", "$29 per person")
 	b.submit(pricing, "form:has(input[name=plan][value=pro])", nil).wantRedirect("/signup")
-	form := b.get("/signup").wantText("Then on to Checkout for Pro, monthly.", "$29 per person / month", "You pay for people when they join: $29 a month to start with, $232 with all 8 people.", "SPRING")
+	form := b.get("/signup").wantText("Pro, monthly", "$232 a month for 8", "$29 per person", "You start with $29.00. Each person is added when they join.", "Code SPRING is applied at Checkout.")
 	opened := b.submit(form, "main form", newPerson("noa@example.com")).wantStatus(http.StatusSeeOther)
 	hosted := b.get(opened.header.Get("Location")).wantText("Pro × 1", "Due today", "$26.10")
 	page := b.follow(b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)).
-		wantText("Thank you. The payment is confirmed", "$26.10 paid", "With your promotion code.", "Next invoice on", "Invite your people", "You planned for 8 people; 7 to go.")
+		wantText("Thank you. Your payment is confirmed", "$26.10", "Paid", "With your promotion code.", "Next invoice on", "Invite your people", "You planned for 8 people; 7 to go.")
 	if text := page.text("main"); strings.Contains(text, "To be paid") || strings.Contains(text, "To pay") {
 		t.Errorf("the page contradicts the ticket: %s", text)
 	}

@@ -61,7 +61,7 @@ func TestPlanChangeThatNeedsConfirmation(t *testing.T) {
 	h.setCard("4000000000000341")
 	preview := b.submit(b.get(billingPath), `form[action="/billing/preview"]:has(input[value="pro"]):has(input[value="year"])`, nil)
 	pending := b.follow(b.submit(preview, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&notice=" + noticePlanPending))
-	pending.wantText("The payment is not complete.", "The change to Pro, yearly is not paid yet.", "Starter, monthly", "Pay $")
+	pending.wantText("The payment is not complete.", "The switch to Pro, yearly isn't paid yet.", "Starter, monthly", "Pay $")
 	link := pending.doc().Find(`a[href^="/billing/invoices/in_"]`).AttrOr("href", "")
 	hosted := b.get(link).wantStatus(http.StatusSeeOther).header.Get("Location")
 	if !strings.Contains(hosted, "/i/in_") {
@@ -104,9 +104,9 @@ func TestPlanChangeContinuesAfterTheResponse(t *testing.T) {
 	if took := time.Since(began); took >= 5*time.Second { // Stripe's answer
 		t.Errorf("the page answered after %s", took)
 	}
-	b.follow(answer).wantText("Your change to Pro, monthly is being made.")
+	b.follow(answer).wantText("We're switching you to Pro, monthly.")
 	waitFor(t, "the change", func() bool { return h.count(`select count(*) from plan_changes where status = 'applied'`) == 1 })
-	b.get(billingPath).wantText("Pro, monthly").wantNoText("is being made")
+	b.get(billingPath).wantText("Pro, monthly").wantNoText("We're switching you")
 }
 
 // callStripe posts to Stripe's API as another client.

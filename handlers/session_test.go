@@ -127,7 +127,7 @@ func TestEndedSessionIsNotBroughtBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	there.wantSignedOut()
-	here.get("/settings").wantStatus(http.StatusOK).wantText("Nowhere else.")
+	here.get("/settings").wantStatus(http.StatusOK).wantText("You're not signed in anywhere else.")
 }
 
 // Sessions that the previous release has written go on, and their beginning is known.

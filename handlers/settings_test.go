@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 	here.post("/settings/password", url.Values{"current": {testPassword}, "password": {"a new password"}}).wantRedirect("/settings?notice=password-changed")
 	there.get("/dashboard").wantRedirect("/login?next=%2Fdashboard")
 	h.newBrowser().get("/dashboard", "Cookie", "usher_session="+old).wantRedirect("/login?next=%2Fdashboard")
-	here.get("/settings").wantStatus(http.StatusOK).wantText("Nowhere else.")
+	here.get("/settings").wantStatus(http.StatusOK).wantText("You're not signed in anywhere else.")
 	h.newBrowser().post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).wantStatus(http.StatusUnprocessableEntity)
 	again := h.newBrowser()
 	again.post("/login", url.Values{"email": {email("member")}, "password": {"a new password"}}).wantRedirect("/dashboard")

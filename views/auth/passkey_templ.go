@@ -84,7 +84,7 @@ func passkeyForm(p PasskeyForm, create bool, button ui.ButtonProps) templ.Compon
 			return templ_7745c5c3_Err
 		}
 		if create {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " data-passkey=\"create\" data-exists=\"This device or key has a passkey for your account already.\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " data-passkey=\"create\" data-exists=\"This device or key already has a passkey for your account.\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -94,7 +94,7 @@ func passkeyForm(p PasskeyForm, create bool, button ui.ButtonProps) templ.Compon
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " data-canceled=\"Nothing happened: it was canceled, or took too long.\" data-failed=\"That didn't work. Please try again, or go on without a passkey.\" hidden class=\"flex flex-col gap-4\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " data-canceled=\"It was canceled or took too long. Try again.\" data-failed=\"That didn't work. Please try again, or continue without a passkey.\" hidden class=\"flex flex-col gap-4\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -316,7 +316,7 @@ func passkeyList(passkeys []PasskeyRow) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "\" class=\"mb-4 flex flex-col gap-3\"><p>It no longer lets anybody in here. Delete it on your device or in your password manager too.</p><div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "\" class=\"mb-4 flex flex-col gap-3\"><p>It will no longer work here. Delete it on your device or in your password manager too.</p><div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

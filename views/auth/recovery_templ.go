@@ -82,8 +82,8 @@ func ForgotPage(p ForgotPageProps) templ.Component {
 				ctx = templ.InitializeContext(ctx)
 				if p.Sent {
 					templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{
-						Tone: ui.Good, Title: "Look into your inbox.",
-						Body: "If there is an account with the address you gave, a link is on its way to it. It works once, for one hour.",
+						Tone: ui.Good, Title: "Check your inbox.",
+						Body: "If that address has an account, we've sent it a link. It works once, for one hour.",
 						Link: forgotMailLink(p.MailHref),
 					}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
@@ -108,7 +108,7 @@ func ForgotPage(p ForgotPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Forgot your password?", "Give the address you signed up with. We send you a link to choose a new one.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("Forgot your password?", "Enter the address you signed up with. We'll send you a link to choose a new password.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -126,7 +126,7 @@ func forgotMailLink(href string) *ui.LinkButtonProps {
 	if href == "" {
 		return nil
 	}
-	return &ui.LinkButtonProps{Label: "Mail is shown here", Href: href, Kind: ui.Secondary}
+	return &ui.LinkButtonProps{Label: "See the e-mail", Href: href, Kind: ui.Secondary}
 }
 
 // ResetPage is GET and POST /reset/{token}. The form has the address for password managers.
@@ -218,7 +218,7 @@ func ResetPage(p ResetPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Set the new password", Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Set new password", Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -228,7 +228,7 @@ func ResetPage(p ResetPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Choose a new password", "It signs you out everywhere else, so that nobody stays in with the old one.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("Choose a new password", "You'll be signed out on every other device.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -298,13 +298,13 @@ func ExpiredLinkPage(p LinkPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("This link does not work any more", "It has been used already, or is too old. Nothing was changed.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var12), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("This link is no longer valid", "It was already used, or it has expired. Nothing was changed.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var12), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.Page("This link does not work any more", p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.Page("This link is no longer valid", p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -436,13 +436,13 @@ func VerifyPage(p VerifyPageProps) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, " <p class=\"text-small text-quiet\">You didn't sign up with this address? Then don't confirm it: the account stays unconfirmed.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, " <p class=\"text-small text-quiet\">Didn't sign up with this address? Don't confirm it.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Confirm your address", "Notices about your account and bill will reach you there.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("Confirm your address", "We'll send notices about your account and billing there.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -512,7 +512,7 @@ func VerifiedPage(p LinkPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Your address is confirmed", "Thank you. Notices about your account and bill reach you there.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var20), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame("Your address is confirmed", "Thank you. We'll send notices about your account and billing there.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var20), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

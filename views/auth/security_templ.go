@@ -63,11 +63,11 @@ func (p SecurityPageProps) required() ui.NoticeProps {
 	case RequiredByOrganization:
 		notice.Body = p.Organization + " requires it of its members. It takes two minutes."
 	case RequiredOfBilling:
-		notice.Body = "It is required of everybody who can manage billing. It takes two minutes."
+		notice.Body = "Everyone who can manage billing needs it. It takes two minutes."
 	case RequiredOfOperators:
-		notice.Body = "The pages for operators require it. It takes two minutes."
+		notice.Body = "Operators need it. It takes two minutes."
 	default:
-		notice.Body = "It is required of everybody here. It takes two minutes."
+		notice.Body = "Everyone here needs it. It takes two minutes."
 	}
 	return notice
 }
@@ -109,7 +109,7 @@ func SecurityPage(p SecurityPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"mt-2\"><a class=\"link\" href=\"/settings\">Back to your settings</a></p><div class=\"mt-8 flex max-w-form flex-col gap-10\"><section class=\"flex flex-col gap-5\"><div class=\"flex flex-wrap items-center gap-x-4 gap-y-2\"><h2 class=\"text-title\">Two-step verification</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"mt-2\"><a class=\"link\" href=\"/settings\">Back to settings</a></p><div class=\"mt-8 flex max-w-form flex-col gap-10\"><section class=\"flex flex-col gap-5\"><div class=\"flex flex-wrap items-center gap-x-4 gap-y-2\"><h2 class=\"text-title\">Two-step verification</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -135,12 +135,12 @@ func SecurityPage(p SecurityPageProps) templ.Component {
 				}
 			}
 			if p.on() {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p>Signing in takes more than your password, so somebody who learns it still can't get in.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p>Signing in takes more than your password, so someone who learns it still can't get in.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p>When you sign in, you also use a passkey, or type a code from an authenticator app on your phone. Somebody who learns your password still can't get in.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p>When you sign in, you also use a passkey, or type a code from an authenticator app on your phone. Someone who learns your password still can't get in.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -280,7 +280,7 @@ func appSection(p SecurityPageProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "password", Type: "password", Hint: "So that nobody else sets it up in your place.", Error: p.Errors.Begin, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: p.Errors.Begin != ""}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your password", Name: "password", Type: "password", Hint: "To make sure it's you.", Error: p.Errors.Begin, Autocomplete: "current-password", Required: true, MaxLength: "256", Focus: p.Errors.Begin != ""}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -334,7 +334,7 @@ func appSection(p SecurityPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<p class=\"mt-1 mb-4\">Your password alone then lets you in. Your recovery codes stop working. To move to a new phone, turn it off here and set it up again.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<p class=\"mt-1 mb-4\">You'll sign in with your password only, and your recovery codes stop working. To move to a new phone, turn it off here and set it up again.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -354,12 +354,12 @@ func appSection(p SecurityPageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Passkeys) > 0 {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Remove the app", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Remove app", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Turn it off", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Turn off", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -518,7 +518,7 @@ func AuthenticatorPage(p AuthenticatorPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "<ol class=\"mt-8 flex max-w-form flex-col gap-10\"><li class=\"flex flex-col gap-4\"><h2 class=\"text-lead\">1. Scan this code with the app</h2><p>Any authenticator app will do, such as Google Authenticator, 1Password or the one in your phone's password settings.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "<ol class=\"mt-8 flex max-w-form flex-col gap-10\"><li class=\"flex flex-col gap-4\"><h2 class=\"text-lead\">1. Scan this code with the app</h2><p>Use any authenticator app, such as Google Authenticator, 1Password or the one in your phone's password settings.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -46,11 +46,11 @@ func (p SignupPageProps) byProvider() bool { return p.InviteOnly || p.PasswordsO
 func (p SignupPageProps) lead() string {
 	switch {
 	case p.InviteOnly && p.Provider.Action == "":
-		return "New accounts are by invitation here. Ask an admin of your organization to invite you: the link comes by e-mail."
+		return "You need an invitation to sign up. Ask an admin of your organization to send you one by e-mail."
 	case p.InviteOnly:
 		return "You need an invitation to sign up, unless you can sign in here:"
 	}
-	return "You, and the organization you work in. Others can join afterwards."
+	return "Create your account and your organization. You can invite others later."
 }
 
 func (e SignupErrors) any() bool { return e != SignupErrors{} }
@@ -192,7 +192,7 @@ func passwordSignUp(p SignupPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Organization", Name: "organization", Value: p.Organization, Hint: "The name that stands on the invoices.", Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "200", Focus: p.Errors.Organization != "" && p.Errors.Name == "" && p.Errors.Email == "" && p.Errors.Password == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Organization", Name: "organization", Value: p.Organization, Hint: "The name on your invoices.", Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "200", Focus: p.Errors.Organization != "" && p.Errors.Name == "" && p.Errors.Email == "" && p.Errors.Password == ""}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -210,7 +210,7 @@ func passwordSignUp(p SignupPageProps) templ.Component {
 
 func signupLabel(intent *PlanIntent) string {
 	if intent != nil {
-		return "Sign up and go on to Checkout"
+		return "Sign up and continue to Checkout"
 	}
 	return "Sign up"
 }

@@ -381,9 +381,9 @@ func InvoicePoll(p PanelProps) templ.Component {
 // pack bought; 0 means a plan.
 func ConfirmedTitle(credits int) string {
 	if credits > 0 {
-		return "Thank you. The payment is confirmed: " + ui.FormatCount(credits) + " credits are yours."
+		return "Thank you. Your payment is confirmed: " + ui.FormatCount(credits) + " credits are yours."
 	}
-	return "Thank you. The payment is confirmed and the plan is running."
+	return "Thank you. Your payment is confirmed."
 }
 
 // hasPlan reports whether there is a subscription that has not ended. It may still be incomplete.
@@ -463,7 +463,7 @@ func returnNotice(p PanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Wait, Title: "Thank you. Stripe is confirming the payment.", Body: "This usually takes a few seconds; the page looks again by itself."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Wait, Title: "Thank you. Stripe is confirming the payment.", Body: "This usually takes a few seconds. The page updates automatically."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -490,9 +490,9 @@ func returnNotice(p PanelProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{
-				Tone: ui.Wait, Title: "Stripe has not confirmed the payment yet.",
+				Tone: ui.Wait, Title: "Stripe hasn't confirmed your payment yet.",
 				Body: delayedBody(p.Bought),
-				Link: &ui.LinkButtonProps{Label: "Look again", Href: p.PollURL, Kind: ui.Secondary, ID: "look-again"},
+				Link: &ui.LinkButtonProps{Label: "Check again", Href: p.PollURL, Kind: ui.Secondary, ID: "look-again"},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -529,7 +529,7 @@ func returnNotice(p PanelProps) templ.Component {
 			}
 		case ReturnCanceled:
 			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{
-				Tone: ui.Note, Title: "Checkout was left before paying.", Body: "Nothing was charged and nothing has changed.",
+				Tone: ui.Note, Title: "You left Checkout before paying.", Body: "Nothing was charged, and nothing has changed.",
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -655,9 +655,9 @@ func noPlan(p PanelProps) templ.Component {
 // delayedBody explains a delay. Some payment methods take days.
 func delayedBody(credits int) string {
 	if credits > 0 {
-		return "Nothing is lost: the credits follow as soon as the money has come, which takes days with some ways to pay. You can leave this page."
+		return "Your credits arrive as soon as the payment does, which takes a few days with some payment methods. You can leave this page."
 	}
-	return "Nothing is lost: the plan starts as soon as Stripe tells us. You can leave this page."
+	return "Your plan starts as soon as the payment is confirmed. You can leave this page."
 }
 
 // expected reports whether a plan was bought and Stripe has not confirmed the payment yet.

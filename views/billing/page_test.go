@@ -288,7 +288,7 @@ func TestBillingPanelReturns(t *testing.T) {
 		not  string
 	}{
 		{"settling", billingviews.ReturnConfirming, true, "Stripe is confirming the payment.", "See the plans"},
-		{"waiting", billingviews.ReturnDelayed, false, "Look again", "See the plans"},
+		{"waiting", billingviews.ReturnDelayed, false, "Check again", "See the plans"},
 		{"canceled", billingviews.ReturnCanceled, false, "Nothing was charged", "confirm"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -347,7 +347,7 @@ func TestBillingPanelShowsScheduledAndPendingChanges(t *testing.T) {
 	text := viewtest.Text(doc.Selection)
 	for _, want := range []string{
 		"Changes to Starter, monthly on 1 Dec 2026, with 9 seats.", "Keep Pro",
-		"The change to Team, yearly is not paid yet.", "You keep Pro until it is paid.", "After 1 Dec 2026",
+		"The switch to Team, yearly isn't paid yet.", "You keep Pro until it's paid.", "After 1 Dec 2026",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the panel does not say %q: %s", want, text)

@@ -894,18 +894,18 @@ func pendingTitle(change *PendingChange) string {
 	name := ui.PlanName(change.Plan, change.Interval)
 	switch {
 	case change.Sending:
-		return "Your change to " + name + " is being made."
+		return "We're switching you to " + name + "."
 	case change.AwaitsConfirmation:
 		return "Confirm the payment to switch to " + name + "."
 	}
-	return "The change to " + name + " is not paid yet."
+	return "The switch to " + name + " isn't paid yet."
 }
 
 func pendingBody(s *SubscriptionProps, change *PendingChange) string {
 	if change.Sending {
 		return "Stripe hasn't confirmed it yet. You keep " + s.Plan + " until it does, and you are charged once at most."
 	}
-	body := "You keep " + s.Plan + " until it is paid. Pay now, or update your card first."
+	body := "You keep " + s.Plan + " until it's paid. Pay now, or update your card first."
 	if change.AwaitsConfirmation {
 		body = "Your bank asks you to confirm the payment. You keep " + s.Plan + " until then."
 	}
@@ -920,7 +920,7 @@ func pendingLink(p PanelProps, change *PendingChange) *ui.LinkButtonProps {
 	case !p.CanManageBilling:
 		return nil
 	case change.Sending:
-		return &ui.LinkButtonProps{Label: "Look again", Href: "/organization?tab=billing", Kind: ui.Secondary}
+		return &ui.LinkButtonProps{Label: "Check again", Href: "/organization?tab=billing", Kind: ui.Secondary}
 	case change.PayHref == "":
 		return nil
 	case change.AwaitsConfirmation:

@@ -153,6 +153,11 @@ func billingSpecimens() []Specimen {
 				OrganizationID: "org_4h2k9x", Planned: 12, Missing: 3, SeatPrice: "$290 / year", Addresses: make([]organizationviews.InviteAddress, 3),
 			})
 		}),
+		returned("sold-alone", "Back from Checkout, nobody planned", billingviews.ReturnConfirmed, &active, func(p *billingviews.PanelProps) {
+			p.Ticket = &billingviews.TicketProps{
+				Plan: "Pro", Interval: catalog.Yearly, People: 9, Paid: dollars(261000), InvoiceHref: "/billing/invoices/in_1", NextAt: days(365), InviteHref: "/organization/people",
+			}
+		}),
 		returned("processing", "Back from Checkout, a delayed payment", billingviews.ReturnProcessing, &active, func(p *billingviews.PanelProps) {
 			p.Ticket = &billingviews.TicketProps{Plan: "Pro", Interval: catalog.Yearly, People: 9, Processing: true, Total: dollars(261000), NextAt: days(365)}
 		}),
