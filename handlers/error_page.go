@@ -16,6 +16,7 @@ var problemTitles = map[string]string{
 	apperr.MessageOtherOrganization: "This form is for another organization",
 	apperr.MessageAlreadySubscribed: "You already have a plan",
 	apperr.MessageNoCustomer:        "There is no billing account yet",
+	errNoOrganization.message:       "You're not in an organization",
 }
 
 // showErrorPage renders the error page. For an internal error and an unknown address the view's
@@ -48,6 +49,9 @@ func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) 
 // view's own.
 func errorLink(r *http.Request, status int) *ui.LinkButtonProps {
 	pattern := stateOf(r).route
+	if viewer := identityOf(r); viewer.signedIn() && !viewer.isMember() {
+		return &ui.LinkButtonProps{Label: "Go to settings", Href: "/settings", Kind: ui.Secondary}
+	}
 	if !identityOf(r).isMember() || status == http.StatusForbidden {
 		return nil
 	}

@@ -40,7 +40,7 @@ func (e *httpError) withCause(err error) *httpError {
 // Errors of the HTTP layer.
 var (
 	errSignedOut      = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
-	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You're not a member of an organization. Ask an admin to invite you."}
+	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You're not in an organization. Ask an admin to invite you."}
 	errPageNotFound   = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
 	errMethod         = &httpError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
 	errCrossOrigin    = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This request came from another site, so nothing was done."}

@@ -369,7 +369,7 @@ func TestProviderIsAway(t *testing.T) {
 	h := newOIDCEnv(t)
 	h.provider.Away(true)
 	b := h.newBrowser()
-	b.post(oidcPath, url.Values{"next": {"/settings"}}).wantStatus(http.StatusServiceUnavailable).wantText("doesn't answer", "Try again", "Sign in with your password")
+	b.post(oidcPath, url.Values{"next": {"/settings"}}).wantStatus(http.StatusServiceUnavailable).wantText("isn't responding", "Try again", "Sign in with your password")
 	b.logIn("admin", "").wantRedirect("/dashboard")
 	h.provider.Away(false) // nothing to restart
 	other := h.newBrowser()
@@ -377,7 +377,7 @@ func TestProviderIsAway(t *testing.T) {
 	begun := h.newBrowser()
 	back := h.approve(begun.post(oidcPath, nil), true)
 	h.provider.Away(true)
-	begun.get(back).wantStatus(http.StatusServiceUnavailable).wantText("doesn't answer")
+	begun.get(back).wantStatus(http.StatusServiceUnavailable).wantText("isn't responding")
 	begun.wantSignedIn(false)
 }
 

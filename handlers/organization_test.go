@@ -117,7 +117,7 @@ func TestRemovalEndsAccessImmediately(t *testing.T) {
 	if _, err := h.store.DB().ExecContext(t.Context(), `delete from organization_members where user_id = $1`, h.users["member"].ID); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/dashboard").wantStatus(http.StatusNotFound).wantText("You are not in any organization any more.")
+	b.get("/dashboard").wantStatus(http.StatusNotFound).wantText("You're not in an organization", "Ask an admin to invite you.")
 	b.get("/billing/getSummary").wantError(http.StatusNotFound, apperr.CodeNotFound, errNoOrganization.message)
 	b.get("/pricing").wantStatus(http.StatusOK)
 	b.post("/logout", nil).wantStatus(http.StatusSeeOther)

@@ -237,7 +237,7 @@ func TestAddPasskey(t *testing.T) {
 	h.clockOffset.Add(int64(account.RecentAuthentication))
 	owner.get(newPasskeyPath).wantRedirect(recentPath + "?next=" + url.QueryEscape(newPasskeyPath))
 	owner.send(post, passkeysPath+ceremonyOptions, "").wantError(http.StatusForbidden, "recent_authentication_required", errNotRecent.message)
-	owner.get(recentPath).wantText("Please use your passkey again", "Use a recovery code").wantNoText("Six-digit code", "Forgot your password?")
+	owner.get(recentPath).wantText("Use your passkey again", "Use a recovery code").wantNoText("Six-digit code", "Forgot your password?")
 	owner.get(recentPath+"?with=recovery-code").wantText("24 letters and digits", "Forgot your password?").wantNoText("Use a passkey instead")
 	owner.usePasskey(second, passkeyConfirmPath, newPasskeyPath).wantRedirect(newPasskeyPath)
 	owner.get(newPasskeyPath).wantStatus(http.StatusOK)

@@ -91,7 +91,7 @@ func TestRefusedCodeReturnsToPricing(t *testing.T) {
 func TestPricingWithoutStripeKeepsTheCode(t *testing.T) {
 	h := newTestEnv(t)
 	h.disconnectStripe()
-	page := h.newBrowser().get("/pricing?code=SPRING").wantText("We couldn't check the code SPRING just now.")
+	page := h.newBrowser().get("/pricing?code=SPRING").wantText("We couldn't check the code SPRING.")
 	if page.doc().Find("input[name=code][value=SPRING]").Length() == 0 {
 		t.Error("the code is lost")
 	}

@@ -24,7 +24,7 @@ func TestRecentAuthenticationNeedsTheSecondFactor(t *testing.T) {
 	other := h.signIn("admin")
 	h.clockOffset.Store(int64(account.RecentAuthentication))
 	end := func(b *browser) response { return b.post("/settings/sessions/end", nil) }
-	form := b.follow(end(b)).wantText("Your password and a code", "Six-digit code", "Use a recovery code")
+	form := b.follow(end(b)).wantText("Enter your password and a code", "Six-digit code", "Use a recovery code")
 	code := app.code()
 
 	b.submit(form, "main form", url.Values{"password": {testPassword}}).wantStatus(http.StatusUnprocessableEntity)

@@ -332,7 +332,7 @@ func TestRequiredSecondFactor(t *testing.T) {
 	h.server.secondFactor = account.SecondFactorOperators
 	b := h.signIn("operator")
 	b.get("/admin/events").wantRedirect(securityPath)
-	b.get("/settings/security").wantText("The pages for operators require it")
+	b.get("/settings/security").wantText("Operators need it")
 	h.setUpAuthenticator(b)
 	b.get("/admin/events").wantStatus(http.StatusOK)
 }

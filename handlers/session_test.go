@@ -219,7 +219,7 @@ func TestRecentAuthentication(t *testing.T) {
 		t.Error("the token is the same")
 	}
 	h.newBrowser().get("/dashboard", "Cookie", "usher_session="+old).wantRedirect("/login?next=%2Fdashboard")
-	page := admin.get("/settings?notice=confirmed").wantText("Nothing has been changed yet")
+	page := admin.get("/settings?notice=confirmed").wantText("Nothing has changed yet")
 	other.get("/dashboard").wantStatus(http.StatusOK) // not repeated
 	admin.submit(page, "form[action='/settings/sessions/end']", nil).wantRedirect("/settings?notice=signed-out-elsewhere")
 	other.wantSignedOut()

@@ -16,9 +16,9 @@ const InvitationLifetime = 7 * 24 * time.Hour
 
 // Messages shown when an invitation cannot be created or accepted.
 const (
-	MessageInvitationGone    = "This invitation is no longer valid. It was used, revoked, or replaced by a newer one."
+	MessageInvitationGone    = "This invitation does not count any more. It was used, taken back, or replaced by a newer one."
 	MessageInvitationExpired = "This invitation has expired. Ask whoever invited you to send it again."
-	MessageInvitationVoid    = "This invitation is no longer valid. The person who sent it can't invite people any more. Ask an admin for a new one."
+	MessageInvitationVoid    = "This invitation does not count any more, because whoever sent it may not invite people now. Ask an admin for a new one."
 	MessageInvitationFull    = "There is no free seat in this organization now. Ask whoever invited you to make room, then open the link again."
 	MessageInvitationOther   = "This invitation is for another e-mail address than the one you are signed in with."
 	MessageInvitationSignIn  = "There is an account with this e-mail address already. Sign in to accept the invitation."

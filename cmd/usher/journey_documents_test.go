@@ -241,8 +241,8 @@ func (j *billingJourney) payByBank() {
 		j.do("pay by bank", click(`input[name="payBy"][value="bank"]`), typeInto("bankAccount", "000123456789"),
 			typeInto("billingName", "Nora Njoroge"), click(`button[value="pay"]`))
 	})
-	j.see("processing", "#billing-panel", "The payment is being processed.")
-	j.expectTexts("#billing-panel", "on its way", "The credits follow as soon as the money has come.")
+	j.see("processing", "#billing-panel", "Your payment is being processed.")
+	j.expectTexts("#billing-panel", "Your credits arrive as soon as the payment does.")
 	j.expectCredits(1500)
 	j.advanceClock("5 days")
 	j.expectCredits(2000)

@@ -20,7 +20,7 @@ func TestOIDCJourney(t *testing.T) {
 	b.expect(pageState{"log-in", atProvider, "Or with your password"})
 	provider.Away(true)
 	b.do("go to the provider while it is away", click(atProvider))
-	b.expect(pageState{"away", atProvider, "doesn't answer"})
+	b.expect(pageState{"away", atProvider, "isn't responding"})
 	provider.Away(false)
 	b.do("try again", click(atProvider))
 	b.expect(pageState{"provider", `button[value="yes"]`, "Continue as Noa Dahl"})

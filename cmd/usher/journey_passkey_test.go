@@ -22,7 +22,7 @@ func TestPasskeyJourney(t *testing.T) {
 	b.do("create it", click(`form[data-passkey="create"] button`))
 	b.expect(pageState{"recovery-codes", "#recovery-codes", "Two-step verification is on."})
 	b.do("create another one on the same device", chromedp.Navigate(server.url+"/settings/security/passkeys/new"), click(`form[data-passkey="create"] button`))
-	b.expect(pageState{"exists", "[data-passkey-message]", "This device or key has a passkey for your account already."})
+	b.expect(pageState{"exists", "[data-passkey-message]", "This device or key already has a passkey for your account."})
 	b.do("look at it", chromedp.Navigate(server.url+"/settings/security"))
 	b.narrow("one-passkey", pageState{"one-passkey", "#passkeys li", "Not used yet"})
 

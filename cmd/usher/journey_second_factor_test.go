@@ -17,7 +17,7 @@ func TestSecondFactorInChromium(t *testing.T) {
 	b := newBrowser(t, "second-factor")
 	b.logIn(server.url, "admin@usher.example", demoPassword)
 	b.do("open the pages for operators", chromedp.Navigate(server.url+"/admin/events"))
-	b.expect(pageState{"required", `form[action="/settings/security/setup"]`, "The pages for operators require it"})
+	b.expect(pageState{"required", `form[action="/settings/security/setup"]`, "Operators need it"})
 	b.do("give the password", typeInto("password", demoPassword), click(`form[action="/settings/security/setup"] button`))
 	b.expect(pageState{"authenticator", `[role="img"] svg`, "Type this key into the app"})
 	key := strings.ReplaceAll(b.textOf("p.font-mono"), " ", "")

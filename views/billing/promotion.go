@@ -32,7 +32,7 @@ func (p PromotionProps) notice() ui.NoticeProps {
 	case CodeValid:
 		return ui.NoticeProps{Tone: ui.Good, Title: p.Code + ": " + p.Off + " off" + p.duration() + ".", Body: "Checkout applies it and shows the amount before you pay." + p.limits()}
 	case CodeUnchecked:
-		return ui.NoticeProps{Tone: ui.Note, Title: "We couldn't check the code " + p.Code + " just now.", Body: "Choose a plan; Checkout applies the code before you pay, or we tell you if it can't be used."}
+		return ui.NoticeProps{Tone: ui.Note, Title: "We couldn't check the code " + p.Code + ".", Body: "Choose a plan. Checkout applies the code before you pay, or we'll tell you if it can't be used."}
 	case CodeRefused:
 		return ui.NoticeProps{Tone: ui.Wait, Title: "The code " + p.Code + " can't be used for this order.", Body: "Nothing was charged. Some codes are only for new customers or larger orders. Choose a plan to continue without it."}
 	}
@@ -52,10 +52,10 @@ func (p PromotionProps) duration() string {
 func (p PromotionProps) limits() string {
 	text := ""
 	if p.FirstTime {
-		text += " It is for first purchases."
+		text += " For first purchases only."
 	}
 	if !p.Minimum.IsZero() {
-		text += " It is for orders from " + p.Minimum.FormatShort() + "."
+		text += " For orders of " + p.Minimum.FormatShort() + " or more."
 	}
 	return text
 }

@@ -71,10 +71,10 @@ func (p ErrorPageProps) title() string {
 }
 
 func (p ErrorPageProps) body() string {
-	if p.Message != "" {
-		return strings.TrimPrefix(p.Message, p.title()+". ")
+	if p.Message == "" {
+		return wordsFor(p.Status).body
 	}
-	return wordsFor(p.Status).body
+	return strings.TrimSuffix(strings.TrimPrefix(p.Message, p.title()+". "), ".") + "."
 }
 
 func (p ErrorPageProps) link() ui.LinkButtonProps {

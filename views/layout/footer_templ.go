@@ -33,7 +33,7 @@ func footer(p Props) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.Viewer != nil {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<a href=\"/settings\" class=\"inline-flex min-h-6 items-center underline underline-offset-3 hover:text-ink sm:hidden\">Your settings</a> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<a href=\"/settings\" class=\"inline-flex min-h-6 items-center underline underline-offset-3 hover:text-ink sm:hidden\">Settings</a> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -177,7 +177,7 @@ func document(title string, p Props, usesHTMX bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\" fetchpriority=\"low\" defer></script></head><body class=\"flex min-h-dvh flex-col\"><a href=\"#content\" class=\"absolute start-4 top-2 z-20 -translate-y-20 rounded bg-velvet px-4 py-2 text-on-velvet focus:translate-y-0\">Skip to the content</a>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\" fetchpriority=\"low\" defer></script></head><body class=\"flex min-h-dvh flex-col\"><a href=\"#content\" class=\"absolute start-4 top-2 z-20 -translate-y-20 rounded bg-velvet px-4 py-2 text-on-velvet focus:translate-y-0\">Skip to content</a>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
