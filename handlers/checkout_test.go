@@ -40,7 +40,8 @@ func TestCheckoutJourney(t *testing.T) {
 	if s := summary.Seats; s.BillableMembers != 1 || s.DesiredSeats != 1 || s.LastAppliedSeats == nil || *s.LastAppliedSeats != 1 || summary.Sync.Status != "ok" {
 		t.Errorf("seats %+v, sync %+v", s, summary.Sync)
 	}
-	b.get("/pricing").wantText("Your plan", "$290", "Change plan in billing")
+	other := b.get("/pricing").wantText("Your plan", "$290", "You see the exact amount before you confirm.")
+	b.submit(other, "form:has(input[name=plan][value=starter])", nil).wantStatus(http.StatusOK).wantText("Change to Starter, yearly")
 	if monthly := b.get("/pricing?interval=month"); strings.Contains(monthly.text("main"), "Your plan") {
 		t.Error("the monthly plan is shown as the current one")
 	}

@@ -116,7 +116,11 @@ func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingview
 		Seats: seats, SeatsError: invalid, Comparison: comparison(plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range plans.Plans {
-		props.Plans = append(props.Plans, planCard(plan, interval, seats, identityOf(r), own))
+		card := planCard(plan, interval, seats, identityOf(r), own)
+		if card.Choice == billingviews.ChangeInBilling && canChangeTo(planOptions(*own, plans), plan, interval) {
+			card.Choice = billingviews.PreviewChange
+		}
+		props.Plans = append(props.Plans, card)
 	}
 	props.Packs = packCards(plans, identityOf(r))
 	return props
@@ -217,6 +221,10 @@ func planChoice(plan catalog.Plan, interval catalog.Interval, sold bool, v ident
 		return billingviews.ChangeInBilling
 	}
 	return billingviews.ChoosePlan
+}
+
+func canChangeTo(options []billingviews.PlanOption, plan catalog.Plan, interval catalog.Interval) bool {
+	return slices.ContainsFunc(options, func(o billingviews.PlanOption) bool { return o.PlanID == plan.ID && o.Interval == interval })
 }
 
 // isSubscribed reports whether the subscription prevents another one. An incomplete one does not:

@@ -25,6 +25,7 @@ func TestPlanCardByChoice(t *testing.T) {
 		{billingviews.ChoosePlan, true, "Choose Pro"},
 		{billingviews.CurrentPlan, false, "Your plan"},
 		{billingviews.ChangeInBilling, false, "Change plan in billing"},
+		{billingviews.PreviewChange, false, "Switch to Pro, yearly"},
 		{billingviews.AskBillingAdmin, false, "An admin or billing manager of your organization can choose this plan."},
 		{billingviews.NotOffered, false, "Not available yearly."},
 	} {

@@ -52,7 +52,9 @@ func pricing(frame layout.Props, interval catalog.Interval, seats int, choice bi
 
 func pricingSpecimens() []Specimen {
 	guest, member := visitor(layout.SectionPricing), signedIn(layout.SectionPricing)
-	current := pricing(member, catalog.Yearly, 9, billingviews.ChangeInBilling)
+	current := pricing(member, catalog.Yearly, 9, billingviews.PreviewChange)
+	fixed := pricing(member, catalog.Yearly, 9, billingviews.ChangeInBilling)
+	fixed.Plans[1].Choice = billingviews.CurrentPlan
 	current.Plans[1].Choice = billingviews.CurrentPlan
 	wrong := pricing(guest, catalog.Monthly, 1, billingviews.ChoosePlan)
 	wrong.SeatsError = "Enter a number from 1 to 10,000."
@@ -64,6 +66,7 @@ func pricingSpecimens() []Specimen {
 		promoted("code-unchecked", "With a code, without Stripe", billingviews.PromotionProps{Code: "SPRING", State: billingviews.CodeUnchecked}),
 		promoted("code-refused", "After Checkout refused the code", billingviews.PromotionProps{Code: "SPRING", State: billingviews.CodeRefused}),
 		{Name: "pricing-current", Title: "On a plan", Page: billingviews.PricingPage(current)},
+		{Name: "pricing-fixed", Title: "On a plan that can't be changed now", Page: billingviews.PricingPage(fixed)},
 		{Name: "pricing-read-only", Title: "May not choose", Page: billingviews.PricingPage(pricing(member, catalog.Monthly, 2000, billingviews.AskBillingAdmin))},
 		{Name: "pricing-people-wrong", Title: "People not a number", Page: billingviews.PricingPage(wrong)},
 		{Name: "pricing-three", Title: "Three plans, packs, other currencies", Page: billingviews.PricingPage(threePlans())},
