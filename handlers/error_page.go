@@ -19,30 +19,31 @@ var problemTitles = map[string]string{
 	errNoOrganization.message:       "You're not in an organization",
 }
 
-// showErrorPage renders the error page. For an internal error and an unknown address the view's
-// text for the status replaces the message.
+// showErrorPage renders the error page.
 func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
-	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
-		p.message = ""
-	}
-	props := layout.ErrorPageProps{
-		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: stateOf(r).requestID,
-		Link: errorLink(r, p.status),
-	}
-	if edge := (*httpError)(nil); p.status == http.StatusForbidden && !errors.As(stateOf(r).err, &edge) {
-		props.Helpers = s.helpers(r, p.message)
-	}
-	if p.status >= http.StatusInternalServerError && r.Method == http.MethodGet {
-		props.RetryHref = r.URL.RequestURI()
-	}
-	if props.RetryHref == "" && props.Link != nil {
-		props.Link.Kind = ui.Primary
-	}
-	if err := render(w, r, p.status, layout.ErrorPage(props)); err != nil {
+	if err := render(w, r, p.status, layout.ErrorPage(s.errorProps(r, p))); err != nil {
 		// The error page itself failed.
 		s.log.ErrorContext(r.Context(), "render error page failed", "request_id", stateOf(r).requestID, "err", err)
 		http.Error(w, http.StatusText(p.status), p.status)
 	}
+}
+
+// errorProps returns the content of the error page. For an internal error and an unknown address
+// the view's text for the status replaces the message.
+func (s *site) errorProps(r *http.Request, p problem) layout.ErrorPageProps {
+	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
+		p.message = ""
+	}
+	props := layout.ErrorPageProps{
+		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message,
+		Helpers: s.helpers(r, p), RequestID: stateOf(r).requestID, Link: errorLink(r, p.status),
+	}
+	if p.status >= http.StatusInternalServerError && r.Method == http.MethodGet {
+		props.RetryHref = r.URL.RequestURI()
+	} else if props.Link != nil {
+		props.Link.Kind = ui.Primary
+	}
+	return props
 }
 
 // errorLink leads back to the page of the form, or to billing where Stripe failed; nil: the
@@ -68,12 +69,14 @@ func errorLink(r *http.Request, status int) *ui.LinkButtonProps {
 const maxHelpers = 3
 
 // helpers returns who in the organization can do what the viewer can't, by the refusal. It names
-// nobody to those who are not members, and if the members can't be read.
-func (s *site) helpers(r *http.Request, refusal string) []layout.Helper {
-	access := accessOf(r)
-	if !identityOf(r).isMember() || refusal == account.MessageOperatorsOnly {
+// nobody to those who are not members, for a refusal by the HTTP layer, and if the members can't be
+// read.
+func (s *site) helpers(r *http.Request, p problem) []layout.Helper {
+	edge := (*httpError)(nil)
+	if p.status != http.StatusForbidden || !identityOf(r).isMember() || p.message == account.MessageOperatorsOnly || errors.As(stateOf(r).err, &edge) {
 		return nil
 	}
+	access := accessOf(r)
 	members, err := s.memberships.List(r.Context(), access)
 	if err != nil {
 		s.log.WarnContext(r.Context(), "list members for error page failed", "request_id", stateOf(r).requestID, "err", err)
@@ -81,7 +84,7 @@ func (s *site) helpers(r *http.Request, refusal string) []layout.Helper {
 	}
 	var helpers []layout.Helper
 	for _, member := range members {
-		if member.UserID != access.User.ID && len(helpers) < maxHelpers && canHelp(account.Access{Member: member}, refusal) {
+		if member.UserID != access.User.ID && len(helpers) < maxHelpers && canHelp(account.Access{Member: member}, p.message) {
 			helpers = append(helpers, layout.Helper{Name: member.Name, Role: member.Role.Name})
 		}
 	}
