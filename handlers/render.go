@@ -18,7 +18,7 @@ import (
 // layout returns the props of the frame around every page: the viewer and the notice that the query
 // names.
 func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
-	props := layout.Props{Section: section, Remark: s.remark, Links: s.links, Theme: s.theme(r), Path: pageOf(r)}
+	props := layout.Props{Section: section, Remark: s.remark, Links: s.links, Theme: s.theme(r)}
 	if viewer := identityOf(r); viewer.signedIn() {
 		props.Viewer = &layout.Viewer{
 			Name: viewer.access.User.Name, Organization: viewer.access.Organization.Name, OrganizationID: viewer.access.Organization.ID,
@@ -35,15 +35,6 @@ func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
 		props.Notices = append(props.Notices, notice)
 	}
 	return props
-}
-
-// pageOf is the address of the page that a request shows: a form that was refused is shown at the
-// address it posts to.
-func pageOf(r *http.Request) string {
-	if r.Method == http.MethodPost {
-		return localPath(r.URL.EscapedPath())
-	}
-	return localPath(r.URL.RequestURI())
 }
 
 // otherOrganizations lists the viewer's other organizations. If that fails, the page is rendered

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 
 	"usher/views/ui"
 )
@@ -23,12 +24,18 @@ func (p *themePages) choose(w http.ResponseWriter, r *http.Request) error {
 		cookie.Value, cookie.MaxAge = string(theme), themeLifetime
 	}
 	http.SetCookie(w, cookie)
-	next := localPath(r.PostFormValue("next"))
-	if next == "" {
-		next = "/"
-	}
-	redirect(w, r, next)
+	redirect(w, r, p.referringPage(r))
 	return nil
+}
+
+// referringPage returns the page with the form, from the Referer header: the address of a page may
+// hold a token, which must not be in the page. Such pages send no referrer, so "/" follows.
+func (p *themePages) referringPage(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Scheme != p.baseURL.Scheme || from.Host != p.baseURL.Host || localPath(from.RequestURI()) == "" {
+		return "/"
+	}
+	return from.RequestURI()
 }
 
 // theme returns what the browser chose.

@@ -15,11 +15,7 @@ func TestThemeIsKept(t *testing.T) {
 	if got := theme("/pricing"); got != "system" {
 		t.Errorf("a new browser has the theme %s", got)
 	}
-	form := b.get("/pricing?seats=3")
-	if next := form.doc().Find("form[action='/theme'] input[name=next]").AttrOr("value", ""); next != "/pricing?seats=3" {
-		t.Errorf("the form leads to %q", next)
-	}
-	b.post("/theme", url.Values{"theme": {"dark"}, "next": {"/pricing?seats=3"}}).wantRedirect("/pricing?seats=3")
+	b.post("/theme", url.Values{"theme": {"dark"}}, "Referer", h.url+"/pricing?seats=3").wantRedirect("/pricing?seats=3")
 	for _, path := range []string{"/pricing", "/login", "/nowhere"} {
 		if got := theme(path); got != "dark" {
 			t.Errorf("%s has the theme %s", path, got)
@@ -37,7 +33,12 @@ func TestThemeIsKept(t *testing.T) {
 func TestThemeRefusesOtherValuesAndSites(t *testing.T) {
 	s := newTestServer(t, func(o *Options) { o.BaseURL = mustParse(t, "https://usher.example") })
 	form := "application/x-www-form-urlencoded"
-	w := serve(s.handler(), post, "/theme", "theme=dark&next="+url.QueryEscape("//evil.example"), "Content-Type", form)
+	for _, referrer := range []string{"https://evil.example/pricing", "https://usher.example//evil.example", "https://usher.example.evil.example/", "/pricing", ":"} {
+		if got := serve(s.handler(), post, "/theme", "theme=dark", "Content-Type", form, "Referer", referrer).Header().Get("Location"); got != "/" {
+			t.Errorf("from %s the form leads to %s", referrer, got)
+		}
+	}
+	w := serve(s.handler(), post, "/theme", "theme=dark", "Content-Type", form)
 	cookie := w.Result().Cookies()
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" || len(cookie) != 1 {
 		t.Fatalf("%d to %q with %d cookies", w.Code, w.Header().Get("Location"), len(cookie))

@@ -207,7 +207,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = ui.ThemeForm(p.Layout.Theme, "/settings").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.ThemeForm(p.Layout.Theme).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -103,7 +103,7 @@ func footer(p Props) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.ThemeForm(p.Theme, p.Path).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.ThemeForm(p.Theme).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
