@@ -144,10 +144,16 @@ func (b checkoutReturn) state(o billing.Overview) billingviews.CheckoutReturn {
 // confirmedState returns what to show about a confirmed payment. Nothing is said above a later one
 // that failed.
 func (b checkoutReturn) confirmedState(o billing.Overview) billingviews.CheckoutReturn {
-	if b.credits == 0 && (o.OpenInvoice != nil || o.Trouble != nil) {
+	if b.credits == 0 && (o.OpenInvoice != nil || isUnpaid(o.Trouble)) {
 		return billingviews.ReturnNone
 	}
 	return billingviews.ReturnConfirmed
+}
+
+// isUnpaid reports whether trouble is about a payment that was due, and not about the card for the
+// next one.
+func isUnpaid(trouble *billing.PaymentTrouble) bool {
+	return trouble != nil && trouble.Kind != billing.TroubleTrialCard && trouble.Kind != billing.TroubleCardExpiry
 }
 
 // shouldPoll reports whether the page polls.

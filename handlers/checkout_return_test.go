@@ -17,7 +17,9 @@ func TestReturnStates(t *testing.T) {
 	failed := active
 	failed.OpenInvoice = &billing.Invoice{ID: "in_2"}
 	troubled := active
-	troubled.Trouble = &billing.PaymentTrouble{}
+	troubled.Trouble = &billing.PaymentTrouble{Kind: billing.TroubleUnpaid}
+	withoutCard := active
+	withoutCard.Trouble = &billing.PaymentTrouble{Kind: billing.TroubleTrialCard}
 	paid := checkoutReturn{from: billingviews.ReturnConfirming, checked: true, confirmed: true}
 	unchecked := checkoutReturn{from: billingviews.ReturnConfirming}
 	waiting := checkoutReturn{from: billingviews.ReturnConfirming, checked: true}
@@ -33,6 +35,7 @@ func TestReturnStates(t *testing.T) {
 		"paid":                               {paid, active, billingviews.ReturnConfirmed},
 		"the same address after a failure":   {paid, failed, billingviews.ReturnNone},
 		"the same address in trouble":        {paid, troubled, billingviews.ReturnNone},
+		"a trial without a card":             {paid, withoutCard, billingviews.ReturnConfirmed},
 		"a pack beside an unpaid plan":       {pack, failed, billingviews.ReturnConfirmed},
 		"a delayed payment method":           {processing, active, billingviews.ReturnProcessing},
 		"no session, with access":            {unchecked, active, billingviews.ReturnConfirmed},
