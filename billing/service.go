@@ -60,6 +60,7 @@ type Service struct {
 	PlanChanges     *PlanChanges
 	Upcoming        *UpcomingInvoices
 	Forecasts       *Forecasts
+	Histories       *Histories
 	Seats           *SeatCounter
 	SeatSyncer      *SeatSyncer
 	SeatLedger      *SeatLedgers
@@ -106,6 +107,7 @@ func New(o Options) *Service {
 	s.PlanChanges = &PlanChanges{core: c, subscriptions: s.Subscriptions}
 	s.Upcoming = &UpcomingInvoices{core: c, subscriptions: s.Subscriptions, notices: s.Notices, baseURL: baseURL, limit: upcomingTimeout}
 	s.Forecasts = &Forecasts{core: c, upcoming: s.Upcoming, planChanges: s.PlanChanges}
+	s.Histories = &Histories{core: c}
 	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions, upcoming: s.Upcoming}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}

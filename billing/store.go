@@ -212,6 +212,9 @@ type SeatLedgerStore interface {
 	Insert(ctx context.Context, c SeatChange) error
 	// Newest first.
 	List(ctx context.Context, organizationID string, limit int) ([]SeatChange, error)
+	// MonthEnds lists the seats after the last change of each month (UTC), oldest first. All changes
+	// before a time are of the month before it.
+	MonthEnds(ctx context.Context, organizationID string, since time.Time) ([]MonthSeats, error)
 	// History lists the ledger with names and without outcomes, oldest first.
 	History(ctx context.Context, organizationID string) ([]SeatChange, error)
 	// Search lists the matching lines, newest first, and the number of all matches.
@@ -331,6 +334,8 @@ type InvoiceStore interface {
 	Read(ctx context.Context, organizationID string, acct StripeAccount, id string) (Invoice, error)
 	// List lists the organization's invoices in this account and mode, except drafts, newest first.
 	List(ctx context.Context, organizationID string, acct StripeAccount, limit int) ([]Invoice, error)
+	// Since is List for those finalized at since or later, without a limit.
+	Since(ctx context.Context, organizationID string, acct StripeAccount, since time.Time) ([]Invoice, error)
 	// Search is List with a filter, and the number of all matches.
 	Search(ctx context.Context, organizationID string, acct StripeAccount, search InvoiceSearch) ([]Invoice, int, error)
 	// Years lists the years (UTC) of the invoices of List, newest first.
@@ -400,6 +405,11 @@ type CreditStore interface {
 	// EntryAccount returns the account and mode of the entry of a source; ErrNotFound if there is
 	// none.
 	EntryAccount(ctx context.Context, organizationID, source string) (StripeAccount, error)
+	// Levels lists the ledger in this account and mode from a time on, oldest first, with the last
+	// entry before it; of the consumptions of a day (UTC), the last one only.
+	Levels(ctx context.Context, organizationID string, acct StripeAccount, since time.Time) ([]CreditEntry, error)
+	// Consumed sums the consumptions in this account and mode from a time on.
+	Consumed(ctx context.Context, organizationID string, acct StripeAccount, since time.Time) (int, error)
 	// Entries lists the ledger in this account and mode, newest first.
 	Entries(ctx context.Context, organizationID string, acct StripeAccount, limit int) ([]CreditEntry, error)
 	// DueMonths lists organizations whose next monthly grant is due in this account and mode.

@@ -39,6 +39,7 @@ func TestYearIsChargedAsCalculatedByHand(t *testing.T) {
 			year.compareInvoices(year.readInvoices(), invoices)
 			year.compareCredits(year.creditStatement(), credits)
 			year.checkStoredInvoices(invoices)
+			year.checkMonths()
 			year.invoicePack()
 			year.checkExplanations()
 		})
@@ -233,7 +234,8 @@ type stripeYearInvoice struct {
 	Total         int64
 	EndingBalance int64 `json:"ending_balance"`
 	Transitions   struct {
-		PaidAt int64 `json:"paid_at"`
+		PaidAt      int64 `json:"paid_at"`
+		FinalizedAt int64 `json:"finalized_at"`
 	} `json:"status_transitions"`
 }
 

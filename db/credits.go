@@ -79,6 +79,31 @@ func (q creditStore) Entries(ctx context.Context, organizationID string, acct bi
 	return list[billing.CreditEntry](ctx, q.queries, "list credit entries", selectCreditEntries, organizationID, acct.ID, acct.Livemode, limit)
 }
 
+var selectCreditLevels = `select ` + creditEntryTable.list("") + ` from credit_entries
+	where organization_id = $1 and account = $2 and livemode = $3 and (
+		at >= $4 and kind <> 'consume'
+		or id in (select max(id) from credit_entries where organization_id = $1 and account = $2 and livemode = $3 and at < $4)
+		or id in (
+			select max(id) from credit_entries where organization_id = $1 and account = $2 and livemode = $3 and at >= $4 and kind = 'consume'
+			group by date_trunc('day', at, 'utc')
+		)
+	) order by id`
+
+// Levels implements [billing.CreditStore].
+func (q creditStore) Levels(
+	ctx context.Context, organizationID string, acct billing.StripeAccount, since time.Time,
+) ([]billing.CreditEntry, error) {
+	return list[billing.CreditEntry](ctx, q.queries, "list credit levels", selectCreditLevels, organizationID, acct.ID, acct.Livemode, since)
+}
+
+const sumConsumedSince = `select coalesce(-sum(amount), 0) from credit_entries
+	where organization_id = $1 and account = $2 and livemode = $3 and kind = 'consume' and at >= $4`
+
+// Consumed implements [billing.CreditStore].
+func (q creditStore) Consumed(ctx context.Context, organizationID string, acct billing.StripeAccount, since time.Time) (int, error) {
+	return get[int](ctx, q.queries, "sum consumption since a time", sumConsumedSince, organizationID, acct.ID, acct.Livemode, since)
+}
+
 const selectDueCreditMonths = `select organization_id from credit_accounts
 	where next_month_at <= $1 and account = $2 and livemode = $3 order by next_month_at limit $4`
 

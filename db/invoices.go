@@ -65,6 +65,7 @@ var selectInvoicesOf = `select ` + invoiceTable.list("i") + `,
 var (
 	readInvoice    = selectInvoicesOf + ` and i.id = $4`
 	selectInvoices = selectInvoicesOf + ` and i.status <> 'draft' order by i.created_at desc, i.id desc limit $4`
+	invoicesSince  = selectInvoicesOf + ` and i.status <> 'draft' and coalesce(i.finalized_at, i.created_at) >= $4 order by i.created_at desc, i.id desc`
 	searchInvoices = selectInvoicesOf + invoicesOfYear + ` order by i.created_at desc, i.id desc limit $5 offset $6`
 	countInvoices  = `select count(*) from invoices i where i.organization_id = $1 and i.account = $2 and i.livemode = $3` + invoicesOfYear
 )
@@ -79,6 +80,13 @@ const (
 // Read implements [billing.InvoiceStore].
 func (q invoiceStore) Read(ctx context.Context, organizationID string, acct billing.StripeAccount, id string) (billing.Invoice, error) {
 	return get[billing.Invoice](ctx, q.queries, "read an organization's invoice", readInvoice, organizationID, acct.ID, acct.Livemode, id)
+}
+
+// Since implements [billing.InvoiceStore].
+func (q invoiceStore) Since(
+	ctx context.Context, organizationID string, acct billing.StripeAccount, since time.Time,
+) ([]billing.Invoice, error) {
+	return list[billing.Invoice](ctx, q.queries, "list invoices since a time", invoicesSince, organizationID, acct.ID, acct.Livemode, since)
 }
 
 // Search implements [billing.InvoiceStore].

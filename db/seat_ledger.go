@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"usher/billing"
 
@@ -55,6 +56,17 @@ var selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c` +
 // List implements [billing.SeatLedgerStore].
 func (q seatLedgerStore) List(ctx context.Context, organizationID string, limit int) ([]billing.SeatChange, error) {
 	return list[billing.SeatChange](ctx, q.queries, "list seat changes", selectSeatChanges, organizationID, limit)
+}
+
+// The month before a time stands for all before it.
+const selectMonthEnds = `select distinct on (month) month, to_seats as seats from (
+		select greatest(date_trunc('month', at, 'utc'), $2::timestamptz - interval '1 month') as month, to_seats, id
+		from seat_changes where organization_id = $1
+	) changes order by month, id desc`
+
+// MonthEnds implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) MonthEnds(ctx context.Context, organizationID string, since time.Time) ([]billing.MonthSeats, error) {
+	return list[billing.MonthSeats](ctx, q.queries, "list seats by month", selectMonthEnds, organizationID, since)
 }
 
 var selectSeatHistory = `select ` + seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name from seat_changes c
