@@ -54,6 +54,11 @@ func creditRate(balance, consumed int, began, now, resets time.Time) CreditRate 
 	return rate
 }
 
+// LeftAt returns how many of a balance are left at a time in the future, at this rate.
+func (r CreditRate) LeftAt(balance int, now, at time.Time) int64 {
+	return max(0, int64(float64(balance)-r.PerDay*at.Sub(now).Hours()/24))
+}
+
 // Rate reads how fast the organization's credits are used; o is its overview.
 func (cs *Credits) Rate(ctx context.Context, o Overview) (CreditRate, error) {
 	now := cs.Now()

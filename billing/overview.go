@@ -102,8 +102,13 @@ func (ov *Overviews) Get(ctx context.Context, a account.Access) (Overview, error
 		return o, fmt.Errorf("overview: %w", err)
 	}
 	o.TrialUsed = len(trials) > 0
-	o.Credits, err = ov.credits.overview(ctx, a.Organization.ID, o.Subscription)
-	return o, err
+	if o.Credits, err = ov.credits.overview(ctx, a.Organization.ID, o.Subscription); err != nil {
+		return o, err
+	}
+	if end, ending := o.PlanEndsAt(); ending && !o.Credits.resets().Before(end) { // the organization is deleted by then
+		o.Credits.ResetsAt, o.Credits.NextGrant = nil, 0
+	}
+	return o, nil
 }
 
 func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, current Subscription) error {
@@ -171,6 +176,20 @@ func (o Overview) PlanEndsAt() (time.Time, bool) {
 		return *deletion, true
 	}
 	return end, ending
+}
+
+// PaymentReceived reports whether an invoice that is stored as open was paid: Stripe makes a
+// subscription active only when its first invoice is paid, and a payment that was asked for here has
+// its result before the invoice's event arrives.
+func (o Overview) PaymentReceived(i Invoice) bool {
+	if i.Status != InvoiceOpen || o.Subscription == nil || i.SubscriptionID != o.Subscription.ID {
+		return false
+	}
+	if t := o.Trouble; t != nil && t.Kind == TroublePaying && t.Payment != nil && t.Payment.InvoiceID == i.ID {
+		return t.Payment.Status == PaymentPaid
+	}
+	first := i.Reason == "subscription_create"
+	return first && o.Subscription.Status == StatusActive && !o.Subscription.SendsInvoices
 }
 
 // PaymentAwaitsConfirmation reports whether the open invoice is unpaid only because the customer

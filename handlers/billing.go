@@ -18,6 +18,7 @@ type billingPages struct {
 	overviews       *billing.Overviews
 	subscriptions   *billing.Subscriptions
 	upcoming        *billing.UpcomingInvoices
+	histories       *billing.Histories
 	invoices        *billing.Invoices
 	payments        *billing.InvoicePayments
 	duplicates      *billing.Duplicates

@@ -53,12 +53,16 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	if err != nil {
 		return billingviews.PanelProps{}, err
 	}
+	credits, err := p.creditsWithRate(r, o)
+	if err != nil {
+		return billingviews.PanelProps{}, err
+	}
 	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
 		CanManageBilling: access.CanManageBilling(), Return: ret.state(o), Bought: ret.credits, PollURL: pollPath(r, 0),
-		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
+		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: credits,
 	}
-	panel.Trouble = p.trouble(o, access)
+	panel.Trouble, panel.CanBuyCredits = p.trouble(o, access), len(p.packOffers(r)) > 0
 	panel.Ticket = returnTicket(o, ret)
 	if err := p.addInvite(r, o, &panel); err != nil {
 		return panel, err
@@ -72,7 +76,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		if err := p.addRunning(r, panel.Subscription); err != nil {
 			return panel, err
 		}
-		return p.addInvoices(r, panel)
+		return p.addInvoices(r, o, panel)
 	}
 	members, err := p.members.List(r.Context(), access)
 	panel.BillingNames = billingNames(members)
@@ -110,12 +114,17 @@ func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*
 	if o.Subscription == nil {
 		return nil, nil
 	}
+	props := p.subscriptionState(o)
+	var err error
+	props.NextInvoice, err = p.lastNextInvoice(r, o, false)
+	return props, err
+}
+
+// subscriptionState describes the subscription without its next invoice.
+func (p *billingPages) subscriptionState(o billing.Overview) *billingviews.SubscriptionProps {
 	current := *o.Subscription
-	name, price := planOf(o)
-	props := &billingviews.SubscriptionProps{
-		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
-		PerSeat: o.Plan != nil && o.Plan.PerSeat, Others: o.OtherItems, EndedAt: timeOrZero(current.EndedAt), Card: card(current),
-	}
+	props := priceProps(o)
+	props.Others, props.EndedAt, props.Card = o.OtherItems, timeOrZero(current.EndedAt), card(current)
 	props.RenewsAt, props.EndsAt = periodEnd(o)
 	props.Deleting = o.Organization.DeletesAt != nil
 	props.Scheduled, props.Pending = scheduledChange(current, p.prices.Catalog()), pendingChange(current, p.prices.Catalog())
@@ -130,9 +139,16 @@ func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*
 	if current.Status == billing.StatusTrialing {
 		props.TrialEndsAt = timeOrZero(current.TrialEnd)
 	}
-	var err error
-	props.NextInvoice, err = p.lastNextInvoice(r, o, false)
-	return props, err
+	return props
+}
+
+// priceProps returns plan, price and quantity of the subscription.
+func priceProps(o billing.Overview) *billingviews.SubscriptionProps {
+	name, price := planOf(o)
+	return &billingviews.SubscriptionProps{
+		Status: o.Subscription.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: o.Subscription.Quantity,
+		PerSeat: o.Plan != nil && o.Plan.PerSeat,
+	}
 }
 
 // planOf returns the name and price of the subscription's plan. The catalog may no longer contain

@@ -8,7 +8,6 @@ import (
 
 	"usher/billing"
 	billingviews "usher/views/billing"
-	"usher/views/ui"
 )
 
 // Each state of a return, and what must never stand on its page.
@@ -68,26 +67,5 @@ func TestPaidTicketContradictsNothing(t *testing.T) {
 	bought := b.follow(b.submit(hosted, "form", goodCard)).wantText("500 credits are yours.", "$10.00")
 	if ticket := bought.text(".ticket"); strings.Contains(ticket, "Invite") || !strings.Contains(ticket, "Paid") {
 		t.Errorf("the ticket of a pack: %s", ticket)
-	}
-}
-
-// The invoice of a paid ticket is shown as paid, though the stored one is older. Others are not.
-func TestInvoiceOfThePaidTicketIsPaid(t *testing.T) {
-	panel := func(ticket billingviews.TicketProps) []billingviews.InvoiceRow {
-		open := ui.BadgeProps{Tone: ui.Wait, Label: "To be paid"}
-		p := billingviews.PanelProps{Ticket: &ticket, Invoices: []billingviews.InvoiceRow{{Href: "/billing/invoices/in_2", Status: open}, {Href: "/billing/invoices/in_1", Status: open}, {Status: open}}}
-		markPaid(p)
-		return p.Invoices
-	}
-	rows := panel(billingviews.TicketProps{InvoiceHref: "/billing/invoices/in_1"})
-	if rows[0].Status.Label != "To be paid" || rows[1].Status.Label != "Paid" || rows[2].Status.Label != "To be paid" {
-		t.Errorf("rows %+v", rows)
-	}
-	for _, ticket := range []billingviews.TicketProps{{}, {InvoiceHref: "/billing/invoices/in_1", Processing: true}} {
-		for _, row := range panel(ticket) {
-			if row.Status.Label != "To be paid" {
-				t.Errorf("%+v: row %+v", ticket, row)
-			}
-		}
 	}
 }

@@ -25,7 +25,7 @@ func TestCheckoutJourney(t *testing.T) {
 	opened := b.submit(form, "main form", newPerson("noa@example.com")).wantStatus(http.StatusSeeOther)
 	hosted := b.get(opened.header.Get("Location")).wantStatus(http.StatusOK)
 	back := b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)
-	page := b.follow(back).wantStatus(http.StatusOK).wantText("Thank you. Your payment is confirmed", "Pro, yearly", "Active", "$290", "Renews on", "Visa 4242", "1 person billed, 1 seat at Stripe")
+	page := b.follow(back).wantStatus(http.StatusOK).wantText("Thank you. Your payment is confirmed", "Pro, yearly", "Active", "$290", "Renews on", "Visa 4242", "1 person, 1 seat")
 	if page.doc().Find("#billing-panel[hx-get]").Length() != 0 {
 		t.Error("the page polls after the confirmation")
 	}

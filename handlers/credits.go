@@ -7,9 +7,10 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/ui"
 )
 
-// showCredits shows the credit ledger.
+// showCredits shows how long the credits last, the packs on sale and the credit ledger.
 func (p *billingPages) showCredits(w http.ResponseWriter, r *http.Request) error {
 	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
@@ -19,15 +20,57 @@ func (p *billingPages) showCredits(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(p.prices.Catalog().Packs) > 0, Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling)}
+	history, err := p.credits.History(r.Context(), accessOf(r), overview)
+	if err != nil {
+		return err
+	}
+	props := billingviews.CreditsPageProps{
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), OrganizationID: overview.Organization.ID,
+		Packs: p.packOffers(r), Chart: p.creditChart(overview, history),
+	}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
-		props.Credits.Href = ""
+		props.Credits.Href, props.Credits.LastUntil, props.Credits.Outlast = "", history.LastUntil, history.Outlast
 	}
 	for _, entry := range entries {
 		props.Entries = append(props.Entries, creditRow(p.prices.Catalog(), entry))
 	}
 	return render(w, r, http.StatusOK, billingviews.CreditsPage(props))
+}
+
+// packOffers are the packs that the viewer can buy.
+func (p *billingPages) packOffers(r *http.Request) []billingviews.PackOffer {
+	if !accessOf(r).CanManageBilling() {
+		return nil
+	}
+	var offers []billingviews.PackOffer
+	for _, pack := range p.prices.Catalog().Packs {
+		offers = append(offers, billingviews.PackOffer{ID: pack.ID, Credits: pack.Credits, Price: pack.Price.Amount})
+	}
+	return offers
+}
+
+// creditChart draws the ledger with the grants marked, and where it leads at the present rate; nil
+// without a ledger.
+func (p *billingPages) creditChart(o billing.Overview, h billing.CreditHistory) *ui.LevelChartProps {
+	if len(h.Entries) == 0 {
+		return nil
+	}
+	chart := &ui.LevelChartProps{
+		ID: "credit-levels", Title: "Credits left since " + ui.FormatDate(h.Since.UTC()), From: h.Since, Until: h.Until, Now: p.now(), Unit: "Credits", MarkWords: "credits granted or bought",
+	}
+	for _, entry := range h.Entries {
+		level := ui.Level{At: entry.At, Value: int64(entry.Balance), Words: creditText(p.prices.Catalog(), entry)}
+		level.Mark = entry.Kind == billing.CreditGrant || entry.Kind == billing.CreditPack || entry.Kind == billing.CreditUpgrade
+		if entry.Kind == billing.CreditConsume {
+			level.Words = "Used"
+		}
+		chart.Levels = append(chart.Levels, level)
+	}
+	if chart.Projects = h.PerDay > 0 && o.Credits.Balance > 0; chart.Projects {
+		chart.EmptyAt, chart.Projected = h.LastUntil, h.LeftAt(o.Credits.Balance, p.now(), h.Until)
+	}
+	return chart
 }
 
 // creditsCard returns the summary of the credits; nil if neither the plan nor the ledger has any.
@@ -38,6 +81,17 @@ func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 	card := &billingviews.CreditsProps{Balance: int64(o.Credits.Balance), Granted: int64(o.Credits.Granted), Href: "/billing/credits"}
 	card.ResetsAt, card.Next = timeOrZero(o.Credits.ResetsAt), int64(o.Credits.NextGrant)
 	return card
+}
+
+// creditsWithRate is creditsCard with how long the credits last.
+func (p *billingPages) creditsWithRate(r *http.Request, o billing.Overview) (*billingviews.CreditsProps, error) {
+	card := creditsCard(o)
+	if card == nil {
+		return nil, nil
+	}
+	rate, err := p.credits.Rate(r.Context(), o)
+	card.LastUntil, card.Outlast = rate.LastUntil, rate.Outlast
+	return card, err
 }
 
 func creditRow(plans catalog.Catalog, e billing.CreditEntry) billingviews.CreditRow {

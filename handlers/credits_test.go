@@ -20,7 +20,7 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 			strings.Contains(b.get("/api/v1/entitlements").body, `"access":true`)
 	})
 	tab := b.get("/organization?tab=billing")
-	for _, words := range []string{"Invoices", "Plan begins", "Credits", "of 1,000 left"} {
+	for _, words := range []string{"Invoices", "Plan started", "Credits", "of 1,000 left"} {
 		if !strings.Contains(tab.body, words) {
 			t.Errorf("the billing tab does not contain %q", words)
 		}

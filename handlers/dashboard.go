@@ -4,13 +4,13 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/billing/account"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/ui"
 )
 
-// showDashboard shows open tasks, the plan and the seats. Checkout may return here.
+// showDashboard shows what is paid next and why, what needs the viewer, and the last twelve months.
+// Checkout may return here.
 func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) error {
 	ret, redirected, err := p.checkout.handleReturn(w, r)
 	if err != nil || redirected {
@@ -20,16 +20,25 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	plan, err := p.planSummary(r, overview)
-	if err != nil {
-		return err
-	}
 	props := billingviews.DashboardPageProps{
 		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
-		Plan: plan, Seats: seatRowProps(overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(),
-		Credits: creditsCard(overview), Trouble: p.trouble(overview, accessOf(r)),
-		Needs: append(returnNotices(ret.state(overview), ret.credits, r), attentionNotices(overview, accessOf(r))...),
+		Seats: seatRowProps(overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(), Trouble: p.trouble(overview, accessOf(r)),
 	}
+	if props.Plan, err = p.planSummary(r, overview); err != nil {
+		return err
+	}
+	if props.Credits, err = p.creditsWithRate(r, overview); err != nil {
+		return err
+	}
+	if props.History, err = p.monthChart(r, true); err != nil {
+		return err
+	}
+	if props.Plan == nil {
+		if props.Start, err = p.start(r, overview); err != nil {
+			return err
+		}
+	}
+	props.Needs = append(returnNotices(ret.state(overview), ret.credits, r), p.attentionNotices(r, overview, props.Start != nil)...)
 	return render(w, r, http.StatusOK, billingviews.DashboardPage(props))
 }
 
@@ -37,14 +46,42 @@ func (p *billingPages) planSummary(r *http.Request, o billing.Overview) (*billin
 	if o.Subscription == nil || o.Subscription.Status.Ended() {
 		return nil, nil
 	}
-	name, price := planOf(o)
+	full := p.subscriptionState(o)
 	summary := &billingviews.PlanSummary{
-		Name: name, Interval: price.Interval, Status: o.Subscription.Status, AwaitsConfirmation: o.PaymentAwaitsConfirmation(),
+		Name: full.Plan, Interval: full.Interval, Status: full.Status, AwaitsConfirmation: full.AwaitsConfirmation,
+		RenewsAt: full.RenewsAt, EndsAt: full.EndsAt, Failure: full.Failure, Card: full.Card,
 	}
-	summary.RenewsAt, summary.EndsAt = periodEnd(o)
+	if o.Plan != nil {
+		summary.Price = billingviews.PriceLine(full)
+	}
 	var err error
 	summary.NextInvoice, err = p.lastNextInvoice(r, o, true)
 	return summary, err
+}
+
+// start returns the first steps of an organization without a plan.
+func (p *billingPages) start(r *http.Request, o billing.Overview) (*billingviews.StartProps, error) {
+	access := accessOf(r)
+	members, err := p.members.List(r.Context(), access)
+	if err != nil {
+		return nil, err
+	}
+	start := &billingviews.StartProps{
+		Email: access.User.Email, Verified: access.User.EmailVerifiedAt != nil, People: len(members), Planned: o.Organization.PlannedPeople,
+		Invited: len(members) > 1, CanInvite: access.CanManageMembers(), BillingNames: billingNames(members),
+	}
+	if o.Subscription != nil && o.Subscription.Status == billing.StatusCanceled {
+		start.Ended, _ = planOf(o)
+		start.EndedAt = timeOrZero(o.Subscription.EndedAt)
+	}
+	if !start.Invited && start.CanInvite {
+		pending, err := p.people.invitations.Pending(r.Context(), access)
+		if err != nil {
+			return nil, err
+		}
+		start.Invited = len(pending) > 0
+	}
+	return start, nil
 }
 
 func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request) []ui.NoticeProps {
@@ -62,13 +99,21 @@ func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request
 	return nil
 }
 
-// attentionNotices lists what a member has to act on.
-func attentionNotices(o billing.Overview, a account.Access) []ui.NoticeProps {
+// attentionNotices lists what a member has to act on. The steps of a new organization say
+// themselves that an address is to be confirmed.
+func (p *billingPages) attentionNotices(r *http.Request, o billing.Overview, starting bool) []ui.NoticeProps {
 	var found []ui.NoticeProps
-	toBilling := &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary}
-	if o.Seats.Status == billing.SyncError && a.CanManageBilling() {
+	access := accessOf(r)
+	if o.Seats.Status == billing.SyncError && access.CanManageBilling() {
 		found = append(found, ui.NoticeProps{
-			Tone: ui.Wait, Title: "Stripe has not taken the new number of seats yet.", Body: "Nobody lost access.", Link: toBilling,
+			Tone: ui.Wait, Title: "Your seats could not be updated at Stripe yet.", Body: "Everyone keeps their access. Billing shows the reason and the next try.",
+			Link: &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary},
+		})
+	}
+	if !starting && access.CanManageMembers() && p.people.invitations.MustVerify(access.User) {
+		found = append(found, ui.NoticeProps{
+			Tone: ui.Note, Title: "Confirm your e-mail address.", Body: "You can invite people once " + access.User.Email + " is confirmed.",
+			Link: &ui.LinkButtonProps{Label: "Open settings", Href: "/settings", Kind: ui.Secondary},
 		})
 	}
 	return found

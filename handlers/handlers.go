@@ -179,7 +179,7 @@ func newAreas(o Options, base *site) areas {
 		site: base, checkouts: b.Checkouts, subscriptions: b.Subscriptions, prices: b.Prices, promotions: b.Promotions, returnTimeout: returnTimeout,
 	}
 	a.billing = &billingPages{
-		site: base, checkout: a.checkout, overviews: b.Overviews, subscriptions: b.Subscriptions, upcoming: b.Upcoming, invoices: b.Invoices, payments: b.InvoicePayments,
+		site: base, checkout: a.checkout, overviews: b.Overviews, subscriptions: b.Subscriptions, upcoming: b.Upcoming, histories: b.Histories, invoices: b.Invoices, payments: b.InvoicePayments,
 		duplicates: b.Duplicates, trials: b.Trials, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
 		members: b.Members, planChanges: b.PlanChanges, cancellations: b.Cancellations, portalReturnURL: portalReturn,
 	}

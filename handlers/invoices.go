@@ -40,19 +40,10 @@ func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) erro
 	for _, invoice := range invoices {
 		props.Invoices = append(props.Invoices, explainedRow(invoice))
 	}
+	if props.History, err = p.monthChart(r, false); err != nil {
+		return err
+	}
 	return render(w, r, http.StatusOK, billingviews.InvoicesPage(props))
-}
-
-func (p *billingPages) invoiceRows(r *http.Request) ([]billingviews.InvoiceRow, error) {
-	invoices, err := p.invoices.List(r.Context(), accessOf(r))
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]billingviews.InvoiceRow, 0, len(invoices))
-	for _, invoice := range invoices {
-		rows = append(rows, invoiceRow(invoice))
-	}
-	return rows, nil
 }
 
 func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
@@ -67,6 +58,9 @@ func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
 	}
 	if i.Number != "" {
 		row.Href = invoicePath(i)
+		if i.AmountDue > 0 && (i.Status == billing.InvoiceOpen || i.Status == billing.InvoiceUncollectible) {
+			row.PayHref = payInvoicePath(i.ID)
+		}
 	}
 	return row
 }
@@ -139,17 +133,21 @@ func invoiceDetails(i billing.Invoice) []string {
 	return details
 }
 
-// addInvoices adds the newest invoices, a link to all of them, and notices about duplicate
+// addInvoices adds the newest invoices with their months, and notices about duplicate
 // subscriptions.
-func (p *billingPages) addInvoices(r *http.Request, panel billingviews.PanelProps) (billingviews.PanelProps, error) {
-	rows, err := p.invoiceRows(r)
-	if len(rows) > invoicesOnTab {
-		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
-	}
-	panel.Invoices = rows
-	markPaid(panel)
+func (p *billingPages) addInvoices(r *http.Request, o billing.Overview, panel billingviews.PanelProps) (billingviews.PanelProps, error) {
+	invoices, total, err := p.invoices.Search(r.Context(), accessOf(r), billing.InvoiceSearch{Limit: invoicesOnTab})
 	if err != nil {
 		return panel, err
+	}
+	for _, invoice := range invoices {
+		panel.Invoices = append(panel.Invoices, currentRow(o, invoice))
+	}
+	if total > 0 {
+		panel.InvoicesHref = "/billing/invoices"
+		if panel.History, err = p.monthChart(r, false); err != nil {
+			return panel, err
+		}
 	}
 	duplicates, err := p.duplicates.List(r.Context(), accessOf(r))
 	for _, duplicate := range duplicates {
@@ -173,6 +171,16 @@ func (p *billingPages) addInvoices(r *http.Request, panel billingviews.PanelProp
 	return panel, err
 }
 
+// currentRow is explainedRow with what is known of the payment before Stripe's event about it
+// arrives, so that the list agrees with the messages above it.
+func currentRow(o billing.Overview, i billing.ExplainedInvoice) billingviews.InvoiceRow {
+	row := explainedRow(i)
+	if o.PaymentReceived(i.Invoice) {
+		row.Status, row.PayHref = ui.BadgeProps{Tone: ui.Wait, Label: "Payment received"}, ""
+	}
+	return row
+}
+
 // duplicateNotice describes what happens to a duplicate subscription; false if there is nothing to
 // show.
 func duplicateNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
@@ -191,17 +199,4 @@ func duplicateNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
 		return notice, false
 	}
 	return notice, true
-}
-
-// markPaid shows the invoice of the ticket as paid. Stripe said so with the Checkout session; the
-// stored invoice may be older.
-func markPaid(panel billingviews.PanelProps) {
-	if panel.Ticket == nil || panel.Ticket.Processing {
-		return
-	}
-	for i, row := range panel.Invoices {
-		if row.Href != "" && row.Href == panel.Ticket.InvoiceHref && row.Status.Tone != ui.Note {
-			panel.Invoices[i].Status = ui.BadgeProps{Tone: ui.Good, Label: "Paid"}
-		}
-	}
 }

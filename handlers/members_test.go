@@ -77,7 +77,7 @@ func TestInvitedMemberGetsASeat(t *testing.T) {
 
 	waitFor(t, "four seats at Stripe", func() bool {
 		panel := guest.get("/organization/seats")
-		return strings.Contains(panel.body, "In sync") && strings.Contains(panel.text("#seat-panel"), "At Stripe4")
+		return strings.Contains(panel.body, "In sync") && strings.Contains(panel.text("#seat-panel"), "4 people, 4 seats")
 	})
 	admin.get("/organization?tab=activity").wantText("Noa Levi accepted an invitation")
 	why := regexp.MustCompile(`Since \d+ \w+ \d+: accepted an invitation \(The admin\)\.`)

@@ -51,14 +51,36 @@ func (p *billingPages) lastNextInvoice(r *http.Request, o billing.Overview, shor
 	if err != nil {
 		return nil, err
 	}
-	next, err := p.nextInvoice(r, o, stored, short || stored.Stale)
-	next.Short = short
+	next := nextAmount(o, stored, short)
+	if short || !stored.Stale { // the lines are not current, and come with the fragment
+		next, err = p.nextInvoice(r, o, stored, short)
+	}
 	next.Missing, next.Load = !known, !known || stored.Stale
 	return &next, err
 }
 
-// nextInvoice describes an answer of Stripe. The short form has no lines.
+// nextInvoice describes an answer of Stripe: in the short form with what changed since the last
+// invoice, otherwise with its lines.
 func (p *billingPages) nextInvoice(r *http.Request, o billing.Overview, answer billing.UpcomingInvoice, short bool) (billingviews.NextInvoice, error) {
+	next := nextAmount(o, answer, short)
+	if answer.None || answer.SubscriptionID == "" {
+		return next, nil
+	}
+	if short {
+		var err error
+		if !next.Changed {
+			next.Why, err = p.amountWhy(r, answer)
+		}
+		return next, err
+	}
+	lines, err := p.upcoming.Explain(r.Context(), accessOf(r), answer)
+	next.Lines = append(explainedLines(lines.Lines), adjustmentLines(answer)...)
+	next.Renewal, next.TaxIncluded = explainedLines(lines.Renewal), answer.TaxIncluded
+	return next, err
+}
+
+// nextAmount describes an answer of Stripe without a reason.
+func nextAmount(o billing.Overview, answer billing.UpcomingInvoice, short bool) billingviews.NextInvoice {
 	next := billingviews.NextInvoice{
 		Kind: nextInvoiceKind(o, answer), At: answer.At, Amount: answer.AmountDue, RenewsAt: timeOrZero(answer.RenewsAt), Short: short,
 		Changed: answer.Changed && answer.Stale, SeatsPending: answer.SeatsPending && !answer.None,
@@ -66,13 +88,10 @@ func (p *billingPages) nextInvoice(r *http.Request, o billing.Overview, answer b
 	if answer.Stale && answer.SubscriptionID != "" {
 		next.AsOf = answer.FetchedAt
 	}
-	if short || answer.None || answer.SubscriptionID == "" {
-		return next, nil
+	if short && o.Subscription != nil && o.Plan != nil {
+		next.Price = billingviews.PriceLine(priceProps(o))
 	}
-	lines, err := p.upcoming.Explain(r.Context(), accessOf(r), answer)
-	next.Lines = append(explainedLines(lines.Lines), adjustmentLines(answer)...)
-	next.Renewal, next.TaxIncluded = explainedLines(lines.Renewal), answer.TaxIncluded
-	return next, err
+	return next
 }
 
 func nextInvoiceKind(o billing.Overview, answer billing.UpcomingInvoice) billingviews.NextInvoiceKind {

@@ -126,7 +126,7 @@ func TestRemovalEndsAccessImmediately(t *testing.T) {
 func TestSeatPanel(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
-	page := b.get("/organization/seats").wantStatus(http.StatusOK).wantText("Nothing to sync")
+	page := b.get("/organization/seats").wantStatus(http.StatusOK).wantText("No plan", "Billing starts when you choose a plan.")
 	if page.doc().Find("html body #seat-panel").Length() != 1 || page.doc().Find("title").Length() != 1 {
 		t.Error("the response is not a whole page")
 	}

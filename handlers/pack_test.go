@@ -20,7 +20,7 @@ func TestPackJourney(t *testing.T) {
 	}).wantStatus(http.StatusSeeOther)
 	hosted := b.get(signedUp.header.Get("Location")).wantStatus(http.StatusOK)
 	b.follow(b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)).wantText("Thank you. Your payment is confirmed: 500 credits are yours.")
-	b.get("/billing/credits").wantText("500 left", "Small pack was bought", "+500", "Buy more credits")
+	b.get("/billing/credits").wantText("Credits left", "Small pack was bought", "+500", "Buy 500 for $10")
 	b.get("/api/v1/entitlements").wantStatus(http.StatusOK)
 	b.get("/dev/mail").wantText("Receipt: 500 credits for Balcony Books", "$10.00 USD")
 }

@@ -79,6 +79,9 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 	if seats.PaidUntil != nil {
 		panel.PaidUntil = *seats.PaidUntil
 	}
+	if o.Subscription != nil {
+		panel.Status = o.Subscription.Status
+	}
 	if o.Plan != nil {
 		panel.Plan, panel.OverMaximum = o.Plan.Name, seats.OverMaximum
 	}
@@ -141,10 +144,11 @@ func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelSta
 	return billingviews.SeatsQueued
 }
 
-// seatRowProps returns the one-line summary of the seats.
+// seatRowProps returns the one-line summary of the seats. Without a running plan it says nothing
+// about what is billed: an earlier invoice may be open.
 func seatRowProps(s billing.SeatsOverview, now time.Time) ui.SeatRowProps {
 	if !s.Synced {
-		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}
+		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat once a plan is running."}
 	}
 	row := ui.SeatRowProps{
 		Billed: min(s.Billable, s.Quantity), Free: max(0, s.Quantity-s.Billable),

@@ -143,7 +143,7 @@ var lastKnown = map[string][]string{
 	"/organization?tab=billing&portal=1": {"$87.00", lastAmount},
 	"/dashboard":                         {"$87.00", lastAmount},
 	"/billing/next-invoice":              {"$87.00", "3 people on Pro", lastAmount, "Try again"},
-	"/organization/seats":                {"At Stripe", "3", lastRead},
+	"/organization/seats":                {"3 people, 3 seats", lastRead},
 	"/billing/cancel":                    {"You keep Pro until", "As of " + lastRead},
 	"/billing/invoices/OPEN":             {"$5.00", "Stripe couldn't be reached.", "as of " + lastRead, "Try again"},
 	"/billing/invoices/PAID":             {"$87.00", "100% explained.", "Paid on"},

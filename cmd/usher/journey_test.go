@@ -80,7 +80,7 @@ func testPricingToActive(t *testing.T, server *testServer) {
 	if c.location.Path != "/organization" || c.location.Query().Get("tab") != "billing" {
 		t.Fatalf("paying leads to %s, want the billing tab", c.location)
 	}
-	c.reloadUntil("the plan", "Pro, yearly", "Active", "Renews on", "Visa 4242", "1 person billed")
+	c.reloadUntil("the plan", "Pro, yearly", "Active", "Renews on", "Visa 4242", "1 person, 1 seat")
 	s := c.waitForSummary("the seat sync", func(s billingSummary) bool {
 		return s.Sync.Status == "ok" && s.Seats.LastAppliedSeats != nil
 	})
@@ -186,7 +186,7 @@ func testPortalCancelAndResume(t *testing.T, server *testServer) {
 func testMemberPermissions(t *testing.T, server *testServer) {
 	admin := server.client(t).logIn("admin@usher.example")
 	admin.open("/pricing").choosePro()
-	admin.pay("4242424242424242").reloadUntil("the plan", "Active", "8 people billed")
+	admin.pay("4242424242424242").reloadUntil("the plan", "Active", "8 people, 8 seats")
 
 	member := server.client(t).logIn("member@usher.example").open(billingTab).expectText("Pro", "Active")
 	if n := member.page.Find("main form, main button").Length(); n != 0 {
@@ -223,7 +223,7 @@ func testMemberPermissions(t *testing.T, server *testServer) {
 func testInvitation(t *testing.T, server *testServer) {
 	c := server.client(t)
 	c.signUpForPro("host@example.com")
-	c.pay("4242424242424242").reloadUntil("the plan", "1 person billed")
+	c.pay("4242424242424242").reloadUntil("the plan", "1 person, 1 seat")
 	c.open("/organization?tab=members")
 	c.submit(`form[action="/organization/invitations"]`, "email=guest@example.com")
 	c.expectText("Invite guest@example.com", "On your next monthly invoice")
@@ -245,7 +245,7 @@ func testInvitation(t *testing.T, server *testServer) {
 	if s.Seats.BillableMembers != 2 || s.Seats.DesiredSeats != 2 {
 		t.Errorf("seats: %+v", s.Seats)
 	}
-	c.open(billingTab).expectText("2 people billed, 2 seats at Stripe")
+	c.open(billingTab).expectText("2 people, 2 seats")
 	c.open("/organization?tab=activity").expectText("Gil Guest")
 }
 

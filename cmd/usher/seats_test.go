@@ -27,7 +27,7 @@ func TestSeatSyncRetry(t *testing.T) {
 	server := startServer(t)
 	c := server.client(t).logIn("admin@usher.example")
 	c.open("/pricing").choosePro()
-	c.pay("4242424242424242").reloadUntil("the plan", "8 people billed")
+	c.pay("4242424242424242").reloadUntil("the plan", "8 people, 8 seats")
 
 	const retryForm = `form[action="/organization/seats/retry"]`
 	failed := func(s billingSummary) bool { return s.Sync.Status == "error" && s.Sync.Error != nil }
@@ -40,7 +40,7 @@ func TestSeatSyncRetry(t *testing.T) {
 	if s.Seats.DesiredSeats != 7 || *s.Seats.LastAppliedSeats != 8 {
 		t.Errorf("seats: %+v", s.Seats)
 	}
-	c.openUntil("the retry button", billingTab, "Tell Stripe now: 7 seats") // absent during a retry
+	c.openUntil("the retry button", billingTab, "Update to 7 seats now") // absent during a retry
 	server.clearFaults(t)
 	c.submit(retryForm)
 	c.waitForSummary("the seat sync", synced)
@@ -51,10 +51,10 @@ func TestSeatSyncRetry(t *testing.T) {
 	b := newBrowser(t, "seat-error")
 	b.logIn(server.url, "admin@usher.example", demoPassword)
 	b.do("open the billing tab", chromedp.Navigate(server.url+billingTab))
-	b.expect(pageState{"failed", retryForm + " button", "Tell Stripe now: 8 seats"})
+	b.expect(pageState{"failed", retryForm + " button", "Update to 8 seats now"})
 	b.markPage()
 	b.evaluate("hold the retry button", holdRetryButton)
-	b.expect(pageState{"held", retryForm + " button", "Tell Stripe now: 8 seats"})
+	b.expect(pageState{"held", retryForm + " button", "Update to 8 seats now"})
 	server.clearFaults(t)
 	b.do("retry", click(retryForm+" button"))
 	b.expect(pageState{"in-sync", markedPage + " #seat-panel", "In sync"})
@@ -89,7 +89,7 @@ func TestInvitationInChromium(t *testing.T) {
 	server := startServer(t)
 	c := server.client(t)
 	c.signUpForPro("host@example.com")
-	c.pay("4242424242424242").reloadUntil("the plan", "1 person billed")
+	c.pay("4242424242424242").reloadUntil("the plan", "1 person, 1 seat")
 
 	b := newBrowser(t, "invitation")
 	b.logIn(server.url, "host@example.com", "front of house")
@@ -109,7 +109,7 @@ func TestInvitationInChromium(t *testing.T) {
 	b.logIn(server.url, "host@example.com", "front of house")
 	b.do("open the billing tab", chromedp.Navigate(server.url+billingTab), waitVisible("#seat-panel"))
 	b.markPage()
-	b.expect(pageState{"in-sync", markedPage + " #seat-panel", "2 people billed, 2 seats at Stripe"})
+	b.expect(pageState{"in-sync", markedPage + " #seat-panel", "2 people, 2 seats"})
 	c.waitForSummary("the guest's seat", func(s billingSummary) bool {
 		return s.Sync.Status == "ok" && *s.Seats.LastAppliedSeats == 2
 	})

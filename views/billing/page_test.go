@@ -224,14 +224,14 @@ func TestBillingPanelAgreesWithTheBanner(t *testing.T) {
 	}
 }
 
-// A missing invoice is not "None": there is an open one whose amount is not stored yet.
+// A missing invoice is not nothing to pay: there is an open one whose amount is not stored yet.
 func TestBillingPanelWithoutTheOpenInvoice(t *testing.T) {
 	doc := billingPanel(t, func(p *billingviews.PanelProps) {
 		p.Subscription, p.AwaitsInvoice = subscription(billing.StatusPastDue), true
 		p.Subscription.NextInvoice = nil
 	})
 	text := viewtest.Text(doc.Selection)
-	if !strings.Contains(text, "Amount not known yet") || strings.Contains(text, "None") {
+	if !strings.Contains(text, "Amount not known yet") || strings.Contains(text, "Nothing to pay") {
 		t.Errorf("the panel says %s", text)
 	}
 }

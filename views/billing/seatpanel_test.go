@@ -22,12 +22,12 @@ func TestSeatPanelStates(t *testing.T) {
 		retry    bool
 	}{
 		{billingviews.SeatsInSync, 9, "In sync", map[string]int{"billed": 9}, false},
-		{billingviews.SeatsNothingToSync, 0, "Nothing to sync", map[string]int{"vacant": 9}, false},
-		{billingviews.SeatsDebouncing, 7, "Gathering changes", map[string]int{"billed": 7, "pending": 2}, true},
-		{billingviews.SeatsQueued, 7, "Next in line", map[string]int{"billed": 7, "pending": 2}, true},
-		{billingviews.SeatsSyncing, 7, "Telling Stripe", map[string]int{"billed": 7, "pending": 2}, false},
+		{billingviews.SeatsNothingToSync, 0, "No plan", map[string]int{"vacant": 9}, false},
+		{billingviews.SeatsDebouncing, 7, "Saving shortly", map[string]int{"billed": 7, "pending": 2}, true},
+		{billingviews.SeatsQueued, 7, "Saving now", map[string]int{"billed": 7, "pending": 2}, true},
+		{billingviews.SeatsSyncing, 7, "Saving", map[string]int{"billed": 7, "pending": 2}, false},
 		{billingviews.SeatsRetrying, 7, "Trying again", map[string]int{"billed": 7, "pending": 2}, true},
-		{billingviews.SeatsFailed, 7, "Not in sync", map[string]int{"billed": 7, "failed": 2}, true},
+		{billingviews.SeatsFailed, 7, "Not saved", map[string]int{"billed": 7, "failed": 2}, true},
 		{billingviews.SeatsPaymentNeeded, 9, "Payment needed", map[string]int{"billed": 9}, false},
 		{billingviews.SeatsDrift, 12, "Changed at Stripe", map[string]int{"billed": 9, "free": 3}, true},
 	} {
@@ -121,9 +121,9 @@ func TestSeatPanelSaysWhyThereAreMoreSeatsThanPeople(t *testing.T) {
 		panel billingviews.SeatPanelProps
 		says  string
 	}{
-		{seatPanel(billingviews.SeatsInSync, 9, 9), "Nothing is waiting."},
+		{seatPanel(billingviews.SeatsInSync, 9, 9), "9 people, 9 seats"},
 		{paid, "paid until 3 Dec 2026"},
-		{least, "kept as the least"},
+		{least, "This minimum was set at Stripe."},
 	} {
 		if got := viewtest.Text(viewtest.Render(t, billingviews.SeatPanel(c.panel)).Selection); !strings.Contains(got, c.says) {
 			t.Errorf("want %q in: %s", c.says, got)

@@ -56,6 +56,9 @@ func billingPanel(s *billingviews.SubscriptionProps) billingviews.PanelProps {
 		BillingNames: []string{"Ana Lima", "Ben Okafor"}, Seats: panel(billingviews.SeatsInSync),
 		Options: planOptions(s),
 	}
+	if s != nil {
+		p.Seats.Status = s.Status
+	}
 	if s == nil || !s.Status.SeatsSynced() {
 		p.Seats.State, p.Seats.AtStripe, p.Seats.CheckedAt = billingviews.SeatsNothingToSync, nil, time.Time{}
 	}
@@ -169,12 +172,12 @@ func billingSpecimens() []Specimen {
 		}),
 		awaitingInvoice(),
 		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),
-	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), forecastSpecimens(), planChangeSpecimens(), invoiceSpecimens())...)
+	}, slices.Concat(statusSpecimens(), nextInvoiceSpecimens(), forecastSpecimens(), planChangeSpecimens(), invoiceSpecimens(), creditSpecimens())...)
 }
 
 func trialing() *billingviews.SubscriptionProps {
 	s := running(billing.StatusTrialing)
-	s.TrialEndsAt, s.Card = days(14), nil
+	s.TrialEndsAt = days(14)
 	return &s
 }
 
@@ -198,7 +201,7 @@ func statusSpecimens() []Specimen {
 		subscribed("deleting", "Ends with the organization", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
 			s.EndsAt, s.Deleting, s.NextInvoice = days(5), true, nil
 		}),
-		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *billingviews.SubscriptionProps) { s.TrialEndsAt, s.Card = days(12), nil }),
+		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *billingviews.SubscriptionProps) { s.TrialEndsAt = days(12) }),
 		troubled("past-due", "Payment failed", billing.StatusPastDue, billing.TroublePastDue, func(t *billingviews.PaymentTroubleProps) {
 			t.NextTry, t.AccessUntil = days(3), days(5)
 			t.Attempts = attempts("the card has insufficient funds", "the card was declined")
@@ -231,19 +234,34 @@ func statusSpecimens() []Specimen {
 		troubled("incomplete", "First payment not finished", billing.StatusIncomplete, billing.TroubleIncomplete, func(t *billingviews.PaymentTroubleProps) { t.FinishHref = "/pricing" }),
 		subscribed("incomplete-expired", "First payment expired", billing.StatusIncompleteExpired, nil),
 		subscribed("canceled", "Ended", billing.StatusCanceled, func(s *billingviews.SubscriptionProps) { s.EndedAt = days(-4) }),
+		endedOwing(),
 		subscribed("unknown", "A status not known here", "on_hold", func(s *billingviews.SubscriptionProps) { s.NextInvoice = nil }),
 	}
+}
+
+// endedOwing is a plan that ended while an invoice of it was open.
+func endedOwing() Specimen {
+	s := running(billing.StatusCanceled)
+	s.EndedAt = days(-4)
+	p := billingPanel(&s)
+	open := invoiceRow(ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"})
+	open.PayHref = invoiceHref + "/stripe"
+	p.Invoices, p.InvoicesHref, p.History = []billingviews.InvoiceRow{open}, "/billing/invoices", invoiceHistory(failing(smallYear()))
+	return Specimen{Name: "billing-canceled-owing", Title: "Ended, an invoice is open", Page: billingviews.Page(billingPage(p))}
 }
 
 func fullBilling() Specimen {
 	s := running(billing.StatusActive)
 	p := billingPanel(&s)
 	p.Seats = unsettled(billingviews.SeatsDebouncing)
-	p.Credits = &billingviews.CreditsProps{Balance: 640, Granted: 1000, Next: 1000, ResetsAt: days(12), Href: "/billing/credits"}
+	p.Credits, p.CanBuyCredits = &billingviews.CreditsProps{
+		Balance: 640, Granted: 1000, Next: 1000, ResetsAt: days(12), LastUntil: days(8), Href: "/billing/credits",
+	}, true
 	p.Invoices = []billingviews.InvoiceRow{
-		{Number: "LYR-0004", Date: days(-16), Why: "2 people joined on 3 Nov", Amount: dollars(4120), Status: ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}},
-		{Number: "LYR-0003", Date: days(-353), Why: "Pro, yearly, for 9 people", Amount: dollars(261000), Status: ui.BadgeProps{Tone: ui.Good, Label: "Paid"}, Href: "/billing/invoices"},
+		{Number: "LYR-0004", Date: days(-16), Why: "Bo Lind and Cy added by Ana Petrović", Amount: dollars(4120), Status: ui.BadgeProps{Tone: ui.Good, Label: "Paid"}, Href: invoiceHref, PDFHref: invoiceHref + "/pdf"},
+		{Number: "LYR-0003", Date: days(-353), Why: "Plan started", Amount: dollars(261000), Status: ui.BadgeProps{Tone: ui.Note, Label: "Partly refunded"}, Details: []string{"$58.00 refunded"}, Href: invoiceHref, PDFHref: invoiceHref + "/pdf"},
 	}
+	p.InvoicesHref, p.History = "/billing/invoices", invoiceHistory(smallYear())
 	return Specimen{Name: "billing-full", Title: "Everything at once", Page: billingviews.Page(billingPage(p))}
 }
 

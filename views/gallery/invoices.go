@@ -17,6 +17,10 @@ func invoiceRow(badge ui.BadgeProps) billingviews.InvoiceRow {
 	}
 }
 
+func invoiceHistory(months []ui.MonthColumn) *ui.MonthChartProps {
+	return &ui.MonthChartProps{ID: "history", Title: "Invoices by month", Months: months}
+}
+
 func invoicePage(name, title string, change func(*billingviews.InvoicePageProps)) Specimen {
 	p := billingviews.InvoicePageProps{
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling),
@@ -52,15 +56,18 @@ func invoiceSpecimens() []Specimen {
 		invoiceRow(ui.BadgeProps{Tone: ui.Bad, Label: "Uncollectible"}), invoiceRow(ui.BadgeProps{Tone: ui.Note, Label: "Void"}),
 	}
 	rows[3].Details = []string{"$100.00 refunded"}
+	for _, i := range []int{0, 1, 6} {
+		rows[i].PayHref = invoiceHref + "/stripe"
+	}
 	list := billingviews.InvoicesPageProps{
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling), Invoices: rows, CSVHref: "/billing/invoices.csv?year=2026",
 		Years: []billingviews.YearLink{
 			{Label: "All", Href: "/billing/invoices"}, {Label: "2026", Href: "/billing/invoices?year=2026", Current: true}, {Label: "2025", Href: "/billing/invoices?year=2025"},
 		},
-		Pager: ui.PagerProps{From: 1, To: 25, Total: 31, NextHref: "/billing/invoices?page=2"},
+		Pager: ui.PagerProps{From: 1, To: 25, Total: 31, NextHref: "/billing/invoices?page=2"}, History: invoiceHistory(failing(smallYear())),
 	}
 	empty := list
-	empty.Invoices = nil
+	empty.Invoices, empty.History = nil, nil
 	return []Specimen{
 		{Name: "invoices", Title: "Invoices", Page: billingviews.InvoicesPage(list)},
 		{Name: "invoices-none", Title: "Invoices, none", Page: billingviews.InvoicesPage(empty)},

@@ -74,11 +74,3 @@ func nextInvoicePage(name, title string, next billingviews.NextInvoice) Specimen
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling), Invoice: next, Card: &billingviews.CardProps{Brand: "visa", Last4: "4242"},
 	})}
 }
-
-func dashboardNext(name, title string, next billingviews.NextInvoice) Specimen {
-	next.Short, next.Lines = true, nil
-	return Specimen{Name: "dashboard-" + name, Title: title, Page: billingviews.DashboardPage(billingviews.DashboardPageProps{
-		Layout: signedIn(layout.SectionDashboard), Organization: organizationName, CanManageBilling: true,
-		Plan: &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Monthly, Status: billing.StatusActive, RenewsAt: days(12), NextInvoice: &next},
-	})}
-}

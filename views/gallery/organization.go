@@ -5,37 +5,12 @@ import (
 
 	"usher/billing"
 	"usher/billing/account"
-	"usher/billing/catalog"
 	"usher/billing/mail"
 	adminviews "usher/views/admin"
-	billingviews "usher/views/billing"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
 )
-
-func dashboardSpecimens() []Specimen {
-	frame := signedIn(layout.SectionDashboard)
-	running := billingviews.DashboardPageProps{
-		Layout: frame, Organization: organizationName, CanManageBilling: true,
-		Plan:    &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
-		Seats:   ui.SeatRowProps{Billed: 9, Sentence: "9 people, 9 seats at Stripe, checked 14:02"},
-		Credits: &billingviews.CreditsProps{Balance: 640, Granted: 1000, Next: 1000, ResetsAt: days(12), Href: "/billing/credits"},
-	}
-	needed := running
-	needed.Plan = &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
-	needed.Seats = ui.SeatRowProps{Billed: 9, Pending: 2, Free: 1, Failed: 1, Sentence: "13 seats: 9 billed, 1 free, 2 on their way, 1 refused"}
-	needed.Trouble = new(billingviews.PaymentTroubleProps)
-	*needed.Trouble = trouble(billing.TroublePastDue)
-	needed.Trouble.NextTry, needed.Trouble.AccessUntil, needed.Trouble.Attempts = days(3), days(5), attempts("the card was declined")
-	return []Specimen{
-		{Name: "dashboard", Title: "All is well", Page: billingviews.DashboardPage(running)},
-		{Name: "dashboard-needs", Title: "Something needs you", Page: billingviews.DashboardPage(needed)},
-		{Name: "dashboard-new", Title: "No plan, right to left", Page: billingviews.DashboardPage(billingviews.DashboardPageProps{
-			Layout: frame, Organization: rightToLeft, CanManageBilling: true, Seats: ui.SeatRowProps{Vacant: 1, Sentence: "1 person, nothing billed yet"},
-		})},
-	}
-}
 
 func organizationSpecimens() []Specimen {
 	frame := signedIn(layout.SectionOrganization)

@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"usher/billing"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 )
@@ -17,15 +18,18 @@ func seatSpecimens() []Specimen {
 	paid.Billable, paid.PaidUntil = paid.Desired-2, days(11)
 	nothing := panel(billingviews.SeatsNothingToSync)
 	nothing.AtStripe = nil
+	stopped := nothing
+	stopped.Status = billing.StatusUnpaid
 	crowded := panel(billingviews.SeatsSyncing)
 	crowded.Billable, crowded.Desired, crowded.AtStripe, crowded.PollEvery = 1960, 1960, quantity(1948), pollInterval
 	watched := broken
 	watched.CanManageBilling = false
 	return []Specimen{
-		seatSpecimen("nothing", "Nothing to sync", nothing),
+		seatSpecimen("nothing", "No plan", nothing),
+		seatSpecimen("stopped", "The plan has stopped", stopped),
 		seatSpecimen("in-sync", "In sync", panel(billingviews.SeatsInSync)),
 		seatSpecimen("paid", "In sync, paid until the renewal", paid),
-		seatSpecimen("gathering", "Gathering", unsettled(billingviews.SeatsDebouncing)),
+		seatSpecimen("gathering", "Saving shortly", unsettled(billingviews.SeatsDebouncing)),
 		seatSpecimen("queued", "Queued", unsettled(billingviews.SeatsQueued)),
 		seatSpecimen("syncing", "Syncing, 1,960 seats", crowded),
 		seatSpecimen("retrying", "Retrying", retrying),

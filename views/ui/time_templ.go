@@ -245,7 +245,7 @@ func WithDateTime(before string, t time.Time) templ.Component {
 	})
 }
 
-// WithTime is a time of day at the end of a phrase: Set back at 14:02.
+// WithTime is a time of day at the end of a phrase: Next try at 14:02.
 func WithTime(before string, t time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

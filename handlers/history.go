@@ -1,0 +1,79 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+
+	"usher/billing"
+	"usher/billing/catalog"
+	billingviews "usher/views/billing"
+	"usher/views/ui"
+)
+
+// monthChart returns the chart of the last twelve months; nil if no plan ran and nothing was
+// invoiced in them.
+func (p *billingPages) monthChart(r *http.Request, drawSeats bool) (*ui.MonthChartProps, error) {
+	months, err := p.histories.Months(r.Context(), accessOf(r))
+	if err != nil {
+		return nil, err
+	}
+	known := func(m billing.Month) bool { return m.Planned || m.Invoices > 0 || len(m.Others) > 0 }
+	if !slices.ContainsFunc(months, known) {
+		return nil, nil
+	}
+	chart := &ui.MonthChartProps{ID: "history", DrawSeats: drawSeats, HideAmounts: !accessOf(r).CanManageBilling()}
+	chart.Title = "Invoices by month"
+	if drawSeats {
+		chart.Title = "Seats and invoices by month"
+	}
+	if chart.HideAmounts {
+		chart.Title = "Seats by month"
+	}
+	for _, month := range months {
+		chart.Months = append(chart.Months, monthColumn(month, known(month)))
+	}
+	return chart, nil
+}
+
+func monthColumn(m billing.Month, known bool) ui.MonthColumn {
+	return ui.MonthColumn{
+		Month: m.Start, Known: known, Seats: m.Seats, Invoices: m.Invoices, Total: m.Invoiced, Notes: monthNotes(m),
+		Kept: m.Kept.Minor, Returned: m.Returned.Minor, Open: m.Open.Minor, Failed: m.Failed.Minor,
+	}
+}
+
+// monthNotes name what became of a part of a month's invoices, and amounts in other currencies.
+func monthNotes(m billing.Month) []string {
+	var notes []string
+	for _, part := range []struct {
+		amount catalog.Money
+		words  string
+	}{{m.Returned, "refunded or credited"}, {m.Open, "to be paid"}, {m.Failed, "could not be collected"}, {m.Disputed, "disputed"}} {
+		if part.amount.Minor > 0 {
+			notes = append(notes, part.amount.Format()+" "+part.words)
+		}
+	}
+	for _, other := range m.Others {
+		notes = append(notes, other.Format()+" besides")
+	}
+	return notes
+}
+
+// amountWhy says why the next amount is not the last one; nil if the viewer may not see invoices,
+// or if there is nothing to compare.
+func (p *billingPages) amountWhy(r *http.Request, next billing.UpcomingInvoice) (*billingviews.AmountWhy, error) {
+	if !accessOf(r).CanManageBilling() {
+		return nil, nil
+	}
+	change, found, err := p.histories.SinceLast(r.Context(), accessOf(r), next)
+	if err != nil || !found {
+		return nil, err
+	}
+	why := &billingviews.AmountWhy{
+		Difference: change.Difference, Yearly: change.Yearly, Reason: change.Reason(), LastHref: invoicePath(change.Last), LastAmount: change.Last.TotalMoney(),
+	}
+	for _, part := range change.Parts {
+		why.Parts = append(why.Parts, billingviews.ChangeLine{Text: part.Text, Amount: part.Amount})
+	}
+	return why, nil
+}
