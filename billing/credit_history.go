@@ -12,6 +12,7 @@ import (
 // rate.
 type CreditHistory struct {
 	Since, Until time.Time // what a chart shows; Until is in the future
+	Now          time.Time // when it was read
 	// Entries are the ledger from Since on, oldest first, with the last entry before it. Of the
 	// consumptions of a day (UTC) only the last one is listed.
 	Entries []CreditEntry
@@ -85,7 +86,7 @@ func (c CreditsOverview) resets() time.Time {
 // days.
 func (cs *Credits) History(ctx context.Context, a account.Access, o Overview) (CreditHistory, error) {
 	now := cs.Now()
-	history := CreditHistory{Since: now.Add(-creditRateWindow), Until: now.Add(creditRateWindow)}
+	history := CreditHistory{Since: now.Add(-creditRateWindow), Until: now.Add(creditRateWindow), Now: now}
 	if resets := o.Credits.resets(); resets.After(now) && resets.Before(history.Until) {
 		history.Until = resets
 	}

@@ -114,6 +114,32 @@ func sumsByMonth(invoices []Invoice, currency string, first, now time.Time) []Mo
 	return months
 }
 
+// SumOf adds months up: Start is the first one's, Seats is the last one's.
+func SumOf(months []Month) Month {
+	if len(months) == 0 {
+		return Month{}
+	}
+	sum := Month{Start: months[0].Start, Seats: months[len(months)-1].Seats}
+	currency := months[0].Invoiced.Currency
+	for _, amount := range []*catalog.Money{&sum.Invoiced, &sum.Kept, &sum.Returned, &sum.Open, &sum.Failed, &sum.Disputed} {
+		amount.Currency = currency
+	}
+	for _, m := range months {
+		sum.Planned = sum.Planned || m.Planned
+		sum.Invoices += m.Invoices
+		sum.Invoiced.Minor += m.Invoiced.Minor
+		sum.Kept.Minor += m.Kept.Minor
+		sum.Returned.Minor += m.Returned.Minor
+		sum.Open.Minor += m.Open.Minor
+		sum.Failed.Minor += m.Failed.Minor
+		sum.Disputed.Minor += m.Disputed.Minor
+		for _, other := range m.Others {
+			sum.addOther(other)
+		}
+	}
+	return sum
+}
+
 // monthIndex counts the months from the first to the one of a time.
 func monthIndex(first, at time.Time) int {
 	at = at.UTC()

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"time"
 
 	"usher/billing"
 	"usher/billing/catalog"
@@ -57,20 +58,36 @@ func (p *billingPages) creditChart(o billing.Overview, h billing.CreditHistory) 
 		return nil
 	}
 	chart := &ui.LevelChartProps{
-		ID: "credit-levels", Title: "Credits left since " + ui.FormatDate(h.Since.UTC()), From: h.Since, Until: h.Until, Now: p.now(), Unit: "Credits", MarkWords: "credits granted or bought",
+		ID: "credit-levels", Title: "Credits left since " + ui.FormatDate(h.Since.UTC()), From: h.Since, Until: h.Until, Now: h.Now, Unit: "Credits", MarkWords: "credits granted or bought",
 	}
 	for _, entry := range h.Entries {
-		level := ui.Level{At: entry.At, Value: int64(entry.Balance), Words: creditText(p.prices.Catalog(), entry)}
-		level.Mark = entry.Kind == billing.CreditGrant || entry.Kind == billing.CreditPack || entry.Kind == billing.CreditUpgrade
-		if entry.Kind == billing.CreditConsume {
-			level.Words = "Used"
-		}
-		chart.Levels = append(chart.Levels, level)
+		chart.Levels = addLevel(chart.Levels, creditLevel(p.prices.Catalog(), entry))
 	}
 	if chart.Projects = h.PerDay > 0 && o.Credits.Balance > 0; chart.Projects {
-		chart.EmptyAt, chart.Projected = h.LastUntil, h.LeftAt(o.Credits.Balance, p.now(), h.Until)
+		chart.EmptyAt, chart.Projected = h.LastUntil, h.LeftAt(o.Credits.Balance, h.Now, h.Until)
 	}
 	return chart
+}
+
+func creditLevel(plans catalog.Catalog, e billing.CreditEntry) ui.Level {
+	level := ui.Level{At: e.At, Value: int64(e.Balance), Words: creditText(plans, e)}
+	level.Mark = e.Kind == billing.CreditGrant || e.Kind == billing.CreditPack || e.Kind == billing.CreditUpgrade
+	if e.Kind == billing.CreditConsume {
+		level.Words = "Used"
+	}
+	return level
+}
+
+// addLevel adds a level, or puts it into the last one if both are of one act: a renewal grants the
+// new month and expires the one before, and nobody ever had both.
+func addLevel(levels []ui.Level, level ui.Level) []ui.Level {
+	last := len(levels) - 1
+	if last < 0 || level.At.Sub(levels[last].At) >= time.Second {
+		return append(levels, level)
+	}
+	levels[last].Value, levels[last].Mark = level.Value, levels[last].Mark || level.Mark
+	levels[last].Words += "; " + level.Words
+	return levels
 }
 
 // creditsCard returns the summary of the credits; nil if neither the plan nor the ledger has any.
@@ -111,13 +128,13 @@ func creditText(plans catalog.Catalog, e billing.CreditEntry) string {
 	case billing.CreditUpgrade:
 		return "Changed to " + offer
 	case billing.CreditExpire:
-		return "The rest of the month before"
+		return "Unused credits of the month before"
 	case billing.CreditPack:
 		return offer + " was bought"
 	case billing.CreditReturn:
-		return "Its payment went back"
+		return "Taken back with its refund"
 	case billing.CreditRestore:
-		return "Its payment came again"
+		return "Given back, its refund failed"
 	case billing.CreditConsume:
 		return e.Reason
 	}

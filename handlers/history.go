@@ -10,16 +10,17 @@ import (
 	"usher/views/ui"
 )
 
-// monthChart returns the chart of the last twelve months; nil if no plan ran and nothing was
-// invoiced in them.
+// monthChart returns the chart of the last twelve months; see [chartOf].
 func (p *billingPages) monthChart(r *http.Request, drawSeats bool) (*ui.MonthChartProps, error) {
 	months, err := p.histories.Months(r.Context(), accessOf(r))
-	if err != nil {
-		return nil, err
-	}
+	return chartOf(r, months, drawSeats), err
+}
+
+// chartOf draws months; nil if no plan ran and nothing was invoiced in them.
+func chartOf(r *http.Request, months []billing.Month, drawSeats bool) *ui.MonthChartProps {
 	known := func(m billing.Month) bool { return m.Planned || m.Invoices > 0 || len(m.Others) > 0 }
 	if !slices.ContainsFunc(months, known) {
-		return nil, nil
+		return nil
 	}
 	chart := &ui.MonthChartProps{ID: "history", DrawSeats: drawSeats, HideAmounts: !accessOf(r).CanManageBilling()}
 	chart.Title = "Invoices by month"
@@ -32,7 +33,7 @@ func (p *billingPages) monthChart(r *http.Request, drawSeats bool) (*ui.MonthCha
 	for _, month := range months {
 		chart.Months = append(chart.Months, monthColumn(month, known(month)))
 	}
-	return chart, nil
+	return chart
 }
 
 func monthColumn(m billing.Month, known bool) ui.MonthColumn {

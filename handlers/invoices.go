@@ -40,9 +40,12 @@ func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) erro
 	for _, invoice := range invoices {
 		props.Invoices = append(props.Invoices, explainedRow(invoice))
 	}
-	if props.History, err = p.monthChart(r, false); err != nil {
+	months, err := p.histories.Months(r.Context(), accessOf(r))
+	if err != nil {
 		return err
 	}
+	sum := billing.SumOf(months)
+	props.History, props.Total, props.TotalNotes = chartOf(r, months, false), sum.Invoiced, monthNotes(sum)
 	return render(w, r, http.StatusOK, billingviews.InvoicesPage(props))
 }
 

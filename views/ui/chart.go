@@ -37,11 +37,18 @@ func levelY(value, highest int64) float64 {
 	return chartHeight - float64(max(0, value))*(chartHeight-chartTop)/float64(highest)
 }
 
-// slot returns where the i-th of n columns begins and how wide it is, as percentages. The gap
-// between two columns is a third of their width.
-func slot(i, n int) (x, width float64) {
+// The part of its slot that a column fills: seats need the width on narrow screens, bars look heavy
+// with it.
+const (
+	wideColumn   = 2. / 3
+	narrowColumn = 2. / 5
+)
+
+// slot returns where the i-th of n columns begins and how wide it is, as percentages, if it fills a
+// part of its slot.
+func slot(i, n int, part float64) (x, width float64) {
 	whole := 100 / float64(n)
-	return whole*float64(i) + whole/6, whole * 2 / 3
+	return whole * (float64(i) + (1-part)/2), whole * part
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.2f%%", x) }

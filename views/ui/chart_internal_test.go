@@ -40,7 +40,7 @@ func TestChartSlotsFillTheWidth(t *testing.T) {
 	for n := 1; n <= 48; n++ {
 		end := 0.0
 		for i := range n {
-			x, width := slot(i, n)
+			x, width := slot(i, n, wideColumn)
 			if x < end || x+width > 100 {
 				t.Fatalf("column %d of %d lies from %.2f to %.2f, the one before ends at %.2f", i, n, x, x+width, end)
 			}

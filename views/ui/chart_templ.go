@@ -245,7 +245,7 @@ func chartRect(class string, i, n int, y, height float64) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		x, width := slot(i, n)
+		x, width := slot(i, n, narrowColumn)
 		{
 			templ_7745c5c3_ElementWriter := templ_7745c5c3_Buffer
 			templ_7745c5c3_Buffer := templ.GetBuffer()
@@ -360,7 +360,7 @@ func seatColumn(p MonthChartProps, m MonthColumn, i int) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		x, width := slot(i, len(p.Months))
+		x, width := slot(i, len(p.Months), wideColumn)
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<svg class=\"seat-billed\" x=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -194,7 +194,7 @@ func sparkColumn(p SparklineProps, v SparkValue, i int) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		x, width := slot(i, len(p.Values))
+		x, width := slot(i, len(p.Values), wideColumn)
 		bar := p.bar(v)
 		if !v.Gap {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<g><title>")
