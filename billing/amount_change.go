@@ -213,8 +213,8 @@ func whenLeft(people []LinePerson, changes []SeatChange) []LinePerson {
 	return people
 }
 
-// peopleText says who came or went, and when if it was one day: "Bo joined on 26 Nov", "Bo, Cy and 3
-// more joined". Whoever stays a member and only gets or loses a seat did not join or leave.
+// peopleText says who came or went, and when if it was one day: "Bo joined on 26 Nov", "Bo, Cy
+// and 3 more joined". Whoever stays a member and only gets or loses a seat did not join or leave.
 func peopleText(people []LinePerson, verb, seatVerb string) string {
 	names, day := []string{}, people[0].At.UTC().Format("2 Jan")
 	for _, person := range people {

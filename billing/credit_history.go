@@ -37,8 +37,8 @@ const (
 	creditRateLimit  = 365 * 24 * time.Hour
 )
 
-// creditRate is a pure function. began is when the ledger begins; resets is when the month's credits
-// are replaced, zero if they are not.
+// creditRate is a pure function. began is when the ledger begins; resets is when the month's
+// credits are replaced, zero if they are not.
 func creditRate(balance, consumed int, began, now, resets time.Time) CreditRate {
 	elapsed := max(creditRateLeast, min(creditRateWindow, now.Sub(began)))
 	rate := CreditRate{PerDay: float64(consumed) * float64(24*time.Hour) / float64(elapsed)}

@@ -17,11 +17,11 @@ type Histories struct{ *core }
 // Month is what an organization was invoiced in a calendar month (UTC), and its seats at the end of
 // it.
 //
-// The rule of the sums: an invoice belongs to the month in which it was finalized, as in the list of
-// invoices, whenever it was paid. Drafts and void invoices count nowhere. Only invoices in the
-// organization's currency are added up; the sums of each other currency are in Others, and are never
-// converted. Invoiced is the sum of the totals; one with a negative total, which credits the
-// customer's balance, reduces it. Each total is divided into four parts, so that
+// The rule of the sums: an invoice belongs to the month in which it was finalized, as in the list
+// of invoices, whenever it was paid. Drafts and void invoices count nowhere. Only invoices in the
+// organization's currency are added up; the sums of each other currency are in Others, and are
+// never converted. Invoiced is the sum of the totals; one with a negative total, which credits
+// the customer's balance, reduces it. Each total is divided into four parts, so that
 //
 //	Invoiced = Kept + Returned + Open + Failed
 //
@@ -81,9 +81,9 @@ func (h *Histories) Months(ctx context.Context, a account.Access) ([]Month, erro
 	return months, nil
 }
 
-// currencyOf returns the currency of the organization: that of the newest subscription whose price
-// is known, or else of the newest invoice. Stripe lets a customer have subscriptions in one currency
-// at a time (https://docs.stripe.com/billing/customer#currency).
+// currencyOf returns the currency of the organization: that of the newest subscription whose
+// price is known, or else of the newest invoice. Stripe lets a customer have subscriptions in one
+// currency at a time (https://docs.stripe.com/billing/customer#currency).
 func (h *Histories) currencyOf(subscriptions []Subscription, invoices []Invoice) string {
 	newest := slices.SortedFunc(slices.Values(subscriptions), func(a, b Subscription) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	for _, s := range newest {
@@ -211,6 +211,42 @@ func addSeats(months []Month, subscriptions []Subscription, seats []MonthSeats, 
 			month.Seats = seatsAt(seats, month.Start)
 		}
 	}
+}
+
+// SeatLevel is the number of seats from a time on.
+type SeatLevel struct {
+	At     time.Time
+	Seats  int
+	Change SeatChange // that led to it
+}
+
+// seatLevelsRead is how many of the newest lines of the ledger are read for the levels.
+const seatLevelsRead = 500
+
+// SeatLevels reads the changes of the number of seats since a time, oldest first, with the last one
+// before it. Of an organization with more changes than [seatLevelsRead], the newest are read.
+func (h *Histories) SeatLevels(ctx context.Context, a account.Access, since time.Time) ([]SeatLevel, error) {
+	changes, err := h.store.SeatLedger().List(ctx, a.Organization.ID, seatLevelsRead)
+	if err != nil {
+		return nil, fmt.Errorf("read seat levels: %w", err)
+	}
+	return seatLevels(changes, since), nil
+}
+
+// seatLevels keeps of the changes, which are newest first, those that changed the number.
+func seatLevels(changes []SeatChange, since time.Time) []SeatLevel {
+	var levels []SeatLevel
+	for _, change := range changes {
+		if change.From == change.To {
+			continue
+		}
+		levels = append(levels, SeatLevel{At: change.At, Seats: change.To, Change: change})
+		if change.At.Before(since) {
+			break
+		}
+	}
+	slices.Reverse(levels)
+	return levels
 }
 
 // ranWithin reports whether the subscription ran at some time between two times.

@@ -116,6 +116,21 @@ func TestMonthSeats(t *testing.T) {
 	}
 }
 
+// TestSeatLevels: each change of the number since a time, and the one that was the last before it.
+func TestSeatLevels(t *testing.T) {
+	t.Parallel()
+	changes := ledger("1 +Ana @2", "2 +Di @4", "3 +Bo @10", "4 -Di @20")
+	changes = append(changes, SeatChange{ID: 5, At: november(21), From: 2, To: 2}) // somebody took over a seat
+	slices.Reverse(changes)
+	var got []int
+	for _, level := range seatLevels(changes, november(5)) {
+		got = append(got, level.At.Day(), level.Seats)
+	}
+	if want := []int{4, 2, 10, 3, 20, 2}; !slices.Equal(got, want) {
+		t.Errorf("days and seats %v, want %v", got, want)
+	}
+}
+
 // TestAmountChange: the parts of a difference add up to it, each with its reason in people's names.
 func TestAmountChange(t *testing.T) {
 	t.Parallel()

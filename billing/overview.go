@@ -179,8 +179,8 @@ func (o Overview) PlanEndsAt() (time.Time, bool) {
 }
 
 // PaymentReceived reports whether an invoice that is stored as open was paid: Stripe makes a
-// subscription active only when its first invoice is paid, and a payment that was asked for here has
-// its result before the invoice's event arrives.
+// subscription active only when its first invoice is paid, and a payment that was asked for here
+// has its result before the invoice's event arrives.
 func (o Overview) PaymentReceived(i Invoice) bool {
 	if i.Status != InvoiceOpen || o.Subscription == nil || i.SubscriptionID != o.Subscription.ID {
 		return false

@@ -212,8 +212,8 @@ type SeatLedgerStore interface {
 	Insert(ctx context.Context, c SeatChange) error
 	// Newest first.
 	List(ctx context.Context, organizationID string, limit int) ([]SeatChange, error)
-	// MonthEnds lists the seats after the last change of each month (UTC), oldest first. All changes
-	// before a time are of the month before it.
+	// MonthEnds lists the seats after the last change of each month (UTC), oldest first. All
+	// changes before a time are of the month before it.
 	MonthEnds(ctx context.Context, organizationID string, since time.Time) ([]MonthSeats, error)
 	// History lists the ledger with names and without outcomes, oldest first.
 	History(ctx context.Context, organizationID string) ([]SeatChange, error)

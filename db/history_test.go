@@ -30,7 +30,8 @@ func TestMonthEnds(t *testing.T) {
 	wantEqual(t, got, want)
 }
 
-// TestInvoicesSince: those finalized since a time, with what became of their charges, and no drafts.
+// TestInvoicesSince: those finalized since a time, with what became of their charges, and no
+// drafts.
 func TestInvoicesSince(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()

@@ -188,7 +188,7 @@ func newAreas(o Options, base *site) areas {
 	a.cancellations = &cancellationPages{site: base, cancellations: b.Cancellations, planChanges: b.PlanChanges, overviews: b.Overviews, prices: b.Prices}
 	a.forecasts = &forecastPages{site: base, forecasts: b.Forecasts, overviews: b.Overviews, prices: b.Prices}
 	a.seats = &seatPages{
-		site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger, changes: a.seatChanges,
+		site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger, histories: b.Histories, changes: a.seatChanges,
 	}
 	a.keys = &apiKeyPages{site: base, keys: b.APIKeys}
 	a.contacts = &contactPages{site: base, contacts: b.Contacts}

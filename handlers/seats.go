@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"usher/billing"
@@ -18,6 +19,7 @@ type seatPages struct {
 	overviews  *billing.Overviews
 	seatSyncer *billing.SeatSyncer
 	seatLedger *billing.SeatLedgers
+	histories  *billing.Histories
 	changes    *seatChanges
 }
 
@@ -37,9 +39,29 @@ func (p *seatPages) show(w http.ResponseWriter, r *http.Request) error {
 	if isFragment(r) {
 		return render(w, r, http.StatusOK, billingviews.SeatPanel(panel))
 	}
+	chart, err := p.seatChart(r)
+	if err != nil {
+		return err
+	}
 	return render(w, r, http.StatusOK, billingviews.SeatsPage(billingviews.SeatsPageProps{
-		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, ""), Panel: panel,
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, ""), Panel: panel, Chart: chart,
 	}))
+}
+
+// seatChart draws the seats of the last twelve months; nil if they never changed.
+func (p *seatPages) seatChart(r *http.Request) (*ui.LevelChartProps, error) {
+	now := p.histories.Now().UTC()
+	from := time.Date(now.Year(), now.Month()-11, 1, 0, 0, 0, 0, time.UTC)
+	levels, err := p.histories.SeatLevels(r.Context(), accessOf(r), from)
+	if err != nil || len(levels) == 0 {
+		return nil, err
+	}
+	chart := &ui.LevelChartProps{ID: "seat-levels", Title: "Seats over the last 12 months", From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: "Seats"}
+	for _, level := range levels {
+		words := strings.TrimSpace(level.Change.SubjectName + " " + level.Change.Reason)
+		chart.Levels = append(chart.Levels, ui.Level{At: level.At, Value: int64(level.Seats), Words: words})
+	}
+	return chart, nil
 }
 
 // retry starts a seat sync at once.

@@ -22,7 +22,8 @@ var contradictions = []struct{ says, not string }{
 	{`there is no card on file`, `then the first payment|The first payment follows then`},
 }
 
-// TestPagesDoNotContradictThemselves: no page in any state says two things that cannot both be true.
+// TestPagesDoNotContradictThemselves: no page in any state says two things that cannot both be
+// true.
 func TestPagesDoNotContradictThemselves(t *testing.T) {
 	made := map[string]int{}
 	for _, specimen := range gallery.Specimens() {

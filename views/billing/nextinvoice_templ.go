@@ -618,7 +618,7 @@ func nextWhy(n NextInvoice) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if n.Price != "" && n.Kind != NextNone {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<div class=\"flex min-w-0 flex-col gap-1 md:border-s md:border-line md:ps-10\"><p class=\"text-small text-quiet\">Why</p><p class=\"text-title font-strong tabular-nums\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<div class=\"flex min-w-0 flex-col gap-1 md:border-s md:border-line md:ps-10\"><p class=\"text-small text-quiet\">Your plan</p><p class=\"text-title font-strong tabular-nums\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

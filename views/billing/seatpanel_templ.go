@@ -54,8 +54,8 @@ type SeatPanelProps struct {
 	Plan             string        // its name, with OverMaximum
 	OverMaximum      int           // billed people beyond the plan's maximum
 	PollEvery        time.Duration // 0: no polling
-	// Status is the status of the subscription; empty: there is none. It says why there is nothing to
-	// sync.
+	// Status is the status of the subscription; empty: there is none. It says why there is
+	// nothing to sync.
 	Status billing.SubscriptionStatus
 }
 
@@ -868,6 +868,7 @@ type SeatsPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Panel        SeatPanelProps
+	Chart        *ui.LevelChartProps // nil: the number never changed
 }
 
 // SeatsPage is GET /organization/seats without htmx: the seat panel as a page of its own.
@@ -904,7 +905,34 @@ func SeatsPage(p SeatsPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p class=\"mt-6\"><a class=\"link\" href=\"/organization?tab=billing\">Back to billing</a></p>")
+			if p.Chart != nil {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<section aria-labelledby=\"seat-levels-heading\" class=\"mt-10\"><h2 id=\"seat-levels-heading\" class=\"mb-4 text-title\">")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var27 string
+				templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(p.Chart.Title)
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 344, Col: 72}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "</h2>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = ui.LevelChart(*p.Chart).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "</section>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, " <p class=\"mt-6\"><a class=\"link\" href=\"/organization?tab=billing\">Back to billing</a></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

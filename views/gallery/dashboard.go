@@ -29,6 +29,31 @@ func year(seats ...int) []ui.MonthColumn {
 	return months
 }
 
+// seatSteps is a year of changes of the number of seats.
+func seatSteps() *ui.LevelChartProps {
+	from := time.Date(now.Year(), now.Month()-11, 1, 0, 0, 0, 0, time.UTC)
+	chart := &ui.LevelChartProps{ID: "seat-levels", Title: "Seats over the last 12 months", From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: "Seats"}
+	for i, seats := range []int64{1, 3, 4, 5, 4, 6, 7, 8, 9} {
+		chart.Levels = append(chart.Levels, ui.Level{At: from.AddDate(0, i+1, 5*i), Value: seats, Words: "Bo Lind joined"})
+	}
+	chart.Levels[4].Words = "Cy left"
+	return chart
+}
+
+// eventsPerHour is a day with a gap and with failures.
+func eventsPerHour() ui.SparklineProps {
+	p := ui.SparklineProps{ID: "events", Title: "Events per hour, the last 24 hours", Unit: "events"}
+	for hour := range 24 {
+		value := ui.SparkValue{Label: now.Add(time.Duration(hour-24) * time.Hour).Format("15:04"), Count: (hour * 37) % 23}
+		value.Gap = hour == 6 || hour == 7
+		if hour == 17 {
+			value.Count, value.Bad = 31, 9
+		}
+		p.Values = append(p.Values, value)
+	}
+	return p
+}
+
 // failing is a year whose newest invoice could not be collected.
 func failing(months []ui.MonthColumn) []ui.MonthColumn {
 	last := &months[len(months)-1]
@@ -87,7 +112,8 @@ func dashboardSpecimens() []Specimen {
 			failed := trouble(billing.TroublePastDue)
 			failed.NextTry, failed.AccessUntil, failed.Attempts = days(3), days(5), attempts("the card was declined")
 			p.Trouble, p.Plan.Status, p.Plan.NextInvoice = &failed, billing.StatusPastDue, nil
-			p.Plan.Failure = &billingviews.PaymentFailure{Amount: failed.Amount, At: days(-2)}
+			p.Plan.Failure = &billingviews.PaymentFailure{Amount: failed.Amount, At: failed.FailedAt}
+			p.Plan.Interval, p.Plan.Price = catalog.Yearly, "$290 per person × 9 seats"
 			p.History = history(failing(smallYear()))
 		}),
 		dashboardSpecimen("dashboard-same", "The same as last month", func(p *billingviews.DashboardPageProps) {
@@ -98,7 +124,8 @@ func dashboardSpecimens() []Specimen {
 		}),
 		dashboardSpecimen("dashboard-large", "2,000 people", func(p *billingviews.DashboardPageProps) {
 			p.Plan.NextInvoice.Amount, p.Plan.NextInvoice.Why.Difference = dollars(5_800_000), dollars(345_100)
-			p.Plan.NextInvoice.Why.Reason = unbroken + ", Cy and 117 more joined; Starter, yearly, to Pro, monthly for 2,000 people"
+			p.Plan.NextInvoice.Why.Reason, p.Plan.NextInvoice.Why.LastAmount = unbroken+", Cy and 117 more joined", dollars(5_454_900)
+			p.Plan.NextInvoice.Why.Parts = nil
 			p.History = history(year(1200, 1300, 1300, 1450, 1500, 1620, 1700, 1750, 1800, 1880, 1881, 2000))
 			p.Seats = ui.SeatRowProps{Billed: 1988, Pending: 12, Sentence: "2000 people, 1988 seats at Stripe, checked 14:02 UTC."}
 		}),

@@ -42,6 +42,6 @@ func seatSpecimens() []Specimen {
 
 func seatSpecimen(name, title string, p billingviews.SeatPanelProps) Specimen {
 	return Specimen{Name: "seats-" + name, Title: title, Page: billingviews.SeatsPage(billingviews.SeatsPageProps{
-		Layout: signedIn(layout.SectionOrganization), Organization: header(""), Panel: p,
+		Layout: signedIn(layout.SectionOrganization), Organization: header(""), Panel: p, Chart: seatSteps(),
 	})}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // Charts are SVG as wide as their container. Positions along the width are percentages, so that
-// nothing is stretched at 320 pixels; heights are pixels. Every scale begins at zero. The labels are
-// HTML below the drawing, in the direction of the page; the drawing itself is mirrored by the
+// nothing is stretched at 320 pixels; heights are pixels. Every scale begins at zero. The labels
+// are HTML below the drawing, in the direction of the page; the drawing itself is mirrored by the
 // stylesheet where the page runs from right to left. Each chart has its numbers as a table behind
 // it.
 

@@ -18,8 +18,8 @@ func months(values ...MonthColumn) []MonthColumn {
 	return values
 }
 
-// TestChartScaleBeginsAtZero: heights are in proportion to their values, so that twice the amount is
-// twice as high.
+// TestChartScaleBeginsAtZero: heights are in proportion to their values, so that twice the amount
+// is twice as high.
 func TestChartScaleBeginsAtZero(t *testing.T) {
 	whole := float64(chartHeight - chartTop)
 	for _, c := range []struct {
