@@ -84,7 +84,7 @@ func readFaults(req *http.Request) (faultsRequest, error) {
 
 func faultsFromForm(form url.Values) (faultsRequest, error) {
 	order := faultsRequest{Fault: Fault{
-		Kind: FaultKind(form.Get("kind")), Method: form.Get("method"), Path: form.Get("path"), Event: form.Get("event"),
+		Kind: FaultKind(form.Get("kind")), Method: form.Get("method"), Path: form.Get("path"), Event: form.Get("event"), Customer: form.Get("customer"),
 	}}
 	read := formNumbers{form: form}
 	order.Calls, order.Millis = int(read.number("calls")), int(read.number("millis"))

@@ -45,6 +45,8 @@ type Fault struct {
 	// Path of the call, such as /v1/subscriptions/*. * is one segment, ** is the rest.
 	Path  string `json:"path"`
 	Event string `json:"event"` // type of the delivered event, such as invoice.*
+	// Customer is the id of the customer whose object the delivered event is about.
+	Customer string `json:"customer"`
 	// Calls is how many more times the fault applies. 0 is once, or unlimited with a Chance; -1 is
 	// unlimited.
 	Calls  int     `json:"calls"`
@@ -117,8 +119,8 @@ func (r Fault) validate() error {
 	switch {
 	case !r.isCallFault() && !r.isDeliveryFault():
 		return fmt.Errorf("kind %q is unknown", r.Kind)
-	case r.isCallFault() && r.Event != "":
-		return fmt.Errorf("kind %s is about calls, which have no event", r.Kind)
+	case r.isCallFault() && r.Event+r.Customer != "":
+		return fmt.Errorf("kind %s is about calls, which have neither event nor customer", r.Kind)
 	case r.isDeliveryFault() && (r.Method != "" || r.Path != ""):
 		return fmt.Errorf("kind %s is about deliveries, which have neither method nor path", r.Kind)
 	case r.Chance < 0 || r.Chance > 1:
@@ -206,9 +208,10 @@ func (f *Faults) takeForCall(req *http.Request, class func(Fault) bool) (Fault, 
 	})
 }
 
-func (f *Faults) takeForDelivery(kind string) (Fault, bool) {
+func (f *Faults) takeForDelivery(kind, customer string) (Fault, bool) {
 	return f.take(func(r *Fault) bool {
-		return r.isDeliveryFault() && (r.Event == "" || matchesEventType(kind, []string{r.Event}))
+		return r.isDeliveryFault() && (r.Event == "" || matchesEventType(kind, []string{r.Event})) &&
+			(r.Customer == "" || r.Customer == customer)
 	})
 }
 

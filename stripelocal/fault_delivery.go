@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -17,7 +18,19 @@ func (wd *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
 	if !fresh {
 		return Fault{}, false
 	}
-	return wd.server.faults.takeForDelivery(e.Type)
+	return wd.server.faults.takeForDelivery(e.Type, e.customer())
+}
+
+// customer returns the id of the customer that the event's object is or belongs to; empty: none.
+func (e *Event) customer() string {
+	var about struct{ ID, Object, Customer string }
+	if json.Unmarshal(e.Object, &about) != nil { // such as a session whose customer is expanded
+		return ""
+	}
+	if about.Object == "customer" {
+		return about.ID
+	}
+	return about.Customer
 }
 
 // applyFault postpones or drops a delivery and releases those waiting for its first attempt.

@@ -243,6 +243,31 @@ func TestFaultsOfDeliveries(t *testing.T) {
 	}
 }
 
+// A fault of one customer's events leaves those of others alone.
+func TestFaultOfCustomersDeliveries(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	in := newWebhookReceiver(t, 0)
+	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.updated")
+	customers := map[string]string{}
+	for _, name := range []string{"a", "b"} {
+		customers[name] = must[*stripe.Customer](t)(l.newCustomer("")).ID
+	}
+	l.fault(stripelocal.Fault{Kind: stripelocal.DropDelivery, Customer: customers["a"], Calls: -1})
+	for _, name := range []string{"a", "b"} {
+		must[*stripe.Customer](t)(l.api.Customers.Update(customers[name], &stripe.CustomerParams{Name: stripe.String(name)}))
+	}
+	if got := in.waitForNames(1); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("arrived: %v", got)
+	}
+	if faults := l.Faults().List(); len(faults) != 1 {
+		t.Errorf("%+v", faults)
+	}
+	if _, err := l.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Customer: customers["a"]}); err == nil {
+		t.Error("a call has a customer")
+	}
+}
+
 // waitForNames waits for n events and returns their objects' names.
 func (in *webhookReceiver) waitForNames(n int) []string {
 	in.t.Helper()
