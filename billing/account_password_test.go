@@ -41,6 +41,37 @@ func TestGuessablePasswordIsRefusedEverywhere(t *testing.T) {
 	}
 }
 
+// Somebody without a password cannot log in with an empty one, and chooses one with a mailed link.
+func TestMemberWithoutPasswordChoosesOne(t *testing.T) {
+	env := newMailEnv(t)
+	ctx, user := t.Context(), env.signUp()
+	organizations, err := env.store.Organizations().OfUser(ctx, user.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	member := account.NewMember{Name: "Chidi", Email: "chidi@example.com", NoPassword: true, RoleID: account.RoleMember}
+	chidi, err := env.service.Users.CreateMember(ctx, organizations[0].ID, member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if chidi.HasPassword() {
+		t.Error("there is a password")
+	}
+	if _, err := env.service.Users.LogIn(ctx, chidi.Email, ""); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+		t.Errorf("logged in without a password: %v", err)
+	}
+	env.requestReset(chidi.Email)
+	if err := env.service.Recovery.ResetPassword(ctx, env.lastToken("reset"), testPassword); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.service.Users.LogIn(ctx, chidi.Email, testPassword); err != nil {
+		t.Error(err)
+	}
+	if _, err := env.service.Users.CreateMember(ctx, organizations[0].ID, account.NewMember{Name: "Dana", Email: "dana", NoPassword: true, RoleID: account.RoleMember}); err == nil {
+		t.Error("created with an address that is none")
+	}
+}
+
 // A password change ends the open reset links, and a mail says when and how it was made.
 func TestPasswordChangeEndsResetLinks(t *testing.T) {
 	env := newMailEnv(t)

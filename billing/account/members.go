@@ -356,8 +356,10 @@ func (ms *Members) addTx(ctx context.Context, tx Tx, m Member, actorID, reason s
 // NewMember describes a person to create as a member.
 type NewMember struct {
 	Name, Email, Password string
-	RoleID                string
-	Billable              bool
+	// NoPassword creates an account without a password: its owner asks for a link to choose one.
+	NoPassword bool
+	RoleID     string
+	Billable   bool
 }
 
 // List lists the organization's members by name.

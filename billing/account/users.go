@@ -134,12 +134,9 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 	if err != nil {
 		return User{}, fmt.Errorf("create member: %w", err)
 	}
-	if err := us.check(f, organization.Name); err != nil {
-		return User{}, err
-	}
-	hash, err := us.passwords.hash(ctx, m.Password)
+	hash, err := us.checkMember(ctx, f, organization.Name, m.NoPassword)
 	if err != nil {
-		return User{}, fmt.Errorf("create member: %w", err)
+		return User{}, err
 	}
 	user := User{ID: us.NewID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: us.Now()}
 	err = us.store.InTx(ctx, func(tx Tx) error {
@@ -171,16 +168,36 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 	return user, nil
 }
 
+// checkMember checks the input for a new member's account, and returns the hash of the password.
+func (us *Users) checkMember(ctx context.Context, f SignUp, organization string, withoutPassword bool) (string, error) {
+	if withoutPassword {
+		return noPassword, errors.Join(checkNames(f)...)
+	}
+	if err := us.check(f, organization); err != nil {
+		return "", err
+	}
+	hash, err := us.passwords.hash(ctx, f.Password)
+	if err != nil {
+		return "", fmt.Errorf("create member: %w", err)
+	}
+	return hash, nil
+}
+
 // check checks the input for an account in the organization with this name.
 func (us *Users) check(f SignUp, organization string) error {
-	wrong := []error{checkName(f.Name), checkOrganizationName(f.Organization)}
-	if !mail.ValidAddress(f.Email) {
-		wrong = append(wrong, apperr.FieldError("email", "Please give an e-mail address such as ana@example.com."))
-	}
+	wrong := checkNames(f)
 	if mistake := us.passwords.checkNew(f.Password, passwordContext{f.Name, f.Email, []string{organization}}); mistake != nil {
 		wrong = append(wrong, mistake)
 	}
 	return errors.Join(wrong...)
+}
+
+func checkNames(f SignUp) []error {
+	wrong := []error{checkName(f.Name), checkOrganizationName(f.Organization)}
+	if !mail.ValidAddress(f.Email) {
+		wrong = append(wrong, apperr.FieldError("email", "Please give an e-mail address such as ana@example.com."))
+	}
+	return wrong
 }
 
 func checkName(name string) error {
