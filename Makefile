@@ -17,7 +17,7 @@ TEXT := $(GO_FOLDERS) ops .ci .github .env.example Makefile $(wildcard *.md)
 .PHONY: help run build test proofs simulation bench-webhook bench-pages bench-attack generate check-generated check-format fmt lint
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## serve on http://localhost:4312; what is not configured gets a local stand-in
 	go run ./cmd/usher
@@ -41,6 +41,18 @@ proofs: ## the long forms of tests that make test runs in part; takes up to 15 m
 		-confirmed-changes=500 -all-forecasts -all-years
 	go test -v -timeout 14m -run DuringOutage ./handlers -all-outages
 	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run TestBillingJourneys ./cmd/usher -all-journeys
+
+SCENARIO_TOUR := go test -v -timeout 60m -run TestAccessibility ./cmd/usher -all-scenarios
+PICTURES ?= .build/scenarios
+
+.PHONY: a11y screenshots
+a11y: node_modules/.package-lock.json ## check every page of every scenario with axe-core, light and dark, 320 and 1280 pixels wide
+	@.ci/install
+	CHROMIUM="$$(.ci/install --chromium)" $(SCENARIO_TOUR)
+
+screenshots: node_modules/.package-lock.json ## write pictures of the same pages into PICTURES (.build/scenarios)
+	@.ci/install
+	CHROMIUM="$$(.ci/install --chromium)" $(SCENARIO_TOUR) -pictures="$(abspath $(PICTURES))"
 
 simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes
 	go run ./cmd/simulation -v

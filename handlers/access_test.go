@@ -106,6 +106,7 @@ var (
 		"POST /login/passkey", "POST /login/passkey/options", "POST /login/second-factor/passkey", "POST /login/second-factor/passkey/options",
 		"GET /login/oidc", "POST /login/oidc", "GET /login/oidc/callback", "GET /login/oidc/signup", "POST /login/oidc/signup", "GET /login/oidc/link",
 		"GET /dev/ui", "GET /dev/mail", "GET /dev/clock", "POST /dev/clock",
+		"GET /dev/scenarios", "POST /dev/scenarios", "POST /dev/scenarios/open",
 	}
 	routesBeforeSecondFactor = []string{
 		"GET /settings/security", "GET /settings/security/setup", "POST /settings/security/setup", "POST /settings/security/confirm",

@@ -16,9 +16,10 @@ import (
 // devPages are the pages that exist in development only.
 type devPages struct {
 	*site
-	clock    Clock // nil: there is no clock to advance
-	worker   *billing.Worker
-	mailPage bool // e-mails are not sent but shown
+	clock     Clock     // nil: there is no clock to advance
+	scenarios Scenarios // nil: there is no scenario board
+	worker    *billing.Worker
+	mailPage  bool // e-mails are not sent but shown
 }
 
 // clockSteps are the spans that the page offers to advance the clock by.

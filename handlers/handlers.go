@@ -33,6 +33,8 @@ type Options struct {
 	MailPage    bool     // in development: shows the e-mails that are not sent
 	// Clock is the local Stripe's clock, which /dev/clock advances; nil: no such page.
 	Clock Clock
+	// Scenarios is the scenario board, in development; nil: no such page.
+	Scenarios Scenarios
 	// ReturnURL is the absolute URL that the customer portal returns to.
 	ReturnURL string
 	// CheckoutOrigins are the origins of hosted pages besides Stripe's own: the local Stripe,
@@ -199,7 +201,7 @@ func newAreas(o Options, base *site) areas {
 	}
 	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}
-	a.dev = &devPages{site: base, clock: o.Clock, worker: b.Worker, mailPage: o.Development && o.MailPage}
+	a.dev = &devPages{site: base, clock: o.Clock, scenarios: o.Scenarios, worker: b.Worker, mailPage: o.Development && o.MailPage}
 	a.themes = &themePages{site: base}
 	a.addAccountPages(b, base)
 	a.auth.mailHref = a.dev.mailHref()

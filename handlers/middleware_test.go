@@ -185,6 +185,8 @@ func TestNotFoundResponseType(t *testing.T) {
 		{post, "/billing/getSummary", "application/json; charset=utf-8", "GET, HEAD", 405},
 		{get, "/stripe/webhook", "application/json; charset=utf-8", "POST", 405},
 		{get, "/dev/ui", "text/html; charset=utf-8", "", 404}, // outside development
+		{get, "/dev/scenarios", "text/html; charset=utf-8", "", 404},
+		{post, "/dev/scenarios/open", "text/html; charset=utf-8", "", 404},
 	} {
 		w := serve(h, tt.method, tt.target, "")
 		if w.Code != tt.status || w.Header().Get("Content-Type") != tt.contentType || w.Header().Get("Allow") != tt.allow {

@@ -221,6 +221,12 @@ func (s *server) routes() []route {
 			route{method: get, pattern: "/dev/clock", policy: public, handler: s.dev.showClock},
 			route{method: post, pattern: "/dev/clock", policy: public, handler: s.dev.advanceClock})
 	}
+	if s.development && s.dev.scenarios != nil {
+		all = append(all,
+			route{method: get, pattern: scenariosPath, policy: public, handler: s.dev.showScenarios},
+			route{method: post, pattern: scenariosPath, policy: public, handler: s.dev.makeScenarios},
+			route{method: post, pattern: scenariosPath + "/open", policy: public, handler: s.dev.openScenario})
+	}
 	return all
 }
 

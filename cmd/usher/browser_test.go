@@ -41,6 +41,12 @@ func newBrowser(t *testing.T, name string) *browser {
 
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
+	return startChromiumFor(t, 5*time.Minute)
+}
+
+// startChromiumFor starts a Chromium that stops with the test, or after a limit.
+func startChromiumFor(t *testing.T, limit time.Duration) context.Context {
+	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(findChromium(t)),
 		chromedp.NoSandbox, // the tests run as root on build machines
@@ -57,7 +63,7 @@ func startChromium(t *testing.T) context.Context {
 	if err := chromedp.Do(tab); err != nil {
 		t.Fatal(err)
 	}
-	bounded, cancel := context.WithTimeout(tab, 5*time.Minute)
+	bounded, cancel := context.WithTimeout(tab, limit)
 	t.Cleanup(cancel)
 	return bounded
 }

@@ -46,6 +46,7 @@ type Config struct {
 	MetricsToken   string
 	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For is used
 	RateLimits     bool
+	DemoHistory    bool // the demo has an organization with a year of history
 	Require2FA     account.SecondFactorPolicy
 	SecretsKeys    []secrets.Key // the first seals, all of them open
 	SignIn         account.SignInPolicy
@@ -91,6 +92,7 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		MetricsToken:         readVar(r, "METRICS_TOKEN", "", r.parseToken),
 		TrustedProxies:       readList(r, "TRUSTED_PROXIES", parsePrefix),
 		RateLimits:           readVar(r, "RATE_LIMITS", rateLimits, oneOf("on", "off")) == "on",
+		DemoHistory:          readVar(r, "DEMO_HISTORY", "on", oneOf("on", "off")) == "on",
 		Require2FA:           readVar(r, "REQUIRE_2FA", require2FA, parseRequire2FA),
 		SecretsKeys:          readList(r, "SECRETS_KEY", parseSecretsKey),
 		OIDCClientID:         readVar(r, "OIDC_CLIENT_ID", "", parseString),

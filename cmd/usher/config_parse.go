@@ -50,6 +50,7 @@ var remedies = map[string]string{
 	"METRICS_TOKEN":   "Generate one with `openssl rand -hex 24`",
 	"TRUSTED_PROXIES": "Separate addresses and networks with commas: 10.0.0.0/8,192.0.2.7",
 	"RATE_LIMITS":     "Set it to on or off, or unset it",
+	"DEMO_HISTORY":    "Set it to on or off, or unset it",
 	"REQUIRE_2FA":     "Set it to operators, billing, all or off, or unset it",
 	"SIGNUP":          "Set it to open or invite, or unset it",
 	"PASSWORD_LOGIN":  "Set it to on or off, or unset it",

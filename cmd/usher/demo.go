@@ -8,6 +8,7 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
+	"usher/cmd/usher/scenario"
 )
 
 // The demo organization exists only with a private PostgreSQL, and so only in development.
@@ -62,6 +63,53 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 		}
 	}
 	return nil
+}
+
+// largeOrganization is how many people the large organization of the scenario board has. Tests have
+// fewer.
+var largeOrganization = 2000
+
+// openScenarios opens the scenario board, in development with a local Stripe.
+func (a *app) openScenarios() {
+	if a.config.Production || a.local == nil {
+		return
+	}
+	a.board = scenario.NewBoard(scenario.Options{
+		Service: a.service, ServiceAt: a.serviceAt, Stripe: a.local.server, StripeURL: a.local.apiBase, StripeKey: localStripeKey,
+		Now: a.local.now, Log: a.log, Guests: demoGuests(), Crowd: largeOrganization,
+	})
+	a.closers.add("scenario board", a.board.Close)
+}
+
+// demoGuests are the demo accounts whose log-ins are printed.
+func demoGuests() []scenario.Guest {
+	var guests []scenario.Guest
+	for _, person := range demoPeople()[:3] {
+		guests = append(guests, scenario.Guest{Email: person.email, Role: person.role})
+	}
+	return guests
+}
+
+func (a *app) hasDemoHistory() bool {
+	return a.board != nil && a.database.private && a.config.DemoHistory
+}
+
+// addDemoHistory makes a second organization of the demo accounts in the background, with a year of
+// history. The first one has no plan, so that one can be bought.
+func (a *app) addDemoHistory() error {
+	if !a.hasDemoHistory() {
+		return nil
+	}
+	if err := a.board.Make(scenario.Year); apperr.CodeOf(err) != apperr.CodeConflict { // the plans lack what it needs
+		return err
+	}
+	return nil
+}
+
+// printDemoHistory prints where the demo shows a year.
+func printDemoHistory(w io.Writer) {
+	fmt.Fprintf(w, "  The same accounts have %q with a year of history: choose it in the menu with the\n"+
+		"  organization's name, a few seconds after the first start\n", scenario.YearTitle)
 }
 
 // printDemo prints how to sign in to the demo organization, with one account for each role.

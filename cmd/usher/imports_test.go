@@ -20,10 +20,11 @@ const root = "../.."
 // inside lists what each package may import of this module. A package that is not listed has no
 // place in docs/architecture.md yet.
 var inside = map[string][]string{
-	"usher/cmd/usher":      {"usher/"}, // wires everything
-	"usher/cmd/simulation": {"usher/"}, // wires everything and injects faults
-	"usher/cmd/bench":      {"usher/"}, // wires everything and measures it
-	"usher/cmd/strings":    {},         // reads files
+	"usher/cmd/usher":          {"usher/"},                                                              // wires everything
+	"usher/cmd/usher/scenario": slices.Concat(domain, []string{"usher/stripelocal", "usher/views/dev"}), // acts from outside
+	"usher/cmd/simulation":     {"usher/"},                                                              // wires everything and injects faults
+	"usher/cmd/bench":          {"usher/"},                                                              // wires everything and measures it
+	"usher/cmd/strings":        {},                                                                      // reads files
 	"usher/handlers": slices.Concat(domain, areas,
 		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}),
 

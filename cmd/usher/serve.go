@@ -14,6 +14,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/catalog"
+	"usher/cmd/usher/scenario"
 	"usher/db"
 	"usher/handlers"
 	"usher/views/ui"
@@ -65,7 +66,10 @@ type app struct {
 	sessions *db.SessionStore
 	local    *localStripe // nil with a Stripe account
 	service  *billing.Service
-	closers  closers
+	// serviceAt returns a service like the running one with another clock.
+	serviceAt func(ctx context.Context, now func() time.Time) (*billing.Service, error)
+	board     *scenario.Board // nil in production and with a Stripe account
+	closers   closers
 }
 
 // open opens the database and Stripe, starting private ones where none is configured, and wires the
@@ -94,6 +98,12 @@ func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) er
 		}
 	}
 	a.service = newService(a.config, a.local, a.store, gateway, plans, mailer, keyring, a.log)
+	a.serviceAt = func(ctx context.Context, now func() time.Time) (*billing.Service, error) {
+		local := *a.local
+		local.now = now
+		service := newService(a.config, &local, a.store, gateway, plans, mailer, keyring, a.log)
+		return service, service.Prices.Start(ctx)
+	}
 	return nil
 }
 
@@ -123,11 +133,15 @@ func (a *app) serve(ctx context.Context, listener net.Listener, stdout io.Writer
 	if err := a.startWorkers(ctx); err != nil {
 		return err
 	}
+	a.openScenarios()
 	server := a.httpServer()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	a.closers.add("web server", server.Shutdown)
 	a.printAddresses(stdout)
+	if err := a.addDemoHistory(); err != nil {
+		return err
+	}
 	select {
 	case <-ctx.Done():
 		a.log.Info("shutting down")
@@ -219,6 +233,10 @@ func (a *app) handlerOptions() handlers.Options {
 			{Label: "Local Stripe", Href: a.local.origin}, {Label: "Clock", Href: "/dev/clock"},
 		}
 	}
+	if a.board != nil {
+		o.Scenarios = a.board
+		o.Links = append(o.Links, ui.LinkButtonProps{Label: "Scenarios", Href: "/dev/scenarios"})
+	}
 	if a.config.hasOutboxPage() {
 		o.Links = append(o.Links, ui.LinkButtonProps{Label: "E-mail", Href: "/dev/mail"})
 	}
@@ -241,6 +259,9 @@ func (a *app) printAddresses(w io.Writer) {
 	}
 	if a.database.private && !a.config.SignIn.PasswordsOff {
 		printDemo(w)
+		if a.hasDemoHistory() {
+			printDemoHistory(w)
+		}
 	}
 	fmt.Fprintln(w)
 }

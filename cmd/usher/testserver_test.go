@@ -34,7 +34,7 @@ var addressLine = regexp.MustCompile(`Usher is at\s+(http\S+)`)
 func startServer(t *testing.T, variables ...string) *testServer {
 	t.Helper()
 	s := &testServer{
-		environment: append([]string{"ADDR=127.0.0.1:0", "DATA_DIR=" + newDataDir(t)}, variables...),
+		environment: append([]string{"ADDR=127.0.0.1:0", "DATA_DIR=" + newDataDir(t), "DEMO_HISTORY=off"}, variables...),
 		stdout:      newOutputBuffer(), stderr: newOutputBuffer(),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -171,7 +171,13 @@ func (b *outputBuffer) waitFor(
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(waitTimeout); !condition(); {
+	eventuallyWithin(t, waitTimeout, what, condition)
+}
+
+// eventuallyWithin is eventually for what takes longer on a busy machine.
+func eventuallyWithin(t *testing.T, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !condition(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("timed out waiting for %s", what)
 		}
