@@ -150,7 +150,7 @@ func billingSpecimens() []Specimen {
 		returned("settled", "Back from Checkout, confirmed", billingviews.ReturnConfirmed, &active, nil),
 		returned("sold", "Back from Checkout, receipt and invitations", billingviews.ReturnConfirmed, &active, func(p *billingviews.PanelProps) {
 			p.Ticket = &billingviews.TicketProps{
-				Plan: "Pro", Interval: catalog.Yearly, People: 9, Paid: dollars(234900), Promoted: true, InvoiceHref: "/billing/invoices/in_1", NextAt: days(365),
+				Plan: "Pro", Interval: catalog.Yearly, People: 9, Paid: dollars(234900), Promoted: true, InvoiceHref: "/billing/invoices/in_1", NextAt: active.RenewsAt,
 			}
 			p.Invite = organizationviews.InvitePeople(organizationviews.InvitePeopleProps{
 				OrganizationID: "org_4h2k9x", Planned: 12, Missing: 3, SeatPrice: "$290 / year", Addresses: make([]organizationviews.InviteAddress, 3),
@@ -158,11 +158,11 @@ func billingSpecimens() []Specimen {
 		}),
 		returned("sold-alone", "Back from Checkout, nobody planned", billingviews.ReturnConfirmed, &active, func(p *billingviews.PanelProps) {
 			p.Ticket = &billingviews.TicketProps{
-				Plan: "Pro", Interval: catalog.Yearly, People: 9, Paid: dollars(261000), InvoiceHref: "/billing/invoices/in_1", NextAt: days(365), InviteHref: "/organization/people",
+				Plan: "Pro", Interval: catalog.Yearly, People: 9, Paid: dollars(261000), InvoiceHref: "/billing/invoices/in_1", NextAt: active.RenewsAt, InviteHref: "/organization/people",
 			}
 		}),
 		returned("processing", "Back from Checkout, a delayed payment", billingviews.ReturnProcessing, &active, func(p *billingviews.PanelProps) {
-			p.Ticket = &billingviews.TicketProps{Plan: "Pro", Interval: catalog.Yearly, People: 9, Processing: true, Total: dollars(261000), NextAt: days(365)}
+			p.Ticket = &billingviews.TicketProps{Plan: "Pro", Interval: catalog.Yearly, People: 9, Processing: true, Total: dollars(261000), NextAt: active.RenewsAt}
 		}),
 		returned("trial-started", "Back from Checkout, a trial", billingviews.ReturnConfirmed, trialing(), func(p *billingviews.PanelProps) {
 			p.Ticket = &billingviews.TicketProps{Plan: "Pro", Interval: catalog.Yearly, People: 9, TrialEndsAt: days(14)}
@@ -177,7 +177,7 @@ func billingSpecimens() []Specimen {
 
 func trialing() *billingviews.SubscriptionProps {
 	s := running(billing.StatusTrialing)
-	s.TrialEndsAt = days(14)
+	s.TrialEndsAt, s.RenewsAt, s.Card = days(14), days(14), nil
 	return &s
 }
 
