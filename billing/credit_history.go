@@ -27,7 +27,8 @@ type CreditRate struct {
 	// LastUntil is when the balance is used up at that rate; zero: nothing is used, or nothing is
 	// left.
 	LastUntil time.Time
-	// Outlast means that they last until new credits come, or for longer than a year.
+	// Outlast means that they last until new credits come or the plan's expire, or for longer than
+	// a year.
 	Outlast bool
 }
 
@@ -72,7 +73,7 @@ func (cs *Credits) Rate(ctx context.Context, o Overview) (CreditRate, error) {
 	if err != nil || len(entries) == 0 {
 		return CreditRate{}, err
 	}
-	return creditRate(o.Credits.Balance, consumed, entries[0].At, now, o.Credits.resets()), nil
+	return creditRate(o.Credits.Balance, consumed, entries[0].At, now, o.Credits.changesAt()), nil
 }
 
 func (c CreditsOverview) resets() time.Time {
@@ -82,12 +83,20 @@ func (c CreditsOverview) resets() time.Time {
 	return *c.ResetsAt
 }
 
-// History reads the ledger of the last 30 days for a chart. It ends when new credits come, or in 30
-// days.
+// changesAt returns when the month's credits are replaced or expire; zero: neither is known.
+func (c CreditsOverview) changesAt() time.Time {
+	if c.LapsesAt != nil {
+		return *c.LapsesAt
+	}
+	return c.resets()
+}
+
+// History reads the ledger of the last 30 days for a chart. It ends when new credits come, when
+// the last ones expire, or in 30 days.
 func (cs *Credits) History(ctx context.Context, a account.Access, o Overview) (CreditHistory, error) {
 	now := cs.Now()
 	history := CreditHistory{Since: now.Add(-creditRateWindow), Until: now.Add(creditRateWindow), Now: now}
-	if resets := o.Credits.resets(); resets.After(now) && resets.Before(history.Until) {
+	if resets := o.Credits.changesAt(); resets.After(now) && resets.Before(history.Until) {
 		history.Until = resets
 	}
 	var err error

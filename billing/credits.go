@@ -298,6 +298,9 @@ type CreditsOverview struct {
 	// ResetsAt is when the month's credits are replaced by the next month's; nil: the plan grants
 	// no more, because it ends by then, gives no access, or changes to one without credits.
 	ResetsAt *time.Time
+	// LapsesAt is when PlanLeft expires because the plan ends; nil: it does not end, or the plan
+	// has left none.
+	LapsesAt *time.Time
 	// NextGrant is how many credits come then: those of a smaller plan, if the change to it is
 	// scheduled by then.
 	NextGrant int

@@ -108,6 +108,9 @@ func (ov *Overviews) Get(ctx context.Context, a account.Access) (Overview, error
 	if end, ending := o.PlanEndsAt(); ending && !o.Credits.resets().Before(end) { // the organization is deleted by then
 		o.Credits.ResetsAt, o.Credits.NextGrant = nil, 0
 	}
+	if end, ending := o.PlanEndsAt(); ending && o.Credits.ResetsAt == nil && o.Credits.PlanLeft > 0 {
+		o.Credits.LapsesAt = &end
+	}
 	return o, nil
 }
 

@@ -68,6 +68,6 @@ func TestNoNewCreditsAfterTheDeletion(t *testing.T) {
 	}
 	b.post("/organization/delete", url.Values{"organizationId": {h.organization.ID}, "name": {"Lantern Theatre"}}).wantStatus(http.StatusSeeOther)
 	for _, path := range []string{billingPath, "/dashboard", "/billing/credits"} {
-		b.get(path).wantText("1,000").wantNoText("New credits on")
+		b.get(path).wantText("1,000", "They can be used until the plan ends on").wantNoText("New credits on", "At this rate")
 	}
 }

@@ -96,6 +96,7 @@ func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 		return nil
 	}
 	card := &billingviews.CreditsProps{Balance: int64(o.Credits.Balance), Granted: int64(o.Credits.Granted), Href: "/billing/credits"}
+	card.LapsesAt, card.PlanLeft = timeOrZero(o.Credits.LapsesAt), int64(o.Credits.PlanLeft)
 	card.ResetsAt, card.Next = timeOrZero(o.Credits.ResetsAt), int64(o.Credits.NextGrant)
 	return card
 }

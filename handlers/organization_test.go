@@ -127,7 +127,7 @@ func TestSeatPanel(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	page := b.get("/organization/seats").wantStatus(http.StatusOK).wantText("No plan", "Billing starts when you choose a plan.")
-	if page.doc().Find("html body #seat-panel").Length() != 1 || page.doc().Find("title").Length() != 1 {
+	if page.doc().Find("html body #seat-panel").Length() != 1 || page.doc().Find("head > title").Length() != 1 {
 		t.Error("the response is not a whole page")
 	}
 	panel := b.get("/organization/seats", "HX-Request", "true").wantStatus(http.StatusOK)

@@ -15,6 +15,7 @@ var contradictions = []struct{ says, not string }{
 	{`could not be collected on`, `[Nn]othing is billed|[Nn]othing is charged|Nothing (more )?to pay|Nothing needs you|Billing starts`},
 	{`An invoice of it is still open`, `is not charged any more|Nothing (more )?to pay`},
 	{`Ends on`, `New credits on|new credits on|Renews on|then the first payment`},
+	{`Ends on`, `until new ones arrive`},
 	{`is not renewed`, `Renews on`},
 	{`Payment received`, `To be paid|Payment due|Payment failed`},
 	{`No plan yet`, `Renews on|Next invoice`},

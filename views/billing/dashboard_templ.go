@@ -486,7 +486,7 @@ func dashboardStart(p DashboardPageProps) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<section aria-labelledby=\"start\" class=\"mt-6 grid items-center gap-x-10 gap-y-6 rounded-card border border-line bg-surface p-6 sm:p-8 md:grid-cols-[minmax(0,1fr)_auto]\"><div class=\"min-w-0\"><h2 id=\"start\" class=\"text-head tracking-tight\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<section aria-labelledby=\"start\" class=\"mt-6 grid grid-cols-1 items-center gap-x-10 gap-y-6 rounded-card border border-line bg-surface p-6 sm:p-8 md:grid-cols-[minmax(0,1fr)_auto]\"><div class=\"min-w-0\"><h2 id=\"start\" class=\"text-head tracking-tight\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

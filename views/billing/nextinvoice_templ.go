@@ -658,7 +658,7 @@ func nextAmount(n NextInvoice) templ.Component {
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
 		switch {
-		case n.Kind == NextNone:
+		case n.Kind == NextNone, n.Kind == NextLast && !n.Missing && n.Amount.IsZero():
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<p class=\"text-head font-strong tracking-tight\">Nothing more to pay</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -43,6 +43,7 @@ func creditSpecimens() []Specimen {
 		}),
 		page("credits-ends", "Credits of a plan that ends, for a member", func(p *billingviews.CreditsPageProps) {
 			p.Credits.ResetsAt, p.Credits.Next, p.Credits.Outlast, p.Packs = time.Time{}, 0, false, nil
+			p.Credits.LastUntil, p.Credits.LapsesAt, p.Credits.PlanLeft = time.Time{}, days(12), 500
 			p.Chart.Projects = false
 		}),
 		page("credits-none", "No credits yet", func(p *billingviews.CreditsPageProps) {

@@ -138,7 +138,7 @@ func dashboardSpecimens() []Specimen {
 		}),
 		dashboardSpecimen("dashboard-ends", "The plan ends, nothing more to pay", func(p *billingviews.DashboardPageProps) {
 			p.Plan.EndsAt, p.Plan.RenewsAt, p.Plan.NextInvoice = days(12), time.Time{}, &billingviews.NextInvoice{Kind: billingviews.NextNone, Short: true}
-			p.Credits.ResetsAt, p.Credits.LastUntil = time.Time{}, time.Time{}
+			p.Credits.ResetsAt, p.Credits.LastUntil, p.Credits.LapsesAt, p.Credits.PlanLeft = time.Time{}, time.Time{}, days(12), 640
 		}),
 		dashboardSpecimen("dashboard-new", "No plan: three steps, right to left", func(p *billingviews.DashboardPageProps) {
 			withoutPlan(p, start)
