@@ -214,7 +214,7 @@ func TestABankDebitSettlesLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			cs := l.once()
-			if form := l.browse("GET", cs.URL, nil); !strings.Contains(form.body, "Bank debit (settles later)") {
+			if form := l.browse("GET", cs.URL, nil); !strings.Contains(form.body, "Bank debit (takes a few days)") {
 				t.Errorf("form: %s", form.body)
 			}
 			fields := url.Values{"email": {"ada@example.com"}, "payBy": {"bank"}, "bankAccount": {c.account}, "billingName": {"Ada"}}

@@ -128,7 +128,7 @@ func TestHostedInvoiceShowsErrors(t *testing.T) {
 		t.Errorf("declined: %d %s", no.status, no.body)
 	}
 	must[*stripe.Invoice](t)(l.api.Invoices.VoidInvoice(sub.LatestInvoice.ID, nil))
-	if void := l.browse("GET", address, nil); !strings.Contains(void.body, "nothing is to be paid") || strings.Contains(void.body, "Pay $") {
+	if void := l.browse("GET", address, nil); !strings.Contains(void.body, "There is nothing to pay") || strings.Contains(void.body, "Pay $") {
 		t.Errorf("void: %s", void.body)
 	}
 	if gone := l.browse("GET", "/i/in_no", nil); gone.status != 404 {

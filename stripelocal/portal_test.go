@@ -78,7 +78,7 @@ func TestPortalSwitchesThePlanForTheAmountShown(t *testing.T) {
 	p.time.Add((p.sub.CurrentPeriodEnd - p.sub.CurrentPeriodStart) / 2)
 	home := p.open()
 	choose := p.browse("GET", home+"/subscriptions/"+p.sub.ID+"/update", nil)
-	for _, want := range []string{"$30.00 every month", "your plan now", `name="quantity"`, "http://app.test/back"} {
+	for _, want := range []string{"$30.00 every month", "current plan", `name="quantity"`, "http://app.test/back"} {
 		if !strings.Contains(choose.body, want) {
 			t.Errorf("%q is not on the page:\n%s", want, choose.body)
 		}
