@@ -192,11 +192,11 @@ func TestRoleInUseIsNotDeleted(t *testing.T) {
 	holder := org.insertMember(id, true)
 	invitation, err := env.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "u@example.com", RoleID: id})
 	env.must(err)
-	if got := deleteRole(); got != "Ushers is held by 1 person and 1 invitation. Give them another role first." {
+	if got := deleteRole(); got != "Ushers belongs to 1 person and 1 invitation. Give them another role first." {
 		t.Errorf("deleting a role in use: message %q", got)
 	}
 	env.must(env.service.Members.Remove(ctx, admin, holder.Member.ID))
-	if got := deleteRole(); got != "Ushers is held by 1 invitation. Give them another role first." {
+	if got := deleteRole(); got != "Ushers belongs to 1 invitation. Give them another role first." {
 		t.Errorf("deleting a role in use: message %q", got)
 	}
 	env.must(env.service.Invitations.Revoke(ctx, admin, invitation.ID))

@@ -387,7 +387,7 @@ func (s *membershipScenario) checkLedgerReasons(operation string) {
 		since, err := s.service.SeatLedger.BilledSince(s.t.Context(), s.admin, []string{member.UserID})
 		s.must(err)
 		entry, known := since[member.UserID]
-		starts := entry.Reason == "accepted an invitation" || entry.Reason == "was let in again" || entry.Reason == "is billed from now on"
+		starts := entry.Reason == "accepted an invitation" || entry.Reason == "was reactivated" || entry.Reason == "was given a seat"
 		if member.Billed() && (!known || !starts || entry.ActorUserID == "") || !member.Billed() && known && starts {
 			s.t.Errorf("%s: billed %v, newest ledger entry %+v", operation, member.Billed(), entry)
 		}

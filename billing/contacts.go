@@ -82,7 +82,7 @@ func noticeSettings(ctx context.Context, tx Tx, organizationID string) (c Notice
 func (cs *Contacts) Add(ctx context.Context, a account.Access, email string) error {
 	email = strings.TrimSpace(email)
 	if !mail.ValidAddress(email) {
-		return apperr.FieldError("email", "Please give an e-mail address, such as billing@example.com.")
+		return apperr.FieldError("email", "Enter an e-mail address such as billing@example.com.")
 	}
 	return cs.change(ctx, a, func(tx Tx) error {
 		contacts, err := tx.Contacts().List(ctx, a.Organization.ID)
@@ -90,7 +90,7 @@ func (cs *Contacts) Add(ctx context.Context, a account.Access, email string) err
 			return err
 		}
 		if len(contacts) >= maxContacts {
-			return apperr.FieldError("email", "There are %d billing contacts already. Please remove one first.", maxContacts)
+			return apperr.FieldError("email", "You already have %d addresses. Remove one first.", maxContacts)
 		}
 		if err := tx.Contacts().Add(ctx, a.Organization.ID, email); err != nil {
 			return err

@@ -24,7 +24,7 @@ type seatReason struct {
 
 // ReasonResent is the ledger's reason for a version whose number did not change: Stripe had another
 // quantity, because it was changed there or because a new subscription began with it.
-const ReasonResent = "the number at Stripe was set right"
+const ReasonResent = "the number at Stripe was corrected"
 
 // ReasonBought is the ledger's reason for the seats that a subscription was bought with. The
 // request of such a line is the subscription's id.

@@ -90,7 +90,7 @@ func (sy *SeatSyncer) makeDue(ctx context.Context, a account.Access) (queued boo
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if err := sy.seats.recount(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "asked to try again"}); err != nil {
+		if err := sy.seats.recount(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "a retry was requested"}); err != nil {
 			return err
 		}
 		state, known, err := apperr.Found(tx.Seats().LockState(ctx, a.Organization.ID))
@@ -452,7 +452,7 @@ func (sy *SeatSyncer) releaseUnusedSeats(ctx context.Context) error {
 			if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
-			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "seats nobody uses are given back before the renewal"})
+			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "unused seats were released before the renewal"})
 		})
 		if err != nil {
 			return fmt.Errorf("release unused seats: %w", err)

@@ -10,8 +10,8 @@ import (
 
 // The messages for changes that can't be undone.
 const (
-	MessageNothingPending = "The change is being sent to Stripe already. Change the members themselves instead."
-	MessageAllRemoved     = "Whoever left or was removed can't be brought back this way. Please invite them again."
+	MessageNothingPending = "This change is already on its way to Stripe. Change the members instead."
+	MessageAllRemoved     = "People who left or were removed can't be brought back this way. Invite them again."
 )
 
 // maxPendingChanges bounds the number of debounced changes, which are collected for at most

@@ -487,7 +487,7 @@ var allowedErrors = map[string]string{
 	"/organization/contacts":              "e-mail address",
 	"/organization/api-keys":              "name the key",
 	"/organization/handover":              "another member",
-	"/organization/delete":                "exactly as it stands",
+	"/organization/delete":                "exactly as shown",
 	"/organization/keep":                  account.MessageNotDeleting,
 	"/billing/cancel":                     billing.MessageNoPlan,
 	"/billing/preview":                    "There is no such plan.",

@@ -48,7 +48,7 @@ func TestAPIKeyIsRevokedExpiresAndBelongsToItsOrganization(t *testing.T) {
 	if err := json.Unmarshal([]byte(call(secret).wantStatus(http.StatusOK).body), &answer); err != nil || answer.OrganizationID != h.organization.ID {
 		t.Fatalf("%+v, %v", answer, err)
 	}
-	page := admin.get("/organization/api-keys").wantStatus(http.StatusOK).wantText("production", "entitlements:read", "Active", "Last used on", "Created by The admin")
+	page := admin.get("/organization/api-keys").wantStatus(http.StatusOK).wantText("production", "entitlements:read", "Revoke", "Last used on", "Created by The admin")
 	if strings.Contains(page.body, secret) || h.count(`select count(*) from api_keys where key_hash = sha256($1::bytea)`, secret) != 1 {
 		t.Error("the key is shown again, or not hashed")
 	}
@@ -100,12 +100,12 @@ func TestAPIKeyFormRefusesWhatIsMissing(t *testing.T) {
 	h := newTestEnv(t)
 	admin := h.signIn("admin")
 	for message, form := range map[string]url.Values{
-		"Please name the key":       {"scopes": {account.ScopeBillingRead}},
-		"Please choose what":        {"name": {"production"}},
-		"There is no such scope":    {"name": {"production"}, "scopes": {"everything"}},
-		"a day in the future":       {"name": {"production"}, "scopes": {account.ScopeBillingRead}, "expires": {"2020-01-31"}},
-		"a day such as 2027-01-31":  {"name": {"production"}, "scopes": {account.ScopeBillingRead}, "expires": {"soon"}},
-		"in 60 characters or fewer": {"name": {strings.Repeat("x", 61)}, "scopes": {account.ScopeBillingRead}},
+		"Enter a name":             {"scopes": {account.ScopeBillingRead}},
+		"Choose what":              {"name": {"production"}},
+		"There is no such scope":   {"name": {"production"}, "scopes": {"everything"}},
+		"a day in the future":      {"name": {"production"}, "scopes": {account.ScopeBillingRead}, "expires": {"2020-01-31"}},
+		"a day such as 2027-01-31": {"name": {"production"}, "scopes": {account.ScopeBillingRead}, "expires": {"soon"}},
+		"at most 60 characters":    {"name": {strings.Repeat("x", 61)}, "scopes": {account.ScopeBillingRead}},
 	} {
 		page := admin.post("/organization/api-keys", form).wantStatus(http.StatusUnprocessableEntity).wantText(message)
 		if got := page.doc().Find("#name").AttrOr("value", ""); got != form.Get("name") {

@@ -31,11 +31,11 @@ func auditRow(e account.AuditEntry, forOperators bool) ui.AuditRow {
 
 // actorLabels say what an actor is who is no person of the organization.
 var actorLabels = map[account.ActorKind]string{
-	account.ActorOperator: "operator of this installation",
+	account.ActorOperator: "Operator of this installation",
 	account.ActorAPIKey:   "API key",
-	account.ActorCommand:  "command line",
-	account.ActorStripe:   "a change at Stripe",
-	account.ActorSystem:   "automatic",
+	account.ActorCommand:  "Command line",
+	account.ActorStripe:   "Change at Stripe",
+	account.ActorSystem:   "Automatic",
 }
 
 func auditActor(e account.AuditEntry) string {
@@ -50,7 +50,7 @@ func auditActor(e account.AuditEntry) string {
 	case account.ActorSystem:
 		return "Usher"
 	}
-	return "Somebody"
+	return "Someone"
 }
 
 // auditLabels name the acts in the filter.
@@ -68,9 +68,9 @@ var auditLabels = map[account.Act]string{
 	account.ActMemberAdded:             "Member added",
 	account.ActMemberRoleChanged:       "Role of a member changed",
 	account.ActMemberSuspended:         "Member suspended",
-	account.ActMemberReactivated:       "Member let in again",
-	account.ActMemberBilled:            "Seat given",
-	account.ActMemberNotBilled:         "Seat taken",
+	account.ActMemberReactivated:       "Member reactivated",
+	account.ActMemberBilled:            "Seat added",
+	account.ActMemberNotBilled:         "Seat removed",
 	account.ActMemberRemoved:           "Member removed",
 	account.ActMemberLeft:              "Member left",
 	account.ActRoleCreated:             "Role created",
@@ -92,9 +92,9 @@ var auditLabels = map[account.Act]string{
 	account.ActPortalOpened:            "Billing portal opened",
 	account.ActInvoicePaymentRequested: "Payment of an invoice started",
 	account.ActDuplicateCanceled:       "Second subscription ended",
-	account.ActCustomerLinked:          "Customer linked",
+	account.ActCustomerLinked:          "Stripe customer linked",
 	account.ActOrganizationCompared:    "Compared with Stripe",
-	account.ActOperatorLooked:          "Operator's look",
+	account.ActOperatorLooked:          "Viewed by an operator",
 	account.ActOperatorPromoted:        "Operator promoted",
 	account.ActEventReplayed:           "Event replayed",
 	account.ActPersonRenamed:           "Person renamed",
@@ -102,7 +102,7 @@ var auditLabels = map[account.Act]string{
 	account.ActPasswordReset:           "Password reset",
 	account.ActEmailVerified:           "E-mail address verified",
 	account.ActAccountDeleted:          "Account deleted",
-	account.ActAuditErased:             "Audit log: person erased",
+	account.ActAuditErased:             "Person erased from the audit log",
 	account.ActAPIKeyCreated:           "API key created",
 	account.ActAPIKeyRevoked:           "API key revoked",
 	account.ActSecondFactorRequired:    "Two-step verification required",
@@ -136,7 +136,7 @@ func words(text string) func(account.AuditEntry) string {
 // about returns a sentence about the target.
 func about(format string) func(account.AuditEntry) string {
 	return func(e account.AuditEntry) string {
-		return fmt.Sprintf(format, cmp.Or(e.TargetName, e.TargetID, "somebody"))
+		return fmt.Sprintf(format, cmp.Or(e.TargetName, e.TargetID, "someone"))
 	}
 }
 
@@ -159,7 +159,7 @@ var auditWords = map[account.Act]func(account.AuditEntry) string{
 	account.ActOrganizationHandedOn: about("handed the organization over to %s"),
 	account.ActOrganizationDeleted:  about("deleted the organization %s"),
 	account.ActDeletionRequested:    toValue("requested the deletion of the organization", " on ", "on"),
-	account.ActDeletionWithdrawn:    words("kept the organization"),
+	account.ActDeletionWithdrawn:    words("canceled the deletion of the organization"),
 	account.ActInvitationSent: func(e account.AuditEntry) string {
 		return fmt.Sprintf("invited %s%s", e.TargetName, asRole(e.After["role"]))
 	},
@@ -173,9 +173,9 @@ var auditWords = map[account.Act]func(account.AuditEntry) string{
 	},
 	account.ActMemberRoleChanged: memberRoleWords,
 	account.ActMemberSuspended:   about("suspended %s"),
-	account.ActMemberReactivated: about("let %s in again"),
-	account.ActMemberBilled:      about("gave %s a seat"),
-	account.ActMemberNotBilled:   about("took the seat of %s"),
+	account.ActMemberReactivated: about("reactivated %s"),
+	account.ActMemberBilled:      about("gave a seat to %s"),
+	account.ActMemberNotBilled:   about("removed the seat of %s"),
 	account.ActMemberRemoved:     about("removed %s"),
 	account.ActMemberLeft: func(e account.AuditEntry) string {
 		if e.After["reason"] != "" {
@@ -200,18 +200,18 @@ var auditWords = map[account.Act]func(account.AuditEntry) string{
 	account.ActSeatsChanged: func(e account.AuditEntry) string {
 		return fmt.Sprintf("changed the number of seats from %s to %s", e.Before["seats"], e.After["seats"])
 	},
-	account.ActSeatSyncRetried: words("sent the number of seats to Stripe again"),
+	account.ActSeatSyncRetried: words("retried the update of seats at Stripe"),
 	account.ActPortalOpened:    words("opened the billing portal"),
 	account.ActInvoicePaymentRequested: func(e account.AuditEntry) string {
 		return fmt.Sprintf("started the payment of invoice %s, %s", cmp.Or(e.TargetName, e.TargetID), e.After["amount"])
 	},
 	account.ActDuplicateCanceled:    toValue("ended a second subscription", " and refunded ", "refunded"),
-	account.ActCustomerLinked:       about("linked the customer %s"),
+	account.ActCustomerLinked:       about("linked the Stripe customer %s"),
 	account.ActOrganizationCompared: words("compared the organization with Stripe"),
-	account.ActOperatorLooked:       words("looked at the organization"),
+	account.ActOperatorLooked:       words("viewed the organization"),
 	account.ActOperatorPromoted:     about("made %s an operator"),
 	account.ActEventReplayed:        about("replayed the event %s"),
-	account.ActPersonRenamed:        func(e account.AuditEntry) string { return "is now called " + e.After["name"] },
+	account.ActPersonRenamed:        func(e account.AuditEntry) string { return "changed their name to " + e.After["name"] },
 	account.ActPasswordChanged:      words("changed their password"),
 	account.ActPasswordReset:        words("set a new password with a mailed link"),
 	account.ActEmailVerified:        words("verified their e-mail address"),
@@ -241,12 +241,12 @@ var auditWords = map[account.Act]func(account.AuditEntry) string{
 // builtInRoles are the built-in roles in a sentence, by their name.
 var builtInRoles = map[string]string{"Admin": "an admin", "Billing admin": "a billing admin", "Member": "a member"}
 
-// memberRoleWords is the sentence "made Grace a billing admin (before: Member)".
+// memberRoleWords is the sentence "made Grace a billing admin instead of a member".
 func memberRoleWords(e account.AuditEntry) string {
 	if role, builtIn := builtInRoles[e.After["role"]]; builtIn {
-		return fmt.Sprintf("made %s %s (before: %s)", e.TargetName, role, e.Before["role"])
+		return fmt.Sprintf("made %s %s instead of %s", e.TargetName, role, cmp.Or(builtInRoles[e.Before["role"]], e.Before["role"]))
 	}
-	return fmt.Sprintf("gave %s the role %s (before: %s)", e.TargetName, e.After["role"], e.Before["role"])
+	return fmt.Sprintf("changed the role of %s from %s to %s", e.TargetName, e.Before["role"], e.After["role"])
 }
 
 func asRole(role string) string {
@@ -265,9 +265,9 @@ func roleChangeWords(e account.AuditEntry) string {
 		switch {
 		case e.Before[permission.key] == e.After[permission.key]:
 		case e.After[permission.key] == "yes":
-			text += ", which may now manage " + permission.name
+			text += ", which can now manage " + permission.name
 		default:
-			text += ", which may no longer manage " + permission.name
+			text += ", which can no longer manage " + permission.name
 		}
 	}
 	return text

@@ -20,21 +20,22 @@ const contactsPath = "/organization/contacts"
 
 // noticeLabels describe the notices, in display order.
 var noticeLabels = []struct {
+	group string
 	kind  mail.Kind
 	label string
 }{
-	{mail.KindPaymentFailed, "A payment failed"},
-	{mail.KindCardExpiring, "The card expires soon"},
-	{mail.KindActionRequired, "A payment has to be confirmed with the bank"},
-	{mail.KindTrialEnding, "The trial ends soon"},
-	{mail.KindRenewalNotice, "A yearly plan renews soon"},
-	{mail.KindPriceChange, "The price changes with the next period"},
-	{mail.KindRenewed, "The plan was renewed"},
-	{mail.KindCanceled, "The plan is canceled, or has ended"},
-	{mail.KindResumed, "The plan goes on after all"},
-	{mail.KindPackReceipt, "Credits were bought"},
-	{mail.KindSeatSummary, "The number of seats changed"},
-	{mail.KindDuplicateCanceled, "A second plan was ended and refunded"},
+	{"Payments", mail.KindPaymentFailed, "A payment failed"},
+	{"Payments", mail.KindActionRequired, "Your bank wants a payment confirmed"},
+	{"Payments", mail.KindCardExpiring, "Your card expires soon"},
+	{"Payments", mail.KindPackReceipt, "Credits were bought"},
+	{"Plan", mail.KindTrialEnding, "Your trial ends soon"},
+	{"Plan", mail.KindRenewalNotice, "Your yearly plan renews soon"},
+	{"Plan", mail.KindRenewed, "Your plan was renewed"},
+	{"Plan", mail.KindPriceChange, "The price changes with the next period"},
+	{"Plan", mail.KindCanceled, "Your plan was canceled or has ended"},
+	{"Plan", mail.KindResumed, "Your plan continues after a cancellation"},
+	{"Plan", mail.KindDuplicateCanceled, "A second plan was ended and refunded"},
+	{"Seats", mail.KindSeatSummary, "The number of seats changed"},
 }
 
 func (p *contactPages) show(w http.ResponseWriter, r *http.Request) error {
@@ -54,7 +55,7 @@ func (p *contactPages) renderPage(w http.ResponseWriter, r *http.Request, status
 		props.Managers = append(props.Managers, manager.Name)
 	}
 	for _, n := range noticeLabels {
-		props.Notices = append(props.Notices, organizationviews.NoticeSetting{Kind: n.kind, Label: n.label, On: !slices.Contains(c.Muted, n.kind)})
+		props.Notices = append(props.Notices, organizationviews.NoticeSetting{Kind: n.kind, Group: n.group, Label: n.label, On: !slices.Contains(c.Muted, n.kind)})
 	}
 	return render(w, r, status, organizationviews.ContactsPage(props))
 }

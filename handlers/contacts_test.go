@@ -14,11 +14,11 @@ func TestContactsAndNotices(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("billing")
 	id := h.organization.ID
-	b.get("/organization/contacts").wantStatus(http.StatusOK).wantText("go to The admin and The billing", "Add the address")
+	b.get("/organization/contacts").wantStatus(http.StatusOK).wantText("They get all notices about payments and the plan.", "The admin", "The billing", "Add address")
 	b.post("/organization/contacts", url.Values{"organizationId": {id}, "email": {"office at example.com"}}).wantStatus(http.StatusUnprocessableEntity).
-		wantText("Please give an e-mail address")
+		wantText("Enter an e-mail address")
 	b.post("/organization/contacts", url.Values{"organizationId": {id}, "email": {"office@example.com"}}).wantStatus(http.StatusSeeOther)
-	b.get("/organization/contacts").wantText("office@example.com").wantNoText("go to The admin and The billing")
+	b.get("/organization/contacts").wantText("office@example.com", "They get no notices, because you listed addresses below.")
 
 	b.post("/organization/notices", url.Values{"organizationId": {id}, "payment_failed": {"on"}}).wantStatus(http.StatusSeeOther)
 	page := b.get("/organization/contacts").doc()
@@ -26,7 +26,7 @@ func TestContactsAndNotices(t *testing.T) {
 		t.Errorf("%d notices are enabled", on.Length())
 	}
 	b.post("/organization/contacts/remove", url.Values{"organizationId": {id}, "email": {"office@example.com"}}).wantStatus(http.StatusSeeOther)
-	b.get("/organization/contacts").wantText("go to The admin and The billing")
+	b.get("/organization/contacts").wantText("They get all notices about payments and the plan.")
 }
 
 // TestEveryNoticeHasACheckbox: saving the form would disable a notice without one.

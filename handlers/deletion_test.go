@@ -14,8 +14,8 @@ func TestDeletedOrganizationKeepsItsInvoices(t *testing.T) {
 	h := newTestEnv(t)
 	admin, accountant, member := h.signIn("admin"), h.signIn("billing"), h.signIn("member")
 	form := url.Values{"organizationId": {h.organization.ID}}
-	page := admin.get("/organization?tab=general").wantStatus(http.StatusOK).wantText("Delete Lantern Theatre", "not renewed any more")
-	admin.submit(page, `form[action="/organization/delete"]`, url.Values{"name": {"Lantern"}}).wantStatus(http.StatusUnprocessableEntity).wantText("exactly as it stands here")
+	page := admin.get("/organization?tab=general").wantStatus(http.StatusOK).wantText("Delete this organization", "The plan no longer renews.")
+	admin.submit(page, `form[action="/organization/delete"]`, url.Values{"name": {"Lantern"}}).wantStatus(http.StatusUnprocessableEntity).wantText("exactly as shown")
 	admin.submit(page, `form[action="/organization/delete"]`, url.Values{"name": {"Lantern Theatre"}}).wantStatus(http.StatusSeeOther)
 	for _, b := range []*browser{admin, accountant, member} {
 		b.get("/dashboard").wantStatus(http.StatusOK).wantText("This organization will be deleted on")

@@ -59,7 +59,7 @@ func TestEmailChangeIsStoppedReplacedAndRefused(t *testing.T) {
 	b := h.signIn("admin")
 	for _, c := range []struct{ email, password, message string }{
 		{"ana@new.example", "wrong", "This is not your current password."},
-		{"nobody", testPassword, "Please give an e-mail address"},
+		{"nobody", testPassword, "Enter an e-mail address"},
 		{"ADMIN@example.com", testPassword, "This is your address already."},
 	} {
 		page := b.post("/settings/email", url.Values{"email": {c.email}, "current": {c.password}}).wantStatus(http.StatusUnprocessableEntity).wantText(c.message)

@@ -185,7 +185,7 @@ func newAreas(o Options, base *site) areas {
 		duplicates: b.Duplicates, trials: b.Trials, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
 		members: b.Members, planChanges: b.PlanChanges, cancellations: b.Cancellations, portalReturnURL: portalReturn,
 	}
-	a.seatChanges = &seatChanges{site: base, previews: b.SeatPreviews}
+	a.seatChanges = &seatChanges{site: base, previews: b.SeatPreviews, members: b.Members}
 	a.plans = &planPages{site: base, planChanges: b.PlanChanges, seatChanges: a.seatChanges}
 	a.cancellations = &cancellationPages{site: base, cancellations: b.Cancellations, planChanges: b.PlanChanges, overviews: b.Overviews, prices: b.Prices}
 	a.forecasts = &forecastPages{site: base, forecasts: b.Forecasts, overviews: b.Overviews, prices: b.Prices}
@@ -223,9 +223,9 @@ func (a *areas) addAccountPages(b *billing.Service, base *site) {
 		seatLedger: b.SeatLedger, seatChanges: a.seatChanges,
 	}
 	a.roles = &rolePages{site: base, roles: b.Roles, members: b.Members}
-	a.invitations = &invitationPages{site: base, members: a.members, invitations: b.Invitations, users: b.Users}
 	a.audit = &auditPages{site: base, audit: b.Audit}
 	a.people = &peoplePages{site: base, invitations: b.Invitations, overviews: b.Overviews}
+	a.invitations = &invitationPages{site: base, members: a.members, people: a.people, invitations: b.Invitations, users: b.Users}
 	a.billing.people = a.people
 	a.organization = &organizationPages{
 		site: base, members: a.members, roles: a.roles, billing: a.billing, seats: a.seats, audit: a.audit,

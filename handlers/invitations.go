@@ -17,6 +17,7 @@ import (
 type invitationPages struct {
 	*site
 	members     *memberPages
+	people      *peoplePages
 	invitations *account.Invitations
 	users       *account.Users
 }
@@ -25,6 +26,9 @@ type invitationPages struct {
 // today's amounts first.
 func (p *invitationPages) create(w http.ResponseWriter, r *http.Request) error {
 	input := account.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: isChecked(r, "billable")}
+	if addresses := inviteAddresses(r, "email"); len(addresses) > 1 {
+		return p.confirmMany(w, r, input, addresses)
+	}
 	err := p.members.seatChanges.run(w, r, billing.SeatRequest{Kind: billing.SeatInvitation, Invitation: input}, membersTab+"&notice="+noticeInvited)
 	if invalid := fieldMessages(err); len(invalid) > 0 {
 		if isFragment(r) {
@@ -34,6 +38,17 @@ func (p *invitationPages) create(w http.ResponseWriter, r *http.Request) error {
 		return p.members.renderList(w, r, http.StatusUnprocessableEntity, inviteForm{input, invalid})
 	}
 	return err
+}
+
+// confirmMany asks to confirm several invitations, which are then sent step by step.
+func (p *invitationPages) confirmMany(w http.ResponseWriter, r *http.Request, input account.NewInvitation, addresses []string) error {
+	cost, err := p.members.inviteCost(r, input.Billable)
+	if err != nil {
+		return err
+	}
+	progress := inviteBatch{roleID: input.RoleID, billable: input.Billable, left: addresses, total: len(addresses)}.progress(r)
+	progress.Cost = cost
+	return p.people.showProgress(w, r, progress)
 }
 
 // resend sends an invitation again, with a new link.

@@ -2,11 +2,15 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"usher/billing"
 	"usher/billing/account"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 // memberPages are the pages about the members of an organization.
@@ -30,31 +34,116 @@ func (p *memberPages) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *memberPages) renderList(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
-	props, err := p.listProps(r, memberSearch(r))
+	invitations, err := p.invitations.Pending(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	if err := p.addInvitations(r, &props, form); err != nil {
+	props, err := p.listProps(r, memberSearch(r), invitations)
+	if err != nil {
 		return err
 	}
-	if notice := p.seatChanges.notice(r); notice != nil {
-		props.Layout.Notices = append(props.Layout.Notices, *notice)
+	if err := p.addSeats(r, &props, p.reservedSeats(invitations), form); err != nil {
+		return err
 	}
 	return render(w, r, status, organizationviews.MembersPage(props))
 }
 
-func (p *memberPages) listProps(r *http.Request, search account.MemberSearch) (organizationviews.MembersPageProps, error) {
+// listProps returns a page of the list: invitations that match first, then members.
+func (p *memberPages) listProps(r *http.Request, search account.MemberSearch, invitations []account.Invitation) (organizationviews.MembersPageProps, error) {
 	access := accessOf(r)
-	members, err := p.members.Search(r.Context(), access, search)
+	members, err := p.members.List(r.Context(), access)
 	if err != nil {
 		return organizationviews.MembersPageProps{}, err
 	}
-	from, to, pager := paginate(r, len(members), membersPerPage)
-	rows, err := p.rows(r, members[from:to])
-	return organizationviews.MembersPageProps{
+	matching, invited := search.Of(members), matchingInvitations(search, invitations)
+	from, to, pager := paginate(r, len(invited)+len(matching), membersPerPage)
+	first := len(invited) // index of the first member in the list
+	rows, err := p.rows(r, matching[max(0, from-first):max(0, to-first)])
+	props := organizationviews.MembersPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
-		Members: rows, Pager: pager, CanManage: access.CanManageMembers(), Filter: organizationviews.MemberFilter(search),
-	}, err
+		Invitations: p.invitationRows(invited[min(from, first):min(to, first)], access), Members: rows, Pager: pager, CanManage: access.CanManageMembers(), Filter: organizationviews.MemberFilter(search),
+		Seats: organizationviews.MemberSeats{People: len(members)},
+	}
+	p.addNotice(r, &props, members)
+	return props, err
+}
+
+// matchingInvitations returns the invitations whose address contains the text of a search. They
+// have no seat and no status yet.
+func matchingInvitations(search account.MemberSearch, invitations []account.Invitation) []account.Invitation {
+	if search.Seat != "" {
+		return nil
+	}
+	text := strings.ToLower(account.NormalizeSearch(search.Text))
+	return slices.DeleteFunc(slices.Clone(invitations), func(i account.Invitation) bool {
+		return !strings.Contains(strings.ToLower(i.Email), text)
+	})
+}
+
+// addNotice moves the notice about the last change to the list, beside what was changed.
+func (p *memberPages) addNotice(r *http.Request, props *organizationviews.MembersPageProps, members []account.Member) {
+	query := r.URL.Query()
+	if notice, known := notices[query.Get("notice")]; known {
+		kept := props.Layout.Notices
+		props.Notice, props.Layout.Notices = &notice, kept[:len(kept)-1] // layout added it last
+	}
+	if notice := memberNotice(query.Get("changed"), query.Get("member"), members); notice != nil {
+		props.Notice = notice
+	}
+	if notice := p.seatChanges.notice(r); notice != nil {
+		props.Notice = notice
+	}
+}
+
+// What was changed about a member: a value of the query parameter changed.
+const (
+	changedRole   = "role"
+	changedSeat   = "seat"
+	changedStatus = "status"
+	changedMore   = "more"
+)
+
+// memberNotice says what is true of a member after a change that costs nothing; nil: nothing was
+// changed.
+func memberNotice(changed, memberID string, members []account.Member) *ui.NoticeProps {
+	i := slices.IndexFunc(members, func(m account.Member) bool { return m.ID == memberID })
+	if i < 0 {
+		return nil
+	}
+	m, notice := members[i], ui.NoticeProps{Tone: ui.Good}
+	switch changed {
+	case changedRole:
+		notice.Title = m.Name + " now has the role " + m.Role.Name + "."
+	case changedSeat:
+		notice.Title = m.Name + " no longer has a seat."
+		if m.Billable {
+			notice.Title = m.Name + " now has a seat."
+		}
+	case changedStatus:
+		notice.Title = m.Name + " is active again."
+		if m.Status == account.MemberSuspended {
+			notice.Title = m.Name + " is suspended and can't sign in here."
+		}
+	case changedMore:
+		notice.Title = "The changes to " + m.Name + " are saved."
+	default:
+		return nil
+	}
+	return &notice
+}
+
+// changedPath is the members page with the notice of a change.
+func changedPath(memberID string, change account.MemberChange) string {
+	changed := changedMore
+	switch {
+	case change.RoleID != nil && change.Billable == nil && change.Status == nil:
+		changed = changedRole
+	case change.RoleID == nil && change.Billable != nil && change.Status == nil:
+		changed = changedSeat
+	case change.RoleID == nil && change.Billable == nil && change.Status != nil:
+		changed = changedStatus
+	}
+	return membersTab + "&" + url.Values{"changed": {changed}, "member": {memberID}}.Encode()
 }
 
 // memberSearch reads the filter from the query.
@@ -86,7 +175,7 @@ func (p *memberPages) rows(r *http.Request, members []account.Member) ([]organiz
 
 func memberRow(m account.Member, v identity) organizationviews.MemberRow {
 	return organizationviews.MemberRow{
-		ID: m.ID, Name: m.Name, Email: m.Email, Role: m.Role.Name, Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
+		ID: m.ID, Name: m.Name, Email: m.Email, RoleID: m.Role.ID, Role: m.Role.Name, Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
 		JoinedAt: m.JoinedAt, LastSeenAt: timeOrZero(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role),
 	}
 }
@@ -124,7 +213,7 @@ func (p *memberPages) renderMember(w http.ResponseWriter, r *http.Request, statu
 func (p *memberPages) update(w http.ResponseWriter, r *http.Request) error {
 	change := memberChange(r)
 	request := billing.SeatRequest{Kind: billing.SeatMembers, MemberIDs: []string{r.PathValue("id")}, Change: change}
-	err := p.seatChanges.run(w, r, request, membersTab+"&notice="+noticeMemberChanged)
+	err := p.seatChanges.run(w, r, request, changedPath(r.PathValue("id"), change))
 	if isRefusal(err) {
 		return p.showRefusal(w, r, change, err)
 	}

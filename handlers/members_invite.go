@@ -11,46 +11,62 @@ import (
 	"usher/views/ui"
 )
 
-// addInvitations adds the seats, the open invitations and the invitation form. The first page
-// without a filter lists the invitations.
-func (p *memberPages) addInvitations(r *http.Request, props *organizationviews.MembersPageProps, form inviteForm) error {
+// addSeats adds the numbers of seats and, for whoever manages members, the invitation form.
+func (p *memberPages) addSeats(r *http.Request, props *organizationviews.MembersPageProps, reserved int, form inviteForm) error {
 	access := accessOf(r)
-	invitations, err := p.invitations.Pending(r.Context(), access)
-	if err != nil {
-		return err
-	}
 	overview, err := p.overviews.Get(r.Context(), access)
 	if err != nil {
 		return err
 	}
-	props.Seats, props.SeatPrice = seatRowProps(overview.Seats, p.now()), seatPrice(overview)
+	setMemberSeats(&props.Seats, overview.Seats)
+	props.SeatPrice = seatPrice(overview)
 	if overview.Seats.Synced && access.CanManageBilling() {
 		props.SeatsProposed = overview.Seats.Desired + 1
 	}
-	if filtered := memberSearch(r) != (account.MemberSearch{}); props.Pager.From == 1 && !filtered {
-		props.Invitations = p.invitationRows(invitations, access)
+	if !access.CanManageMembers() {
+		return nil
 	}
-	if access.CanManageMembers() {
-		props.Invite, err = p.inviteProps(r, overview, p.reservedSeats(invitations), form)
-	}
+	roles, err := p.roles.List(r.Context(), access)
+	props.Roles = roleOptions(roles, access)
+	props.Invite = p.inviteProps(r, props.Roles, nextSeat(overview, reserved), form)
 	return err
 }
 
-// inviteProps returns the props of the invitation form.
-func (p *memberPages) inviteProps(r *http.Request, o billing.Overview, reserved int, form inviteForm) (*organizationviews.InviteFormProps, error) {
-	roles, err := p.roles.List(r.Context(), accessOf(r))
-	if err != nil {
-		return nil, err
+// setMemberSeats sets the numbers of seats, if seats are paid for.
+func setMemberSeats(props *organizationviews.MemberSeats, s billing.SeatsOverview) {
+	if !s.Synced {
+		props.Row = ui.SeatRowProps{Vacant: s.Billable}
+		return
 	}
+	props.Synced, props.Needed, props.Paid, props.CheckedAt = true, s.Desired, s.Quantity, s.CheckedAt
+	props.Row = seatRowProps(s, s.CheckedAt)
+	props.Row.Sentence = ""
+}
+
+// inviteProps returns the props of the invitation form.
+func (p *memberPages) inviteProps(r *http.Request, roles []ui.Option, next organizationviews.NextSeat, form inviteForm) *organizationviews.InviteFormProps {
 	props := &organizationviews.InviteFormProps{
 		OrganizationID: accessOf(r).Organization.ID, Email: form.input.Email, RoleID: form.input.RoleID, Billable: form.input.Billable,
-		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, reserved),
+		Roles: roles, NextSeat: next,
 		Errors: organizationviews.InviteErrors{Email: form.errors["email"], RoleID: form.errors["roleId"], Billable: form.errors["billable"]},
 	}
 	if user := accessOf(r).User; p.invitations.MustVerify(user) {
 		props.Unverified = user.Email
 	}
-	return props, nil
+	return props
+}
+
+// inviteCost says what a seat of an invited person costs.
+func (p *memberPages) inviteCost(r *http.Request, billable bool) (string, error) {
+	if !billable {
+		return "They get no seat, so nothing is charged.", nil
+	}
+	invitations, err := p.invitations.Pending(r.Context(), accessOf(r))
+	if err != nil {
+		return "", err
+	}
+	overview, err := p.overviews.Get(r.Context(), accessOf(r))
+	return nextSeat(overview, p.reservedSeats(invitations)).Words(), err
 }
 
 // reservedSeats counts the seats reserved for open invitations.
@@ -72,9 +88,9 @@ func (p *memberPages) invitationRows(invitations []account.Invitation, a account
 		}
 		switch {
 		case i.Expired(p.now()):
-			row.Lapsed = "It has expired."
+			row.Lapsed = "Expired. Resend it to renew the link."
 		case !i.InviterAuthorized():
-			row.Lapsed = "Who sent it may not invite now."
+			row.Lapsed = "The sender can no longer invite. Resend it in your name."
 		}
 		rows = append(rows, row)
 	}
@@ -118,7 +134,7 @@ func seatPrice(o billing.Overview) string {
 	if o.Plan == nil || !o.Plan.PerSeat || o.Subscription.Status.Ended() {
 		return ""
 	}
-	return o.Price.Amount.FormatShort() + " / " + string(o.Price.Interval)
+	return o.Price.Amount.FormatShort() + " a " + string(o.Price.Interval)
 }
 
 // roleOptions lists the roles. Roles with more permissions than the viewer's are disabled.

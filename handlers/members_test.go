@@ -51,11 +51,11 @@ func TestInvitedMemberGetsASeat(t *testing.T) {
 	admin.follow(admin.subscribe("pro", "month"))
 	waitFor(t, "the plan", func() bool { return strings.Contains(admin.get("/organization/seats").body, "In sync") })
 
-	members := admin.get(membersPagePath).wantStatus(http.StatusOK).wantText("The next person costs $29 per month", "$29 / month")
+	members := admin.get(membersPagePath).wantStatus(http.StatusOK).wantText("A seat costs $29 a month, from the day the person joins.", "$29 a month each", "Seats needed", "Seats paid for")
 	typed := url.Values{"email": {"noa@example.com"}, "roleId": {"billing_admin"}, "billable": {"on"}}
 	shown := admin.submit(members, inviteFormSelector, typed).wantText("Invite noa@example.com", "On your next invoice")
 	sent := admin.submit(shown, confirmSeatsForm, nil)
-	admin.follow(sent.wantRedirect(membersPagePath+"&notice=invited")).wantText("The invitation is on its way", "noa@example.com", "Invited", "Billed once here")
+	admin.follow(sent.wantRedirect(membersPagePath+"&notice=invited")).wantText("The invitation is on its way", "noa@example.com", "Invited by The admin", "When they join")
 	if n := admin.get(membersPagePath).doc().Find("td .seat-pending").Length(); n != 1 {
 		t.Errorf("%d dashed seats in the table", n)
 	}
@@ -80,9 +80,10 @@ func TestInvitedMemberGetsASeat(t *testing.T) {
 		return strings.Contains(panel.body, "In sync") && strings.Contains(panel.text("#seat-panel"), "4 people, 4 seats")
 	})
 	admin.get("/organization?tab=activity").wantText("Noa Levi accepted an invitation")
-	why := regexp.MustCompile(`Since \d+ \w+ \d+: accepted an invitation \(The admin\)\.`)
-	if text := admin.get(membersPagePath).text("main"); !why.MatchString(text) {
-		t.Errorf("no reason why Noa is billed: %s", text)
+	noa := admin.get(membersPagePath+"&q=noa").doc().Find("a[data-drawer]").AttrOr("href", "")
+	why := regexp.MustCompile(`Since \d+ \w+ \d+: accepted an invitation \(by The admin\)\.`)
+	if text := admin.get(noa).text("#member"); !why.MatchString(text) {
+		t.Errorf("no reason why Noa has a seat: %s", text)
 	}
 }
 
@@ -94,7 +95,7 @@ func TestInvitationWithAnAccount(t *testing.T) {
 
 	visitor := h.newBrowser()
 	page := visitor.get(link).wantStatus(http.StatusOK).wantText("STRANGER@example.com already has an account.")
-	visitor.post(link, url.Values{"name": {"Mallory"}, "password": {testPassword}}).wantStatus(http.StatusConflict).wantText("There is an account")
+	visitor.post(link, url.Values{"name": {"Mallory"}, "password": {testPassword}}).wantStatus(http.StatusConflict).wantText(account.MessageInvitationSignIn)
 	if to := page.doc().Find("main a[href^='/login']").AttrOr("href", ""); to != "/login?next="+url.QueryEscape(link) {
 		t.Errorf("log-in link: %q", to)
 	}
@@ -122,7 +123,7 @@ func TestInvitationsAreListedResentAndRevoked(t *testing.T) {
 	} {
 		got := admin.post("/organization/invitations", url.Values{"email": {email}, "roleId": {"billing_admin"}, "billable": {"on"}})
 		got.wantStatus(http.StatusUnprocessableEntity).wantText(message)
-		if got.text("select[name=roleId] option[selected]") != "Billing admin" || got.doc().Find("#email").AttrOr("value", "") != email {
+		if got.text("#invite-role option[selected]") != "Billing admin" || got.text("#invite-email") != email {
 			t.Errorf("%q: the submitted value is lost", email)
 		}
 	}
@@ -150,14 +151,14 @@ func TestMemberUpdateSuspendAndRemove(t *testing.T) {
 	h := newTestEnv(t)
 	admin, path := h.signIn("admin"), "/organization/members/"+h.memberID("member")
 	member := h.signIn("member")
-	page := admin.get(path).wantStatus(http.StatusOK).wantText("The member", "Why is this person billed?")
-	admin.submit(page, "form[action$='"+path+"']", url.Values{"roleId": {"billing_admin"}, "status": {"active"}}).wantRedirect(membersPagePath + "&notice=member-changed")
-	changed := admin.get(path).wantText("Why is this person not billed?", "is no longer billed (The admin)")
+	page := admin.get(path).wantStatus(http.StatusOK).wantText("The member", "Has a seat", "They are active and their seat is switched on.")
+	admin.submit(page, "form[action$='"+path+"']", url.Values{"roleId": {"billing_admin"}, "status": {"active"}}).wantRedirect(membersPagePath + "&changed=more&member=" + h.memberID("member"))
+	changed := admin.get(path).wantText("Their seat is switched off.", "lost their seat (by The admin)")
 	if changed.text("select[name=roleId] option[selected]") != "Billing admin" || changed.doc().Find("#billable[checked]").Length() != 0 {
 		t.Error("an unchecked box is read as true")
 	}
-	switched := admin.submit(admin.get(membersPagePath), "form[action$='"+path+"']", nil)
-	switched.wantStatus(http.StatusSeeOther)
+	switched := admin.submit(admin.get(membersPagePath), "form[action$='"+path+"']:has(button[role=switch][aria-checked=false])", nil)
+	admin.follow(switched.wantStatus(http.StatusSeeOther)).wantText("The member now has a seat.")
 	if admin.get(path).doc().Find("#billable[checked]").Length() != 1 {
 		t.Error("the switch in the row does not change the seat")
 	}
@@ -216,17 +217,17 @@ func TestCustomRoles(t *testing.T) {
 	}
 	role := strings.TrimPrefix(path, "/organization/roles/")
 	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {role}}).wantStatus(http.StatusSeeOther)
-	admin.post(path+"/delete", nil).wantStatus(http.StatusConflict).wantText("Box office is held by 1 person.")
+	admin.post(path+"/delete", nil).wantStatus(http.StatusConflict).wantText("Box office belongs to 1 person.")
 
 	holder := h.signIn("member") // manages members but not billing
-	holder.get(membersPagePath).wantText("Invite somebody", "May do more than you")
+	holder.get(membersPagePath).wantText("Invite people", "You can't edit this person")
 	holder.post("/organization/roles", url.Values{"name": {"Treasury"}, "canManageBilling": {"on"}}).wantStatus(http.StatusForbidden)
 	holder.post(path, url.Values{"name": {"Box office"}, "canManageMembers": {"on"}, "canManageBilling": {"on"}}).wantStatus(http.StatusForbidden)
 	holder.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"admin"}}).wantStatus(http.StatusForbidden)
 	holder.post("/organization/members/"+h.memberID("admin")+"/remove", nil).wantStatus(http.StatusForbidden)
 	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}, "roleId": {"admin"}}).wantStatus(http.StatusUnprocessableEntity).wantText(account.MessageGrantsMore)
 
-	admin.submit(admin.get(path).wantText("Held by 1 person"), "main form", url.Values{"name": {"Cloakroom"}}).wantStatus(http.StatusSeeOther)
+	admin.submit(admin.get(path).wantText("This role belongs to 1 person."), "main form", url.Values{"name": {"Cloakroom"}}).wantStatus(http.StatusSeeOther)
 	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}}).wantStatus(http.StatusForbidden) // the permission was revoked
 	admin.post("/organization/roles/member", url.Values{"name": {"Everybody"}}).wantStatus(http.StatusConflict).wantText(account.MessageRoleBuiltIn)
 	admin.get("/organization/roles/admin").wantStatus(http.StatusConflict)
@@ -266,10 +267,10 @@ func TestMemberSearch(t *testing.T) {
 	admin := h.signIn("admin")
 	for query, want := range map[string][2]string{ // shown and hidden member
 		"q=" + url.QueryEscape("MEMBER@"): {h.users["member"].Email, h.users["admin"].Email + "</bdi>"},
-		"q=nobody-here":                   {"Nobody fits.", h.users["member"].Email},
-		"show=suspended":                  {"Nobody fits.", h.users["member"].Email},
-		"show=billed":                     {h.users["member"].Email, "Nobody fits."},
-		"q=%3Cscript%3Ealert&show=x":      {"Nobody fits.", "<script>\x00"},
+		"q=nobody-here":                   {"No members match “nobody-here”.", h.users["member"].Email},
+		"show=suspended":                  {"No members match.", h.users["member"].Email},
+		"show=billed":                     {h.users["member"].Email, "No members match"},
+		"q=%3Cscript%3Ealert&show=x":      {"No members match “<script>alert”.", "<script>\x00"},
 	} {
 		got := admin.get("/organization?tab=members&"+query).wantStatus(http.StatusOK).wantText(want[0], "Show all")
 		if strings.Contains(got.body, want[1]) {
@@ -281,9 +282,9 @@ func TestMemberSearch(t *testing.T) {
 func TestSeatLedgerSearch(t *testing.T) {
 	h := newTestEnv(t)
 	member := h.signIn("member")
-	member.get("/organization?tab=activity").wantText("was added", "All changes as a CSV file")
-	member.get("/organization?tab=activity&seats=fewer").wantText("No change fits.", "Show all")
-	if narrowed := member.get("/organization?tab=activity&q=added&seats=more").wantText("was added", "These changes as a CSV file"); !strings.Contains(
+	member.get("/organization?tab=activity").wantText("was added", "Download all changes as CSV")
+	member.get("/organization?tab=activity&seats=fewer").wantText("No changes match.", "Show all")
+	if narrowed := member.get("/organization?tab=activity&q=added&seats=more").wantText("was added", "Download these changes as CSV"); !strings.Contains(
 		narrowed.body, `href="/billing/seats.csv?q=added&amp;seats=more"`) {
 		t.Error("the file differs from the page")
 	}

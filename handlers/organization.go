@@ -21,7 +21,7 @@ type organizationPages struct {
 }
 
 // membersPerPage is the page size of the member list.
-const membersPerPage = 100
+const membersPerPage = 50
 
 // showTab shows one of the organization's tabs; General is the default.
 func (p *organizationPages) showTab(w http.ResponseWriter, r *http.Request) error {

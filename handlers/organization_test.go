@@ -79,7 +79,7 @@ func TestOrganizationTabs(t *testing.T) {
 		"":         {"Lantern Theatre", "3 people", "Member", "The admin", h.organization.ID},
 		"nonsense": {"3 people"},
 		"members":  {"admin@example.com", "billing@example.com", "member@example.com", "· you"},
-		"roles":    {"built in"},
+		"roles":    {"Built in"},
 		"billing":  {"No plan yet", "The admin"},
 		"activity": {"The admin founded the organization", "The member was added"},
 	} {
@@ -186,12 +186,12 @@ func TestMembersPager(t *testing.T) {
 		previous, next string
 	}{
 		{"", 3, 0, 3, "", ""},
-		{"", 100, 0, 100, "", ""},
-		{"", 101, 0, 100, "", "/organization?page=2&tab=members"},
-		{"2", 101, 100, 101, "/organization?page=1&tab=members", ""},
-		{"99", 101, 100, 101, "/organization?page=1&tab=members", ""},
+		{"", 50, 0, 50, "", ""},
+		{"", 101, 0, 50, "", "/organization?page=2&tab=members"},
+		{"3", 101, 100, 101, "/organization?page=2&tab=members", ""},
+		{"99", 101, 100, 101, "/organization?page=2&tab=members", ""},
 		{"-1", 0, 0, 0, "", ""},
-		{"x", 250, 0, 100, "", "/organization?page=2&tab=members"},
+		{"x", 250, 0, 50, "", "/organization?page=2&tab=members"},
 	} {
 		r, _ := http.NewRequest(get, "/organization?tab=members&page="+tt.page, http.NoBody)
 		from, to, pager := paginate(r, tt.total, membersPerPage)

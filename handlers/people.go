@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"usher/billing"
@@ -21,7 +22,7 @@ type peoplePages struct {
 // it.
 const (
 	maxInviteFields = 9
-	maxInvitations  = 50
+	maxInvitations  = 500
 )
 
 // show shows a form with a field for each planned person who is neither a member nor invited.
@@ -69,35 +70,95 @@ func (p *peoplePages) formProps(r *http.Request, o billing.Overview) (organizati
 	return props, nil
 }
 
-// invite invites everybody with an address in the form, as billed members. Addresses that were
-// refused are shown again with the reason; the others are invited all the same.
+// inviteBatch is a list of addresses that is invited step by step.
+type inviteBatch struct {
+	roleID   string
+	billable bool
+	left     []string
+	done     int
+	total    int
+	refused  []string // in earlier steps
+}
+
+// readInviteBatch reads the form. Without role and seat, everybody becomes a member with a seat.
+func readInviteBatch(r *http.Request) inviteBatch {
+	batch := inviteBatch{left: inviteAddresses(r, "email"), refused: inviteAddresses(r, "refused")}
+	batch.roleID, batch.billable = r.PostForm.Get("roleId"), !r.PostForm.Has("billable") || isChecked(r, "billable")
+	done, err := strconv.Atoi(r.PostForm.Get("done"))
+	if err == nil {
+		batch.done = min(max(0, done), maxInvitations)
+	}
+	batch.refused = batch.refused[:min(len(batch.refused), batch.done)]
+	batch.total = batch.done + len(batch.left)
+	return batch
+}
+
+func (b inviteBatch) progress(r *http.Request) organizationviews.InviteProgressProps {
+	return organizationviews.InviteProgressProps{
+		OrganizationID: accessOf(r).Organization.ID, RoleID: b.roleID, Billable: b.billable, Done: b.done, Total: b.total, Left: b.left, Refused: b.refused,
+	}
+}
+
+// invite invites everybody with an address in the form, [organizationviews.InviteStep] at a time.
+// Addresses that were refused are shown again with the reason; the others are invited all the same.
 func (p *peoplePages) invite(w http.ResponseWriter, r *http.Request) error {
-	addresses := inviteAddresses(r)
-	refused, err := p.inviteAll(r, addresses)
+	batch := readInviteBatch(r)
+	step := min(len(batch.left), organizationviews.InviteStep)
+	refused, err := p.inviteAll(r, batch, batch.left[:step])
 	if err != nil {
 		return err
 	}
-	if len(refused) == 0 && len(addresses) > 0 {
-		redirect(w, r, membersTab+"&notice="+noticePeopleInvited)
+	batch.left, batch.done = batch.left[step:], batch.done+step
+	if len(batch.left) > 0 {
+		for _, address := range refused {
+			batch.refused = append(batch.refused, address.Email)
+		}
+		return p.showProgress(w, r, batch.progress(r))
+	}
+	return p.finish(w, r, batch, refused)
+}
+
+// showProgress shows how many invitations are sent, as a page or in place.
+func (p *peoplePages) showProgress(w http.ResponseWriter, r *http.Request, props organizationviews.InviteProgressProps) error {
+	if isFragment(r) {
+		return render(w, r, http.StatusOK, organizationviews.InviteProgress(props))
+	}
+	return render(w, r, http.StatusOK, organizationviews.InviteProgressPage(organizationviews.InviteProgressPageProps{
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers), Progress: props,
+	}))
+}
+
+// finish shows the addresses that were refused in the last step and before it, or the members.
+func (p *peoplePages) finish(w http.ResponseWriter, r *http.Request, batch inviteBatch, refused []organizationviews.InviteAddress) error {
+	before, err := p.inviteAll(r, batch, batch.refused) // once more, for the reason
+	if err != nil {
+		return err
+	}
+	refused = append(before, refused...)
+	if len(refused) == 0 && batch.total > 0 {
+		showMembers(w, r, membersTab+"&notice="+noticePeopleInvited)
 		return nil
 	}
 	props, err := p.props(r)
 	if err != nil {
 		return err
 	}
-	props.AsList, props.Sent = false, len(addresses)-len(refused)
+	props.AsList, props.Sent = false, batch.total-len(refused)
 	props.Addresses = refused
-	if len(addresses) == 0 {
+	if batch.total == 0 {
 		props.Addresses = []organizationviews.InviteAddress{{Error: account.MessageInvitationAddress}}
+	}
+	if isFragment(r) {
+		return render(w, r, http.StatusUnprocessableEntity, organizationviews.InviteRefused(props))
 	}
 	return p.render(w, r, http.StatusUnprocessableEntity, props)
 }
 
 // inviteAll returns the addresses that were refused.
-func (p *peoplePages) inviteAll(r *http.Request, addresses []string) ([]organizationviews.InviteAddress, error) {
+func (p *peoplePages) inviteAll(r *http.Request, batch inviteBatch, addresses []string) ([]organizationviews.InviteAddress, error) {
 	var refused []organizationviews.InviteAddress
 	for _, address := range addresses {
-		_, err := p.invitations.Invite(r.Context(), accessOf(r), account.NewInvitation{Email: address, Billable: true})
+		_, err := p.invitations.Invite(r.Context(), accessOf(r), account.NewInvitation{Email: address, RoleID: batch.roleID, Billable: batch.billable})
 		invalid := fieldMessages(err)
 		if err != nil && len(invalid) == 0 {
 			return nil, err
@@ -111,10 +172,10 @@ func (p *peoplePages) inviteAll(r *http.Request, addresses []string) ([]organiza
 	return refused, nil
 }
 
-// inviteAddresses reads the addresses of the form, of which each field may have several.
-func inviteAddresses(r *http.Request) []string {
-	_ = r.PostFormValue("email") // parses the form
+// inviteAddresses reads the addresses of the fields with a name, of which each may have several.
+func inviteAddresses(r *http.Request, name string) []string {
+	_ = r.PostFormValue(name) // parses the form
 	separates := func(c rune) bool { return strings.ContainsRune(" ,;\n\r\t", c) }
-	addresses := strings.FieldsFunc(strings.Join(r.PostForm["email"], "\n"), separates)
+	addresses := strings.FieldsFunc(strings.Join(r.PostForm[name], "\n"), separates)
 	return addresses[:min(len(addresses), maxInvitations)]
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+
+	"usher/billing/account"
 )
 
 // createCode creates a promotion code for 10 % off at the local Stripe, and returns its id.
@@ -60,7 +63,7 @@ func TestPeopleAndCodeTravel(t *testing.T) {
 		t.Errorf("summary %+v", s)
 	}
 	refused := b.post("/organization/people", url.Values{"email": {"bo@example.com", "", "not an address", "noa@example.com"}}).wantStatus(http.StatusUnprocessableEntity).
-		wantText("1 invitation is on the way.")
+		wantText("1 invitation sent. 4 addresses need another look:")
 	if values := refused.doc().Find("input[name=email]").Map(func(_ int, s *goquery.Selection) string { return s.AttrOr("value", "") }); strings.Join(values, " ") != "not an address noa@example.com" {
 		t.Errorf("fields %q", values)
 	}
@@ -94,5 +97,31 @@ func TestPricingWithoutStripeKeepsTheCode(t *testing.T) {
 	page := h.newBrowser().get("/pricing?code=SPRING").wantText("We couldn't check the code SPRING.")
 	if page.doc().Find("input[name=code][value=SPRING]").Length() == 0 {
 		t.Error("the code is lost")
+	}
+}
+
+// TestManyInvitationsAreSentInSteps: the members page takes a pasted list, confirms it, and sends
+// it in steps of 25. Refused addresses are named at the end, with the reason.
+func TestManyInvitationsAreSentInSteps(t *testing.T) {
+	h := newTestEnv(t)
+	admin := h.signIn("admin")
+	addresses := []string{"admin@example.com"}
+	for i := range 29 {
+		addresses = append(addresses, fmt.Sprintf("guest%d@example.com", i))
+	}
+	typed := url.Values{"email": {strings.Join(addresses, ",\n")}, "roleId": {account.RoleBillingAdmin}, "billable": {"on"}}
+	confirm := admin.submit(admin.get(membersPagePath), inviteFormSelector, typed).wantStatus(http.StatusOK).
+		wantText("Invite 30 people", "Billing starts when you choose a plan.", "Send 30 invitations")
+	if n := h.count(`select count(*) from invitations`); n != 0 {
+		t.Fatal("invitations were sent before they were confirmed")
+	}
+	next := admin.submit(confirm, "#invite-progress", nil).wantStatus(http.StatusOK).wantText("Sent 24 of 30 invitations", "Send the next 5")
+	refused := admin.submit(next, "#invite-progress", nil).wantStatus(http.StatusUnprocessableEntity).
+		wantText("29 invitations sent. 1 address needs another look:", account.MessageMemberAlready)
+	if value := refused.doc().Find("input[name=email]").AttrOr("value", ""); value != "admin@example.com" {
+		t.Errorf("field %q", value)
+	}
+	if n := h.count(`select count(*) from invitations where role_id = $1 and billable`, account.RoleBillingAdmin); n != 29 {
+		t.Errorf("%d invitations as billing admin with a seat, want 29", n)
 	}
 }

@@ -1,11 +1,14 @@
 package handlers
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+
+	"github.com/a-h/templ"
 
 	"usher/billing"
 	"usher/billing/account"
@@ -18,6 +21,7 @@ import (
 type seatChanges struct {
 	*site
 	previews *billing.SeatPreviews
+	members  *account.Members
 }
 
 // seatsPath shows the members with a notice about a change that was made.
@@ -40,8 +44,29 @@ func (s *seatChanges) run(w http.ResponseWriter, r *http.Request, request billin
 	case made.ID != "" && made.Kind != billing.SeatInvitation:
 		done = seatsPath + url.QueryEscape(made.ID)
 	}
-	redirect(w, r, done)
+	showMembers(w, r, done)
 	return nil
+}
+
+// showMembers leads to the members page. If htmx asks from that page, it replaces the list only, as
+// it was searched and paged before.
+func showMembers(w http.ResponseWriter, r *http.Request, to string) {
+	from, err := url.Parse(r.Header.Get("HX-Current-URL"))
+	if !isFragment(r) || err != nil || from.Query().Get("tab") != string(layout.TabMembers) {
+		redirect(w, r, to)
+		return
+	}
+	for _, name := range []string{"q", "show", "page"} {
+		if value := from.Query().Get(name); value != "" {
+			to += "&" + url.Values{name: {value}}.Encode()
+		}
+	}
+	location, err := json.Marshal(map[string]string{"path": to, "target": "#members", "select": "#members", "swap": "outerHTML"})
+	if err != nil {
+		panic("handlers: encode location: " + err.Error()) // strings always encode
+	}
+	w.Header().Set("HX-Location", string(location))
+	w.WriteHeader(http.StatusOK)
 }
 
 // refuse shows in place why a change was refused, for htmx.
@@ -69,7 +94,7 @@ func (s *seatChanges) render(w http.ResponseWriter, r *http.Request, status int,
 		if status == http.StatusConflict {
 			w.Header().Set("HX-Retarget", "#"+ui.SeatChangeID) // usher.js swaps it although it is an error
 		}
-		return render(w, r, status, billingviews.SeatChange(props))
+		return render(w, r, status, billingviews.SeatBar(props))
 	}
 	tab := layout.TabMembers
 	if props.Kind == billingviews.SeatsCounted {
@@ -161,8 +186,12 @@ func (s *seatChanges) count(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, http.StatusOK, preview, request, false)
 }
 
-// changeSelected changes the seats of the selected members.
+// changeSelected changes the seats of the selected members, or shows only what that costs.
 func (s *seatChanges) changeSelected(w http.ResponseWriter, r *http.Request) error {
+	_ = r.PostFormValue("preview") // parses the form
+	if r.PostForm.Has("preview") {
+		return s.previewSelected(w, r)
+	}
 	billable := isChecked(r, "billable")
 	request := billing.SeatRequest{Kind: billing.SeatMembers, MemberIDs: r.PostForm["member"], Change: account.MemberChange{Billable: &billable}}
 	err := s.run(w, r, request, membersTab+"&notice="+noticeMemberChanged)
@@ -170,6 +199,41 @@ func (s *seatChanges) changeSelected(w http.ResponseWriter, r *http.Request) err
 		return s.refuse(w, r, err)
 	}
 	return err
+}
+
+// previewSelected shows what the selected people cost: those without a seat get one, or all lose
+// theirs. If some have a seat and some have none, nothing is shown.
+func (s *seatChanges) previewSelected(w http.ResponseWriter, r *http.Request) error {
+	members, err := s.members.List(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	selected := r.PostForm["member"]
+	without, with := 0, 0
+	for _, m := range members {
+		switch {
+		case !slices.Contains(selected, m.ID):
+		case m.Billable:
+			with++
+		default:
+			without++
+		}
+	}
+	r.PostForm.Del("preview") // the form that confirms is another one
+	if (without == 0) == (with == 0) {
+		return render(w, r, http.StatusOK, templ.NopComponent)
+	}
+	billable := without > 0
+	r.PostForm.Set("billable", strconv.FormatBool(billable))
+	request := billing.SeatRequest{Kind: billing.SeatMembers, MemberIDs: selected, Change: account.MemberChange{Billable: &billable}}
+	preview, err := s.previews.Preview(r.Context(), accessOf(r), request)
+	if isRefusal(err) {
+		return s.refuse(w, r, err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, preview, request, false)
 }
 
 // undo takes a change back that was made before: at once while it is not sent to Stripe, and with

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"usher/billing"
 )
 
@@ -60,6 +62,11 @@ func TestSeatIsAddedWithItsAmountAndUndone(t *testing.T) {
 	if to := admin.post(path, row, "HX-Request", "true").wantStatus(http.StatusOK).header.Get("HX-Redirect"); !strings.HasPrefix(to, seatsPath) {
 		t.Errorf("redirected to %q", to)
 	}
+	// From the list, the list alone is replaced, as it was searched and paged.
+	listed := admin.post(path, row, "HX-Request", "true", "HX-Current-URL", h.url+membersPagePath+"&q=the&page=1&notice=invited").wantStatus(http.StatusOK)
+	if to := strings.ReplaceAll(listed.header.Get("HX-Location"), `\u0026`, "&"); !strings.Contains(to, `"path":"`+seatsPath) || !strings.Contains(to, `&q=the&page=1"`) {
+		t.Errorf("led to %q", to)
+	}
 	// A second submission is the same change.
 	admin.post(path, row).wantStatus(http.StatusSeeOther)
 	waitFor(t, "two seats at Stripe", func() bool { return h.quantity() == 2 })
@@ -97,6 +104,36 @@ func TestConfirmationOfOtherSeatsIsRefused(t *testing.T) {
 	h.signIn("stranger").post("/organization/members", url.Values{"member": {h.memberID("member")}, "billable": {"false"}}).wantStatus(http.StatusNotFound)
 }
 
+// The selection is priced before a button is pressed: everybody gets a seat, or loses it.
+func TestSelectionShowsItsPrice(t *testing.T) {
+	h := newTestEnv(t)
+	admin := h.subscribed("pro")
+	price := func(names ...string) response {
+		form := url.Values{"organizationId": {h.organization.ID}, "preview": {"on"}}
+		for _, name := range names {
+			form.Add("member", h.memberID(name))
+		}
+		return admin.post("/organization/members", form, "HX-Request", "true").wantStatus(http.StatusOK)
+	}
+	shown := price("member", "billing")
+	if text := shown.text("section"); !strings.Contains(text, "$58.00 off your next invoice, then -$58.00 a month.") {
+		t.Errorf("price: %s", text)
+	}
+	if h.seated() != 3 {
+		t.Fatal("a price changes members")
+	}
+	form := shown.doc().Find("form[action='/organization/members']:has(input[name=confirm])")
+	confirmed := url.Values{}
+	form.Find("input").Each(func(_ int, s *goquery.Selection) { confirmed.Add(s.AttrOr("name", ""), s.AttrOr("value", "")) })
+	admin.post("/organization/members", confirmed).wantStatus(http.StatusSeeOther)
+	if h.seated() != 1 {
+		t.Errorf("%d seats, want 1: %v", h.seated(), confirmed)
+	}
+	if mixed := price("member", "admin"); mixed.body != "" {
+		t.Errorf("some with a seat and some without: %s", mixed.body)
+	}
+}
+
 // An invitation shows today's amounts. Joining is not held up by them.
 func TestInvitationShowsItsSeat(t *testing.T) {
 	h := newTestEnv(t)
@@ -127,7 +164,7 @@ func TestSeatQuestions(t *testing.T) {
 	admin.post("/billing/preview", url.Values{"seats": {"none"}}).wantStatus(http.StatusUnprocessableEntity).wantText("at least 1")
 	h.signIn("member").post("/billing/preview", url.Values{"seats": {"8"}}).wantStatus(http.StatusForbidden)
 	path := "/organization/members/" + h.memberID("member")
-	admin.get(path).wantText("What removing this seat today saves")
+	admin.get(path).wantText("What would removing this seat save?")
 	saved := admin.get(path+"/saving", "HX-Request", "true").wantStatus(http.StatusOK)
 	if !strings.Contains(saved.body, "Removing this seat today takes $29.00 off your next invoice. Then -$29.00 a month.") {
 		t.Errorf("saving: %s", saved.body)

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"encoding/csv"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -104,7 +103,7 @@ func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatC
 	rows := make([]ui.SeatChangeRow, 0, len(changes))
 	for _, change := range changes {
 		row := ui.SeatChangeRow{
-			At: change.At, What: seatChangeText(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
+			At: change.At, Subject: change.SubjectName, What: seatChangeText(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
 		}
 		if change.InvoiceNumber != "" {
 			row.Invoiced, row.Invoice = change.Invoiced.Format(), change.InvoiceNumber
@@ -117,12 +116,12 @@ func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatC
 	return rows
 }
 
-// seatChangeText describes a ledger entry in a sentence.
+// seatChangeText describes a ledger entry. It continues the name of the person, if there is one.
 func seatChangeText(c billing.SeatChange) string {
-	if c.SubjectName != "" {
-		return fmt.Sprintf("%s %s", c.SubjectName, c.Reason)
-	}
-	if c.Reason == "" {
+	switch {
+	case c.SubjectName != "":
+		return c.Reason
+	case c.Reason == "":
 		return "The number of seats changed"
 	}
 	return strings.ToUpper(c.Reason[:1]) + c.Reason[1:]

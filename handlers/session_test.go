@@ -279,8 +279,8 @@ func TestHandOverIsChosenAndTyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	const form = "form[action='/organization/handover']"
-	admin.submit(page, form, url.Values{"memberId": {""}, "name": {"Lantern Theatre"}}).wantStatus(http.StatusUnprocessableEntity).wantText("Please choose another member")
-	refused := admin.submit(page, form, url.Values{"memberId": {member}, "name": {"Lantern"}}).wantStatus(http.StatusUnprocessableEntity).wantText("exactly as it stands")
+	admin.submit(page, form, url.Values{"memberId": {""}, "name": {"Lantern Theatre"}}).wantStatus(http.StatusUnprocessableEntity).wantText("Choose another member")
+	refused := admin.submit(page, form, url.Values{"memberId": {member}, "name": {"Lantern"}}).wantStatus(http.StatusUnprocessableEntity).wantText("exactly as shown")
 	if chosen := refused.doc().Find("#memberId option[selected]").AttrOr("value", ""); chosen != member {
 		t.Errorf("the choice is lost: %q", chosen)
 	}

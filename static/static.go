@@ -20,7 +20,7 @@ import (
 	"sync"
 )
 
-//go:embed usher.css usher.js passkeys.js pricing.js htmx.min.js favicon.svg
+//go:embed usher.css usher.js members.js passkeys.js pricing.js htmx.min.js favicon.svg
 var files embed.FS
 
 // prefix is the path under which the routes serve [Handler].

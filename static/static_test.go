@@ -12,7 +12,7 @@ import (
 	"usher/static"
 )
 
-var names = []string{"usher.css", "usher.js", "passkeys.js", "pricing.js", "htmx.min.js", "favicon.svg"}
+var names = []string{"usher.css", "usher.js", "members.js", "passkeys.js", "pricing.js", "htmx.min.js", "favicon.svg"}
 
 func get(t *testing.T, method, path, accept string) *http.Response {
 	t.Helper()
@@ -138,7 +138,7 @@ func TestScriptsStaySmall(t *testing.T) {
 
 // The Content-Security-Policy has no unsafe-eval, so no script may need it.
 func TestOwnScriptNeedsNoEval(t *testing.T) {
-	for _, name := range []string{"usher.js", "passkeys.js", "pricing.js"} {
+	for _, name := range []string{"usher.js", "members.js", "passkeys.js", "pricing.js"} {
 		script := body(t, get(t, http.MethodGet, static.Path(name), "").Body)
 		for _, word := range []string{"eval(", "new Function", "innerHTML", ".style.", "setTimeout('"} {
 			if strings.Contains(script, word) {

@@ -29,7 +29,9 @@
 
   addEventListener('htmx:afterSettle', (event) => {
     const root = focused && byId(focused);
-    if (root && document.activeElement === document.body) root.focus({ preventScroll: true });
+    if (root && document.activeElement === document.body) {
+      (root.querySelector('[data-focus]') ?? root).focus({ preventScroll: true });
+    }
     focused = null;
     const announcement = event.detail.elt.querySelector?.('[data-announce]')?.textContent.trim().replace(/\s+/g, ' ');
     const announcer = byId('announcer');

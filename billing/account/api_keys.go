@@ -131,13 +131,13 @@ func (d APIKeyDraft) check(now time.Time) error {
 	unknown := func(scope string) bool { return !slices.Contains(Scopes(), scope) }
 	switch {
 	case d.Name == "" || utf8.RuneCountInString(d.Name) > maxKeyNameLength:
-		return apperr.FieldError("name", "Please name the key, in %d characters or fewer: what uses it.", maxKeyNameLength)
+		return apperr.FieldError("name", "Enter a name of at most %d characters: what uses the key.", maxKeyNameLength)
 	case len(d.Scopes) == 0:
-		return apperr.FieldError("scopes", "Please choose what the key may do.")
+		return apperr.FieldError("scopes", "Choose what the key can do.")
 	case slices.ContainsFunc(d.Scopes, unknown):
 		return apperr.FieldError("scopes", "There is no such scope. The scopes are %s.", strings.Join(Scopes(), ", "))
 	case d.ExpiresAt != nil && !d.ExpiresAt.After(now):
-		return apperr.FieldError("expires", "Please choose a day in the future.")
+		return apperr.FieldError("expires", "Choose a day in the future.")
 	}
 	return nil
 }

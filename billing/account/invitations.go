@@ -16,16 +16,16 @@ const InvitationLifetime = 7 * 24 * time.Hour
 
 // Messages shown when an invitation cannot be created or accepted.
 const (
-	MessageInvitationGone    = "This invitation does not count any more. It was used, taken back, or replaced by a newer one."
-	MessageInvitationExpired = "This invitation has expired. Ask whoever invited you to send it again."
-	MessageInvitationVoid    = "This invitation does not count any more, because whoever sent it may not invite people now. Ask an admin for a new one."
-	MessageInvitationFull    = "There is no free seat in this organization now. Ask whoever invited you to make room, then open the link again."
-	MessageInvitationOther   = "This invitation is for another e-mail address than the one you are signed in with."
-	MessageInvitationSignIn  = "There is an account with this e-mail address already. Sign in to accept the invitation."
-	MessageInvitedAlready    = "This address is invited already. Send that invitation again instead."
-	MessageMemberAlready     = "This person is a member of the organization already."
-	MessageInvitationAddress = "Please give an e-mail address such as ana@example.com."
-	MessageVerifyFirst       = "Confirm your own e-mail address first: whoever is invited gets an e-mail in your name. The link is in the e-mail that you got after signing up; Settings can send it again."
+	MessageInvitationGone    = "This invitation is no longer valid. It was used, revoked or replaced by a newer one."
+	MessageInvitationExpired = "This invitation has expired. Ask the person who invited you to send it again."
+	MessageInvitationVoid    = "This invitation is no longer valid, because its sender can no longer invite people. Ask an admin for a new one."
+	MessageInvitationFull    = "This organization has no free seat right now. Ask the person who invited you to free one, then open the link again."
+	MessageInvitationOther   = "This invitation is for a different e-mail address from the one you are signed in with."
+	MessageInvitationSignIn  = "This e-mail address already has an account. Sign in to accept the invitation."
+	MessageInvitedAlready    = "This address is already invited. Resend that invitation instead."
+	MessageMemberAlready     = "This person is already a member."
+	MessageInvitationAddress = "Enter an e-mail address such as ana@example.com."
+	MessageVerifyFirst       = "Confirm your own e-mail address first, because invitations are sent in your name. The link is in the e-mail you got after signing up. You can send it again from Settings."
 	reasonAccepted           = "accepted an invitation"
 )
 

@@ -39,9 +39,9 @@ func (m Member) Billed() bool { return m.Billable && m.Status == MemberActive }
 // Messages shown when a rule about members rejects a change.
 const (
 	MessageMemberAccess = "Only organization admins can manage members"
-	MessageLastAdmin    = "This is the last admin. Make somebody else an admin first."
-	MessageGrantsMore   = "This role may do more than yours, so only somebody who holds it can give it."
-	MessageHoldsMore    = "This person may do more than you, so only an admin can change that."
+	MessageLastAdmin    = "This is the last admin. Make someone else an admin first."
+	MessageGrantsMore   = "You can't give a role with more permissions than yours."
+	MessageHoldsMore    = "You can't edit this person, because their role has more permissions than yours."
 	MessageSuspendsSelf = "You can't suspend yourself. Ask another admin, or leave the organization."
 )
 
@@ -106,7 +106,7 @@ func (ms *Members) applyChange(ctx context.Context, tx Tx, actor Access, m Membe
 	}
 	if change.Status != nil {
 		if !change.Status.Valid() {
-			return m, apperr.FieldError("status", "Please choose active or suspended.")
+			return m, apperr.FieldError("status", "Choose active or suspended.")
 		}
 		m.Status = *change.Status
 	}
@@ -177,11 +177,11 @@ func changeReason(before, after Member) string {
 	case before.Status != after.Status && after.Status == MemberSuspended:
 		return "was suspended"
 	case before.Status != after.Status:
-		return "was let in again"
+		return "was reactivated"
 	case after.Billable:
-		return "is billed from now on"
+		return "was given a seat"
 	}
-	return "is no longer billed"
+	return "lost their seat"
 }
 
 // Remove removes a member from the organization. Sessions lose access at their next request, since
@@ -241,7 +241,7 @@ func (ms *Members) HandOver(ctx context.Context, a Access, memberID, confirmedNa
 			return err
 		}
 		if !known || next.ID == actor.Member.ID || next.Status != MemberActive {
-			return apperr.FieldError("memberId", "Please choose another member, one who is not suspended.")
+			return apperr.FieldError("memberId", "Choose another member who is active.")
 		}
 		if CleanName(confirmedName) != actor.Organization.Name {
 			return apperr.FieldError("name", MessageNameAsIs)
@@ -330,7 +330,7 @@ func (m Member) isAdmin() bool { return m.Role.ID == RoleAdmin && m.Status == Me
 func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Role, error) {
 	role, err := tx.Roles().Get(ctx, actor.Organization.ID, roleID)
 	if errors.Is(err, apperr.ErrNotFound) {
-		return Role{}, apperr.FieldError("roleId", "Please choose one of the roles.")
+		return Role{}, apperr.FieldError("roleId", "Choose one of the roles.")
 	}
 	if err != nil {
 		return Role{}, err

@@ -1,10 +1,6 @@
 package account
 
-import (
-	"context"
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // MemberSearch filters a list of members. Zero fields do not filter.
 type MemberSearch struct {
@@ -22,19 +18,15 @@ const (
 	SeatSuspended SeatFilter = "suspended"
 )
 
-// Search lists the organization's members that match, by name.
-func (ms *Members) Search(ctx context.Context, a Access, search MemberSearch) ([]Member, error) {
-	members, err := ms.store.Members().List(ctx, a.Organization.ID)
-	if err != nil {
-		return nil, fmt.Errorf("search members: %w", err)
-	}
-	fitting := members[:0]
+// Of returns the members that match, in their order.
+func (f MemberSearch) Of(members []Member) []Member {
+	matching := make([]Member, 0, len(members))
 	for _, m := range members {
-		if search.matches(m) {
-			fitting = append(fitting, m)
+		if f.matches(m) {
+			matching = append(matching, m)
 		}
 	}
-	return fitting, nil
+	return matching
 }
 
 func (f MemberSearch) matches(m Member) bool {

@@ -40,12 +40,12 @@ func (o Organization) RequireNotDeleting() error {
 
 // Messages about deletion of an organization.
 const (
-	MessageDeleting      = "This organization is about to be deleted. Take that back first."
+	MessageDeleting      = "This organization is about to be deleted. Keep it first."
 	MessageDeleted       = "This organization was deleted. Its invoices can still be read."
 	MessageNotDeleting   = "This organization is not about to be deleted."
-	MessageDeletionBegun = "This organization is being deleted now, so it can't be kept any more."
+	MessageDeletionBegun = "This organization is being deleted now and can no longer be kept."
 	MessageAdminsOnly    = "Only an admin can do this"
-	MessageNameAsIs      = "Please type the organization's name exactly as it stands here."
+	MessageNameAsIs      = "Type the organization's name exactly as shown."
 )
 
 // Rename renames the organization. Errors: CodeForbidden if the actor may not manage members;

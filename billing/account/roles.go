@@ -27,9 +27,9 @@ type Role struct {
 
 // Messages shown when a rule about roles rejects a change.
 const (
-	MessageRoleBuiltIn = "The built-in roles stay as they are. Make a role of your own instead."
-	MessageRoleTaken   = "There is a role with this name already."
-	MessageRoleExceeds = "You can't make or change a role that may do more than yours."
+	MessageRoleBuiltIn = "Built-in roles can't be changed. Create your own role instead."
+	MessageRoleTaken   = "Another role already has this name."
+	MessageRoleExceeds = "You can't create or edit a role with more permissions than yours."
 )
 
 const maxRoleNameLength = 60 // characters
@@ -94,7 +94,7 @@ func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
 			return err
 		}
 		if members+invitations > 0 {
-			return apperr.Errorf(apperr.CodeConflict, "%s is held by %s. Give them another role first.", role.Name, holders(members, invitations))
+			return apperr.Errorf(apperr.CodeConflict, "%s belongs to %s. Give them another role first.", role.Name, holders(members, invitations))
 		}
 		if err := tx.Roles().Delete(ctx, a.Organization.ID, roleID); err != nil {
 			return err
@@ -162,7 +162,7 @@ func (d RoleDraft) applyTo(r Role) Role {
 // duplicate name.
 func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
 	if role.Name == "" || utf8.RuneCountInString(role.Name) > maxRoleNameLength {
-		return apperr.FieldError("name", "Please name the role, in %d characters or fewer.", maxRoleNameLength)
+		return apperr.FieldError("name", "Enter a name of at most %d characters.", maxRoleNameLength)
 	}
 	if !actor.Covers(role) {
 		return apperr.Errorf(apperr.CodeForbidden, MessageRoleExceeds)

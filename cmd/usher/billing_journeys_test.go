@@ -203,7 +203,7 @@ func (j *billingJourney) join(names ...string) {
 // confirmSeats confirms a change of seats whose amounts are shown.
 func (j *billingJourney) confirmSeats() {
 	j.t.Helper()
-	j.press(confirmSeatsForm + " button")
+	j.pressInPlace(confirmSeatsForm + " button")
 }
 
 // updateCard replaces the card in Stripe's portal, from a button of the billing tab.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -126,10 +127,11 @@ func seatsJourney(j *billingJourney) {
 	j.advanceClock("3 days")
 
 	j.goTo(members, `form[action="/organization/invitations"]`)
-	j.do("type an address", typeInto("email", "guest."+j.founder))
+	j.do("type an address", chromedp.SendKeys(chromedp.CSS("#invite-email"), "guest."+j.founder))
 	j.pressInPlace(`form[action="/organization/invitations"] button`)
 	j.seeAmounts("invitation-amount", "Invite guest."+j.founder)
-	j.expectTexts("#seat-change", "Due if they join today", "On your next invoice", "If they never join, nothing is charged.")
+	j.expectPrice([]string{"on your next invoice if they join today. Nothing is charged before they do."},
+		[]string{"Due if they join today", "On your next invoice", "If they never join, nothing is charged."})
 	j.confirmSeats()
 	j.see("invited", "main", "The invitation is on its way.")
 	j.agree("the invitation", agreement{plan: "pro", interval: "month", status: "active", seats: 1})
@@ -143,9 +145,11 @@ func seatsJourney(j *billingJourney) {
 	j.see("members", "main table", "Mira Bell")
 	j.pressInPlace(seatToggle("Mira Bell"))
 	j.seeAmounts("one-amount", "Remove the seat of Mira Bell")
-	j.expectTexts("#seat-change", "Due today", "On your next invoice", "then -$29.00 a month")
+	j.expectPrice([]string{"off your next invoice, then -$29.00 a month"}, []string{"Due today", "On your next invoice", "then -$29.00 a month"})
+	j.expectFocus(`button[role="switch"]`)
 	j.confirmSeats()
 	j.see("one-removed", "main", "Mira Bell no longer has a seat")
+	j.expectFocus("[data-focus]")
 	j.press(`form[action="/organization/seats/undo"] button`)
 	j.expect(pageState{"undo", "main", "Mira Bell"})
 	if j.has(confirmSeatsForm) { // the change was sent meanwhile: undoing it costs something
@@ -156,15 +160,20 @@ func seatsJourney(j *billingJourney) {
 
 	// Several seats; the clock moves before the confirmation.
 	j.goTo(members, "main table")
+	j.markPage()
 	j.do("select", click(`input[aria-label="Select Noor Haddad"]`), click(`input[aria-label="Select Otis Grant"]`))
-	j.pressInPlace(`#selected-seats button[value="false"]`)
+	if !j.scripts { // the price comes with the selection
+		j.press(`#selected-seats button[value="false"]`)
+	}
 	j.seeAmounts("bulk-amount", "Remove the seats of")
-	before := j.text("#seat-change .font-strong.tabular-nums:not(.text-figure)")
+	j.expectFocus(`input[name="member"]`)
+	const amount = "#seat-change strong.text-title, #seat-change .font-strong.tabular-nums:not(.text-figure)"
+	before := j.text(amount)
 	j.advanceClock("2 days")
 	j.pressInPlace(confirmSeatsForm + " button")
 	j.see("bulk-moved", "#seat-change", "The amount has changed since you saw it.")
 	j.agree("the refused confirmation", agreement{plan: "pro", interval: "month", status: "active", seats: 4})
-	if after := j.text("#seat-change .font-strong.tabular-nums:not(.text-figure)"); after == before {
+	if after := j.text(amount); after == before {
 		j.t.Errorf("the amount is still %s two days later", after)
 	}
 	j.confirmSeats()
@@ -179,6 +188,46 @@ func seatsJourney(j *billingJourney) {
 	j.confirmSeats()
 	j.see("added", "main", "Otis Grant now has a seat")
 	j.agree("one seat more", agreement{plan: "pro", interval: "month", status: "active", seats: 3})
+
+	j.showMember(members)
+	j.inviteMany(members)
+}
+
+// showMember opens a person's details in a drawer or, without JavaScript, on a page.
+func (j *billingJourney) showMember(members string) {
+	j.t.Helper()
+	const details = "a[data-drawer]"
+	j.goTo(members, details)
+	if !j.scripts {
+		j.press(details)
+		j.see("member", "#member", "Last seen")
+		return
+	}
+	j.do("open the drawer", click(details), waitVisible("#member-drawer[open] form"))
+	j.see("drawer", "#member-drawer", "Last seen")
+	j.do("close the drawer", click(`#member-drawer button[aria-label="Close"]`))
+	j.expectFocus(details)
+}
+
+// inviteMany pastes a list of addresses, confirms it, and sees it sent in two steps.
+func (j *billingJourney) inviteMany(members string) {
+	j.t.Helper()
+	addresses := make([]string, 26)
+	for i := range addresses {
+		addresses[i] = fmt.Sprintf("many%d.%s", i, j.founder)
+	}
+	j.goTo(members, "#invite-email")
+	j.do("paste", chromedp.SetValue(chromedp.CSS("#invite-email"), strings.Join(addresses, "\n")))
+	j.pressInPlace("#invite-send")
+	j.see("many-to-confirm", "#seat-change-title", "Invite 26 people")
+	j.pressInPlace("#invite-continue")
+	if !j.scripts {
+		j.see("many-first-step", "#seat-change-title", "Sent 25 of 26 invitations")
+		j.press("#invite-continue")
+	}
+	j.see("many-sent", "main", "The invitations are on their way.")
+	j.expectFocus("[data-focus]")
+	j.expectTexts("main", addresses[0], addresses[25])
 }
 
 // seeAmounts waits for the amounts of a change of seats. On a busy machine Stripe may not answer in
@@ -197,12 +246,30 @@ func (j *billingJourney) seeAmounts(name, title string) {
 		j.pressInPlace(`#seat-change form:not(:has(input[name="confirm"])) button`)
 		return false
 	})
-	j.see(name, "#seat-change .text-figure", title)
+	j.see(name, "#seat-change-title", title)
+}
+
+// expectPrice requires what the panel over the list of members says or, without JavaScript, a page.
+func (j *billingJourney) expectPrice(inPlace, onPage []string) {
+	j.t.Helper()
+	if j.scripts {
+		j.expectTexts("#seat-change", inPlace...)
+	} else {
+		j.expectTexts("#seat-change", onPage...)
+	}
+}
+
+// expectFocus requires that a swap left the focus on an element.
+func (j *billingJourney) expectFocus(selector string) {
+	j.t.Helper()
+	if j.scripts && !j.has(selector+":focus") {
+		j.t.Errorf("the focus is not on %s", selector)
+	}
 }
 
 // seatToggle selects the button that gives a member a seat or takes it.
 func seatToggle(name string) string {
-	return `tr:has(input[aria-label="Select ` + name + `"]) form button`
+	return `tr:has(input[aria-label="Select ` + name + `"]) button[role="switch"]`
 }
 
 // paymentTroubleJourney fails a renewal and pays it: with the same card, which fails, and with a

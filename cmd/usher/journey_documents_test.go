@@ -274,7 +274,7 @@ func (j *billingJourney) tryWithoutCard() {
 	j.do("start the trial", typeInto("line1", "Nebenstraße 2"), typeInto("postal_code", "10115"), typeInto("city", "Berlin"),
 		typeInto("country", "DE"), click(`input[name="termsOfService"]`), click(`button[value="pay"]`))
 	j.see("trial-ticket", "#billing-panel", "Your trial has started.")
-	j.expectTexts("#billing-panel", "Nothing charged", "You planned for 2 people; 1 to go. Nobody is charged until the trial ends on")
+	j.expectTexts("#billing-panel", "Nothing charged", "You planned for 2 people; 1 to go. Nothing is charged until your trial ends on")
 	at := j.agree("the trial", agreement{plan: "starter", interval: "month", status: "trialing", seats: 1})
 	j.openBilling()
 	j.see("trial", "#billing-panel", "there is no card on file")

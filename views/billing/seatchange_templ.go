@@ -125,13 +125,13 @@ func (p SeatChangeProps) explanation() string {
 	}
 	switch p.Reason {
 	case SeatsWithoutPlan:
-		return "There is no plan yet. Billing starts when you choose one."
+		return "Billing starts when you choose a plan."
 	case SeatsFlat:
-		return "Your plan has one price for everybody, so this changes nothing on your bill."
+		return "Your plan has one price for everyone, so your bill stays the same."
 	case SeatsFree:
-		return "A seat you already pay for is free, so nothing is charged."
+		return "You already pay for a free seat, so nothing is charged."
 	case SeatsKept:
-		return "The seat is paid until " + ui.FormatDate(p.RenewsAt) + " and stays available for somebody else until then."
+		return "The seat is paid until " + ui.FormatDate(p.RenewsAt) + " and stays free for someone else until then."
 	case SeatsTrial:
 		return "You are in a trial: nothing is charged today. " + p.totalSentence("Billing starts with ", p.RenewsAt)
 	case SeatsPaid:
@@ -158,7 +158,7 @@ func (p SeatChangeProps) explanation() string {
 
 // addedSentence says what goes on the next invoice.
 func (p SeatChangeProps) addedSentence() string {
-	amount, verb := p.Added, " goes on "
+	amount, verb := p.Added, " is added to "
 	if amount.Minor < 0 {
 		amount.Minor, verb = -amount.Minor, " is taken off "
 	}
@@ -190,9 +190,9 @@ func (p SeatChangeProps) unknownExplanation() string {
 	case p.Kind == SeatsCounted || p.Action == "":
 		return text + " Please try again in a moment."
 	case p.MayContinue:
-		return text + " Try again, or continue without an amount: nothing is charged today, and you can take it back."
+		return text + " Try again, or continue without an amount: nothing is charged today, and you can undo it."
 	}
-	return text + " This plan charges seats at once, so please try again in a moment."
+	return text + " This plan charges seats right away, so please try again in a moment."
 }
 
 // button is the label of the button that confirms.

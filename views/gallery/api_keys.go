@@ -23,7 +23,7 @@ func apiKeySpecimens() []Specimen {
 		{ID: "key_4", Name: "old server", Hint: "uk_live_Qk2x", Scopes: []string{account.ScopeEntitlementsRead}, CreatedBy: "Ana Lima", CreatedAt: days(-300), LastUsedAt: days(-200), Revoked: true},
 	}
 	created.Keys, created.Secret = listed.Keys[:1], "uk_live_4fQz7Vt1Jc0mXw8LrB2nYsK5dPhE3gUoA96ZqT"
-	wrong.Name, wrong.Errors = "production", organizationviews.APIKeyErrors{Scopes: "Please choose what the key may do."}
+	wrong.Name, wrong.Errors = "production", organizationviews.APIKeyErrors{Scopes: "Choose what the key can do."}
 	return []Specimen{
 		{Name: "api-keys-none", Title: "API keys, none yet", Page: organizationviews.APIKeysPage(p)},
 		{Name: "api-keys", Title: "API keys", Page: organizationviews.APIKeysPage(listed)},

@@ -22,12 +22,12 @@ func auditFilter() ui.AuditFilterProps {
 
 func auditRows() []ui.AuditRow {
 	return []ui.AuditRow{
-		{At: now, By: "Ana Lima", What: "made Ben Okafor a billing admin (before: Member)", From: "203.0.113.9", RequestID: "req_8fq2mz81cc09b7d1"},
+		{At: now, By: "Ana Lima", What: "made Ben Okafor a billing admin instead of a member", From: "203.0.113.9", RequestID: "req_8fq2mz81cc09b7d1"},
 		{At: days(-1), By: "ليلى حداد", What: "invited mina@lantern.example as Front of house and cloakroom supervision", From: "2001:db8:85a3:8d3:1319:8a2e:370:7348", RequestID: "req_02b1aa"},
-		{At: days(-1), By: "Usher", Kind: "automatic", What: "ended a second subscription and refunded $290.00"},
-		{At: days(-2), By: "Stripe", Kind: "a change at Stripe", What: "changed the number of seats from 40 to 9", RequestID: "req_51e0"},
-		{At: days(-3), By: "Olga Petrova", Kind: "operator of this installation", What: "looked at the organization", RequestID: "req_77a1"},
-		{At: days(-9), By: unbroken, What: "changed the role Usherette, which may no longer manage billing", From: "203.0.113.9", RequestID: "req_9d"},
+		{At: days(-1), By: "Usher", Kind: "Automatic", What: "ended a second subscription and refunded $290.00"},
+		{At: days(-2), By: "Stripe", Kind: "Change at Stripe", What: "changed the number of seats from 40 to 9", RequestID: "req_51e0"},
+		{At: days(-3), By: "Olga Petrova", Kind: "Operator of this installation", What: "viewed the organization", RequestID: "req_77a1"},
+		{At: days(-9), By: unbroken, What: "changed the role Usherette, which can no longer manage billing", From: "203.0.113.9", RequestID: "req_9d"},
 	}
 }
 

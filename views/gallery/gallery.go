@@ -7,6 +7,7 @@ package gallery
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/a-h/templ"
 )
@@ -58,7 +59,7 @@ func Specimens() []Specimen {
 		{"Members", memberSpecimens()},
 		{"Billing", billingSpecimens()},
 		{"Seat panel", seatSpecimens()},
-		{"Change of seats", seatChangeSpecimens()},
+		{"Change of seats", slices.Concat(seatChangeSpecimens(), seatBarSpecimens())},
 		{"Operations", operationsSpecimens()},
 		{"Errors", errorSpecimens()},
 	} {

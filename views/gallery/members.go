@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"slices"
+	"strconv"
 
 	"usher/billing/account"
 	"usher/billing/catalog"
@@ -26,12 +27,17 @@ func inviting(next organizationviews.NextSeat) *organizationviews.InviteFormProp
 	return &organizationviews.InviteFormProps{OrganizationID: "org_4h2k9x", RoleID: account.RoleMember, Billable: true, Roles: roleChoices(), NextSeat: next}
 }
 
+// memberSeats are the numbers above a list of people with a plan billed by the seat.
+func memberSeats(people int, row ui.SeatRowProps) organizationviews.MemberSeats {
+	paid := row.Billed + row.Free
+	return organizationviews.MemberSeats{People: people, Row: row, Synced: true, Needed: row.Billed + row.Pending + row.Failed, Paid: paid, CheckedAt: now}
+}
+
 // managedMembers are the members as an admin sees them who may change most of them.
 func managedMembers() []organizationviews.MemberRow {
 	rows := members()
 	rows[0].Fixed, rows[0].You, rows[2].You = true, false, true
 	for i := range rows {
-		rows[i].ID = "mem_" + string(rune('a'+i))
 		rows[i].Billable = rows[i].Billed
 	}
 	rows[2].Why = organizationviews.BillingReason{Since: days(-90), Event: "accepted an invitation", By: "Ana Lima"}
@@ -43,12 +49,12 @@ func managedMembers() []organizationviews.MemberRow {
 func managed(next organizationviews.NextSeat) organizationviews.MembersPageProps {
 	return organizationviews.MembersPageProps{
 		Filter: organizationviews.MemberFilter(account.MemberSearch{}),
-		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), CanManage: true, SeatPrice: "$29 / month", SeatsProposed: 4,
-		Seats:  ui.SeatRowProps{Billed: 3, Pending: 1, Sentence: "3 people billed of 5, and 1 seat on its way to Stripe"},
-		Invite: inviting(next), Members: managedMembers(),
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), CanManage: true, SeatPrice: "$29 a month", SeatsProposed: 4,
+		Seats:  memberSeats(5, ui.SeatRowProps{Billed: 3, Pending: 1}),
+		Invite: inviting(next), Members: managedMembers(), Roles: roleChoices(),
 		Invitations: []organizationviews.InvitationRow{
 			{ID: "inv_1", Email: "noa.levi@lyric.example", Role: "Member", Billable: true, By: "Ana Lima", ExpiresAt: days(6)},
-			{ID: "inv_2", Email: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", Role: "Billing admin", By: "Ben Okafor", ExpiresAt: days(-1), Lapsed: "It has expired."},
+			{ID: "inv_2", Email: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", Role: "Billing admin", By: "Ben Okafor", ExpiresAt: days(-1), Lapsed: "Expired. Resend it to renew the link."},
 			{ID: "inv_3", Email: "chief@lyric.example", Role: "Admin", By: "Ana Lima", ExpiresAt: days(3), Fixed: true},
 		},
 		Pager: ui.PagerProps{From: 1, To: 5, Total: 5},
@@ -65,8 +71,28 @@ func memberSpecimens() []Specimen {
 	unverified.Invite.Unverified = "ana@lyric.example"
 	inTrial := nextSeat()
 	inTrial.TrialEndsAt = days(12)
+	changed := managed(nextSeat())
+	changed.Notice = &ui.NoticeProps{Tone: ui.Good, Title: "ليلى حداد now has a seat: $15.47 on your next invoice.", Body: "Then +$29.00 a month.", Action: &ui.PostButtonProps{
+		Action: "/organization/seats/undo", Fields: []ui.Hidden{{Name: "organizationId", Value: "org_4h2k9x"}, {Name: "change", Value: "sp_1"}}, Button: ui.ButtonProps{Label: "Undo", Kind: ui.Quiet},
+	}}
+	unplanned := managed(organizationviews.NextSeat{})
+	unplanned.Seats, unplanned.SeatPrice, unplanned.SeatsProposed = organizationviews.MemberSeats{People: 5, Row: ui.SeatRowProps{Vacant: 3}}, "", 0
+	alone := unplanned
+	alone.Seats, alone.Members, alone.Invitations, alone.Pager = organizationviews.MemberSeats{People: 1, Row: ui.SeatRowProps{Vacant: 1}}, managedMembers()[2:3], nil, ui.PagerProps{From: 1, To: 1, Total: 1}
+	nobody := managed(nextSeat())
+	nobody.Members, nobody.Invitations, nobody.Pager = nil, nil, ui.PagerProps{}
+	nobody.Filter = organizationviews.MemberFilter(account.MemberSearch{Text: "zzz"})
 	return append([]Specimen{
 		{Name: "members-managed", Title: "Members, to be managed", Page: organizationviews.MembersPage(managed(nextSeat()))},
+		{Name: "members-changed", Title: "Members after a change", Page: organizationviews.MembersPage(changed)},
+		{Name: "members-no-plan", Title: "Members without a plan", Page: organizationviews.MembersPage(unplanned)},
+		{Name: "members-alone", Title: "Members, only you", Page: organizationviews.MembersPage(alone)},
+		{Name: "members-no-match", Title: "Members, no match", Page: organizationviews.MembersPage(nobody)},
+		{Name: "invite-refused-in-place", Title: "Addresses refused, over the list", Page: inPlace(organizationviews.InviteRefused(organizationviews.InvitePeopleProps{Sent: 46, Addresses: []organizationviews.InviteAddress{
+			{Email: "ben@lyric", Error: account.MessageInvitationAddress}, {Email: "ana@lyric.example", Error: account.MessageMemberAlready},
+		}}))},
+		inviteProgress("invite-many", "Many invitations to confirm", 0, nil),
+		inviteProgress("invite-progress", "Many invitations, sending", 25, []string{"ben@lyric.example"}),
 		{Name: "members-trial", Title: "Members in a trial", Page: organizationviews.MembersPage(managed(inTrial))},
 		{Name: "members-unverified", Title: "Members, address not confirmed", Page: organizationviews.MembersPage(unverified)},
 		{Name: "members-refused", Title: "An invitation refused", Page: organizationviews.MembersPage(wrong)},
@@ -74,14 +100,27 @@ func memberSpecimens() []Specimen {
 		{Name: "member-suspended", Title: "A member, suspended", Page: organizationviews.MemberPage(memberPage(4))},
 		{Name: "member-long", Title: "A member with a long name, refused", Page: organizationviews.MemberPage(refusedMember())},
 		{Name: "member-fixed", Title: "A member who may do more", Page: organizationviews.MemberPage(memberPage(0))},
-		invitePeople("invite-people", "Invite your people", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 / month", Addresses: make([]organizationviews.InviteAddress, 3)}),
-		invitePeople("invite-people-trial", "Invite your people in a trial", organizationviews.InvitePeopleProps{Planned: 2, Missing: 1, SeatPrice: "$9 / month", TrialEndsAt: days(12), Addresses: make([]organizationviews.InviteAddress, 1)}),
-		invitePeople("invite-people-unverified", "Invite your people, address not confirmed", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 / month", Unverified: "ana@lyric.example"}),
-		invitePeople("invite-people-list", "Invite many people", organizationviews.InvitePeopleProps{Planned: 200, Missing: 188, SeatPrice: "$29 / month", AsList: true}),
+		invitePeople("invite-people", "Invite your people", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 a month", Addresses: make([]organizationviews.InviteAddress, 3)}),
+		invitePeople("invite-people-trial", "Invite your people in a trial", organizationviews.InvitePeopleProps{Planned: 2, Missing: 1, SeatPrice: "$9 a month", TrialEndsAt: days(12), Addresses: make([]organizationviews.InviteAddress, 1)}),
+		invitePeople("invite-people-unverified", "Invite your people, address not confirmed", organizationviews.InvitePeopleProps{Planned: 4, Missing: 3, SeatPrice: "$29 a month", Unverified: "ana@lyric.example"}),
+		invitePeople("invite-people-list", "Invite many people", organizationviews.InvitePeopleProps{Planned: 200, Missing: 188, SeatPrice: "$29 a month", AsList: true}),
 		invitePeople("invite-people-refused", "Addresses refused", organizationviews.InvitePeopleProps{Planned: 4, Missing: 2, Sent: 1, Addresses: []organizationviews.InviteAddress{
 			{Email: "ben@lyric", Error: account.MessageInvitationAddress}, {Email: "ana@lyric.example", Error: account.MessageMemberAlready},
 		}}),
 	}, slices.Concat(roleSpecimens(), apiKeySpecimens(), inviteSpecimens(), settingsSpecimens())...)
+}
+
+func inviteProgress(name, title string, done int, refused []string) Specimen {
+	p := organizationviews.InviteProgressProps{
+		OrganizationID: "org_4h2k9x", RoleID: account.RoleMember, Billable: true, Cost: nextSeat().Words(), Done: done, Total: 48,
+		Refused: refused,
+	}
+	for i := done; i < p.Total; i++ {
+		p.Left = append(p.Left, "person"+strconv.Itoa(i)+"@lyric.example")
+	}
+	return Specimen{Name: name, Title: title, Page: organizationviews.InviteProgressPage(organizationviews.InviteProgressPageProps{
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), Progress: p,
+	})}
 }
 
 func invitePeople(name, title string, form organizationviews.InvitePeopleProps) Specimen {

@@ -22,10 +22,10 @@ func organizationSpecimens() []Specimen {
 		{Name: "general-long", Title: "General, long names", Page: organizationviews.GeneralPage(general(longLayout, longHeader))},
 		{Name: "general-rename", Title: "General, renaming", Page: organizationviews.GeneralPage(renaming(frame))},
 		{Name: "members", Title: "Members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
-			Seats: ui.SeatRowProps{Billed: 3, Free: 1, Sentence: "3 people billed of 5, 4 seats at Stripe"}, Members: members(), Pager: ui.PagerProps{From: 1, To: 5, Total: 5}})},
+			Seats: memberSeats(5, ui.SeatRowProps{Billed: 3, Free: 1}), Members: members(), Pager: ui.PagerProps{From: 1, To: 5, Total: 5}})},
 		{Name: "members-2000", Title: "2,000 members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
-			Seats: ui.SeatRowProps{Billed: 1948, Pending: 12, Sentence: "1,960 people billed of 2,000; 12 seats are on their way to Stripe"}, Members: crowd(2000),
-			Pager: ui.PagerProps{From: 1, To: 2000, Total: 4100, NextHref: "/organization?tab=members&page=2"}})},
+			Seats: memberSeats(2000, ui.SeatRowProps{Billed: 1948, Pending: 12}), Members: crowd(50),
+			Pager: ui.PagerProps{From: 1, To: 50, Total: 2000, NextHref: "/organization?tab=members&page=2"}})},
 		{Name: "roles", Title: "Roles", Page: organizationviews.RolesPage(organizationviews.RolesPageProps{Layout: frame, Organization: header(layout.TabRoles), Roles: []organizationviews.RoleRow{
 			{Name: "Admin", BuiltIn: true, CanManageMembers: true, CanManageBilling: true, People: 1},
 			{Name: "Billing admin", BuiltIn: true, CanManageBilling: true, People: 1},
@@ -38,7 +38,7 @@ func organizationSpecimens() []Specimen {
 			{At: now, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
 			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ", Invoiced: "−$9.00", Invoice: "RZK9MHU1-0002", InvoiceHref: "/billing/invoices/in_1"},
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
-			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},
+			{At: days(-30), What: "The number at Stripe was corrected", From: 40, To: 9},
 		}})},
 		{Name: "audit", Title: "Audit log", Page: organizationviews.AuditPage(auditLog(frame))},
 		{Name: "audit-narrowed", Title: "Audit log, nothing matches", Page: organizationviews.AuditPage(auditNarrowed(frame))},
@@ -90,8 +90,9 @@ func asking(message string, frame layout.Props, people ...layout.Helper) Specime
 
 func contacts(frame layout.Props) organizationviews.ContactsPageProps {
 	p := organizationviews.ContactsPageProps{Layout: frame, Organization: header(layout.TabBilling), Managers: []string{"Ana Lima", "Ben Okafor"}}
-	for _, label := range []string{"A payment failed", "The plan was renewed", "The number of seats changed"} {
-		p.Notices = append(p.Notices, organizationviews.NoticeSetting{Kind: mail.Kind("notice_" + strconv.Itoa(len(p.Notices))), Label: label, On: len(p.Notices) != 1})
+	for i, group := range []string{"Payments", "Plan", "Seats"} {
+		label := []string{"A payment failed", "Your plan was renewed", "The number of seats changed"}[i]
+		p.Notices = append(p.Notices, organizationviews.NoticeSetting{Kind: mail.Kind("notice_" + strconv.Itoa(i)), Group: group, Label: label, On: i != 1})
 	}
 	return p
 }
@@ -99,6 +100,6 @@ func contacts(frame layout.Props) organizationviews.ContactsPageProps {
 func contactsFixed(frame layout.Props) organizationviews.ContactsPageProps {
 	p := contacts(frame)
 	p.Contacts, p.AtStripe = []string{"accounts@lantern.example", unbroken + "@example.com"}, "accounts@lantern.example"
-	p.Email, p.Error = "accounts at lantern", "Please give an e-mail address, such as billing@example.com."
+	p.Email, p.Error = "accounts at lantern", "Enter an e-mail address such as billing@example.com."
 	return p
 }

@@ -45,11 +45,11 @@ func header(tab layout.OrganizationTab) layout.OrganizationHeader {
 
 func members() []organizationviews.MemberRow {
 	return []organizationviews.MemberRow{
-		{Name: "Ana Lima", Email: "ana@lyric.example", Role: "Admin", Billed: true, Status: account.MemberActive, JoinedAt: days(-420), LastSeenAt: days(0), You: true},
-		{Name: "Ben Okafor", Email: "ben@lyric.example", Role: "Billing admin", Status: account.MemberActive, JoinedAt: days(-300), LastSeenAt: days(-2)},
-		{Name: "ليلى حداد", Email: "layla@lyric.example", Role: "Member", Billed: true, Status: account.MemberActive, JoinedAt: days(-90), LastSeenAt: days(-1)},
-		{Name: unbroken, Email: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", Role: "Front of house and cloakroom supervision", Billed: true, Status: account.MemberActive, JoinedAt: days(-60), LastSeenAt: days(-20)},
-		{Name: "Jo", Email: "jo@lyric.example", Role: "Member", Status: account.MemberSuspended, JoinedAt: days(-33)},
+		{ID: "mem_a", RoleID: account.RoleAdmin, Name: "Ana Lima", Email: "ana@lyric.example", Role: "Admin", Billed: true, Status: account.MemberActive, JoinedAt: days(-420), LastSeenAt: days(0), You: true},
+		{ID: "mem_b", RoleID: account.RoleBillingAdmin, Name: "Ben Okafor", Email: "ben@lyric.example", Role: "Billing admin", Status: account.MemberActive, JoinedAt: days(-300), LastSeenAt: days(-2)},
+		{ID: "mem_c", RoleID: account.RoleMember, Name: "ليلى حداد", Email: "layla@lyric.example", Role: "Member", Billed: true, Status: account.MemberActive, JoinedAt: days(-90), LastSeenAt: days(-1)},
+		{ID: "mem_d", RoleID: "role_1", Name: unbroken, Email: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", Role: "Front of house and cloakroom supervision", Billed: true, Status: account.MemberActive, JoinedAt: days(-60), LastSeenAt: days(-20)},
+		{ID: "mem_e", RoleID: account.RoleMember, Name: "Jo", Email: "jo@lyric.example", Role: "Member", Status: account.MemberSuspended, JoinedAt: days(-33)},
 	}
 }
 
@@ -57,7 +57,7 @@ func crowd(n int) []organizationviews.MemberRow {
 	rows := make([]organizationviews.MemberRow, 0, n)
 	for i := range n {
 		rows = append(rows, organizationviews.MemberRow{
-			Name: fmt.Sprintf("Person %d", i+1), Email: fmt.Sprintf("person%d@lyric.example", i+1), Role: "Member",
+			ID: fmt.Sprintf("mem_%d", i+1), Name: fmt.Sprintf("Person %d", i+1), Email: fmt.Sprintf("person%d@lyric.example", i+1), Role: "Member",
 			Billed: i%50 != 0, Status: account.MemberActive, JoinedAt: days(-i % 700), LastSeenAt: days(-i % 9),
 		})
 	}

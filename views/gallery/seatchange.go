@@ -50,7 +50,45 @@ func seatChangeSpecimens() []Specimen {
 	}
 }
 
+// seatBarSpecimens are the same over the list of members.
+func seatBarSpecimens() []Specimen {
+	bulk := func(p *billingviews.SeatChangeProps) {
+		p.Names, p.Seats, p.Added, p.PeriodChange = []string{"Bo Andersen", "ليلى حداد", unbroken}, 3, dollars(4640), dollars(8700)
+	}
+	return []Specimen{
+		seatBar("bulk", "three seats", bulk),
+		seatBar("today", "three seats charged today", func(p *billingviews.SeatChangeProps) {
+			bulk(p)
+			p.ChargedToday, p.DueToday = true, dollars(4640)
+		}),
+		seatBar("remove", "a seat removed", func(p *billingviews.SeatChangeProps) {
+			p.Kind, p.Added, p.PeriodChange = billingviews.SeatsTaken, dollars(-1547), dollars(-2900)
+		}),
+		seatBar("moved", "the amount moved", func(p *billingviews.SeatChangeProps) { p.Moved = true }),
+		seatBar("invite", "an invitation", func(p *billingviews.SeatChangeProps) {
+			p.Kind, p.Names, p.Email = billingviews.PersonInvited, nil, "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example"
+		}),
+		seatBar("unknown", "the amount is not known", func(p *billingviews.SeatChangeProps) { p.Unknown, p.MayContinue = true, true }),
+		seatBar("trial", "in a trial", func(p *billingviews.SeatChangeProps) {
+			p.Reason, p.Lines, p.Added = billingviews.SeatsTrial, nil, dollars(0)
+		}),
+		seatBar("count", "what a number of seats costs", func(p *billingviews.SeatChangeProps) {
+			p.Kind, p.Names, p.Action, p.Total = billingviews.SeatsCounted, nil, "", 12
+		}),
+	}
+}
+
+func seatBar(name, title string, change func(*billingviews.SeatChangeProps)) Specimen {
+	return Specimen{Name: "seat-bar-" + name, Title: "Price over the list, " + title, Page: inPlace(billingviews.SeatBar(seatChangeProps(change)))}
+}
+
 func seatChange(name, title string, change func(*billingviews.SeatChangeProps)) Specimen {
+	return Specimen{Name: "seat-change-" + name, Title: title, Page: billingviews.SeatChangePage(billingviews.SeatChangePageProps{
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), Change: seatChangeProps(change),
+	})}
+}
+
+func seatChangeProps(change func(*billingviews.SeatChangeProps)) billingviews.SeatChangeProps {
 	p := billingviews.SeatChangeProps{
 		OrganizationID: "org_4h2k9x", Names: []string{"Bo Andersen"}, Seats: 1, Total: 10, DueToday: dollars(0), Credit: dollars(0), Added: dollars(1547),
 		PeriodChange: dollars(2900), Interval: catalog.Monthly, RenewsAt: days(12), NextAt: days(12), NextAmount: dollars(30547),
@@ -61,7 +99,5 @@ func seatChange(name, title string, change func(*billingviews.SeatChangeProps)) 
 		Confirm: "sp_4h2k9x", BackHref: "/organization?tab=members",
 	}
 	change(&p)
-	return Specimen{Name: "seat-change-" + name, Title: title, Page: billingviews.SeatChangePage(billingviews.SeatChangePageProps{
-		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), Change: p,
-	})}
+	return p
 }

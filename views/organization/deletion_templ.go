@@ -42,7 +42,7 @@ func deletion(p GeneralPageProps) templ.Component {
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
 		if p.Deletion.At.IsZero() {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<details class=\"max-w-text border-t border-line pt-3\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<details class=\"border-t border-line pt-3\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -56,24 +56,24 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.DangerSummary("Delete "+p.Organization.Name).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.DangerSummary("Delete this organization").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>Its plan is not renewed any more. Seats that are still to be billed are billed at its end.</li><li>For ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>The plan no longer renews. Seats that are not invoiced yet are invoiced when it ends.</li><li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var2 string
-			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(days(p.Deletion.Days))
+			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs("You can undo this for " + days(p.Deletion.Days) + ", or until the plan's period ends if that is sooner.")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 24, Col: 35}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 24, Col: 115}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " an admin can take it back, and everything goes on as before, unless the plan's period ends sooner.</li><li>Then the plan ends, without a refund for the time that is left, and nobody has access.</li><li>Invoices stay readable for whoever looks after billing.</li></ul><form id=\"delete\" method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</li><li>After that the plan ends without a refund, and everyone loses access.</li><li>Billing managers can still read the invoices.</li></ul><form id=\"delete\" method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -81,7 +81,7 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Type its name to confirm", Name: "name", ID: "delete-name", Hint: p.Organization.Name, Error: p.Deletion.Error, Autocomplete: "off", Required: true, MaxLength: "100", Focus: p.Deletion.Error != ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Type the organization's name to confirm", Name: "name", ID: "delete-name", Hint: p.Organization.Name, Error: p.Deletion.Error, Autocomplete: "off", Required: true, MaxLength: "100", Focus: p.Deletion.Error != ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -89,7 +89,7 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Delete the organization", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Delete organization", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -98,23 +98,32 @@ func deletion(p GeneralPageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<div class=\"max-w-text border-t border-line pt-4\"><p class=\"mb-3\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p class=\"mb-3\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.WithDate("It will be deleted on", p.Deletion.At, ".").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.WithDate("This organization will be deleted on", p.Deletion.At, ".").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " Until then an admin can take it back.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.PostButton(ui.PostButtonProps{Action: "/organization/keep", Fields: []ui.Hidden{{Name: "organizationId", Value: p.Organization.ID}}, Button: ui.ButtonProps{Label: "Keep the organization", Kind: ui.Secondary}}).Render(ctx, templ_7745c5c3_Buffer)
+			var templ_7745c5c3_Var3 string
+			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(" An admin can undo this until then.")
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 39, Col: 42}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</p>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.PostButton(ui.PostButtonProps{Action: "/organization/keep", Fields: []ui.Hidden{{Name: "organizationId", Value: p.Organization.ID}}, Button: ui.ButtonProps{Label: "Keep organization", Kind: ui.Secondary}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -126,8 +135,8 @@ func deletion(p GeneralPageProps) templ.Component {
 // DeletionNotice is shown on every page of an organization that is scheduled for deletion.
 func DeletionNotice(at time.Time) ui.NoticeProps {
 	return ui.NoticeProps{
-		Tone: ui.Wait, Title: "This organization will be deleted on " + ui.FormatDate(at) + ".", Body: "Its plan is not renewed. An admin can take it back until then.",
-		Link: &ui.LinkButtonProps{Label: "See what happens", Href: "/organization?tab=general", Kind: ui.Secondary},
+		Tone: ui.Wait, Title: "This organization will be deleted on " + ui.FormatDate(at) + ".", Body: "Its plan no longer renews. An admin can undo this until then.",
+		Link: &ui.LinkButtonProps{Label: "Details", Href: "/organization?tab=general", Kind: ui.Secondary},
 	}
 }
 

@@ -25,10 +25,10 @@ func TestMembersTable(t *testing.T) {
 		Pager: ui.PagerProps{From: 1, To: 2, Total: 40, NextHref: "/organization?tab=members&page=2"},
 	}))
 	rows := doc.Find("tbody tr")
-	if rows.Length() != 2 || !strings.Contains(viewtest.Text(rows.First()), "<script>alert(1)</script> · you") || !strings.Contains(viewtest.Text(rows.First()), "Billed") || !strings.Contains(viewtest.Text(rows.First()), "Never") {
+	if rows.Length() != 2 || !strings.Contains(viewtest.Text(rows.First()), "<script>alert(1)</script> · you") || !strings.Contains(viewtest.Text(rows.First()), "Has a seat") || !strings.Contains(viewtest.Text(rows.First()), "Never") {
 		t.Errorf("first row: %s", viewtest.Text(rows.First()))
 	}
-	if second := viewtest.Text(rows.Last()); !strings.Contains(second, "Not billed") || !strings.Contains(second, "Suspended") || !strings.Contains(second, "1 Dec 2026") {
+	if second := viewtest.Text(rows.Last()); !strings.Contains(second, "No seat") || !strings.Contains(second, "Suspended") || !strings.Contains(second, "1 Dec 2026") {
 		t.Errorf("second row: %s", second)
 	}
 	if doc.Find("main table form, main table button, main table input").Length() != 0 {
@@ -44,15 +44,15 @@ func TestMembersTable(t *testing.T) {
 
 // TestInvitePeopleSaysWhatTheyCost: nothing is charged in a trial, whoever joins.
 func TestInvitePeopleSaysWhatTheyCost(t *testing.T) {
-	form := organizationviews.InvitePeopleProps{Planned: 2, Missing: 1, SeatPrice: "$9 / month", Addresses: make([]organizationviews.InviteAddress, 1)}
+	form := organizationviews.InvitePeopleProps{Planned: 2, Missing: 1, SeatPrice: "$9 a month", Addresses: make([]organizationviews.InviteAddress, 1)}
 	text := func() string {
 		return viewtest.Text(viewtest.Render(t, organizationviews.InvitePeople(form)).Selection)
 	}
-	if got := text(); !strings.Contains(got, "Each person costs $9 / month from the day they accept.") {
+	if got := text(); !strings.Contains(got, "Each person costs $9 a month from the day they join.") {
 		t.Errorf("a paid plan: %s", got)
 	}
 	form.TrialEndsAt = december
-	if got := text(); !strings.Contains(got, "Nobody is charged until the trial ends on 1 Dec 2026. Then each person who has joined costs $9 / month.") || strings.Contains(got, "from the day they accept") {
+	if got := text(); !strings.Contains(got, "Nothing is charged until your trial ends on 1 Dec 2026. After that each person costs $9 a month.") || strings.Contains(got, "from the day they join") {
 		t.Errorf("a trial: %s", got)
 	}
 }
