@@ -118,7 +118,7 @@ func TestPlanChangeIsRefusedWithReason(t *testing.T) {
 			env.must(env.service.Cancellations.Cancel(env.t.Context(), env.access, billing.CancelRequest{}))
 		}, "pro", "ends on"},
 		"past due":        {func(env *testEnv, s billing.Subscription) { env.leaveRenewalUnpaid(s) }, "pro", "not paid"},
-		"too many people": {func(env *testEnv, _ billing.Subscription) { env.addMembers(3) }, "pro", "takes at most 3 billed people"},
+		"too many people": {func(env *testEnv, _ billing.Subscription) { env.addMembers(3) }, "pro", "has seats for at most 3 people"},
 		"made by support": {func(env *testEnv, s billing.Subscription) {
 			env.stripeRequest(http.MethodPost, "/v1/subscription_schedules", url.Values{"from_subscription": {s.ID}})
 		}, "pro", "being completed"},

@@ -118,7 +118,7 @@ func TestCheckoutRefusesMoreThanSeatMaximum(t *testing.T) {
 	env := newTestEnv(t)
 	env.sellPro(func(p *catalog.Plan) { p.SeatMaximum = 3 })
 	env.addMembers(9)
-	const message = "Pro takes at most 3 billed people, and 10 would need a seat. Choose a larger plan, or free 7 seats."
+	const message = "Pro has seats for at most 3 people, and 10 would need one. Choose a larger plan, or free 7 seats."
 	for _, request := range []billing.CheckoutRequest{{PlanID: "pro", Interval: catalog.Yearly}, {PriceID: env.planPriceID("pro", catalog.Monthly)}} {
 		_, err := env.service.Checkouts.Start(t.Context(), env.access, request)
 		if apperr.CodeOf(err) != apperr.CodeConflict || apperr.MessageOf(err) != message {

@@ -251,7 +251,7 @@ func TestPlanForFewerPeopleIsRefused(t *testing.T) {
 	}
 	h.startService(stripegw.New(stripegw.Options{SecretKey: "sk_test_handlertests", APIBase: h.origin, WebhookSecrets: []string{testSecret}}), plans)
 	h.startServer(h.origin, 15*time.Second)
-	const message = "Pro takes at most 2 billed people, and 3 would need a seat. Choose a larger plan, or free a seat."
+	const message = "Pro has seats for at most 2 people, and 3 would need one. Choose a larger plan, or free a seat."
 	b := h.signIn("admin")
 	b.get("/pricing").wantStatus(http.StatusOK).wantText(message, "Choose Pro", "Choose Starter")
 	b.post("/billing/checkout", url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}, "interval": {"month"}}).

@@ -92,6 +92,6 @@ func (p Plan) RequireSeats(billed int) error {
 	if over := billed - p.SeatMaximum; over > 1 {
 		free = strconv.Itoa(over) + " seats"
 	}
-	return apperr.Errorf(apperr.CodeConflict, "%s takes at most %d billed people, and %d would need a seat. Choose a larger plan, or free %s.",
+	return apperr.Errorf(apperr.CodeConflict, "%s has seats for at most %d people, and %d would need one. Choose a larger plan, or free %s.",
 		p.Name, p.SeatMaximum, billed, free)
 }

@@ -60,8 +60,8 @@ func TestRequireSeats(t *testing.T) {
 		want   string
 	}{
 		{limited, 3, ""}, {Plan{PerSeat: true}, 900, ""}, {Plan{SeatMaximum: 3}, 900, ""},
-		{limited, 4, "Pro takes at most 3 billed people, and 4 would need a seat. Choose a larger plan, or free a seat."},
-		{limited, 10, "Pro takes at most 3 billed people, and 10 would need a seat. Choose a larger plan, or free 7 seats."},
+		{limited, 4, "Pro has seats for at most 3 people, and 4 would need one. Choose a larger plan, or free a seat."},
+		{limited, 10, "Pro has seats for at most 3 people, and 10 would need one. Choose a larger plan, or free 7 seats."},
 	}
 	for _, c := range cases {
 		err := c.plan.RequireSeats(c.billed)

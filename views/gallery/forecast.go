@@ -32,7 +32,7 @@ func forecastSpecimens() []Specimen {
 			p.Form.From, p.Form.FromError = "2030-01-01", "Please choose a day from today to "+now.AddDate(1, 0, -1).Format("2 Jan 2006")+"."
 		})),
 		forecastPage("-full", "a plan without room", with(plain, func(p *billingviews.ForecastProps) {
-			p.Form.People, p.Form.Error = "90", "Pro takes at most 50 billed people, and 99 would need a seat. Choose a larger plan, or free 49 seats."
+			p.Form.People, p.Form.Error = "90", "Pro has seats for at most 50 people, and 99 would need one. Choose a larger plan, or free 49 seats."
 		})),
 		forecastPage("-ends", "a plan that ends", with(plain, func(p *billingviews.ForecastProps) {
 			p.Total, p.EndsAt, p.Rows, p.Months, p.Form.Plans, p.Form.Examples = dollars(0), days(12), nil, nil, nil, nil

@@ -65,7 +65,7 @@ func memberSpecimens() []Specimen {
 	wrong := managed(organizationviews.NextSeat{Plan: "Starter", PerSeat: true, Price: dollars(900), Interval: catalog.Monthly, Full: 20})
 	wrong.Invite.Email = "ben@lyric.example"
 	wrong.Invite.Errors = organizationviews.InviteErrors{
-		Email: account.MessageMemberAlready, RoleID: account.MessageGrantsMore, Billable: "Starter takes 20 billed people, and all seats are taken.",
+		Email: account.MessageMemberAlready, RoleID: account.MessageGrantsMore, Billable: "Starter has seats for at most 20 people, and 21 would need one. Choose a larger plan, or free a seat.",
 	}
 	unverified := managed(nextSeat())
 	unverified.Invite.Unverified = "ana@lyric.example"
