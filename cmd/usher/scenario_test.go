@@ -48,7 +48,7 @@ var shownIn = map[string][]string{
 	"invitations":           {`noor@invitations\.example`, `suspended`},
 	"at-renewal":            {`active`, `\b4\b`, `\b3\b`},
 	"cap":                   {`8 people`},
-	"crowd":                 {`149 people`}, // one takes no seat
+	"crowd":                 {`\b149\b`}, // one of 150 takes no seat
 	"long-names":            {`Wolfeschlegelsteinhausenbergerdorff`, `Rhabarberbarbara`},
 	"right-to-left":         {`ليلى حداد`, `דינה כהן`},
 
@@ -81,8 +81,8 @@ var shownIn = map[string][]string{
 type contradiction struct{ one, other string }
 
 var contradictions = []contradiction{
-	{`payment (was )?confirmed`, `to be paid`},
-	{`payment (was )?confirmed`, `first payment is not finished`},
+	{`(^|[^e] )payment (is |was )?confirmed`, `to be paid`}, // not "wants the payment confirmed"
+	{`(^|[^e] )payment (is |was )?confirmed`, `first payment is not finished`},
 	{`could not be collected`, `nothing is billed`},
 	{`\bopen since\b`, `nothing is billed`},
 	{`\bpayment due\b`, `nothing needs you`},
