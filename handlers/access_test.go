@@ -485,7 +485,7 @@ var allowedErrors = map[string]string{
 	"/organization/people":                "e-mail address",
 	"/organization/roles":                 "name",
 	"/organization/contacts":              "e-mail address",
-	"/organization/api-keys":              "name the key",
+	"/organization/api-keys":              "Enter a name",
 	"/organization/handover":              "another member",
 	"/organization/delete":                "exactly as shown",
 	"/organization/keep":                  account.MessageNotDeleting,

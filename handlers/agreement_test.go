@@ -49,12 +49,12 @@ func TestConfirmedPaymentIsNotToBePaid(t *testing.T) {
 	h.dropWebhooks.Store(true)
 	b := h.signIn("admin")
 	back := b.subscribe("pro", "month")
-	b.follow(back).wantText("The payment is confirmed")
+	b.follow(back).wantText("Your payment is confirmed")
 	h.storeOpenInvoice()
 	if _, err := h.store.DB().ExecContext(t.Context(), `update invoices set reason = 'subscription_create' where id = 'in_open'`); err != nil {
 		t.Fatal(err)
 	}
-	b.follow(back).wantText("The payment is confirmed", "Payment received").wantNoText("To be paid", "Payment failed")
+	b.follow(back).wantText("Your payment is confirmed", "Payment received").wantNoText("To be paid", "Payment failed")
 }
 
 // New credits are not announced for a day on which the organization is gone.

@@ -235,7 +235,7 @@ func TestResync(t *testing.T) {
 	b.follow(b.subscribe("pro", "month")).wantStatus(http.StatusOK)
 	b.get("/organization?tab=billing").wantText("Re-sync from Stripe")
 	b.post("/billing/resync", nil).wantStatus(http.StatusSeeOther)
-	b.get("/organization?tab=billing&notice=agreed").wantText("Everything here agrees with it.")
+	b.get("/organization?tab=billing&notice=agreed").wantText("Everything is in sync.")
 	h.signIn("member").post("/billing/resync", nil).wantStatus(http.StatusForbidden)
 }
 

@@ -19,6 +19,7 @@ func (p *memberPages) addSeats(r *http.Request, props *organizationviews.Members
 		return err
 	}
 	setMemberSeats(&props.Seats, overview.Seats)
+	props.Seats.OnHold = overview.Subscription != nil && !overview.Subscription.Status.Ended()
 	props.SeatPrice = seatPrice(overview)
 	if overview.Seats.Synced && access.CanManageBilling() {
 		props.SeatsProposed = overview.Seats.Desired + 1

@@ -11,7 +11,7 @@ import (
 	"github.com/a-h/templ/parser/v2"
 )
 
-// readAttributes are the attributes whose values people see or hear.
+// readAttributes are the attributes whose values are shown or read out.
 var readAttributes = []string{"title", "alt", "aria-label", "aria-description", "placeholder", "label", "data-label", "data-failed", "data-offline", "data-canceled", "data-exists"}
 
 // templPhrases returns the texts of a template: literal text, the values of [readAttributes], and

@@ -125,7 +125,7 @@ func (p SeatChangeProps) explanation() string {
 	}
 	switch p.Reason {
 	case SeatsWithoutPlan:
-		return "Billing starts when you choose a plan."
+		return "Seats are billed while a plan is running."
 	case SeatsFlat:
 		return "Your plan has one price for everyone, so your bill stays the same."
 	case SeatsFree:

@@ -9,9 +9,9 @@ package mail
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// darkColors replaces the colours of the style attributes where mail programs apply style sheets
-// (Apple Mail, Outlook for Mac, Thunderbird). Others keep the light ones, or invert them. The values
-// are those of tailwind.config.js.
+// darkColors replaces the colors of the style attributes where mail programs apply style sheets
+// (Apple Mail, Outlook for Mac, Thunderbird). Others keep the light ones, or invert them. The
+// values are those of tailwind.config.js.
 const darkColors = "<style>:root{color-scheme:light dark}@media (prefers-color-scheme:dark){" +
 	".paper{background-color:#141211!important;color:#f3efe9!important}" +
 	".card{background-color:#1d1a18!important;border-color:#332e2a!important}" +
