@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 	adminviews "usher/views/admin"
 	"usher/views/layout"
 )
@@ -24,6 +25,7 @@ func operationsSpecimens() []Specimen {
 		{Name: "operations-problems", Title: "Events, with every problem", Page: adminviews.EventsPage(eventsProps(ill, failedEvents()))},
 		{Name: "operations-first", Title: "Events, before the first", Page: adminviews.EventsPage(eventsProps(quiet, nil))},
 		{Name: "operations-jobs", Title: "Jobs", Page: adminviews.JobsPage(adminviews.JobsPageProps{Layout: signedIn(layout.SectionOperations), Health: ill})},
+		{Name: "operations-organization", Title: "An organization", Page: adminviews.OrganizationPage(organizationFile())},
 		{Name: "operations-drift", Title: "Drift", Page: adminviews.DriftPage(adminviews.DriftPageProps{Layout: signedIn(layout.SectionOperations), Reports: driftReports()})},
 	}
 }
@@ -71,6 +73,22 @@ func failedEvents() []billing.StoredEvent {
 	events[0].Outcome, events[0].Error, events[0].OrganizationID = billing.OutcomeFailed, "price price_1PqLkT is not in the catalog", ""
 	events[4].Outcome = billing.OutcomePending
 	return events
+}
+
+func organizationFile() adminviews.OrganizationPageProps {
+	report := driftReports()[3]
+	file := billing.OrganizationDetails{
+		Overview: billing.Overview{
+			Organization: account.Organization{ID: "org_4h2k9x", Name: "Lyric Street Theatre"}, CustomerID: "cus_PqLkT2eZvKYlo2", HasAccess: true,
+			Seats: billing.SeatsOverview{Billable: 9, Desired: 9, Quantity: 9},
+		},
+		Subscriptions: []billing.Subscription{{ID: "sub_1PqLkT2eZvKYlo2C", Status: billing.StatusActive, PriceID: "price_pro", Quantity: 9, IsCurrent: true, AsOf: now}},
+		Foreign: []billing.Subscription{{
+			ID: "sub_1PqSup2eZvKYlo2C", Status: billing.StatusActive, AsOf: now, Items: []billing.SubscriptionItem{{PriceID: "price_support", Name: "Priority support", Quantity: 1}},
+		}},
+		Events: storedEvents(), Compared: &report,
+	}
+	return adminviews.OrganizationPageProps{Layout: signedIn(layout.SectionOperations), File: file}
 }
 
 func driftReports() []billing.DriftReport {
