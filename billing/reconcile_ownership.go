@@ -69,7 +69,7 @@ func (c *reconcileRun) compareDeleted(ctx context.Context, _ string) (string, er
 		drift := Drift{
 			Kind: DriftDeletedOrganization, ObjectID: s.ID, OrganizationID: s.OrganizationID,
 			Difference:  fmt.Sprintf("%s, and its organization is deleted", s.Status),
-			Remediation: "Nobody can use it. Cancel it at Stripe and refund there what was paid.",
+			Remediation: "No organization can use it. Cancel it at Stripe, and refund there what was paid.",
 		}
 		if err := c.addDrift(ctx, drift, nil); err != nil {
 			return "", err

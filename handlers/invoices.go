@@ -197,7 +197,7 @@ func duplicateNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
 			notice.Body = "One is enough, so it was ended, and the " + s.Refunded.Format() + " paid for it go back to the card."
 		}
 	case billing.DuplicateFailed:
-		notice.Tone, notice.Body = ui.Bad, "It could not be ended by itself. Whoever operates this site has been told."
+		notice.Tone, notice.Body = ui.Bad, "It could not be ended automatically. The people who run this site have been notified."
 	default:
 		return notice, false
 	}

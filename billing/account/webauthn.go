@@ -265,7 +265,7 @@ const (
 func (f *PasskeyFailure) Error() string { return f.Reason + ": " + f.Detail }
 
 // messagePasskeyRefused is the same for every reason.
-const messagePasskeyRefused = "This passkey wasn't accepted. Try again, or go on without it."
+const messagePasskeyRefused = "This passkey wasn't accepted. Try again, or continue without it."
 
 func refusedPasskey(reason string, user User, detail string) error {
 	return &apperr.Error{Code: apperr.CodeUnprocessable, Message: messagePasskeyRefused, Err: &PasskeyFailure{Reason: reason, UserID: user.ID, Detail: detail}}

@@ -5,7 +5,7 @@ import (
 	"usher/views/layout"
 )
 
-const passkeyRefused = "This passkey wasn't accepted. Try again, or go on without it."
+const passkeyRefused = "This passkey wasn't accepted. Try again, or continue without it."
 
 func passkeyForm(path, refused string) *authviews.PasskeyForm {
 	return &authviews.PasskeyForm{Action: path, Options: path + "/options", Error: refused}
