@@ -88,7 +88,7 @@ func TestPasswordChangeEndsResetLinks(t *testing.T) {
 	if len(sent) != before+1 {
 		t.Fatalf("%d mails about the change", len(sent)-before)
 	}
-	for _, want := range []string{"was changed on ", " UTC, in your settings", "If it was not you", "https://usher.test/forgot"} {
+	for _, want := range []string{"was changed on ", " UTC, in your settings", "If it wasn't you", "https://usher.test/forgot"} {
 		if notice := sent[before]; !strings.Contains(notice.Text, want) || notice.To != user.Email {
 			t.Errorf("%q is not in the mail to %s:\n%s", want, notice.To, notice.Text)
 		}

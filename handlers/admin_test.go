@@ -60,7 +60,7 @@ func TestOperatorPages(t *testing.T) {
 	h.storeForeignSubscription()
 	b.get("/admin/organizations/"+h.organization.ID).wantText("Other subscriptions of the customer", "sub_support", "price_support", "Priority support")
 	b.post("/admin/organizations/"+h.organization.ID+"/compare", nil).wantRedirect("/admin/organizations/" + h.organization.ID + "?notice=agreed")
-	b.get("/admin/drift").wantText("In sync", h.organization.ID)
+	b.get("/admin/drift").wantText(h.organization.ID, "Compared 1 subscription")
 	b.get("/admin/organizations/"+h.organization.ID).wantText("Last comparison with Stripe", "In sync")
 	if reports := b.get("/admin/drift.json"); !strings.Contains(reports.body, `"organizationId":"`+h.organization.ID+`"`) {
 		t.Errorf("reports: %s", reports.body)

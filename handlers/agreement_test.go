@@ -62,7 +62,7 @@ func TestNoNewCreditsAfterTheDeletion(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	b.subscribe("pro", "month")
-	waitFor(t, "the credits", func() bool { return strings.Contains(b.get("/billing/credits").body, "+1,000") })
+	waitFor(t, "the plan and its credits", func() bool { return strings.Contains(b.get("/billing/credits").body, "New credits on") })
 	for _, path := range []string{billingPath, "/dashboard", "/billing/credits"} {
 		b.get(path).wantText("New credits on")
 	}

@@ -36,7 +36,7 @@ func TestSessionRevocationJourney(t *testing.T) {
 
 	for _, page := range []struct{ name, path, visible, text string }{
 		{"confirm", "/dev/ui?show=confirm-refused", "main", "Confirm that it's you"},
-		{"hand-over", "/organization?tab=general#handover", "#handover", "Choose somebody"},
+		{"hand-over", "/organization?tab=general#handover", "#handover", "Choose a member"},
 		{"person", "/admin/people?q=admin@usher.example", "main", "Open sessions"},
 	} {
 		here.do("open "+page.name, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.url+page.path))
