@@ -174,7 +174,7 @@ func (b *Board) memberWith(m *maker, founder account.User, organization account.
 			return member.UserID, nil
 		}
 	}
-	return "", apperr.Errorf(apperr.CodeNotFound, "This scenario has nobody with that role.")
+	return "", apperr.Errorf(apperr.CodeNotFound, "No one in this scenario has that role.")
 }
 
 // welcomeGuests adds the guests to the organization: they are invited, and accept.

@@ -1,7 +1,7 @@
 package scenario
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,7 +55,7 @@ func seatStates() []Scenario {
 		{
 			Name: "cap", Group: groupSeats, Title: "No seat left", Page: PageMembers,
 			Needs:    needs("a seat_maximum from 5 to 50", isCapped),
-			Sentence: "The plan's most people have a seat: nobody can be added.",
+			Sentence: "Every seat that the plan allows is taken: no one can be added.",
 			make: func(m *maker) error {
 				plan, _ := findPlan(m.plans(), isCapped)
 				if err := m.found(append(cast(), crowd(plan.SeatMaximum-4)...)); err != nil {
@@ -156,7 +156,7 @@ func invitations(m *maker) error {
 			return err
 		}
 	}
-	return fmt.Errorf("nobody to suspend")
+	return errors.New("there is no member to suspend")
 }
 
 func released(m *maker) error {
