@@ -96,10 +96,11 @@ func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer
 	if answer.SubscriptionID == "" {
 		return nil
 	}
-	if _, err := cs.subscriptions.refetch(ctx, answer.SubscriptionID); err != nil {
-		return apperr.StripeFailed("record checkout", err)
+	_, err = cs.subscriptions.refetch(ctx, answer.SubscriptionID)
+	if err == nil || errors.Is(err, errRowChanged) { // webhooks write the row faster than it is fetched: it is current
+		return nil
 	}
-	return nil
+	return apperr.StripeFailed("record checkout", err)
 }
 
 // handleEvent handles the checkout.session events: it records the session's end and observes its

@@ -163,7 +163,7 @@ func (p *adminPages) showOrganization(w http.ResponseWriter, r *http.Request) er
 		return err
 	}
 	return render(w, r, http.StatusOK, adminviews.OrganizationPage(adminviews.OrganizationPageProps{
-		Layout: p.layout(r, layout.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges, false),
+		Layout: p.layout(r, layout.SectionOperations), File: file, Changes: seatChangeRows(r.Context(), file.SeatChanges, false),
 		Comparing: r.URL.Query().Get("notice") == noticeComparing && !comparedWithin(file.Compared, p.now().Add(-resyncTimeout)),
 	}))
 }
@@ -180,7 +180,7 @@ func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	notice, err := resyncNotice(await(r.Context(), p.site, resyncTimeout, func(ctx context.Context) (billing.DriftReport, error) {
-		report, err := p.reconciler.ReconcileForOperator(ctx, id)
+		report, err := p.reconciler.ReconcileForOperator(r.Context(), id)
 		if err != nil {
 			err = apperr.StripeFailed("reconcile organization", err)
 		}

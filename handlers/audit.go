@@ -12,6 +12,7 @@ import (
 	"usher/billing/account"
 	adminviews "usher/views/admin"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
 )
@@ -49,7 +50,7 @@ func (p *auditPages) showAll(w http.ResponseWriter, r *http.Request) error {
 	}
 	entries, pages := auditPage(r, entries)
 	filter := auditFilter(r, account.Acts(), problem)
-	filter.Action, filter.AllHref, filter.TextLabel = "/admin/audit", "/admin/audit", "Name, value, id or request"
+	filter.Action, filter.AllHref, filter.TextLabel = "/admin/audit", "/admin/audit", locale.T(r.Context(), "Name, value, id or request")
 	return render(w, r, http.StatusOK, adminviews.AuditPage(adminviews.AuditPageProps{
 		Layout: p.layout(r, layout.SectionOperations), Filter: filter, Entries: auditRows(entries, true), Pages: pages,
 	}))
@@ -118,9 +119,9 @@ func auditSearch(r *http.Request) (search account.AuditSearch, problem string) {
 	until, errUntil := queryDate(query.Get("until"))
 	switch {
 	case errFrom != nil || errUntil != nil:
-		return search, "Please give dates such as 2026-12-01."
+		return search, locale.T(r.Context(), "Please give dates such as 2026-12-01.")
 	case !from.IsZero() && !until.IsZero() && until.Before(from):
-		return search, "This day is before the first one."
+		return search, locale.T(r.Context(), "This day is before the first one.")
 	}
 	search.From = from
 	if !until.IsZero() {
@@ -184,7 +185,7 @@ func auditFilter(r *http.Request, acts []account.Act, problem string) ui.AuditFi
 	query := r.URL.Query()
 	filter := ui.AuditFilterProps{
 		Text: query.Get("q"), Actor: query.Get("by"), From: query.Get("from"), Until: query.Get("until"), Error: problem,
-		Act: ui.SelectProps{Label: "What", Name: "act", Value: query.Get("act"), Options: []ui.Option{{Label: "Everything"}}},
+		Act: ui.SelectProps{Label: locale.T(r.Context(), "What"), Name: "act", Value: query.Get("act"), Options: []ui.Option{{Label: locale.T(r.Context(), "Everything")}}},
 	}
 	for _, act := range acts {
 		filter.Act.Options = append(filter.Act.Options, ui.Option{Value: string(act), Label: auditLabels[act]})

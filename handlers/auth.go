@@ -40,7 +40,7 @@ func (p *authPages) signUpProps(r *http.Request, next string) authviews.SignupPa
 	return authviews.SignupPageProps{
 		Layout: p.layout(r, layout.SectionNone), Intent: p.planIntent(r.Context(), next),
 		Fields: []ui.Hidden{{Name: "next", Value: next}}, LoginHref: withNext("/login", next),
-		Provider: p.providerForm(next), InviteOnly: p.signInPolicy.InviteOnly, PasswordsOff: p.signInPolicy.PasswordsOff,
+		Provider: p.providerForm(r.Context(), next), InviteOnly: p.signInPolicy.InviteOnly, PasswordsOff: p.signInPolicy.PasswordsOff,
 	}
 }
 
@@ -85,7 +85,7 @@ func (p *authPages) logInProps(r *http.Request, next string) authviews.LoginPage
 	props := authviews.LoginPageProps{
 		Layout: p.layout(r, layout.SectionNone), Intent: p.planIntent(r.Context(), next),
 		Fields: []ui.Hidden{{Name: "next", Value: next}}, SignupHref: withNext("/signup", next),
-		Provider: p.providerForm(next), PasswordsOff: p.signInPolicy.PasswordsOff,
+		Provider: p.providerForm(r.Context(), next), PasswordsOff: p.signInPolicy.PasswordsOff,
 	}
 	if p.passkeys.SignsIn() {
 		props.Passkey = passkeyFormFor(passkeyLogInPath, next, "")

@@ -8,6 +8,7 @@ import (
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -75,7 +76,7 @@ func (p *authPages) renderPasswordReset(w http.ResponseWriter, r *http.Request, 
 // showExpiredLink offers to send another link.
 func (p *authPages) showExpiredLink(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(authviews.LinkPageProps{
-		Layout: p.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"},
+		Layout: p.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: locale.T(r.Context(), "Ask for a new link"), Href: "/forgot"},
 	}))
 }
 

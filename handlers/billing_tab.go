@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 )
 
@@ -63,7 +65,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: credits,
 	}
 	panel.Trouble, panel.CanBuyCredits = p.trouble(o, access), len(p.packOffers(r)) > 0
-	panel.Ticket = returnTicket(o, ret)
+	panel.Ticket = returnTicket(r.Context(), o, ret)
 	if err := p.addInvite(r, o, &panel); err != nil {
 		return panel, err
 	}
@@ -114,16 +116,16 @@ func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*
 	if o.Subscription == nil {
 		return nil, nil
 	}
-	props := p.subscriptionState(o)
+	props := p.subscriptionState(r.Context(), o)
 	var err error
 	props.NextInvoice, err = p.lastNextInvoice(r, o, false)
 	return props, err
 }
 
 // subscriptionState describes the subscription without its next invoice.
-func (p *billingPages) subscriptionState(o billing.Overview) *billingviews.SubscriptionProps {
+func (p *billingPages) subscriptionState(ctx context.Context, o billing.Overview) *billingviews.SubscriptionProps {
 	current := *o.Subscription
-	props := priceProps(o)
+	props := priceProps(ctx, o)
 	props.Others, props.EndedAt, props.Card = o.OtherItems, timeOrZero(current.EndedAt), card(current)
 	props.RenewsAt, props.EndsAt = periodEnd(o)
 	props.Deleting = o.Organization.DeletesAt != nil
@@ -143,8 +145,8 @@ func (p *billingPages) subscriptionState(o billing.Overview) *billingviews.Subsc
 }
 
 // priceProps returns plan, price and quantity of the subscription.
-func priceProps(o billing.Overview) *billingviews.SubscriptionProps {
-	name, price := planOf(o)
+func priceProps(ctx context.Context, o billing.Overview) *billingviews.SubscriptionProps {
+	name, price := planOf(ctx, o)
 	return &billingviews.SubscriptionProps{
 		Status: o.Subscription.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: o.Subscription.Quantity,
 		PerSeat: o.Plan != nil && o.Plan.PerSeat,
@@ -153,9 +155,9 @@ func priceProps(o billing.Overview) *billingviews.SubscriptionProps {
 
 // planOf returns the name and price of the subscription's plan. The catalog may no longer contain
 // it.
-func planOf(o billing.Overview) (string, catalog.Price) {
+func planOf(ctx context.Context, o billing.Overview) (string, catalog.Price) {
 	if o.Plan == nil {
-		return "A plan that is no longer offered", catalog.Price{}
+		return locale.T(ctx, "A plan that is no longer offered"), catalog.Price{}
 	}
 	return o.Plan.Name, o.Price
 }
@@ -180,7 +182,7 @@ func card(s billing.Subscription) *billingviews.CardProps {
 }
 
 // returnTicket says what Checkout has sold; nil unless the viewer returns from it.
-func returnTicket(o billing.Overview, ret checkoutReturn) *billingviews.TicketProps {
+func returnTicket(ctx context.Context, o billing.Overview, ret checkoutReturn) *billingviews.TicketProps {
 	state := ret.state(o)
 	if !ret.checked || state != billingviews.ReturnConfirmed && state != billingviews.ReturnProcessing {
 		return nil
@@ -191,7 +193,7 @@ func returnTicket(o billing.Overview, ret checkoutReturn) *billingviews.TicketPr
 	if ret.credits > 0 || o.Subscription == nil {
 		return ticket
 	}
-	name, price := planOf(o)
+	name, price := planOf(ctx, o)
 	ticket.Plan, ticket.Interval, ticket.People = name, price.Interval, o.Seats.Billable
 	ticket.NextAt, _ = periodEnd(o)
 	if o.Subscription.Status == billing.StatusTrialing {

@@ -70,7 +70,7 @@ func (p *cancellationPages) renderCancel(w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return err
 	}
-	name, price := planOf(o)
+	name, price := planOf(r.Context(), o)
 	props := billingviews.CancelPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
 		OrganizationID: o.Organization.ID, Moved: moved, Plan: name, Interval: price.Interval, PerSeat: o.Plan != nil && o.Plan.PerSeat,

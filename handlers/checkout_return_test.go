@@ -46,7 +46,7 @@ func TestReturnStates(t *testing.T) {
 		if got := tt.ret.state(tt.now); got != tt.want {
 			t.Errorf("%s: state %d, want %d", name, got, tt.want)
 		}
-		if ticket := returnTicket(tt.now, tt.ret); (ticket != nil) != (tt.ret.checked && (tt.want == billingviews.ReturnConfirmed || tt.want == billingviews.ReturnProcessing)) {
+		if ticket := returnTicket(t.Context(), tt.now, tt.ret); (ticket != nil) != (tt.ret.checked && (tt.want == billingviews.ReturnConfirmed || tt.want == billingviews.ReturnProcessing)) {
 			t.Errorf("%s: ticket %+v", name, ticket)
 		}
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -27,14 +29,14 @@ func (p *billingPages) showCredits(w http.ResponseWriter, r *http.Request) error
 	}
 	props := billingviews.CreditsPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), OrganizationID: overview.Organization.ID,
-		Packs: p.packOffers(r), Chart: p.creditChart(overview, history),
+		Packs: p.packOffers(r), Chart: p.creditChart(r.Context(), overview, history),
 	}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
 		props.Credits.Href, props.Credits.LastUntil, props.Credits.Outlast = "", history.LastUntil, history.Outlast
 	}
 	for _, entry := range entries {
-		props.Entries = append(props.Entries, creditRow(p.prices.Catalog(), entry))
+		props.Entries = append(props.Entries, creditRow(r.Context(), p.prices.Catalog(), entry))
 	}
 	return render(w, r, http.StatusOK, billingviews.CreditsPage(props))
 }
@@ -53,15 +55,15 @@ func (p *billingPages) packOffers(r *http.Request) []billingviews.PackOffer {
 
 // creditChart draws the ledger with the grants marked, and where it leads at the present rate; nil
 // without a ledger.
-func (p *billingPages) creditChart(o billing.Overview, h billing.CreditHistory) *ui.LevelChartProps {
+func (p *billingPages) creditChart(ctx context.Context, o billing.Overview, h billing.CreditHistory) *ui.LevelChartProps {
 	if len(h.Entries) == 0 {
 		return nil
 	}
 	chart := &ui.LevelChartProps{
-		ID: "credit-levels", Title: "Credits left since " + ui.FormatDate(h.Since.UTC()), From: h.Since, Until: h.Until, Now: h.Now, Unit: "Credits", MarkWords: "credits granted or bought",
+		ID: "credit-levels", Title: locale.T(ctx, "Credits left since %s", locale.Date(ctx, h.Since.UTC())), From: h.Since, Until: h.Until, Now: h.Now, Unit: "Credits", MarkWords: locale.T(ctx, "credits granted or bought"),
 	}
 	for _, entry := range h.Entries {
-		chart.Levels = addLevel(chart.Levels, creditLevel(p.prices.Catalog(), entry))
+		chart.Levels = addLevel(chart.Levels, creditLevel(ctx, p.prices.Catalog(), entry))
 	}
 	if chart.Projects = h.PerDay > 0 && o.Credits.Balance > 0; chart.Projects {
 		chart.EmptyAt, chart.Projected = h.LastUntil, h.LeftAt(o.Credits.Balance, h.Now, h.Until)
@@ -69,8 +71,8 @@ func (p *billingPages) creditChart(o billing.Overview, h billing.CreditHistory) 
 	return chart
 }
 
-func creditLevel(plans catalog.Catalog, e billing.CreditEntry) ui.Level {
-	level := ui.Level{At: e.At, Value: int64(e.Balance), Words: creditText(plans, e)}
+func creditLevel(ctx context.Context, plans catalog.Catalog, e billing.CreditEntry) ui.Level {
+	level := ui.Level{At: e.At, Value: int64(e.Balance), Words: creditText(ctx, plans, e)}
 	level.Mark = e.Kind == billing.CreditGrant || e.Kind == billing.CreditPack || e.Kind == billing.CreditUpgrade
 	if e.Kind == billing.CreditConsume {
 		level.Words = "Used"
@@ -112,8 +114,8 @@ func (p *billingPages) creditsWithRate(r *http.Request, o billing.Overview) (*bi
 	return card, err
 }
 
-func creditRow(plans catalog.Catalog, e billing.CreditEntry) billingviews.CreditRow {
-	row := billingviews.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance), What: creditText(plans, e)}
+func creditRow(ctx context.Context, plans catalog.Catalog, e billing.CreditEntry) billingviews.CreditRow {
+	row := billingviews.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance), What: creditText(ctx, plans, e)}
 	if row.What == "" {
 		row.What = "Used"
 	}
@@ -121,7 +123,7 @@ func creditRow(plans catalog.Catalog, e billing.CreditEntry) billingviews.Credit
 }
 
 // creditText describes a ledger entry; empty if there is nothing to say.
-func creditText(plans catalog.Catalog, e billing.CreditEntry) string {
+func creditText(ctx context.Context, plans catalog.Catalog, e billing.CreditEntry) string {
 	offer := offerName(plans, e)
 	switch e.Kind {
 	case billing.CreditGrant:
@@ -129,13 +131,13 @@ func creditText(plans catalog.Catalog, e billing.CreditEntry) string {
 	case billing.CreditUpgrade:
 		return "Changed to " + offer
 	case billing.CreditExpire:
-		return "Unused credits of the month before"
+		return locale.T(ctx, "Unused credits of the month before")
 	case billing.CreditPack:
 		return offer + " was bought"
 	case billing.CreditReturn:
-		return "Taken back with its refund"
+		return locale.T(ctx, "Taken back with its refund")
 	case billing.CreditRestore:
-		return "Given back, its refund failed"
+		return locale.T(ctx, "Given back, its refund failed")
 	case billing.CreditConsume:
 		return e.Reason
 	}

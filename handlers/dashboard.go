@@ -6,6 +6,7 @@ import (
 	"usher/billing"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -22,7 +23,7 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 	}
 	props := billingviews.DashboardPageProps{
 		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
-		Seats: seatRowProps(overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(), Trouble: p.trouble(overview, accessOf(r)),
+		Seats: seatRowProps(r.Context(), overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(), Trouble: p.trouble(overview, accessOf(r)),
 	}
 	if props.Plan, err = p.planSummary(r, overview); err != nil {
 		return err
@@ -46,13 +47,13 @@ func (p *billingPages) planSummary(r *http.Request, o billing.Overview) (*billin
 	if o.Subscription == nil || o.Subscription.Status.Ended() {
 		return nil, nil
 	}
-	full := p.subscriptionState(o)
+	full := p.subscriptionState(r.Context(), o)
 	summary := &billingviews.PlanSummary{
 		Name: full.Plan, Interval: full.Interval, Status: full.Status, AwaitsConfirmation: full.AwaitsConfirmation,
 		RenewsAt: full.RenewsAt, EndsAt: full.EndsAt, Failure: full.Failure, Card: full.Card,
 	}
 	if o.Plan != nil {
-		summary.Price = billingviews.PriceLine(full)
+		summary.Price = billingviews.PriceLine(r.Context(), full)
 	}
 	var err error
 	summary.NextInvoice, err = p.lastNextInvoice(r, o, true)
@@ -71,7 +72,7 @@ func (p *billingPages) start(r *http.Request, o billing.Overview) (*billingviews
 		Invited: len(members) > 1, CanInvite: access.CanManageMembers(), BillingNames: billingNames(members),
 	}
 	if o.Subscription != nil && o.Subscription.Status == billing.StatusCanceled {
-		start.Ended, _ = planOf(o)
+		start.Ended, _ = planOf(r.Context(), o)
 		start.EndedAt = timeOrZero(o.Subscription.EndedAt)
 	}
 	if !start.Invited && start.CanInvite {
@@ -89,11 +90,11 @@ func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request
 	case billingviews.ReturnProcessing:
 		return []ui.NoticeProps{{Tone: ui.Wait, Title: billingviews.ProcessingTitle}}
 	case billingviews.ReturnConfirmed:
-		return []ui.NoticeProps{{Tone: ui.Good, Title: billingviews.ConfirmedTitle(credits)}}
+		return []ui.NoticeProps{{Tone: ui.Good, Title: billingviews.ConfirmedTitle(r.Context(), credits)}}
 	case billingviews.ReturnConfirming, billingviews.ReturnDelayed:
 		return []ui.NoticeProps{{
-			Tone: ui.Wait, Title: "Thank you. Stripe is confirming the payment.", Body: "This usually takes a few seconds.",
-			Link: &ui.LinkButtonProps{Label: "Check again", Href: pollPath(r, 0), Kind: ui.Secondary},
+			Tone: ui.Wait, Title: locale.T(r.Context(), "Thank you. Stripe is confirming the payment."), Body: locale.T(r.Context(), "This usually takes a few seconds."),
+			Link: &ui.LinkButtonProps{Label: locale.T(r.Context(), "Check again"), Href: pollPath(r, 0), Kind: ui.Secondary},
 		}}
 	}
 	return nil
@@ -106,14 +107,14 @@ func (p *billingPages) attentionNotices(r *http.Request, o billing.Overview, sta
 	access := accessOf(r)
 	if o.Seats.Status == billing.SyncError && access.CanManageBilling() {
 		found = append(found, ui.NoticeProps{
-			Tone: ui.Wait, Title: "Your seats could not be updated at Stripe yet.", Body: "Everyone keeps their access. Billing shows the reason and the next try.",
-			Link: &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary},
+			Tone: ui.Wait, Title: locale.T(r.Context(), "Your seats could not be updated at Stripe yet."), Body: locale.T(r.Context(), "Everyone keeps their access. Billing shows the reason and the next try."),
+			Link: &ui.LinkButtonProps{Label: locale.T(r.Context(), "See billing"), Href: billingPath, Kind: ui.Secondary},
 		})
 	}
 	if !starting && access.CanManageMembers() && p.people.invitations.MustVerify(access.User) {
 		found = append(found, ui.NoticeProps{
-			Tone: ui.Note, Title: "Confirm your e-mail address.", Body: "You can invite people once " + access.User.Email + " is confirmed.",
-			Link: &ui.LinkButtonProps{Label: "Open settings", Href: "/settings", Kind: ui.Secondary},
+			Tone: ui.Note, Title: locale.T(r.Context(), "Confirm your e-mail address."), Body: locale.T(r.Context(), "You can invite people once %s is confirmed.", access.User.Email),
+			Link: &ui.LinkButtonProps{Label: locale.T(r.Context(), "Open settings"), Href: "/settings", Kind: ui.Secondary},
 		})
 	}
 	return found

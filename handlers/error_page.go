@@ -8,6 +8,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -51,16 +52,16 @@ func (s *site) errorProps(r *http.Request, p problem) layout.ErrorPageProps {
 func errorLink(r *http.Request, status int) *ui.LinkButtonProps {
 	pattern := stateOf(r).route
 	if viewer := identityOf(r); viewer.signedIn() && !viewer.isMember() {
-		return &ui.LinkButtonProps{Label: "Go to settings", Href: "/settings", Kind: ui.Secondary}
+		return &ui.LinkButtonProps{Label: locale.T(r.Context(), "Go to settings"), Href: "/settings", Kind: ui.Secondary}
 	}
 	if !identityOf(r).isMember() || status == http.StatusForbidden {
 		return nil
 	}
 	if page, found := formPageOf(pattern); found && r.Method == http.MethodPost {
-		return &ui.LinkButtonProps{Label: "Back to " + page.name, Href: page.path, Kind: ui.Secondary}
+		return &ui.LinkButtonProps{Label: locale.T(r.Context(), "Back to %s", page.name), Href: page.path, Kind: ui.Secondary}
 	}
 	if status == http.StatusBadGateway && !strings.HasPrefix(pattern, "/admin") {
-		return &ui.LinkButtonProps{Label: "Back to billing", Href: billingPath, Kind: ui.Secondary}
+		return &ui.LinkButtonProps{Label: locale.T(r.Context(), "Back to billing"), Href: billingPath, Kind: ui.Secondary}
 	}
 	return nil
 }
@@ -71,7 +72,7 @@ const maxHelpers = 3
 // helpers returns who in the organization can do what the viewer can't, by the refusal. It names
 // nobody to those who are not members, for a refusal by the HTTP layer, and if the members can't be
 // read.
-func (s *site) helpers(r *http.Request, p problem) []layout.Helper {
+func (s *site) helpers(r *http.Request, p problem) []ui.NameWithRole {
 	edge := (*httpError)(nil)
 	if p.status != http.StatusForbidden || !identityOf(r).isMember() || p.message == account.MessageOperatorsOnly || errors.As(stateOf(r).err, &edge) {
 		return nil
@@ -82,10 +83,10 @@ func (s *site) helpers(r *http.Request, p problem) []layout.Helper {
 		s.log.WarnContext(r.Context(), "list members for error page failed", "request_id", stateOf(r).requestID, "err", err)
 		return nil
 	}
-	var helpers []layout.Helper
+	var helpers []ui.NameWithRole
 	for _, member := range members {
 		if member.UserID != access.User.ID && len(helpers) < maxHelpers && canHelp(account.Access{Member: member}, p.message) {
-			helpers = append(helpers, layout.Helper{Name: member.Name, Role: member.Role.Name})
+			helpers = append(helpers, ui.NameWithRole{Name: member.Name, Role: member.Role.Name})
 		}
 	}
 	return helpers

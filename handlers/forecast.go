@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -39,7 +41,7 @@ func (p *forecastPages) show(w http.ResponseWriter, r *http.Request) error {
 	var forecast billing.Forecast
 	if !wrong {
 		forecast, err = p.forecasts.Get(r.Context(), accessOf(r), question)
-		wrong = !question.IsZero() && refuseForecast(&form, err)
+		wrong = !question.IsZero() && refuseForecast(r.Context(), &form, err)
 	}
 	if wrong {
 		question = billing.ForecastQuestion{}
@@ -52,7 +54,7 @@ func (p *forecastPages) show(w http.ResponseWriter, r *http.Request) error {
 	case err != nil && code != apperr.CodeStripe:
 		return err
 	}
-	props := p.props(forecast, question, form)
+	props := p.props(r.Context(), forecast, question, form)
 	props.Missing, props.Apply = err != nil, p.apply(r, question)
 	status := http.StatusOK
 	if wrong {
@@ -82,26 +84,26 @@ func readForecast(r *http.Request, form *billingviews.ForecastForm, now time.Tim
 	var err error
 	if form.People != "" {
 		if q.People, err = strconv.Atoi(form.People); err != nil {
-			form.PeopleError, wrong = "Please enter a whole number, such as 5 or -2.", true
+			form.PeopleError, wrong = locale.T(r.Context(), "Please enter a whole number, such as 5 or -2."), true
 		}
 	}
 	q.From = now.UTC().Truncate(24 * time.Hour)
 	if form.From != "" {
 		if q.From, err = time.Parse(time.DateOnly, form.From); err != nil {
-			form.FromError, wrong = "Please enter a date, such as "+now.UTC().Format(time.DateOnly)+".", true
+			form.FromError, wrong = locale.T(r.Context(), "Please enter a date, such as %s.", now.UTC().Format(time.DateOnly)), true
 		}
 	}
 	if at := strings.LastIndex(form.Plan, "-"); at >= 0 {
 		q.PlanID, q.Interval = form.Plan[:at], catalog.Interval(form.Plan[at+1:])
 	} else if form.Plan != "" {
-		form.PlanError, wrong = "Please choose one of the plans.", true
+		form.PlanError, wrong = locale.T(r.Context(), "Please choose one of the plans."), true
 	}
 	return q, wrong
 }
 
 // refuseForecast writes why a question has no answer into the form. It returns false for errors
 // that are not about the question.
-func refuseForecast(form *billingviews.ForecastForm, err error) bool {
+func refuseForecast(ctx context.Context, form *billingviews.ForecastForm, err error) bool {
 	var refused *apperr.Error
 	if !errors.As(err, &refused) {
 		return false
@@ -112,7 +114,7 @@ func refuseForecast(form *billingviews.ForecastForm, err error) bool {
 	case refused.Field == "from":
 		form.FromError = refused.Message
 	case refused.Code == apperr.CodeInvalid:
-		form.PlanError = "Please choose one of the plans."
+		form.PlanError = locale.T(ctx, "Please choose one of the plans.")
 	case refused.Code == apperr.CodeConflict:
 		form.Error = refused.Message
 	default:
@@ -137,18 +139,18 @@ func (p *forecastPages) form(r *http.Request, o billing.Overview) billingviews.F
 	}
 	if o.Plan != nil && o.Plan.PerSeat {
 		month := time.Date(today.Year(), today.Month()+1, 1, 0, 0, 0, 0, time.UTC)
-		example("5 more people from "+month.Format("2 January"), billing.ForecastQuestion{People: 5, From: month})
+		example(locale.T(r.Context(), "5 more people from %s", month.Format("2 January")), billing.ForecastQuestion{People: 5, From: month})
 	}
 	options := planOptions(o, p.prices.Catalog())
 	for _, option := range options {
-		form.Plans = append(form.Plans, ui.Option{Value: option.PlanID + "-" + string(option.Interval), Label: ui.PlanName(option.Name, option.Interval)})
+		form.Plans = append(form.Plans, ui.Option{Value: option.PlanID + "-" + string(option.Interval), Label: ui.PlanName(r.Context(), option.Name, option.Interval)})
 		if o.Plan != nil && option.PlanID == o.Plan.ID {
-			example("Switch to "+ui.IntervalName(option.Interval), billing.ForecastQuestion{PlanID: option.PlanID, Interval: option.Interval})
+			example("Switch to "+ui.IntervalName(r.Context(), option.Interval), billing.ForecastQuestion{PlanID: option.PlanID, Interval: option.Interval})
 		}
 	}
 	if len(options) > 0 {
-		name, price := planOf(o)
-		form.Plans = slices.Insert(form.Plans, 0, ui.Option{Label: "Keep " + ui.PlanName(name, price.Interval)})
+		name, price := planOf(r.Context(), o)
+		form.Plans = slices.Insert(form.Plans, 0, ui.Option{Label: locale.T(r.Context(), "Keep %s", ui.PlanName(r.Context(), name, price.Interval))})
 	}
 	return form
 }
@@ -159,20 +161,20 @@ func (p *forecastPages) apply(r *http.Request, q billing.ForecastQuestion) *bill
 	case q.PlanID != "":
 		plan, _ := p.prices.Catalog().Plan(q.PlanID)
 		return &billingviews.ForecastApply{
-			Label:          "Review the change to " + ui.PlanName(plan.Name, q.Interval),
+			Label:          locale.T(r.Context(), "Review the change to %s", ui.PlanName(r.Context(), plan.Name, q.Interval)),
 			OrganizationID: accessOf(r).Organization.ID, Plan: q.PlanID, Interval: q.Interval,
 		}
 	case q.People != 0 && accessOf(r).CanManageMembers():
-		return &billingviews.ForecastApply{Label: "Choose the people", Href: membersTab}
+		return &billingviews.ForecastApply{Label: locale.T(r.Context(), "Choose the people"), Href: membersTab}
 	}
 	return nil
 }
 
 // props describes a forecast.
-func (p *forecastPages) props(f billing.Forecast, q billing.ForecastQuestion, form billingviews.ForecastForm) billingviews.ForecastProps {
+func (p *forecastPages) props(ctx context.Context, f billing.Forecast, q billing.ForecastQuestion, form billingviews.ForecastForm) billingviews.ForecastProps {
 	props := billingviews.ForecastProps{
 		Form: form, Total: f.Sum(f.Invoices), ChangedTotal: f.Sum(f.Changed), Until: f.Until, EndsAt: timeOrZero(f.EndsAt),
-		Change: p.changeInWords(q), Rows: p.rows(f), Months: forecastMonths(f),
+		Change: p.changeInWords(ctx, q), Rows: p.rows(ctx, f), Months: forecastMonths(f),
 	}
 	if f.Stale {
 		props.AsOf = f.FetchedAt
@@ -180,22 +182,22 @@ func (p *forecastPages) props(f billing.Forecast, q billing.ForecastQuestion, fo
 	return props
 }
 
-func (p *forecastPages) changeInWords(q billing.ForecastQuestion) string {
+func (p *forecastPages) changeInWords(ctx context.Context, q billing.ForecastQuestion) string {
 	var parts []string
-	switch from := " from " + ui.FormatDate(q.From); {
+	switch from := " from " + locale.Date(ctx, q.From); {
 	case q.People > 0:
-		parts = append(parts, ui.Plural(q.People, "more person", "more people")+from)
+		parts = append(parts, locale.N(ctx, "%s more person", "%s more people", q.People)+from)
 	case q.People < 0:
-		parts = append(parts, ui.Plural(-q.People, "person fewer", "people fewer")+from)
+		parts = append(parts, locale.N(ctx, "%s person fewer", "%s people fewer", -q.People)+from)
 	}
 	if plan, known := p.prices.Catalog().Plan(q.PlanID); known {
-		parts = append(parts, ui.PlanName(plan.Name, q.Interval))
+		parts = append(parts, ui.PlanName(ctx, plan.Name, q.Interval))
 	}
 	return strings.Join(parts, " and ")
 }
 
 // rows lists the invoices of both courses by day; those within the twelve months first.
-func (p *forecastPages) rows(f billing.Forecast) []billingviews.ForecastRow {
+func (p *forecastPages) rows(ctx context.Context, f billing.Forecast) []billingviews.ForecastRow {
 	var rows []billingviews.ForecastRow
 	rowAt := func(at time.Time) *billingviews.ForecastRow {
 		later := !at.Before(f.Until)
@@ -212,41 +214,41 @@ func (p *forecastPages) rows(f billing.Forecast) []billingviews.ForecastRow {
 	}
 	for _, invoice := range f.Invoices {
 		row := rowAt(invoice.At)
-		row.Amount, row.What = &invoice.Due, p.parts(invoice)
+		row.Amount, row.What = &invoice.Due, p.parts(ctx, invoice)
 	}
 	for _, invoice := range f.Changed {
 		row := rowAt(invoice.At)
-		row.Changed, row.What = &invoice.Due, p.parts(invoice)
+		row.Changed, row.What = &invoice.Due, p.parts(ctx, invoice)
 	}
 	return rows
 }
 
 // parts says what an invoice is for.
-func (p *forecastPages) parts(invoice billing.ForecastInvoice) []string {
+func (p *forecastPages) parts(ctx context.Context, invoice billing.ForecastInvoice) []string {
 	var texts []string
 	for _, part := range invoice.Parts {
-		texts = append(texts, p.part(part))
+		texts = append(texts, p.part(ctx, part))
 	}
 	if used := invoice.Total.Minor - invoice.Due.Minor; used > 0 && invoice.Total.Minor > 0 {
-		texts = append(texts, catalog.Money{Minor: used, Currency: invoice.Total.Currency}.Format()+" paid from your credit")
+		texts = append(texts, locale.T(ctx, "%s paid from your credit", locale.Money(ctx, catalog.Money{Minor: used, Currency: invoice.Total.Currency})))
 	}
 	if invoice.Total.Minor < 0 {
-		texts = append(texts, catalog.Money{Minor: -invoice.Total.Minor, Currency: invoice.Total.Currency}.Format()+" kept as credit for later invoices")
+		texts = append(texts, locale.T(ctx, "%s kept as credit for later invoices", locale.Money(ctx, catalog.Money{Minor: -invoice.Total.Minor, Currency: invoice.Total.Currency})))
 	}
 	return texts
 }
 
-func (p *forecastPages) part(part billing.ForecastPart) string {
+func (p *forecastPages) part(ctx context.Context, part billing.ForecastPart) string {
 	plan, _ := p.prices.Catalog().Plan(part.PlanID)
-	name := ui.PlanName(plan.Name, part.Interval)
+	name := ui.PlanName(ctx, plan.Name, part.Interval)
 	if plan.PerSeat {
-		name += ", " + ui.Seats(part.Seats)
+		name += ", " + ui.Seats(ctx, part.Seats)
 	}
 	switch part.Kind {
 	case billing.ForecastPending:
-		return part.Amount.Format() + " for changes already made"
+		return locale.T(ctx, "%s for changes already made", locale.Money(ctx, part.Amount))
 	case billing.ForecastPeople:
-		return part.Amount.Format() + " for the seats from " + ui.FormatDate(part.From.UTC()) + " on"
+		return locale.T(ctx, "%s for the seats from %s on", locale.Money(ctx, part.Amount), locale.Date(ctx, part.From.UTC()))
 	case billing.ForecastChange:
 		return "Change to " + name
 	}

@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
 	"usher/billing"
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -23,39 +25,39 @@ func chartOf(r *http.Request, months []billing.Month, drawSeats bool) *ui.MonthC
 		return nil
 	}
 	chart := &ui.MonthChartProps{ID: "history", DrawSeats: drawSeats, HideAmounts: !accessOf(r).CanManageBilling()}
-	chart.Title = "Invoices by month"
+	chart.Title = locale.T(r.Context(), "Invoices by month")
 	if drawSeats {
-		chart.Title = "Seats and invoices by month"
+		chart.Title = locale.T(r.Context(), "Seats and invoices by month")
 	}
 	if chart.HideAmounts {
-		chart.Title = "Seats by month"
+		chart.Title = locale.T(r.Context(), "Seats by month")
 	}
 	for _, month := range months {
-		chart.Months = append(chart.Months, monthColumn(month, known(month)))
+		chart.Months = append(chart.Months, monthColumn(r.Context(), month, known(month)))
 	}
 	return chart
 }
 
-func monthColumn(m billing.Month, known bool) ui.MonthColumn {
+func monthColumn(ctx context.Context, m billing.Month, known bool) ui.MonthColumn {
 	return ui.MonthColumn{
-		Month: m.Start, Known: known, Seats: m.Seats, Invoices: m.Invoices, Total: m.Invoiced, Notes: monthNotes(m),
+		Month: m.Start, Known: known, Seats: m.Seats, Invoices: m.Invoices, Total: m.Invoiced, Notes: monthNotes(ctx, m),
 		Kept: m.Kept.Minor, Returned: m.Returned.Minor, Open: m.Open.Minor, Failed: m.Failed.Minor,
 	}
 }
 
 // monthNotes name what became of a part of a month's invoices, and amounts in other currencies.
-func monthNotes(m billing.Month) []string {
+func monthNotes(ctx context.Context, m billing.Month) []string {
 	var notes []string
 	for _, part := range []struct {
 		amount catalog.Money
 		words  string
-	}{{m.Returned, "refunded or credited"}, {m.Open, "to be paid"}, {m.Failed, "could not be collected"}, {m.Disputed, "disputed"}} {
+	}{{m.Returned, locale.T(ctx, "refunded or credited")}, {m.Open, locale.T(ctx, "to be paid")}, {m.Failed, locale.T(ctx, "could not be collected")}, {m.Disputed, "disputed"}} {
 		if part.amount.Minor > 0 {
-			notes = append(notes, part.amount.Format()+" "+part.words)
+			notes = append(notes, locale.Money(ctx, part.amount)+" "+part.words)
 		}
 	}
 	for _, other := range m.Others {
-		notes = append(notes, other.Format()+" besides")
+		notes = append(notes, locale.Money(ctx, other)+" besides")
 	}
 	return notes
 }

@@ -180,7 +180,7 @@ func (p *invitationPages) fillProps(r *http.Request, open account.OpenInvitation
 	props.LoginHref = withNext("/login", props.Action)
 	if !identityOf(r).signedIn() {
 		props.State = authviews.InvitationSignup
-		props.Provider, props.PasswordsOff = p.providerForm(props.Action), p.signInPolicy.PasswordsOff
+		props.Provider, props.PasswordsOff = p.providerForm(r.Context(), props.Action), p.signInPolicy.PasswordsOff
 		if said, waits := p.sessions.assertion(r.Context()); waits {
 			props.IdentityProvider, props.IdentityEmail = p.identityProvider(), said.Email
 			if props.Name == "" {

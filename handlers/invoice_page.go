@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -8,7 +9,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
-	"usher/views/ui"
+	"usher/views/locale"
 )
 
 // invoicePath is the page of an invoice.
@@ -23,7 +24,7 @@ func (p *billingPages) showInvoice(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	props := invoicePageProps(invoice)
+	props := invoicePageProps(r.Context(), invoice)
 	props.Layout, props.Organization = p.layout(r, layout.SectionOrganization), organizationHeader(r, layout.TabBilling)
 	return render(w, r, http.StatusOK, billingviews.InvoicePage(props))
 }
@@ -46,20 +47,20 @@ func (p *billingPages) openInvoiceDocument(w http.ResponseWriter, r *http.Reques
 	return p.redirectToStripe(w, r, to)
 }
 
-func invoicePageProps(i billing.ExplainedInvoice) billingviews.InvoicePageProps {
+func invoicePageProps(ctx context.Context, i billing.ExplainedInvoice) billingviews.InvoicePageProps {
 	e := i.Explanation
 	props := billingviews.InvoicePageProps{
-		Row: explainedRow(i), State: invoiceState(i.Invoice), Totals: invoiceTotals(i), Known: i.Known, Stale: i.Stale, AsOf: i.AsOf,
+		Row: explainedRow(ctx, i), State: invoiceState(ctx, i.Invoice), Totals: invoiceTotals(ctx, i), Known: i.Known, Stale: i.Stale, AsOf: i.AsOf,
 		Percent: e.Percent(), Groups: invoiceGroups(e),
 	}
 	for _, line := range e.Remainder() {
-		props.Remainder = append(props.Remainder, line.Amount.Format()+" "+line.Text)
+		props.Remainder = append(props.Remainder, locale.Money(ctx, line.Amount)+" "+line.Text)
 	}
 	if i.Number != "" {
 		props.PDFHref, props.StripeHref = invoicePath(i.Invoice)+"/pdf", payInvoicePath(i.ID)
 	}
 	if i.Status == billing.InvoiceOpen && i.AmountDue > 0 {
-		props.PayLabel = "Pay " + catalog.Money{Minor: i.AmountDue, Currency: i.Currency}.Format()
+		props.PayLabel = "Pay " + locale.Money(ctx, catalog.Money{Minor: i.AmountDue, Currency: i.Currency})
 		if i.ActionRequired {
 			props.PayLabel = "Confirm payment"
 		}
@@ -122,7 +123,7 @@ func invoiceLine(line billing.ExplainedLine) billingviews.InvoiceLine {
 }
 
 // invoiceTotals lists the amounts below the lines, in the order in which they add up.
-func invoiceTotals(i billing.ExplainedInvoice) []billingviews.InvoiceTotal {
+func invoiceTotals(ctx context.Context, i billing.ExplainedInvoice) []billingviews.InvoiceTotal {
 	money := func(minor int64) catalog.Money { return catalog.Money{Minor: minor, Currency: i.Currency} }
 	var totals []billingviews.InvoiceTotal
 	add := func(label string, minor int64, strong bool) {
@@ -134,7 +135,7 @@ func invoiceTotals(i billing.ExplainedInvoice) []billingviews.InvoiceTotal {
 	add("Tax", i.Totals.Tax, false)
 	add("Total", i.Total, true)
 	if i.Totals.TaxIncluded != 0 {
-		totals = append(totals, billingviews.InvoiceTotal{Label: "Including tax of " + money(i.Totals.TaxIncluded).Format()})
+		totals = append(totals, billingviews.InvoiceTotal{Label: locale.T(ctx, "Including tax of %s", locale.Money(ctx, money(i.Totals.TaxIncluded)))})
 	}
 	if i.Totals.Balance < 0 {
 		add("Paid from your balance", i.Totals.Balance, false)
@@ -154,30 +155,30 @@ func invoiceTotals(i billing.ExplainedInvoice) []billingviews.InvoiceTotal {
 }
 
 // invoiceState says in a sentence what became of an invoice.
-func invoiceState(i billing.Invoice) string {
+func invoiceState(ctx context.Context, i billing.Invoice) string {
 	switch {
 	case i.Status == billing.InvoicePaid && i.PaidAt != nil && i.AmountPaid > 0:
-		return "Paid on " + ui.FormatDate(i.PaidAt.UTC()) + "."
+		return "Paid on " + locale.Date(ctx, i.PaidAt.UTC()) + "."
 	case i.Status == billing.InvoicePaid && i.Total > 0:
-		return "Paid from your balance."
+		return locale.T(ctx, "Paid from your balance.")
 	case i.Status == billing.InvoicePaid && i.Total < 0:
-		return "The credit was added to your balance and pays for your next invoices."
+		return locale.T(ctx, "The credit was added to your balance and pays for your next invoices.")
 	case i.Status == billing.InvoicePaid:
-		return "There was nothing to pay."
+		return locale.T(ctx, "There was nothing to pay.")
 	case i.Status == billing.InvoiceVoid:
-		return "This invoice was canceled. Nothing is owed."
+		return locale.T(ctx, "This invoice was canceled. Nothing is owed.")
 	case i.Status == billing.InvoiceUncollectible:
-		return "We stopped trying to collect this invoice. It can still be paid."
+		return locale.T(ctx, "We stopped trying to collect this invoice. It can still be paid.")
 	case i.Status == billing.InvoiceDraft:
-		return "This invoice is still being prepared, so its amounts may change."
+		return locale.T(ctx, "This invoice is still being prepared, so its amounts may change.")
 	case i.ActionRequired:
-		return "Your bank needs you to confirm this payment."
+		return locale.T(ctx, "Your bank needs you to confirm this payment.")
 	case i.Attempts == 0:
-		return "Not paid yet."
+		return locale.T(ctx, "Not paid yet.")
 	}
-	state := "The payment failed" + declineReason(i.FailureCode) + "."
+	state := locale.T(ctx, "The payment failed%s.", declineReason(ctx, i.FailureCode))
 	if i.NextAttemptAt != nil {
-		state += " We'll retry on " + ui.FormatDate(i.NextAttemptAt.UTC()) + "."
+		state += locale.T(ctx, " We'll retry on %s.", locale.Date(ctx, i.NextAttemptAt.UTC()))
 	}
 	return state
 }
@@ -196,19 +197,19 @@ var declineReasons = map[string]string{
 	"issuer_not_available":      "the bank couldn't be reached",
 }
 
-func declineReason(code string) string {
+func declineReason(ctx context.Context, code string) string {
 	switch reason, known := declineReasons[code]; {
 	case known:
 		return ": " + reason
 	case code == "":
 		return ""
 	}
-	return ": the bank declined the card"
+	return locale.T(ctx, ": the bank declined the card")
 }
 
 // explainedRow is invoiceRow with the reason in people's names.
-func explainedRow(i billing.ExplainedInvoice) billingviews.InvoiceRow {
-	row := invoiceRow(i.Invoice)
+func explainedRow(ctx context.Context, i billing.ExplainedInvoice) billingviews.InvoiceRow {
+	row := invoiceRow(ctx, i.Invoice)
 	if why := i.Explanation.Why(); i.Known && why != "" {
 		row.Why = why
 	}
@@ -220,11 +221,11 @@ func explainedRow(i billing.ExplainedInvoice) billingviews.InvoiceRow {
 }
 
 // yearFilter returns the links of the list's filter; none if all invoices are of one year.
-func yearFilter(years []int, current int) []billingviews.YearLink {
+func yearFilter(ctx context.Context, years []int, current int) []billingviews.YearLink {
 	if len(years) < 2 && current == 0 {
 		return nil
 	}
-	links := []billingviews.YearLink{{Label: "All", Href: "/billing/invoices", Current: current == 0}}
+	links := []billingviews.YearLink{{Label: locale.T(ctx, "All"), Href: "/billing/invoices", Current: current == 0}}
 	for _, year := range years {
 		label := yearText(year)
 		links = append(links, billingviews.YearLink{Label: label, Href: "/billing/invoices?year=" + label, Current: year == current})

@@ -136,7 +136,7 @@ func TestInvoiceStates(t *testing.T) {
 		{billing.Invoice{Status: billing.InvoiceVoid}, "Void", "This invoice was canceled. Nothing is owed."},
 		{billing.Invoice{Status: billing.InvoiceUncollectible}, "Uncollectible", "We stopped trying to collect this invoice. It can still be paid."},
 	} {
-		if badge, state := invoiceBadge(c.invoice).Label, invoiceState(c.invoice); badge != c.badge || state != c.state {
+		if badge, state := invoiceBadge(t.Context(), c.invoice).Label, invoiceState(t.Context(), c.invoice); badge != c.badge || state != c.state {
 			t.Errorf("%+v: %q, %q, want %q, %q", c.invoice, badge, state, c.badge, c.state)
 		}
 	}

@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"usher/billing"
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -35,23 +37,23 @@ func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) erro
 	}
 	props := billingviews.InvoicesPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
-		Years: yearFilter(years, search.Year), CSVHref: invoicesCSVPath(search.Year), Pager: pager,
+		Years: yearFilter(r.Context(), years, search.Year), CSVHref: invoicesCSVPath(search.Year), Pager: pager,
 	}
 	for _, invoice := range invoices {
-		props.Invoices = append(props.Invoices, explainedRow(invoice))
+		props.Invoices = append(props.Invoices, explainedRow(r.Context(), invoice))
 	}
 	months, err := p.histories.Months(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
 	sum := billing.SumOf(months)
-	props.History, props.Total, props.TotalNotes = chartOf(r, months, false), sum.Invoiced, monthNotes(sum)
+	props.History, props.Total, props.TotalNotes = chartOf(r, months, false), sum.Invoiced, monthNotes(r.Context(), sum)
 	return render(w, r, http.StatusOK, billingviews.InvoicesPage(props))
 }
 
-func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
+func invoiceRow(ctx context.Context, i billing.Invoice) billingviews.InvoiceRow {
 	row := billingviews.InvoiceRow{
-		Number: i.Number, Date: i.CreatedAt, Why: invoiceReasons[i.Reason], Amount: i.TotalMoney(), Status: invoiceBadge(i), Details: invoiceDetails(i),
+		Number: i.Number, Date: i.CreatedAt, Why: invoiceReasons[i.Reason], Amount: i.TotalMoney(), Status: invoiceBadge(ctx, i), Details: invoiceDetails(ctx, i),
 	}
 	if i.FinalizedAt != nil {
 		row.Date = *i.FinalizedAt
@@ -78,39 +80,39 @@ var invoiceReasons = map[string]string{
 	"automatic_pending_invoice_item_invoice": "Seats or plan changed",
 }
 
-func invoiceBadge(i billing.Invoice) ui.BadgeProps {
+func invoiceBadge(ctx context.Context, i billing.Invoice) ui.BadgeProps {
 	some, all := i.Returned()
 	switch i.Status {
 	case billing.InvoicePaid:
 		switch {
 		case i.Disputed > 0:
-			return ui.BadgeProps{Tone: ui.Wait, Label: "Disputed"}
+			return ui.BadgeProps{Tone: ui.Wait, Label: locale.T(ctx, "Disputed")}
 		case all && i.Lost > 0:
-			return ui.BadgeProps{Tone: ui.Bad, Label: "Dispute lost"}
+			return ui.BadgeProps{Tone: ui.Bad, Label: locale.T(ctx, "Dispute lost")}
 		case some && i.Refunded+i.Lost == 0:
 			return ui.BadgeProps{Tone: ui.Note, Label: creditedLabel(all)}
 		case all:
-			return ui.BadgeProps{Tone: ui.Note, Label: "Refunded"}
+			return ui.BadgeProps{Tone: ui.Note, Label: locale.T(ctx, "Refunded")}
 		case some:
-			return ui.BadgeProps{Tone: ui.Note, Label: "Partly refunded"}
+			return ui.BadgeProps{Tone: ui.Note, Label: locale.T(ctx, "Partly refunded")}
 		}
-		return ui.BadgeProps{Tone: ui.Good, Label: "Paid"}
+		return ui.BadgeProps{Tone: ui.Good, Label: locale.T(ctx, "Paid")}
 	case billing.InvoiceOpen:
 		switch {
 		case i.ActionRequired:
-			return ui.BadgeProps{Tone: ui.Wait, Label: "Confirmation needed"}
+			return ui.BadgeProps{Tone: ui.Wait, Label: locale.T(ctx, "Confirmation needed")}
 		case i.Attempts > 0:
-			return ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}
+			return ui.BadgeProps{Tone: ui.Bad, Label: locale.T(ctx, "Payment failed")}
 		}
-		return ui.BadgeProps{Tone: ui.Wait, Label: "To be paid"}
+		return ui.BadgeProps{Tone: ui.Wait, Label: locale.T(ctx, "To be paid")}
 	case billing.InvoiceVoid:
-		return ui.BadgeProps{Tone: ui.Note, Label: "Void"}
+		return ui.BadgeProps{Tone: ui.Note, Label: locale.T(ctx, "Void")}
 	case billing.InvoiceDraft:
-		return ui.BadgeProps{Tone: ui.Note, Label: "Draft"}
+		return ui.BadgeProps{Tone: ui.Note, Label: locale.T(ctx, "Draft")}
 	case billing.InvoiceUncollectible:
-		return ui.BadgeProps{Tone: ui.Bad, Label: "Uncollectible"}
+		return ui.BadgeProps{Tone: ui.Bad, Label: locale.T(ctx, "Uncollectible")}
 	}
-	return ui.BadgeProps{Tone: ui.Bad, Label: "Not paid"}
+	return ui.BadgeProps{Tone: ui.Bad, Label: locale.T(ctx, "Not paid")}
 }
 
 func creditedLabel(all bool) string {
@@ -121,16 +123,16 @@ func creditedLabel(all bool) string {
 }
 
 // invoiceDetails says what became of a part of the amount.
-func invoiceDetails(i billing.Invoice) []string {
+func invoiceDetails(ctx context.Context, i billing.Invoice) []string {
 	var details []string
 	for _, part := range []struct {
 		minor int64
 		words string
 	}{
-		{i.Refunded, "refunded"}, {i.CreditedMinor(), "credited"}, {i.Lost, "lost in a dispute"}, {i.Disputed, "disputed"},
+		{i.Refunded, "refunded"}, {i.CreditedMinor(), "credited"}, {i.Lost, locale.T(ctx, "lost in a dispute")}, {i.Disputed, "disputed"},
 	} {
 		if part.minor > 0 {
-			details = append(details, catalog.Money{Minor: part.minor, Currency: i.Currency}.Format()+" "+part.words)
+			details = append(details, locale.Money(ctx, catalog.Money{Minor: part.minor, Currency: i.Currency})+" "+part.words)
 		}
 	}
 	return details
@@ -144,7 +146,7 @@ func (p *billingPages) addInvoices(r *http.Request, o billing.Overview, panel bi
 		return panel, err
 	}
 	for _, invoice := range invoices {
-		panel.Invoices = append(panel.Invoices, currentRow(o, invoice))
+		panel.Invoices = append(panel.Invoices, currentRow(r.Context(), o, invoice))
 	}
 	if total > 0 {
 		panel.InvoicesHref = "/billing/invoices"
@@ -154,7 +156,7 @@ func (p *billingPages) addInvoices(r *http.Request, o billing.Overview, panel bi
 	}
 	duplicates, err := p.duplicates.List(r.Context(), accessOf(r))
 	for _, duplicate := range duplicates {
-		if notice, ok := duplicateNotice(duplicate); ok {
+		if notice, ok := duplicateNotice(r.Context(), duplicate); ok {
 			panel.Notices = append(panel.Notices, notice)
 		}
 	}
@@ -167,8 +169,8 @@ func (p *billingPages) addInvoices(r *http.Request, o billing.Overview, panel bi
 			continue // another plan was bought since
 		}
 		panel.Notices = append(panel.Notices, ui.NoticeProps{
-			Tone: ui.Note, Title: "The free trial was canceled on " + trial.CanceledAt.Format("2 Jan 2006") + ".",
-			Body: "Its card has had a free trial in another organization. Nothing was charged. Choose a plan to start without a trial.",
+			Tone: ui.Note, Title: locale.T(r.Context(), "The free trial was canceled on %s.", locale.Date(r.Context(), *trial.CanceledAt)),
+			Body: locale.T(r.Context(), "Its card has had a free trial in another organization. Nothing was charged. Choose a plan to start without a trial."),
 		})
 	}
 	return panel, err
@@ -176,28 +178,28 @@ func (p *billingPages) addInvoices(r *http.Request, o billing.Overview, panel bi
 
 // currentRow is explainedRow with what is known of the payment before Stripe's event about it
 // arrives, so that the list agrees with the messages above it.
-func currentRow(o billing.Overview, i billing.ExplainedInvoice) billingviews.InvoiceRow {
-	row := explainedRow(i)
+func currentRow(ctx context.Context, o billing.Overview, i billing.ExplainedInvoice) billingviews.InvoiceRow {
+	row := explainedRow(ctx, i)
 	if o.PaymentReceived(i.Invoice) {
-		row.Status, row.PayHref = ui.BadgeProps{Tone: ui.Wait, Label: "Payment received"}, ""
+		row.Status, row.PayHref = ui.BadgeProps{Tone: ui.Wait, Label: locale.T(ctx, "Payment received")}, ""
 	}
 	return row
 }
 
 // duplicateNotice describes what happens to a duplicate subscription; false if there is nothing to
 // show.
-func duplicateNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
-	notice := ui.NoticeProps{Tone: ui.Wait, Title: "A second plan was bought on " + s.FoundAt.Format("2 Jan 2006") + "."}
+func duplicateNotice(ctx context.Context, s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
+	notice := ui.NoticeProps{Tone: ui.Wait, Title: locale.T(ctx, "A second plan was bought on %s.", locale.Date(ctx, s.FoundAt))}
 	switch s.Status {
 	case billing.DuplicateCanceling:
-		notice.Body = "One is enough: it is being ended, and what was paid for it goes back."
+		notice.Body = locale.T(ctx, "One is enough: it is being ended, and what was paid for it goes back.")
 	case billing.DuplicateCanceled:
-		notice.Tone, notice.Body = ui.Note, "One is enough, so it was ended. Nothing was paid for it."
+		notice.Tone, notice.Body = ui.Note, locale.T(ctx, "One is enough, so it was ended. Nothing was paid for it.")
 		if s.Refunded.Minor > 0 {
-			notice.Body = "One is enough, so it was ended, and the " + s.Refunded.Format() + " paid for it go back to the card."
+			notice.Body = locale.T(ctx, "One is enough, so it was ended, and the %s paid for it go back to the card.", locale.Money(ctx, s.Refunded))
 		}
 	case billing.DuplicateFailed:
-		notice.Tone, notice.Body = ui.Bad, "It could not be ended automatically. The people who run this site have been notified."
+		notice.Tone, notice.Body = ui.Bad, locale.T(ctx, "It could not be ended automatically. The people who run this site have been notified.")
 	default:
 		return notice, false
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"slices"
@@ -28,15 +29,15 @@ func (p *billingPages) exportInvoices(w http.ResponseWriter, r *http.Request) er
 	})
 	for _, invoice := range invoices {
 		for _, line := range invoice.Explanation.Lines {
-			_ = out.Write(invoiceRecord(invoice, line))
+			_ = out.Write(invoiceRecord(r.Context(), invoice, line))
 		}
 	}
 	out.Flush()
 	return out.Error()
 }
 
-func invoiceRecord(i billing.ExplainedInvoice, line billing.ExplainedLine) []string {
-	row := explainedRow(i)
+func invoiceRecord(ctx context.Context, i billing.ExplainedInvoice, line billing.ExplainedLine) []string {
+	row := explainedRow(ctx, i)
 	var people, by []string
 	for _, person := range line.People {
 		people = append(people, person.Name)

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
 )
@@ -61,7 +63,7 @@ func (p *memberPages) listProps(r *http.Request, search account.MemberSearch, in
 	rows, err := p.rows(r, matching[max(0, from-first):max(0, to-first)])
 	props := organizationviews.MembersPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
-		Invitations: p.invitationRows(invited[min(from, first):min(to, first)], access), Members: rows, Pager: pager, CanManage: access.CanManageMembers(), Filter: organizationviews.MemberFilter(search),
+		Invitations: p.invitationRows(r.Context(), invited[min(from, first):min(to, first)], access), Members: rows, Pager: pager, CanManage: access.CanManageMembers(), Filter: organizationviews.MemberFilter(r.Context(), search),
 		Seats: organizationviews.MemberSeats{People: len(members)},
 	}
 	p.addNotice(r, &props, members)
@@ -87,7 +89,7 @@ func (p *memberPages) addNotice(r *http.Request, props *organizationviews.Member
 		kept := props.Layout.Notices
 		props.Notice, props.Layout.Notices = &notice, kept[:len(kept)-1] // layout added it last
 	}
-	if notice := memberNotice(query.Get("changed"), query.Get("member"), members); notice != nil {
+	if notice := memberNotice(r.Context(), query.Get("changed"), query.Get("member"), members); notice != nil {
 		props.Notice = notice
 	}
 	if notice := p.seatChanges.notice(r); notice != nil {
@@ -105,7 +107,7 @@ const (
 
 // memberNotice says what is true of a member after a change that costs nothing; nil: nothing was
 // changed.
-func memberNotice(changed, memberID string, members []account.Member) *ui.NoticeProps {
+func memberNotice(ctx context.Context, changed, memberID string, members []account.Member) *ui.NoticeProps {
 	i := slices.IndexFunc(members, func(m account.Member) bool { return m.ID == memberID })
 	if i < 0 {
 		return nil
@@ -113,19 +115,19 @@ func memberNotice(changed, memberID string, members []account.Member) *ui.Notice
 	m, notice := members[i], ui.NoticeProps{Tone: ui.Good}
 	switch changed {
 	case changedRole:
-		notice.Title = m.Name + " now has the role " + m.Role.Name + "."
+		notice.Title = locale.T(ctx, "%s now has the role %s.", m.Name, m.Role.Name)
 	case changedSeat:
-		notice.Title = m.Name + " no longer has a seat."
+		notice.Title = locale.T(ctx, "%s no longer has a seat.", m.Name)
 		if m.Billable {
-			notice.Title = m.Name + " now has a seat."
+			notice.Title = locale.T(ctx, "%s now has a seat.", m.Name)
 		}
 	case changedStatus:
-		notice.Title = m.Name + " is active again."
+		notice.Title = locale.T(ctx, "%s is active again.", m.Name)
 		if m.Status == account.MemberSuspended {
-			notice.Title = m.Name + " is suspended and can't sign in here."
+			notice.Title = locale.T(ctx, "%s is suspended and can't sign in here.", m.Name)
 		}
 	case changedMore:
-		notice.Title = "The changes to " + m.Name + " are saved."
+		notice.Title = locale.T(ctx, "The changes to %s are saved.", m.Name)
 	default:
 		return nil
 	}

@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
 
 	"usher/billing"
 	"usher/billing/account"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
 )
@@ -18,9 +20,9 @@ func (p *memberPages) addSeats(r *http.Request, props *organizationviews.Members
 	if err != nil {
 		return err
 	}
-	setMemberSeats(&props.Seats, overview.Seats)
+	setMemberSeats(r.Context(), &props.Seats, overview.Seats)
 	props.Seats.OnHold = overview.Subscription != nil && !overview.Subscription.Status.Ended()
-	props.SeatPrice = seatPrice(overview)
+	props.SeatPrice = seatPrice(r.Context(), overview)
 	if overview.Seats.Synced && access.CanManageBilling() {
 		props.SeatsProposed = overview.Seats.Desired + 1
 	}
@@ -34,13 +36,13 @@ func (p *memberPages) addSeats(r *http.Request, props *organizationviews.Members
 }
 
 // setMemberSeats sets the numbers of seats, if seats are paid for.
-func setMemberSeats(props *organizationviews.MemberSeats, s billing.SeatsOverview) {
+func setMemberSeats(ctx context.Context, props *organizationviews.MemberSeats, s billing.SeatsOverview) {
 	if !s.Synced {
 		props.Row = ui.SeatRowProps{Vacant: s.Billable}
 		return
 	}
 	props.Synced, props.Needed, props.Paid, props.CheckedAt = true, s.Desired, s.Quantity, s.CheckedAt
-	props.Row = seatRowProps(s, s.CheckedAt)
+	props.Row = seatRowProps(ctx, s, s.CheckedAt)
 	props.Row.Sentence = ""
 }
 
@@ -60,14 +62,14 @@ func (p *memberPages) inviteProps(r *http.Request, roles []ui.Option, next organ
 // inviteCost says what a seat of an invited person costs.
 func (p *memberPages) inviteCost(r *http.Request, billable bool) (string, error) {
 	if !billable {
-		return "They get no seat, so nothing is charged.", nil
+		return locale.T(r.Context(), "They get no seat, so nothing is charged."), nil
 	}
 	invitations, err := p.invitations.Pending(r.Context(), accessOf(r))
 	if err != nil {
 		return "", err
 	}
 	overview, err := p.overviews.Get(r.Context(), accessOf(r))
-	return nextSeat(overview, p.reservedSeats(invitations)).Words(), err
+	return nextSeat(overview, p.reservedSeats(invitations)).Words(r.Context()), err
 }
 
 // reservedSeats counts the seats reserved for open invitations.
@@ -81,7 +83,7 @@ func (p *memberPages) reservedSeats(invitations []account.Invitation) int {
 	return n
 }
 
-func (p *memberPages) invitationRows(invitations []account.Invitation, a account.Access) []organizationviews.InvitationRow {
+func (p *memberPages) invitationRows(ctx context.Context, invitations []account.Invitation, a account.Access) []organizationviews.InvitationRow {
 	rows := make([]organizationviews.InvitationRow, 0, len(invitations))
 	for _, i := range invitations {
 		row := organizationviews.InvitationRow{
@@ -89,9 +91,9 @@ func (p *memberPages) invitationRows(invitations []account.Invitation, a account
 		}
 		switch {
 		case i.Expired(p.now()):
-			row.Lapsed = "Expired. Resend it to renew the link."
+			row.Lapsed = locale.T(ctx, "Expired. Resend it to renew the link.")
 		case !i.InviterAuthorized():
-			row.Lapsed = "The sender can no longer invite. Resend it in your name."
+			row.Lapsed = locale.T(ctx, "The sender can no longer invite. Resend it in your name.")
 		}
 		rows = append(rows, row)
 	}
@@ -131,11 +133,11 @@ func trialEnd(o billing.Overview) time.Time {
 }
 
 // seatPrice formats the price of a seat; empty if the plan is not billed per seat.
-func seatPrice(o billing.Overview) string {
+func seatPrice(ctx context.Context, o billing.Overview) string {
 	if o.Plan == nil || !o.Plan.PerSeat || o.Subscription.Status.Ended() {
 		return ""
 	}
-	return o.Price.Amount.FormatShort() + " a " + string(o.Price.Interval)
+	return locale.ShortMoney(ctx, o.Price.Amount) + " a " + string(o.Price.Interval)
 }
 
 // roleOptions lists the roles. Roles with more permissions than the viewer's are disabled.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"usher/billing"
@@ -8,6 +9,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 )
 
 // showNextInvoice shows the next invoice with its lines, as a page or as the fragment that replaces
@@ -51,7 +53,7 @@ func (p *billingPages) lastNextInvoice(r *http.Request, o billing.Overview, shor
 	if err != nil {
 		return nil, err
 	}
-	next := nextAmount(o, stored, short)
+	next := nextAmount(r.Context(), o, stored, short)
 	if short || !stored.Stale { // the lines are not current, and come with the fragment
 		next, err = p.nextInvoice(r, o, stored, short)
 	}
@@ -62,7 +64,7 @@ func (p *billingPages) lastNextInvoice(r *http.Request, o billing.Overview, shor
 // nextInvoice describes an answer of Stripe: in the short form with what changed since the last
 // invoice, otherwise with its lines.
 func (p *billingPages) nextInvoice(r *http.Request, o billing.Overview, answer billing.UpcomingInvoice, short bool) (billingviews.NextInvoice, error) {
-	next := nextAmount(o, answer, short)
+	next := nextAmount(r.Context(), o, answer, short)
 	if answer.None || answer.SubscriptionID == "" {
 		return next, nil
 	}
@@ -74,13 +76,13 @@ func (p *billingPages) nextInvoice(r *http.Request, o billing.Overview, answer b
 		return next, err
 	}
 	lines, err := p.upcoming.Explain(r.Context(), accessOf(r), answer)
-	next.Lines = append(explainedLines(lines.Lines), adjustmentLines(answer)...)
+	next.Lines = append(explainedLines(lines.Lines), adjustmentLines(r.Context(), answer)...)
 	next.Renewal, next.TaxIncluded = explainedLines(lines.Renewal), answer.TaxIncluded
 	return next, err
 }
 
 // nextAmount describes an answer of Stripe without a reason.
-func nextAmount(o billing.Overview, answer billing.UpcomingInvoice, short bool) billingviews.NextInvoice {
+func nextAmount(ctx context.Context, o billing.Overview, answer billing.UpcomingInvoice, short bool) billingviews.NextInvoice {
 	next := billingviews.NextInvoice{
 		Kind: nextInvoiceKind(o, answer), At: answer.At, Amount: answer.AmountDue, RenewsAt: timeOrZero(answer.RenewsAt), Short: short,
 		Changed: answer.Changed && answer.Stale, SeatsPending: answer.SeatsPending && !answer.None,
@@ -89,7 +91,7 @@ func nextAmount(o billing.Overview, answer billing.UpcomingInvoice, short bool) 
 		next.AsOf = answer.FetchedAt
 	}
 	if short && o.Subscription != nil && o.Plan != nil {
-		next.Price = billingviews.PriceLine(priceProps(o))
+		next.Price = billingviews.PriceLine(ctx, priceProps(ctx, o))
 	}
 	return next
 }
@@ -116,15 +118,15 @@ func explainedLines(lines []billing.ExplainedLine) []billingviews.ChangeLine {
 }
 
 // adjustmentLines are the parts of an amount due beside its lines. Together they add up to it.
-func adjustmentLines(i billing.UpcomingInvoice) []billingviews.ChangeLine {
+func adjustmentLines(ctx context.Context, i billing.UpcomingInvoice) []billingviews.ChangeLine {
 	parts := []struct {
 		text  string
 		minor int64
 	}{
 		{"Discount", -i.Discount.Minor},
 		{"Tax", i.Tax.Minor - i.TaxIncluded.Minor},
-		{"Further lines", i.OtherLines().Minor},
-		{balanceText(i), i.BalanceUsed.Minor},
+		{locale.T(ctx, "Further lines"), i.OtherLines().Minor},
+		{balanceText(ctx, i), i.BalanceUsed.Minor},
 	}
 	var lines []billingviews.ChangeLine
 	for _, part := range parts {
@@ -136,14 +138,14 @@ func adjustmentLines(i billing.UpcomingInvoice) []billingviews.ChangeLine {
 }
 
 // balanceText says what happens to the customer's balance.
-func balanceText(i billing.UpcomingInvoice) string {
+func balanceText(ctx context.Context, i billing.UpcomingInvoice) string {
 	switch {
 	case i.Total.Minor < 0:
-		return "Kept as credit for later invoices"
+		return locale.T(ctx, "Kept as credit for later invoices")
 	case i.BalanceUsed.Minor > 0:
-		return "Carried over from earlier invoices"
+		return locale.T(ctx, "Carried over from earlier invoices")
 	case i.CarriedOver():
-		return "Too small to charge, carried over"
+		return locale.T(ctx, "Too small to charge, carried over")
 	}
-	return "Paid from your credit"
+	return locale.T(ctx, "Paid from your credit")
 }

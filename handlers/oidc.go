@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
+	"usher/views/locale"
 )
 
 const (
@@ -230,13 +232,13 @@ func (p *oidcPages) showProblem(w http.ResponseWriter, r *http.Request, f pendin
 	w.Header().Set("Cache-Control", "no-store")
 	return render(w, r, status, authviews.ProviderProblemPage(authviews.ProviderProblemPageProps{
 		Layout: p.layout(r, layout.SectionNone), Provider: p.identityProvider(), Problem: problem, Message: message,
-		Retry: p.retryForm(f), LoginHref: p.passwordHref(r, f.Next),
+		Retry: p.retryForm(r.Context(), f), LoginHref: p.passwordHref(r, f.Next),
 	}))
 }
 
 // retryForm begins a flow for the same purpose again.
-func (p *oidcPages) retryForm(f pendingFlow) authviews.ProviderFormProps {
-	form := authviews.ProviderFormProps{Action: oidcPath, Label: "Try again", Next: f.Next}
+func (p *oidcPages) retryForm(ctx context.Context, f pendingFlow) authviews.ProviderFormProps {
+	form := authviews.ProviderFormProps{Action: oidcPath, Label: locale.T(ctx, "Try again"), Next: f.Next}
 	switch f.Purpose {
 	case flowConfirm:
 		form.Action = recentPath + "/oidc"

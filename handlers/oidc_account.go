@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -160,9 +162,9 @@ func withIdentity(r *http.Request) bool { return r.PostFormValue("with") == "ide
 
 // providerForm is the form that begins a sign-in and comes back to a page; its zero value if there
 // is no provider.
-func (s *site) providerForm(next string) authviews.ProviderFormProps {
+func (s *site) providerForm(ctx context.Context, next string) authviews.ProviderFormProps {
 	if s.provider == nil {
 		return authviews.ProviderFormProps{}
 	}
-	return authviews.ProviderFormProps{Action: oidcPath, Label: "Continue with " + s.identityProvider(), Next: next}
+	return authviews.ProviderFormProps{Action: oidcPath, Label: locale.T(ctx, "Continue with %s", s.identityProvider()), Next: next}
 }

@@ -52,7 +52,7 @@ func TestPricing(t *testing.T) {
 
 func TestComparisonResolvesInheritedFeatures(t *testing.T) {
 	rows := map[string]string{}
-	for _, row := range comparison(catalog.BuiltInPlans().Plans) {
+	for _, row := range comparison(t.Context(), catalog.BuiltInPlans().Plans) {
 		for _, cell := range row.Cells {
 			rows[row.Label] += cell.Text + map[bool]string{true: "+", false: "-"}[cell.Included]
 		}
@@ -67,7 +67,7 @@ func TestComparisonResolvesInheritedFeatures(t *testing.T) {
 		}
 	}
 	circle := []catalog.Plan{{Name: "A", Features: []string{"Everything in B", "x"}}, {Name: "B", Features: []string{"Everything in A"}}}
-	if got := comparison(circle); len(got) != 1 || !got[0].Cells[0].Included || !got[0].Cells[1].Included {
+	if got := comparison(t.Context(), circle); len(got) != 1 || !got[0].Cells[0].Included || !got[0].Cells[1].Included {
 		t.Errorf("plans that refer to each other: %+v", got)
 	}
 }

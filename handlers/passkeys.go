@@ -212,7 +212,7 @@ func (p *securityPages) showNewPasskey(w http.ResponseWriter, r *http.Request) e
 		return nil
 	}
 	return p.renderNewPasskey(w, r, http.StatusOK, authviews.NewPasskeyPageProps{
-		Form: *passkeyFormFor(passkeysPath, "", ""), Name: authviews.DeviceName(stateOf(r).userAgent),
+		Form: *passkeyFormFor(passkeysPath, "", ""), Name: authviews.DeviceName(r.Context(), stateOf(r).userAgent),
 	})
 }
 

@@ -56,7 +56,7 @@ func (p *peoplePages) formProps(r *http.Request, o billing.Overview) (organizati
 		return organizationviews.InvitePeopleProps{}, err
 	}
 	props := organizationviews.InvitePeopleProps{
-		OrganizationID: o.Organization.ID, Planned: o.Organization.PlannedPeople, SeatPrice: seatPrice(o),
+		OrganizationID: o.Organization.ID, Planned: o.Organization.PlannedPeople, SeatPrice: seatPrice(r.Context(), o),
 		Missing: max(0, o.Organization.PlannedPeople-o.Seats.Billable-len(pending)), TrialEndsAt: trialEnd(o),
 	}
 	if p.invitations.MustVerify(access.User) {

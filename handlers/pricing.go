@@ -14,6 +14,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 )
 
 // pricingPages show what can be bought.
@@ -81,7 +82,7 @@ func (p *pricingPages) addPromotion(r *http.Request, props *billingviews.Pricing
 		stateOf(r).err = err
 		props.Promotion.State = billingviews.CodeUnchecked
 	case valid:
-		*props.Promotion = promotionProps(found)
+		*props.Promotion = promotionProps(ctx, found)
 	}
 	if props.Promotion.State != billingviews.CodeUnknown {
 		props.SendCode(props.Promotion.Code)
@@ -96,11 +97,11 @@ func shortened(code string) string {
 	return code
 }
 
-func promotionProps(code billing.PromotionCode) billingviews.PromotionProps {
+func promotionProps(ctx context.Context, code billing.PromotionCode) billingviews.PromotionProps {
 	props := billingviews.PromotionProps{Code: code.Code, State: billingviews.CodeValid, Months: code.Months, FirstTime: code.FirstTime, Minimum: code.Minimum}
 	props.Off = code.PercentOff + "%"
 	if !code.AmountOff.IsZero() {
-		props.Off = code.AmountOff.FormatShort()
+		props.Off = locale.ShortMoney(ctx, code.AmountOff)
 	}
 	props.Once = code.Duration == "once"
 	return props
@@ -113,7 +114,7 @@ func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingview
 	seats, invalid := selectedSeats(r, own)
 	props := billingviews.PricingPageProps{
 		Layout: p.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(plans),
-		Seats: seats, SeatsError: invalid, Comparison: comparison(plans.Plans), OrganizationID: accessOf(r).Organization.ID,
+		Seats: seats, SeatsError: invalid, Comparison: comparison(r.Context(), plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range plans.Plans {
 		card := planCard(plan, interval, seats, identityOf(r), own)
@@ -153,7 +154,7 @@ func selectedSeats(r *http.Request, own *billing.Overview) (seats int, invalid s
 	}
 	seats, err := strconv.Atoi(strings.TrimSpace(value))
 	if err != nil || seats < 1 || seats > maxSeats {
-		return usual, "Enter a number from 1 to 10,000."
+		return usual, locale.T(r.Context(), "Enter a number from 1 to 10,000.")
 	}
 	return seats, ""
 }
@@ -276,8 +277,8 @@ func freeMonths(plan catalog.Plan) int {
 }
 
 // comparison returns the comparison table: each feature once, with the plans that include it.
-func comparison(plans []catalog.Plan) []billingviews.ComparisonRow {
-	credits := billingviews.ComparisonRow{Label: "Credits each month"}
+func comparison(ctx context.Context, plans []catalog.Plan) []billingviews.ComparisonRow {
+	credits := billingviews.ComparisonRow{Label: locale.T(ctx, "Credits each month")}
 	var rows []billingviews.ComparisonRow
 	for _, plan := range plans {
 		credits.Cells = append(credits.Cells, billingviews.ComparisonCell{Text: formatThousands(plan.Credits)})

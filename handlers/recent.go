@@ -134,7 +134,7 @@ func (p *recentPages) providerConfirmation(ctx context.Context, user account.Use
 	if err != nil || len(identities) == 0 {
 		return authviews.ProviderFormProps{}, err
 	}
-	form := p.providerForm(next)
+	form := p.providerForm(ctx, next)
 	form.Action = recentPath + "/oidc"
 	return form, nil
 }

@@ -27,9 +27,9 @@ func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
 	}
 	switch organization := identityOf(r).access.Organization; {
 	case organization.DeletedAt != nil:
-		props.Notices = append(props.Notices, organizationviews.DeletedNotice(*organization.DeletedAt))
+		props.Notices = append(props.Notices, organizationviews.DeletedNotice(r.Context(), *organization.DeletedAt))
 	case organization.DeletesAt != nil:
-		props.Notices = append(props.Notices, organizationviews.DeletionNotice(*organization.DeletesAt))
+		props.Notices = append(props.Notices, organizationviews.DeletionNotice(r.Context(), *organization.DeletesAt))
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
 		props.Notices = append(props.Notices, notice)

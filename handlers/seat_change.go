@@ -14,6 +14,7 @@ import (
 	"usher/billing/account"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -277,12 +278,12 @@ func (s *seatChanges) notice(r *http.Request) *ui.NoticeProps {
 	if err != nil || made.ConfirmedAt == nil {
 		return nil
 	}
-	notice := billingviews.SeatChangeNotice(s.props(r, made, s.requestOf(made)))
+	notice := billingviews.SeatChangeNotice(r.Context(), s.props(r, made, s.requestOf(made)))
 	if _, reversible := s.previews.Reverse(made); reversible && accessOf(r).CanManageMembers() {
 		notice.Action = &ui.PostButtonProps{
 			Action: "/organization/seats/undo",
 			Fields: []ui.Hidden{{Name: "organizationId", Value: accessOf(r).Organization.ID}, {Name: "change", Value: made.ID}},
-			Button: ui.ButtonProps{Label: "Undo", Kind: ui.Quiet},
+			Button: ui.ButtonProps{Label: locale.T(r.Context(), "Undo"), Kind: ui.Quiet},
 		}
 	}
 	return &notice

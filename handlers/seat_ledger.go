@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"usher/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
 )
@@ -93,20 +95,20 @@ func (p *seatPages) showActivity(w http.ResponseWriter, r *http.Request) error {
 	}
 	props := organizationviews.ActivityPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabActivity), Pager: pager,
-		Filter: organizationviews.ActivityFilter(search), CSVHref: ledgerCSVPath(search),
+		Filter: organizationviews.ActivityFilter(r.Context(), search), CSVHref: ledgerCSVPath(search),
 	}
-	props.Changes = seatChangeRows(changes, accessOf(r).CanManageBilling())
+	props.Changes = seatChangeRows(r.Context(), changes, accessOf(r).CanManageBilling())
 	return render(w, r, http.StatusOK, organizationviews.ActivityPage(props))
 }
 
-func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatChangeRow {
+func seatChangeRows(ctx context.Context, changes []billing.SeatChange, readsInvoices bool) []ui.SeatChangeRow {
 	rows := make([]ui.SeatChangeRow, 0, len(changes))
 	for _, change := range changes {
 		row := ui.SeatChangeRow{
-			At: change.At, Subject: change.SubjectName, What: seatChangeText(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
+			At: change.At, Subject: change.SubjectName, What: seatChangeText(ctx, change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
 		}
 		if change.InvoiceNumber != "" {
-			row.Invoiced, row.Invoice = change.Invoiced.Format(), change.InvoiceNumber
+			row.Invoiced, row.Invoice = locale.Money(ctx, change.Invoiced), change.InvoiceNumber
 			if readsInvoices {
 				row.InvoiceHref = "/billing/invoices/" + change.InvoiceID
 			}
@@ -117,12 +119,12 @@ func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatC
 }
 
 // seatChangeText describes a ledger entry. It continues the name of the person, if there is one.
-func seatChangeText(c billing.SeatChange) string {
+func seatChangeText(ctx context.Context, c billing.SeatChange) string {
 	switch {
 	case c.SubjectName != "":
 		return c.Reason
 	case c.Reason == "":
-		return "The number of seats changed"
+		return locale.T(ctx, "The number of seats changed")
 	}
 	return strings.ToUpper(c.Reason[:1]) + c.Reason[1:]
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"usher/billing/account"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -56,7 +58,7 @@ func (p *seatPages) seatChart(r *http.Request) (*ui.LevelChartProps, error) {
 	if err != nil || len(levels) == 0 {
 		return nil, err
 	}
-	chart := &ui.LevelChartProps{ID: "seat-levels", Title: "Seats over the last 12 months", From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: "Seats"}
+	chart := &ui.LevelChartProps{ID: "seat-levels", Title: locale.T(r.Context(), "Seats over the last 12 months"), From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: "Seats"}
 	for _, level := range levels {
 		words := strings.TrimSpace(level.Change.SubjectName + " " + level.Change.Reason)
 		chart.Levels = append(chart.Levels, ui.Level{At: level.At, Value: int64(level.Seats), Words: words})
@@ -168,13 +170,13 @@ func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelSta
 
 // seatRowProps returns the one-line summary of the seats. Without a running plan it says nothing
 // about what is billed: an earlier invoice may be open.
-func seatRowProps(s billing.SeatsOverview, now time.Time) ui.SeatRowProps {
+func seatRowProps(ctx context.Context, s billing.SeatsOverview, now time.Time) ui.SeatRowProps {
 	if !s.Synced {
-		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat once a plan is running."}
+		return ui.SeatRowProps{Vacant: s.Billable, Sentence: locale.T(ctx, "%s to seat once a plan is running.", ui.People(ctx, s.Billable))}
 	}
 	row := ui.SeatRowProps{
 		Billed: min(s.Billable, s.Quantity), Free: max(0, s.Quantity-s.Billable),
-		Sentence: fmt.Sprintf("%s, %s at Stripe, checked %s.", people(s.Billable), seats(s.Quantity), checkedTime(s.CheckedAt, now)),
+		Sentence: locale.T(ctx, "%s, %s at Stripe, checked %s.", ui.People(ctx, s.Billable), ui.Seats(ctx, s.Quantity), checkedTime(ctx, s.CheckedAt, now)),
 	}
 	missing := max(0, s.Desired-s.Quantity)
 	if s.Status == billing.SyncError {
@@ -186,11 +188,11 @@ func seatRowProps(s billing.SeatsOverview, now time.Time) ui.SeatRowProps {
 }
 
 // checkedTime formats when something was read at Stripe, with the day unless it is today.
-func checkedTime(at, now time.Time) string {
+func checkedTime(ctx context.Context, at, now time.Time) string {
 	if at.UTC().Format(time.DateOnly) == now.UTC().Format(time.DateOnly) {
 		return at.UTC().Format("15:04 MST")
 	}
-	return ui.FormatDateTime(at)
+	return locale.DateTime(ctx, at)
 }
 
 func people(n int) string { return counted(n, "person", "people") }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -17,14 +18,14 @@ func (s *site) sessionList(r *http.Request) (authviews.SessionListProps, error) 
 	}
 	var props authviews.SessionListProps
 	for _, session := range open {
-		props.Sessions = append(props.Sessions, sessionRow(session))
+		props.Sessions = append(props.Sessions, sessionRow(ctx, session))
 	}
 	return props, nil
 }
 
-func sessionRow(session account.Session) authviews.SessionRow {
+func sessionRow(ctx context.Context, session account.Session) authviews.SessionRow {
 	return authviews.SessionRow{
-		ID: session.ID, Device: authviews.DeviceName(session.UserAgent), Address: session.ClientAddress,
+		ID: session.ID, Device: authviews.DeviceName(ctx, session.UserAgent), Address: session.ClientAddress,
 		StartedAt: session.StartedAt, LastUsedAt: timeOrZero(session.LastUsedAt), Current: session.Current,
 	}
 }

@@ -62,29 +62,35 @@ func (m Money) Decimal() string {
 }
 
 // Format returns the amount for people with all decimals of the currency: "$2,610.00", "¥500".
-func (m Money) Format() string {
-	return m.format(uint8(Exponent(m.Currency))) // #nosec G115 -- 0, 2 or 3
+func (m Money) Format() string { return m.FormatIn("en") }
+
+// FormatIn is [Money.Format] as a language writes amounts, by its BCP 47 tag: "2.610,00 $" in de.
+func (m Money) FormatIn(language string) string {
+	return m.format(language, uint8(Exponent(m.Currency))) // #nosec G115 -- 0, 2 or 3
 }
 
 // FormatShort is [Money.Format] without decimals if they are all zero: "$72", "$72.50".
-func (m Money) FormatShort() string {
+func (m Money) FormatShort() string { return m.FormatShortIn("en") }
+
+// FormatShortIn is [Money.FormatShort] as a language writes amounts.
+func (m Money) FormatShortIn(language string) string {
 	unit := int64(1)
 	for range Exponent(m.Currency) {
 		unit *= 10
 	}
 	if m.Minor%unit == 0 {
-		return m.format(0)
+		return m.format(language, 0)
 	}
-	return m.Format()
+	return m.FormatIn(language)
 }
 
-func (m Money) format(digits uint8) string {
+func (m Money) format(language string, digits uint8) string {
 	code := strings.ToUpper(m.Currency)
 	amount, err := currency.NewAmount(m.Decimal(), code)
 	if err != nil { // unknown to the library: still unambiguous
 		return m.Decimal() + " " + code
 	}
-	formatter := currency.NewFormatter(currency.NewLocale("en"))
+	formatter := currency.NewFormatter(currency.NewLocale(language))
 	formatter.MinDigits, formatter.MaxDigits = digits, digits
 	return formatter.Format(amount)
 }

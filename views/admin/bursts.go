@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/views/ui"
 )
 
 // burstGap is the longest time between two events of one burst.
@@ -37,4 +36,4 @@ func (b burst) continuesWith(older billing.StoredEvent) bool {
 func (b burst) first() billing.StoredEvent { return b[0] }
 
 // count says how many events there are, such as "6 events".
-func (b burst) count() string { return ui.Plural(len(b), "event", "events") }
+func (b burst) count() string { return plural(len(b), "event", "events") }

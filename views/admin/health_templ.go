@@ -10,9 +10,11 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"time"
 
 	"usher/billing"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -30,29 +32,29 @@ type problemWords struct {
 	href string // empty: no page says more
 }
 
-func wordsOf(p billing.Problem) problemWords {
+func wordsOf(ctx context.Context, p billing.Problem) problemWords {
 	n := p.Count
 	switch p.Kind {
 	case billing.ProblemFailedEvents:
-		return problemWords{ui.Plural(n, "event failed", "events failed"), "Fix the cause, then replay them.", "/admin/events?outcome=failed"}
+		return problemWords{plural(n, "event failed", "events failed"), "Fix the cause, then replay them.", "/admin/events?outcome=failed"}
 	case billing.ProblemLateEvents:
-		return problemWords{ui.Plural(n, "event is late", "events are late"), "They are retried automatically. Check that the worker runs and Stripe answers.", "/admin/events?outcome=pending"}
+		return problemWords{plural(n, "event is late", "events are late"), "They are retried automatically. Check that the worker runs and Stripe answers.", "/admin/events?outcome=pending"}
 	case billing.ProblemFailingSeats:
-		return problemWords{ui.Plural(n, "organization can't update its seats", "organizations can't update their seats"), "Stripe refused the last update. The organization's page has the reason.", "/admin/organizations"}
+		return problemWords{plural(n, "organization can't update its seats", "organizations can't update their seats"), "Stripe refused the last update. The organization's page has the reason.", "/admin/organizations"}
 	case billing.ProblemFailedDuplicates:
-		return problemWords{ui.Plural(n, "duplicate subscription couldn't be canceled", "duplicate subscriptions couldn't be canceled"), "Cancel and refund it at Stripe.", "/admin/drift"}
+		return problemWords{plural(n, "duplicate subscription couldn't be canceled", "duplicate subscriptions couldn't be canceled"), "Cancel and refund it at Stripe.", "/admin/drift"}
 	case billing.ProblemSecondSubscriptions:
-		return problemWords{ui.Plural(n, "organization has a second subscription", "organizations have a second subscription"), "Decide which one to keep, and cancel the other at Stripe.", "/admin/drift"}
+		return problemWords{plural(n, "organization has a second subscription", "organizations have a second subscription"), "Decide which one to keep, and cancel the other at Stripe.", "/admin/drift"}
 	case billing.ProblemMischargedChanges:
-		return problemWords{ui.Plural(n, "plan change was charged differently", "plan changes were charged differently"), "Stripe charged another amount than was confirmed, in the last 90 days.", "/admin/organizations"}
+		return problemWords{plural(n, "plan change was charged differently", "plan changes were charged differently"), "Stripe charged another amount than was confirmed, in the last 90 days.", "/admin/organizations"}
 	case billing.ProblemPricesNotOffered:
-		return problemWords{ui.Plural(n, "price can't be offered", "prices can't be offered"), "Missing at Stripe, or different from the plan file. Run usher plans diff.", ""}
+		return problemWords{plural(n, "price can't be offered", "prices can't be offered"), "Missing at Stripe, or different from the plan file. Run usher plans diff.", ""}
 	case billing.ProblemDrifts:
-		return problemWords{ui.Plural(n, "difference from Stripe remains", "differences from Stripe remain"), "Not repaired automatically. The report says what to do.", "/admin/drift"}
+		return problemWords{plural(n, "difference from Stripe remains", "differences from Stripe remain"), "Not repaired automatically. The report says what to do.", "/admin/drift"}
 	case billing.ProblemFailedMails:
-		return problemWords{ui.Plural(n, "e-mail couldn't be sent", "e-mails couldn't be sent"), "Check SMTP_URL and the log.", ""}
+		return problemWords{plural(n, "e-mail couldn't be sent", "e-mails couldn't be sent"), "Check SMTP_URL and the log.", ""}
 	}
-	return problemWords{text: ui.FormatCount(n) + " " + string(p.Kind)}
+	return problemWords{text: locale.Count(ctx, n) + " " + string(p.Kind)}
 }
 
 func countEvents(hours []billing.EventHour) (events, failed int) {
@@ -68,7 +70,7 @@ func lastDay(hours []billing.EventHour) string {
 	if events == 0 {
 		return "No events in the last 24 hours"
 	}
-	return ui.Plural(events, "event", "events") + " in the last 24 hours"
+	return plural(events, "event", "events") + " in the last 24 hours"
 }
 
 // health is the answer to the first question of an operator: is everything in order?
@@ -107,7 +109,7 @@ func health(p HealthProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Backlog.ComparedAt != nil {
-				templ_7745c5c3_Err = ui.WithDateTime("Last compared with Stripe on", *p.Backlog.ComparedAt).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.WithDateTime("Last compared with Stripe on {1}", *p.Backlog.ComparedAt).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -130,9 +132,9 @@ func health(p HealthProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var2 string
-			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(ui.Plural(len(p.Problems), "problem", "problems"))
+			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(plural(len(p.Problems), "problem", "problems"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 87, Col: 56}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 89, Col: 53}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 			if templ_7745c5c3_Err != nil {
@@ -186,7 +188,7 @@ func problemItem(p billing.Problem) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		words := wordsOf(p)
+		words := wordsOf(ctx, p)
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<li><p class=\"font-medium\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -195,7 +197,7 @@ func problemItem(p billing.Problem) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(words.text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 105, Col: 16}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 107, Col: 16}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -213,7 +215,7 @@ func problemItem(p billing.Problem) templ.Component {
 			var templ_7745c5c3_Var5 string
 			templ_7745c5c3_Var5, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(words.href)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 107, Col: 52}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 109, Col: 52}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var5)
 			if templ_7745c5c3_Err != nil {
@@ -226,7 +228,7 @@ func problemItem(p billing.Problem) templ.Component {
 			var templ_7745c5c3_Var6 string
 			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(words.text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 107, Col: 67}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 109, Col: 67}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 			if templ_7745c5c3_Err != nil {
@@ -242,7 +244,7 @@ func problemItem(p billing.Problem) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.WithDateTime("since", *p.Since).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.WithDateTime("since {1}", *p.Since).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -263,7 +265,7 @@ func problemItem(p billing.Problem) templ.Component {
 			var templ_7745c5c3_Var7 string
 			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(words.help)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 116, Col: 48}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 118, Col: 48}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 			if templ_7745c5c3_Err != nil {
@@ -309,7 +311,7 @@ func eventRate(hours []billing.EventHour) templ.Component {
 		var templ_7745c5c3_Var9 string
 		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(lastDay(hours))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 127, Col: 46}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 129, Col: 46}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 		if templ_7745c5c3_Err != nil {
@@ -325,9 +327,9 @@ func eventRate(hours []billing.EventHour) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var10 string
-			templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(failed))
+			templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Count(ctx, failed))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 129, Col: 64}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 131, Col: 67}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 			if templ_7745c5c3_Err != nil {
@@ -350,7 +352,7 @@ func eventRate(hours []billing.EventHour) templ.Component {
 			var templ_7745c5c3_Var11 string
 			templ_7745c5c3_Var11, templ_7745c5c3_Err = templruntime.NewAttributeExpression(bar.x).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 134, Col: 38}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 136, Col: 38}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var11)
 			if templ_7745c5c3_Err != nil {
@@ -363,7 +365,7 @@ func eventRate(hours []billing.EventHour) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templruntime.NewAttributeExpression(bar.y).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 134, Col: 50}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 136, Col: 50}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var12)
 			if templ_7745c5c3_Err != nil {
@@ -376,7 +378,7 @@ func eventRate(hours []billing.EventHour) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templruntime.NewAttributeExpression(bar.height).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 134, Col: 82}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 136, Col: 82}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var13)
 			if templ_7745c5c3_Err != nil {
@@ -394,7 +396,7 @@ func eventRate(hours []billing.EventHour) templ.Component {
 				var templ_7745c5c3_Var14 string
 				templ_7745c5c3_Var14, templ_7745c5c3_Err = templruntime.NewAttributeExpression(bar.x).Resolve(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 136, Col: 39}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 138, Col: 39}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var14)
 				if templ_7745c5c3_Err != nil {
@@ -407,7 +409,7 @@ func eventRate(hours []billing.EventHour) templ.Component {
 				var templ_7745c5c3_Var15 string
 				templ_7745c5c3_Var15, templ_7745c5c3_Err = templruntime.NewAttributeExpression(bar.failedY).Resolve(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 136, Col: 57}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 138, Col: 57}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var15)
 				if templ_7745c5c3_Err != nil {
@@ -420,7 +422,7 @@ func eventRate(hours []billing.EventHour) templ.Component {
 				var templ_7745c5c3_Var16 string
 				templ_7745c5c3_Var16, templ_7745c5c3_Err = templruntime.NewAttributeExpression(bar.failedHeight).Resolve(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 136, Col: 95}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 138, Col: 95}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var16)
 				if templ_7745c5c3_Err != nil {
@@ -442,9 +444,9 @@ func eventRate(hours []billing.EventHour) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var17 string
-			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatTime(hours[0].Hour))
+			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Time(hours[0].Hour))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 142, Col: 40}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 144, Col: 38}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 			if templ_7745c5c3_Err != nil {
@@ -499,9 +501,9 @@ func rateTable(hours []billing.EventHour) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var19 string
-				templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(hourName(hour.Hour))
+				templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(hourName(ctx, hour.Hour))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 166, Col: 43}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 168, Col: 48}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 				if templ_7745c5c3_Err != nil {
@@ -512,9 +514,9 @@ func rateTable(hours []billing.EventHour) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var20 string
-				templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(hour.Events))
+				templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Count(ctx, hour.Events))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 167, Col: 54}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 169, Col: 57}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 				if templ_7745c5c3_Err != nil {
@@ -525,9 +527,9 @@ func rateTable(hours []billing.EventHour) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var21 string
-				templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(hour.Failed))
+				templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Count(ctx, hour.Failed))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 168, Col: 54}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/health.templ`, Line: 170, Col: 57}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 				if templ_7745c5c3_Err != nil {
@@ -547,8 +549,8 @@ func rateTable(hours []billing.EventHour) templ.Component {
 	})
 }
 
-func hourName(t time.Time) string {
-	return ui.FormatDate(t) + ", " + ui.FormatTime(t) + " to " + ui.FormatTime(t.Add(time.Hour))
+func hourName(ctx context.Context, t time.Time) string {
+	return locale.Date(ctx, t) + ", " + locale.Time(t) + " to " + locale.Time(t.Add(time.Hour))
 }
 
 var _ = templruntime.GeneratedTemplate

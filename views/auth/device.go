@@ -1,6 +1,11 @@
 package auth
 
-import "strings"
+import (
+	"context"
+	"strings"
+
+	"usher/views/locale"
+)
 
 // deviceMark tells a browser or system by a part of the User-Agent header.
 type deviceMark struct{ part, name string }
@@ -20,17 +25,17 @@ var systems = []deviceMark{
 // DeviceName says in words what a User-Agent header names: Firefox on Windows. The header is the
 // client's own word, and helps people to recognize their devices. It proves nothing, so that a few
 // cases are enough.
-func DeviceName(userAgent string) string {
+func DeviceName(ctx context.Context, userAgent string) string {
 	browser, system := firstMark(browsers, userAgent), firstMark(systems, userAgent)
 	switch {
 	case browser == "" && system == "":
-		return "An unknown device"
+		return locale.T(ctx, "An unknown device")
 	case browser == "":
-		return "Another program on " + system
+		return locale.T(ctx, "Another program on %s", system)
 	case system == "":
 		return browser
 	}
-	return browser + " on " + system
+	return locale.T(ctx, "%s on %s", browser, system)
 }
 
 func firstMark(marks []deviceMark, userAgent string) string {

@@ -16,7 +16,7 @@ func TestDeviceName(t *testing.T) {
 		"":                          "An unknown device",
 		"<script>Firefox/</script>": "Firefox", // never a part of the header itself
 	} {
-		if got := DeviceName(userAgent); got != want {
+		if got := DeviceName(t.Context(), userAgent); got != want {
 			t.Errorf("%s: %q, want %q", userAgent, got, want)
 		}
 	}

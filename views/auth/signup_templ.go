@@ -11,8 +11,10 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"cmp"
+	"context"
 
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -43,14 +45,14 @@ type SignupErrors struct {
 // byProvider reports whether nobody signs up with a password.
 func (p SignupPageProps) byProvider() bool { return p.InviteOnly || p.PasswordsOff }
 
-func (p SignupPageProps) lead() string {
+func (p SignupPageProps) lead(ctx context.Context) string {
 	switch {
 	case p.InviteOnly && p.Provider.Action == "":
-		return "You need an invitation to sign up. Ask an admin of your organization to send you one by e-mail."
+		return locale.T(ctx, "You need an invitation to sign up. Ask an admin of your organization to send you one by e-mail.")
 	case p.InviteOnly:
-		return "You need an invitation to sign up, unless you can sign in here:"
+		return locale.T(ctx, "You need an invitation to sign up, unless you can sign in here:")
 	}
-	return "Create your account and your organization. You can invite others later."
+	return locale.T(ctx, "Create your account and your organization. You can invite others later.")
 }
 
 func (e SignupErrors) any() bool { return e != SignupErrors{} }
@@ -113,7 +115,7 @@ func SignupPage(p SignupPageProps) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = providerBeside(p.Provider, "Or with a password:").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = providerBeside(p.Provider, locale.T(ctx, "Or with a password:")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -122,32 +124,58 @@ func SignupPage(p SignupPageProps) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <p>Already have an account? <a class=\"link\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var4 string
-				templ_7745c5c3_Var4, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(cmp.Or(p.LoginHref, "/login"))).ResolveURL(ctx)
+				templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Already have an account?"))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/signup.templ`, Line: 62, Col: 98}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/signup.templ`, Line: 64, Col: 49}
 				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var4)
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "\">Sign in</a></p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " <a class=\"link\" href=\"")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var5 string
+				templ_7745c5c3_Var5, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(cmp.Or(p.LoginHref, "/login"))).ResolveURL(ctx)
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/signup.templ`, Line: 64, Col: 119}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var5)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\">")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var6 string
+				templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Sign in"))
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/signup.templ`, Line: 64, Col: 148}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</a></p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = frame("Sign up", p.lead(), p.Intent).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = frame(locale.T(ctx, "Sign up"), p.lead(ctx), p.Intent).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.Page(layout.FormTitle("Sign up", p.Errors.any()), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.Page(layout.FormTitle(ctx, locale.T(ctx, "Sign up"), p.Errors.any()), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -172,7 +200,7 @@ func passwordSignUp(p SignupPageProps) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<form method=\"post\" action=\"/signup\" class=\"flex flex-col gap-5\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<form method=\"post\" action=\"/signup\" class=\"flex flex-col gap-5\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -180,27 +208,27 @@ func passwordSignUp(p SignupPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Your name", Name: "name", Value: p.Name, Error: p.Errors.Name, Autocomplete: "name", Required: true, MaxLength: "200", Focus: p.Errors.Name != ""}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: locale.T(ctx, "Your name"), Name: "name", Value: p.Name, Error: p.Errors.Name, Autocomplete: "name", Required: true, MaxLength: "200", Focus: p.Errors.Name != ""}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "E-mail", Name: "email", Type: "email", Value: p.Email, Error: p.Errors.Email, Autocomplete: "email", Required: true, MaxLength: "254", Focus: p.Errors.Email != "" && p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: locale.T(ctx, "E-mail"), Name: "email", Type: "email", Value: p.Email, Error: p.Errors.Email, Autocomplete: "email", Required: true, MaxLength: "254", Focus: p.Errors.Email != "" && p.Errors.Name == ""}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Password", Name: "password", Type: "password", Hint: "8 characters or more. A few words make a good one.", Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", Focus: p.Errors.Password != "" && p.Errors.Name == "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: locale.T(ctx, "Password"), Name: "password", Type: "password", Hint: locale.T(ctx, "8 characters or more. A few words make a good one."), Error: p.Errors.Password, Autocomplete: "new-password", Required: true, MinLength: "8", Focus: p.Errors.Password != "" && p.Errors.Name == "" && p.Errors.Email == ""}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Organization", Name: "organization", Value: p.Organization, Hint: "The name on your invoices.", Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "200", Focus: p.Errors.Organization != "" && p.Errors.Name == "" && p.Errors.Email == "" && p.Errors.Password == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: locale.T(ctx, "Organization"), Name: "organization", Value: p.Organization, Hint: locale.T(ctx, "The name on your invoices."), Error: p.Errors.Organization, Autocomplete: "organization", Required: true, MaxLength: "200", Focus: p.Errors.Organization != "" && p.Errors.Name == "" && p.Errors.Email == "" && p.Errors.Password == ""}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: signupLabel(p.Intent), Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: signupLabel(ctx, p.Intent), Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</form>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -208,11 +236,11 @@ func passwordSignUp(p SignupPageProps) templ.Component {
 	})
 }
 
-func signupLabel(intent *PlanIntent) string {
+func signupLabel(ctx context.Context, intent *PlanIntent) string {
 	if intent != nil {
-		return "Sign up and continue to Checkout"
+		return locale.T(ctx, "Sign up and continue to Checkout")
 	}
-	return "Sign up"
+	return locale.T(ctx, "Sign up")
 }
 
 var _ = templruntime.GeneratedTemplate

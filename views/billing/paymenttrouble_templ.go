@@ -10,10 +10,12 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"time"
 
 	"usher/billing"
 	"usher/billing/catalog"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -114,7 +116,7 @@ func PaymentTrouble(p PaymentTroubleProps) templ.Component {
 		var templ_7745c5c3_Var4 string
 		templ_7745c5c3_Var4, templ_7745c5c3_Err = templruntime.NewAttributeExpression(p.role()).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 50, Col: 22}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 52, Col: 22}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var4)
 		if templ_7745c5c3_Err != nil {
@@ -173,69 +175,56 @@ func PaymentTrouble(p PaymentTroubleProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.Moved.Currency != "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p class=\"font-strong\">The amount has changed: it was ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p class=\"font-strong\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var7 string
-			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.Moved.Format())
+			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "The amount has changed: it was %s, now it is %s. Nothing was charged.", locale.Money(ctx, p.Moved), locale.Money(ctx, p.Amount)))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 56, Col: 77}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 58, Col: 173}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, ", now it is ")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			var templ_7745c5c3_Var8 string
-			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.Amount.Format())
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 56, Col: 110}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, ". Nothing was charged.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<h2 id=\"payment-trouble-title\" class=\"font-strong\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<h2 id=\"payment-trouble-title\" class=\"font-strong\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var8 string
+		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.title(ctx))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 60, Col: 69}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</h2><p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var9 string
-		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(p.title())
+		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(p.body(ctx))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 58, Col: 66}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 61, Col: 20}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</h2><p>")
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
-		var templ_7745c5c3_Var10 string
-		templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(p.body())
-		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 59, Col: 17}
-		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</p></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</p></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if p.CanManageBilling && p.hasActions() {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<div class=\"mt-3 flex flex-wrap items-center gap-3 pl-8\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<div class=\"mt-3 flex flex-wrap items-center gap-3 pl-8\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -243,7 +232,7 @@ func PaymentTrouble(p PaymentTroubleProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -254,7 +243,7 @@ func PaymentTrouble(p PaymentTroubleProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -282,60 +271,60 @@ func troubleActions(p PaymentTroubleProps) templ.Component {
 		switch p.Kind {
 		case billing.TroublePastDue, billing.TroubleUnpaid:
 			if p.canPay() {
-				templ_7745c5c3_Err = ui.PostButton(p.payForm()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.PostButton(p.payForm(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.PostButton(p.portal(p.cardLabel(), ui.Secondary)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.PostButton(p.portal(p.cardLabel(ctx), ui.Secondary)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.PostButton(p.portal(p.cardLabel(), ui.Primary)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.PostButton(p.portal(p.cardLabel(ctx), ui.Primary)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 		case billing.TroubleConfirm:
-			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Confirm payment", Href: p.ConfirmHref}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Confirm payment"), Href: p.ConfirmHref}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.PostButton(p.portal("Use another card", ui.Secondary)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.PostButton(p.portal(locale.T(ctx, "Use another card"), ui.Secondary)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case billing.TroubleIncomplete:
 			if p.FinishHref != "" {
-				templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Finish the payment", Href: p.FinishHref}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Finish the payment"), Href: p.FinishHref}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Choose again", Href: "/pricing"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Choose again"), Href: "/pricing"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 		case billing.TroublePaused, billing.TroubleTrialCard:
 			if p.HasCard {
-				templ_7745c5c3_Err = ui.PostButton(p.resumeForm()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.PostButton(p.resumeForm(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.PostButton(p.portal("Add a card", ui.Primary)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.PostButton(p.portal(locale.T(ctx, "Add a card"), ui.Primary)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 		case billing.TroubleCardExpiry:
-			templ_7745c5c3_Err = ui.PostButton(p.portal("Update card", ui.Secondary)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.PostButton(p.portal(locale.T(ctx, "Update card"), ui.Secondary)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case billing.TroublePaying:
-			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Look again", Href: "/organization?tab=billing", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Look again"), Href: "/organization?tab=billing", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -362,7 +351,20 @@ func attemptTimeline(p PaymentTroubleProps) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<ol aria-label=\"Payment attempts\" class=\"mt-3 flex flex-col gap-1 border-t border-line/60 pt-3 pl-8 text-small\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<ol aria-label=\"")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var12 string
+		templ_7745c5c3_Var12, templ_7745c5c3_Err = templruntime.NewAttributeExpression(locale.T(ctx, "Payment attempts")).Resolve(ctx)
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 108, Col: 51}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var12)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "\" class=\"mt-3 flex flex-col gap-1 border-t border-line/60 pt-3 pl-8 text-small\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -375,13 +377,26 @@ func attemptTimeline(p PaymentTroubleProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, " · next try</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var13 string
+			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "· next try"))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 112, Col: 34}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		for _, attempt := range p.Attempts {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -389,25 +404,25 @@ func attemptTimeline(p PaymentTroubleProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, " · ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, " · ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var13 string
-			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(attempt.Result)
+			var templ_7745c5c3_Var14 string
+			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(attempt.Result)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 116, Col: 23}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/paymenttrouble.templ`, Line: 118, Col: 23}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "</ol>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "</ol>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -432,67 +447,67 @@ func (p PaymentTroubleProps) role() string {
 	return "status"
 }
 
-func (p PaymentTroubleProps) title() string {
+func (p PaymentTroubleProps) title(ctx context.Context) string {
 	switch p.Kind {
 	case billing.TroublePastDue, billing.TroubleUnpaid:
-		return ui.NotCollected(p.Amount, p.FailedAt, p.Reason)
+		return ui.NotCollected(ctx, p.Amount, p.FailedAt, p.Reason)
 	case billing.TroubleConfirm:
-		return ui.ToConfirm(p.Amount)
+		return ui.ToConfirm(ctx, p.Amount)
 	case billing.TroublePaying:
 		if p.Amount.Currency == "" {
-			return "Thank you. The payment was received."
+			return locale.T(ctx, "Thank you. The payment was received.")
 		}
-		return "The payment of " + p.Amount.Format() + " is on its way."
+		return locale.T(ctx, "The payment of %s is on its way.", locale.Money(ctx, p.Amount))
 	case billing.TroubleIncomplete:
-		return "The first payment is not finished."
+		return locale.T(ctx, "The first payment is not finished.")
 	case billing.TroublePaused:
-		return "The plan is paused, because the trial ended without a card."
+		return locale.T(ctx, "The plan is paused, because the trial ended without a card.")
 	case billing.TroubleTrialCard:
-		return "The trial ends on " + ui.FormatDate(p.At) + ", and there is no card on file."
+		return locale.T(ctx, "The trial ends on %s, and there is no card on file.", locale.Date(ctx, p.At))
 	}
-	return ui.CardExpiring(p.cardName(), p.At, p.NextCharge, p.Now)
+	return ui.CardExpiring(ctx, p.cardName(ctx), p.At, p.NextCharge, p.Now)
 }
 
-func (p PaymentTroubleProps) cardName() string {
+func (p PaymentTroubleProps) cardName(ctx context.Context) string {
 	if p.Card == nil {
-		return "The card"
+		return locale.T(ctx, "The card")
 	}
-	return ui.CardBrand(p.Card.Brand) + " " + p.Card.Last4
+	return ui.CardBrand(ctx, p.Card.Brand) + " " + p.Card.Last4
 }
 
-func (p PaymentTroubleProps) body() string {
+func (p PaymentTroubleProps) body(ctx context.Context) string {
 	switch p.Kind {
 	case billing.TroublePastDue, billing.TroubleUnpaid:
-		return p.failureBody()
+		return p.failureBody(ctx)
 	case billing.TroubleConfirm:
-		return ui.Sentences(ui.ConfirmStep, p.access())
+		return ui.Sentences(ui.ConfirmStep(ctx), p.access(ctx))
 	case billing.TroublePaying:
-		return p.payingBody()
+		return p.payingBody(ctx)
 	case billing.TroubleIncomplete:
-		return "The plan starts when it is. If it is not finished within 23 hours, nothing is charged."
+		return locale.T(ctx, "The plan starts when it is. If it is not finished within 23 hours, nothing is charged.")
 	case billing.TroublePaused:
 		if p.HasCard {
-			return "The card is on file now. When you resume the plan, a new period begins and is charged."
+			return locale.T(ctx, "The card is on file now. When you resume the plan, a new period begins and is charged.")
 		}
-		return "Add a card, then resume the plan. Nothing was charged."
+		return locale.T(ctx, "Add a card, then resume the plan. Nothing was charged.")
 	case billing.TroubleTrialCard:
-		return "Add a card to keep the plan after that."
+		return locale.T(ctx, "Add a card to keep the plan after that.")
 	}
-	return "Update the card to keep the plan without interruption."
+	return locale.T(ctx, "Update the card to keep the plan without interruption.")
 }
 
-func (p PaymentTroubleProps) failureBody() string {
+func (p PaymentTroubleProps) failureBody(ctx context.Context) string {
 	if p.Amount.Currency == "" {
-		return ui.Sentences(p.access(), "The amount and the reason follow in a moment.")
+		return ui.Sentences(p.access(ctx), locale.T(ctx, "The amount and the reason follow in a moment."))
 	}
 	retry, update := "", ""
 	if p.Tried {
-		retry = ui.NextTry(p.NextTry)
+		retry = ui.NextTry(ctx, p.NextTry)
 	}
 	if p.CanManageBilling {
-		update = "A new card is charged at once."
+		update = locale.T(ctx, "A new card is charged at once.")
 	}
-	return ui.Sentences(p.Step, p.access(), retry, update)
+	return ui.Sentences(p.Step, p.access(ctx), retry, update)
 }
 
 // received reports whether the open amount was paid, and the plan is not updated yet.
@@ -500,38 +515,38 @@ func (p *PaymentTroubleProps) received() bool {
 	return p != nil && p.Kind == billing.TroublePaying && p.Amount.Currency == ""
 }
 
-func (p PaymentTroubleProps) payingBody() string {
+func (p PaymentTroubleProps) payingBody(ctx context.Context) string {
 	switch {
 	case p.Amount.Currency == "":
 		return "The plan is being updated; this takes a few seconds."
 	case p.NewCard:
-		return "You updated the card, so it is being charged now. This takes a few seconds."
+		return locale.T(ctx, "You updated the card, so it is being charged now. This takes a few seconds.")
 	}
 	return "Stripe has not answered yet. You are not charged twice; the result shows here in a moment."
 }
 
 // access says how long the product can be used.
-func (p PaymentTroubleProps) access() string {
+func (p PaymentTroubleProps) access(ctx context.Context) string {
 	switch {
 	case p.Stopped || p.Kind == billing.TroubleUnpaid:
-		return "The plan has stopped. It continues when the invoice is paid."
+		return locale.T(ctx, "The plan has stopped. It continues when the invoice is paid.")
 	case !p.HasAccess:
-		return "Access has ended. It returns when the invoice is paid."
+		return locale.T(ctx, "Access has ended. It returns when the invoice is paid.")
 	case !p.AccessUntil.IsZero():
-		return "You have access until " + ui.FormatDate(p.AccessUntil) + "."
+		return locale.T(ctx, "You have access until %s.", locale.Date(ctx, p.AccessUntil))
 	}
-	return "You still have access."
+	return locale.T(ctx, "You still have access.")
 }
 
 func (p PaymentTroubleProps) canPay() bool {
 	return p.CanPay && p.InvoiceID != "" && p.Amount.Currency != ""
 }
 
-func (p PaymentTroubleProps) cardLabel() string {
+func (p PaymentTroubleProps) cardLabel(ctx context.Context) string {
 	if p.Card == nil && len(p.Attempts) > 0 {
-		return "Add a card"
+		return locale.T(ctx, "Add a card")
 	}
-	return "Update card"
+	return locale.T(ctx, "Update card")
 }
 
 func (p PaymentTroubleProps) hasActions() bool {
@@ -546,22 +561,22 @@ func (p PaymentTroubleProps) portal(label string, kind ui.ButtonKind) ui.PostBut
 	}
 }
 
-func (p PaymentTroubleProps) resumeForm() ui.PostButtonProps {
+func (p PaymentTroubleProps) resumeForm(ctx context.Context) ui.PostButtonProps {
 	return ui.PostButtonProps{
 		Action: "/billing/resume", Fields: []ui.Hidden{{Name: "organizationId", Value: p.OrganizationID}},
-		Button: ui.ButtonProps{Label: "Resume the plan", Kind: ui.Primary},
+		Button: ui.ButtonProps{Label: locale.T(ctx, "Resume the plan"), Kind: ui.Primary},
 	}
 }
 
 // payForm pays the open invoice. The amount is what the viewer sees.
-func (p PaymentTroubleProps) payForm() ui.PostButtonProps {
+func (p PaymentTroubleProps) payForm(ctx context.Context) ui.PostButtonProps {
 	return ui.PostButtonProps{
 		Action: "/billing/pay",
 		Fields: []ui.Hidden{
 			{Name: "organizationId", Value: p.OrganizationID}, {Name: "invoice", Value: p.InvoiceID},
 			{Name: "amount", Value: ui.FormatMinor(p.Amount)}, {Name: "currency", Value: p.Amount.Currency},
 		},
-		Button: ui.ButtonProps{Label: ui.PayLabel(p.Amount), Kind: ui.Primary},
+		Button: ui.ButtonProps{Label: ui.PayLabel(ctx, p.Amount), Kind: ui.Primary},
 	}
 }
 

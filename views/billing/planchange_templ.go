@@ -10,11 +10,13 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"time"
 
 	"usher/billing"
 	"usher/billing/catalog"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -101,20 +103,20 @@ type PlanChangePageProps struct {
 	Confirm        string
 }
 
-func (p PlanChangePageProps) title() string {
-	return "Change to " + ui.PlanName(p.To.Name, p.To.Interval)
+func (p PlanChangePageProps) title(ctx context.Context) string {
+	return locale.T(ctx, "Change to %s", ui.PlanName(ctx, p.To.Name, p.To.Interval))
 }
 
 // dueLabel is the label of the large figure.
-func (p PlanChangePageProps) dueLabel() string {
+func (p PlanChangePageProps) dueLabel(ctx context.Context) string {
 	if p.Timing == ChangeInTrial {
-		return "Due today, during the trial"
+		return locale.T(ctx, "Due today, during the trial")
 	}
-	return "Due today"
+	return locale.T(ctx, "Due today")
 }
 
 // sum is the amount due in one line: +$120.00 new plan, −$39.00 unused time.
-func (p PlanChangePageProps) sum() string {
+func (p PlanChangePageProps) sum(ctx context.Context) string {
 	if len(p.Parts) < 2 || len(p.Parts) > 3 { // the invoice beside it says more
 		return ""
 	}
@@ -123,17 +125,17 @@ func (p PlanChangePageProps) sum() string {
 		if i > 0 {
 			text += ", "
 		}
-		text += signedAmount(part.Amount) + " " + partWords[part.Kind].short
+		text += signedAmount(ctx, part.Amount) + " " + partWords[part.Kind].short
 	}
 	return text
 }
 
 // signedAmount formats an amount with its sign.
-func signedAmount(m catalog.Money) string {
+func signedAmount(ctx context.Context, m catalog.Money) string {
 	if m.Minor < 0 {
-		return "−" + catalog.Money{Minor: -m.Minor, Currency: m.Currency}.Format()
+		return "−" + locale.Money(ctx, catalog.Money{Minor: -m.Minor, Currency: m.Currency})
 	}
-	return "+" + m.Format()
+	return "+" + locale.Money(ctx, m)
 }
 
 // partWords are the words for the parts of the amount due.
@@ -148,53 +150,53 @@ var partWords = map[billing.ChangePartKind]struct{ short, long string }{
 }
 
 // partLabel is the label of a part. A balance is used up, or grows by what is credited.
-func partLabel(part ChangePart) string {
+func partLabel(ctx context.Context, part ChangePart) string {
 	if part.Kind == billing.PartBalance && part.Amount.Minor > 0 {
-		return "Credited to your balance"
+		return locale.T(ctx, "Credited to your balance")
 	}
 	return partWords[part.Kind].long
 }
 
 // explanation says what happens after the confirmation.
-func (p PlanChangePageProps) explanation() string {
+func (p PlanChangePageProps) explanation(ctx context.Context) string {
 	switch p.Timing {
 	case ChangeAtPeriodEnd:
-		return "You keep " + p.From.Name + " until " + ui.FormatDate(p.NextAt) + ". " + p.To.Name + " starts then. You can change your mind until then."
+		return locale.T(ctx, "You keep %s until %s. %s starts then. You can change your mind until then.", p.From.Name, locale.Date(ctx, p.NextAt), p.To.Name)
 	case ChangeInTrial:
-		return p.To.Name + " starts now. Your trial still ends on " + ui.FormatDate(p.NextAt) + ", and the first payment follows then."
+		return locale.T(ctx, "%s starts now. Your trial still ends on %s, and the first payment follows then.", p.To.Name, locale.Date(ctx, p.NextAt))
 	}
 	if p.Credit.Minor > 0 {
-		return p.To.Name + " starts now. " + p.Credit.Format() + " of unused time is credited to your next invoices."
+		return locale.T(ctx, "%s starts now. %s of unused time is credited to your next invoices.", p.To.Name, locale.Money(ctx, p.Credit))
 	}
 	from, to := p.From.Name, p.To.Name
 	if from == to {
-		from, to = ui.PlanName(from, p.From.Interval), ui.PlanName(to, p.To.Interval)
+		from, to = ui.PlanName(ctx, from, p.From.Interval), ui.PlanName(ctx, to, p.To.Interval)
 	}
-	return to + " starts as soon as this is paid. If the payment fails, you keep " + from + ", and nothing is charged."
+	return locale.T(ctx, "%s starts as soon as this is paid. If the payment fails, you keep %s, and nothing is charged.", to, from)
 }
 
 // button is the label of the button that confirms.
-func (p PlanChangePageProps) button() string {
+func (p PlanChangePageProps) button(ctx context.Context) string {
 	switch {
 	case p.Timing == ChangeAtPeriodEnd:
-		return "Switch on " + ui.FormatDate(p.NextAt)
+		return locale.T(ctx, "Switch on %s", locale.Date(ctx, p.NextAt))
 	case p.DueNow.Minor > 0:
-		return "Pay " + p.DueNow.Format() + " and switch"
+		return locale.T(ctx, "Pay %s and switch", locale.Money(ctx, p.DueNow))
 	}
-	return "Switch now"
+	return locale.T(ctx, "Switch now")
 }
 
 // next says what is charged from the next invoice on.
-func (p PlanChangePageProps) next() string {
-	return "Then " + p.NextAmount.Format() + " from " + ui.FormatDate(p.NextAt)
+func (p PlanChangePageProps) next(ctx context.Context) string {
+	return locale.T(ctx, "Then %s from %s", locale.Money(ctx, p.NextAmount), locale.Date(ctx, p.NextAt))
 }
 
 // sidePrice is the price of a plan: amount per seat and number of seats, or a flat amount.
-func sidePrice(s PlanSide) string {
+func sidePrice(ctx context.Context, s PlanSide) string {
 	if !s.PerSeat {
-		return s.Price.FormatShort() + " per " + string(s.Interval)
+		return locale.T(ctx, "%s per %s", locale.ShortMoney(ctx, s.Price), string(s.Interval))
 	}
-	return s.Price.FormatShort() + " per person × " + ui.Seats(s.Quantity) + ", per " + string(s.Interval)
+	return locale.T(ctx, "%s per person × %s, per %s", locale.ShortMoney(ctx, s.Price), ui.Seats(ctx, s.Quantity), string(s.Interval))
 }
 
 // PlanChangePage is the response to POST /billing/preview.
@@ -233,8 +235,8 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			}
 			if p.Moved {
 				templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{
-					Tone: ui.Wait, Title: "The amount has changed since you saw it.",
-					Body: "Nothing was charged. Please check the new amount and confirm it.",
+					Tone: ui.Wait, Title: locale.T(ctx, "The amount has changed since you saw it."),
+					Body: locale.T(ctx, "Nothing was charged. Please check the new amount and confirm it."),
 				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -245,9 +247,9 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var3 string
-			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(p.title())
+			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(p.title(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 202, Col: 50}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 204, Col: 53}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 			if templ_7745c5c3_Err != nil {
@@ -261,7 +263,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = planSide(p.newLabel(), p.To, true).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = planSide(p.newLabel(ctx), p.To, true).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -270,9 +272,9 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var4 string
-			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.dueLabel())
+			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.dueLabel(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 210, Col: 74}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 212, Col: 77}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -283,9 +285,9 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var5 string
-			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(p.DueNow.Format())
+			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.DueNow))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 211, Col: 87}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 213, Col: 97}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 			if templ_7745c5c3_Err != nil {
@@ -295,15 +297,15 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if p.sum() != "" {
+			if p.sum(ctx) != "" {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p class=\"tabular-nums\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var6 string
-				templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.sum())
+				templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.sum(ctx))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 213, Col: 39}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 215, Col: 42}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 				if templ_7745c5c3_Err != nil {
@@ -319,9 +321,9 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var7 string
-			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.next())
+			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.next(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 215, Col: 64}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 217, Col: 67}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 			if templ_7745c5c3_Err != nil {
@@ -332,9 +334,9 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var8 string
-			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation())
+			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 216, Col: 60}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 218, Col: 63}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 			if templ_7745c5c3_Err != nil {
@@ -362,7 +364,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.OrganizationPage(p.title(), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.OrganizationPage(p.title(ctx), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -371,9 +373,9 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 }
 
 // newLabel is the label of the new plan's ticket.
-func (p PlanChangePageProps) newLabel() string {
+func (p PlanChangePageProps) newLabel(ctx context.Context) string {
 	if p.Timing == ChangeAtPeriodEnd {
-		return "From " + ui.FormatDate(p.NextAt)
+		return locale.T(ctx, "From %s", locale.Date(ctx, p.NextAt))
 	}
 	return "New"
 }
@@ -438,7 +440,7 @@ func planSide(label string, s PlanSide, chosen bool) templ.Component {
 		var templ_7745c5c3_Var12 string
 		templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(label)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 236, Col: 55}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 238, Col: 55}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 		if templ_7745c5c3_Err != nil {
@@ -449,9 +451,9 @@ func planSide(label string, s PlanSide, chosen bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var13 string
-		templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(s.Name, s.Interval))
+		templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(ctx, s.Name, s.Interval))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 237, Col: 68}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 239, Col: 73}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 		if templ_7745c5c3_Err != nil {
@@ -467,9 +469,9 @@ func planSide(label string, s PlanSide, chosen bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var14 string
-			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(sidePrice(s))
+			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(sidePrice(ctx, s))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 239, Col: 41}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 241, Col: 46}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 			if templ_7745c5c3_Err != nil {
@@ -515,12 +517,12 @@ func confirmChange(p PlanChangePageProps) templ.Component {
 				{Name: "organizationId", Value: p.OrganizationID}, {Name: "plan", Value: p.Plan},
 				{Name: "interval", Value: string(p.Interval)}, {Name: "confirm", Value: p.Confirm},
 			},
-			Button: ui.ButtonProps{Label: p.button(), Kind: ui.Primary},
+			Button: ui.ButtonProps{Label: p.button(ctx), Kind: ui.Primary},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Back to billing", Href: "/organization?tab=billing", Kind: ui.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Back to billing"), Href: "/organization?tab=billing", Kind: ui.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -555,112 +557,151 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(p.Parts) == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<p class=\"text-quiet\">No invoice is made today.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<p class=\"text-quiet\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var17 string
+			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "No invoice is made today."))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 264, Col: 69}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<h3 class=\"text-small font-normal text-quiet\">Today's invoice</h3><dl class=\"flex flex-col gap-3\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<h3 class=\"text-small font-normal text-quiet\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var18 string
+			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Today's invoice"))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 266, Col: 83}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "</h3><dl class=\"flex flex-col gap-3\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			for _, part := range p.Parts {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<div class=\"grid grid-cols-[1fr_auto] gap-x-4\"><dt class=\"min-w-0\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<div class=\"grid grid-cols-[1fr_auto] gap-x-4\"><dt class=\"min-w-0\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				var templ_7745c5c3_Var17 string
-				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(partLabel(part))
+				var templ_7745c5c3_Var19 string
+				templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(partLabel(ctx, part))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 268, Col: 43}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 270, Col: 48}
 				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "</dt><dd class=\"whitespace-nowrap tabular-nums\">")
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				var templ_7745c5c3_Var18 string
-				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(part.Amount))
-				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 269, Col: 76}
-				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "</dt><dd class=\"whitespace-nowrap tabular-nums\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "</dd>")
+				var templ_7745c5c3_Var20 string
+				templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(ctx, part.Amount))
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 271, Col: 81}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "</dd>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				for _, line := range part.Lines {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<dd class=\"col-span-2 flex justify-between gap-x-4 text-small text-quiet\"><span class=\"min-w-0\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "<dd class=\"col-span-2 flex justify-between gap-x-4 text-small text-quiet\"><span class=\"min-w-0\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					var templ_7745c5c3_Var19 string
-					templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
+					var templ_7745c5c3_Var21 string
+					templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 272, Col: 41}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 274, Col: 41}
 					}
-					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
+					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "</span> ")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "</span> ")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					if len(part.Lines) > 1 {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "<span class=\"whitespace-nowrap tabular-nums\">")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<span class=\"whitespace-nowrap tabular-nums\">")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						var templ_7745c5c3_Var20 string
-						templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(line.Amount))
+						var templ_7745c5c3_Var22 string
+						templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(ctx, line.Amount))
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 274, Col: 81}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 276, Col: 86}
 						}
-						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
+						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "</span>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</span>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "</dd>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "</dd>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</div>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "</div>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<div class=\"flex flex-wrap justify-between gap-x-4 border-t border-line pt-3 font-strong\"><dt>Due today</dt><dd class=\"tabular-nums\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "<div class=\"flex flex-wrap justify-between gap-x-4 border-t border-line pt-3 font-strong\"><dt>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var21 string
-			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(p.DueNow.Format())
+			var templ_7745c5c3_Var23 string
+			templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Due today"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 282, Col: 49}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 283, Col: 37}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "</dd></div></dl>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</dt><dd class=\"tabular-nums\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var24 string
+			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.DueNow))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 284, Col: 59}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "</dd></div></dl>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "</div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "</div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -686,43 +727,43 @@ func changeLines(lines []ChangeLine) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<ul class=\"flex flex-col gap-1 text-small text-quiet\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "<ul class=\"flex flex-col gap-1 text-small text-quiet\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		for _, line := range lines {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<li class=\"flex flex-wrap justify-between gap-x-4\"><span class=\"min-w-0\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<li class=\"flex flex-wrap justify-between gap-x-4\"><span class=\"min-w-0\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var23 string
-			templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
+			var templ_7745c5c3_Var26 string
+			templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 294, Col: 37}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 296, Col: 37}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "</span> <span class=\"tabular-nums\">")
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var24 string
-			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(line.Amount))
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 295, Col: 58}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "</span> <span class=\"tabular-nums\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "</span></li>")
+			var templ_7745c5c3_Var27 string
+			templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(ctx, line.Amount))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 297, Col: 63}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "</span></li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "</ul>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "</ul>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -753,7 +794,7 @@ func previewButton(organizationID string, option PlanOption) templ.Component {
 			Fields: []ui.Hidden{
 				{Name: "organizationId", Value: organizationID}, {Name: "plan", Value: option.PlanID}, {Name: "interval", Value: string(option.Interval)},
 			},
-			Button: ui.ButtonProps{Label: "Preview " + ui.PlanName(option.Name, option.Interval), Kind: ui.Secondary},
+			Button: ui.ButtonProps{Label: locale.T(ctx, "Preview %s", ui.PlanName(ctx, option.Name, option.Interval)), Kind: ui.Secondary},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -780,7 +821,16 @@ func changePlan(p PanelProps) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "<details class=\"w-full\" id=\"change-plan\"><summary class=\"inline-flex min-h-10 cursor-pointer items-center gap-1.5\">Change plan")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "<details class=\"w-full\" id=\"change-plan\"><summary class=\"inline-flex min-h-10 cursor-pointer items-center gap-1.5\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var30 string
+		templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Change plan"))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 318, Col: 33}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var30))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -788,51 +838,64 @@ func changePlan(p PanelProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "</summary><p class=\"mt-1 mb-3 max-w-text text-quiet\">You see the exact amount before anything changes.</p><ul class=\"flex flex-col gap-2\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "</summary><p class=\"mt-1 mb-3 max-w-text text-quiet\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var31 string
+		templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "You see the exact amount before anything changes."))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 321, Col: 113}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var31))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</p><ul class=\"flex flex-col gap-2\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		for _, option := range p.Options {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<li class=\"flex flex-wrap items-center justify-between gap-x-4 gap-y-2\"><span class=\"min-w-0\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "<li class=\"flex flex-wrap items-center justify-between gap-x-4 gap-y-2\"><span class=\"min-w-0\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var27 string
-			templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(option.Name, option.Interval))
+			var templ_7745c5c3_Var32 string
+			templ_7745c5c3_Var32, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(ctx, option.Name, option.Interval))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 324, Col: 49}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 326, Col: 54}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, " <span class=\"text-quiet tabular-nums\">")
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var32))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var28 string
-			templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(option.Price.FormatShort())
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 325, Col: 72}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, " <span class=\"text-quiet tabular-nums\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, " ")
+			var templ_7745c5c3_Var33 string
+			templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.JoinStringErrs(locale.ShortMoney(ctx, option.Price))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 327, Col: 82}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var33))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var29 string
-			templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(perInterval(option.PerSeat, option.Interval))
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 325, Col: 121}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, " ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</span></span>")
+			var templ_7745c5c3_Var34 string
+			templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(perInterval(ctx, option.PerSeat, option.Interval))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 327, Col: 136}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var34))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "</span></span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -840,12 +903,12 @@ func changePlan(p PanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "</li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "</li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "</ul></details>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "</ul></details>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -872,15 +935,15 @@ func changeNotices(p PanelProps) templ.Component {
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
 		if change := p.Subscription.Pending; change != nil {
-			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Wait, Title: pendingTitle(change), Body: pendingBody(p.Subscription, change), Link: pendingLink(p, change)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Wait, Title: pendingTitle(ctx, change), Body: pendingBody(ctx, p.Subscription, change), Link: pendingLink(ctx, p, change)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if p.Subscription.Canceling {
 			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{
-				Tone: ui.Wait, Title: "We're canceling your plan.", Body: "Stripe hasn't confirmed it yet. We keep trying; this page shows the end date once it is set.",
-				Action: keepCanceling(p),
+				Tone: ui.Wait, Title: locale.T(ctx, "We're canceling your plan."), Body: locale.T(ctx, "Stripe hasn't confirmed it yet. We keep trying; this page shows the end date once it is set."),
+				Action: keepCanceling(ctx, p),
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -890,60 +953,60 @@ func changeNotices(p PanelProps) templ.Component {
 	})
 }
 
-func pendingTitle(change *PendingChange) string {
-	name := ui.PlanName(change.Plan, change.Interval)
+func pendingTitle(ctx context.Context, change *PendingChange) string {
+	name := ui.PlanName(ctx, change.Plan, change.Interval)
 	switch {
 	case change.Sending:
-		return "We're switching you to " + name + "."
+		return locale.T(ctx, "We're switching you to %s.", name)
 	case change.AwaitsConfirmation:
-		return "Confirm the payment to switch to " + name + "."
+		return locale.T(ctx, "Confirm the payment to switch to %s.", name)
 	}
-	return "The switch to " + name + " isn't paid yet."
+	return locale.T(ctx, "The switch to %s isn't paid yet.", name)
 }
 
-func pendingBody(s *SubscriptionProps, change *PendingChange) string {
+func pendingBody(ctx context.Context, s *SubscriptionProps, change *PendingChange) string {
 	if change.Sending {
-		return "Stripe hasn't confirmed it yet. You keep " + s.Plan + " until it does, and you are charged once at most."
+		return locale.T(ctx, "Stripe hasn't confirmed it yet. You keep %s until it does, and you are charged once at most.", s.Plan)
 	}
-	body := "You keep " + s.Plan + " until it's paid. Pay now, or update your card first."
+	body := locale.T(ctx, "You keep %s until it's paid. Pay now, or update your card first.", s.Plan)
 	if change.AwaitsConfirmation {
-		body = "Your bank asks you to confirm the payment. You keep " + s.Plan + " until then."
+		body = locale.T(ctx, "Your bank asks you to confirm the payment. You keep %s until then.", s.Plan)
 	}
 	if !change.Until.IsZero() {
-		body += " After " + ui.FormatDate(change.Until) + ", " + ui.FormatTime(change.Until.UTC()) + " UTC the switch is canceled, and nothing is charged."
+		body += locale.T(ctx, " After %s, %s UTC the switch is canceled, and nothing is charged.", locale.Date(ctx, change.Until), locale.Time(change.Until.UTC()))
 	}
 	return body
 }
 
-func pendingLink(p PanelProps, change *PendingChange) *ui.LinkButtonProps {
+func pendingLink(ctx context.Context, p PanelProps, change *PendingChange) *ui.LinkButtonProps {
 	switch {
 	case !p.CanManageBilling:
 		return nil
 	case change.Sending:
-		return &ui.LinkButtonProps{Label: "Check again", Href: "/organization?tab=billing", Kind: ui.Secondary}
+		return &ui.LinkButtonProps{Label: locale.T(ctx, "Check again"), Href: "/organization?tab=billing", Kind: ui.Secondary}
 	case change.PayHref == "":
 		return nil
 	case change.AwaitsConfirmation:
-		return &ui.LinkButtonProps{Label: "Confirm payment", Href: change.PayHref}
+		return &ui.LinkButtonProps{Label: locale.T(ctx, "Confirm payment"), Href: change.PayHref}
 	case change.Amount.Currency == "":
-		return &ui.LinkButtonProps{Label: "Pay or confirm", Href: change.PayHref}
+		return &ui.LinkButtonProps{Label: locale.T(ctx, "Pay or confirm"), Href: change.PayHref}
 	}
-	return &ui.LinkButtonProps{Label: "Pay " + change.Amount.Format(), Href: change.PayHref}
+	return &ui.LinkButtonProps{Label: locale.T(ctx, "Pay %s", locale.Money(ctx, change.Amount)), Href: change.PayHref}
 }
 
-func keepCanceling(p PanelProps) *ui.PostButtonProps {
+func keepCanceling(ctx context.Context, p PanelProps) *ui.PostButtonProps {
 	if !p.CanManageBilling {
 		return nil
 	}
-	button := planButton(p, "/billing/resume", "Keep "+p.Subscription.Plan, ui.Secondary)
+	button := planButton(p, "/billing/resume", locale.T(ctx, "Keep %s", p.Subscription.Plan), ui.Secondary)
 	return &button
 }
 
 // scheduledLine says which plan follows.
-func scheduledLine(change *ScheduledChange) string {
-	line := "Changes to " + ui.PlanName(change.Plan, change.Interval) + " on " + ui.FormatDate(change.At)
+func scheduledLine(ctx context.Context, change *ScheduledChange) string {
+	line := locale.T(ctx, "Changes to %s on %s", ui.PlanName(ctx, change.Plan, change.Interval), locale.Date(ctx, change.At))
 	if change.PerSeat {
-		line += ", with " + ui.Seats(change.Quantity)
+		line += locale.T(ctx, ", with %s", ui.Seats(ctx, change.Quantity))
 	}
 	return line + "."
 }

@@ -1,7 +1,10 @@
 package billing
 
 import (
+	"context"
+
 	"usher/billing/catalog"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -27,35 +30,35 @@ type PromotionProps struct {
 	Minimum   catalog.Money // of the order; zero: none
 }
 
-func (p PromotionProps) notice() ui.NoticeProps {
+func (p PromotionProps) notice(ctx context.Context) ui.NoticeProps {
 	switch p.State {
 	case CodeValid:
-		return ui.NoticeProps{Tone: ui.Good, Title: p.Code + ": " + p.Off + " off" + p.duration() + ".", Body: "Checkout applies it and shows the amount before you pay." + p.limits()}
+		return ui.NoticeProps{Tone: ui.Good, Title: locale.T(ctx, "%s: %s off%s.", p.Code, p.Off, p.duration(ctx)), Body: locale.T(ctx, "Checkout applies it and shows the amount before you pay.%s", p.limits(ctx))}
 	case CodeUnchecked:
-		return ui.NoticeProps{Tone: ui.Note, Title: "We couldn't check the code " + p.Code + ".", Body: "Choose a plan. Checkout applies the code before you pay, or we'll tell you if it can't be used."}
+		return ui.NoticeProps{Tone: ui.Note, Title: locale.T(ctx, "We couldn't check the code %s.", p.Code), Body: locale.T(ctx, "Choose a plan. Checkout applies the code before you pay, or we'll tell you if it can't be used.")}
 	case CodeRefused:
-		return ui.NoticeProps{Tone: ui.Wait, Title: "The code " + p.Code + " can't be used for this order.", Body: "Nothing was charged. Some codes are only for new customers or larger orders. Choose a plan to continue without it."}
+		return ui.NoticeProps{Tone: ui.Wait, Title: locale.T(ctx, "The code %s can't be used for this order.", p.Code), Body: locale.T(ctx, "Nothing was charged. Some codes are only for new customers or larger orders. Choose a plan to continue without it.")}
 	}
-	return ui.NoticeProps{Tone: ui.Wait, Title: "The code " + p.Code + " isn't valid.", Body: "It may have expired or be misspelled. You can choose a plan without it."}
+	return ui.NoticeProps{Tone: ui.Wait, Title: locale.T(ctx, "The code %s isn't valid.", p.Code), Body: locale.T(ctx, "It may have expired or be misspelled. You can choose a plan without it.")}
 }
 
-func (p PromotionProps) duration() string {
+func (p PromotionProps) duration(ctx context.Context) string {
 	switch {
 	case p.Once:
-		return " your first invoice"
+		return locale.T(ctx, " your first invoice")
 	case p.Months > 0:
-		return " for " + ui.Plural(p.Months, "month", "months")
+		return locale.T(ctx, " for %s", locale.N(ctx, "%s month", "%s months", p.Months))
 	}
 	return ""
 }
 
-func (p PromotionProps) limits() string {
+func (p PromotionProps) limits(ctx context.Context) string {
 	text := ""
 	if p.FirstTime {
-		text += " For first purchases only."
+		text += locale.T(ctx, " For first purchases only.")
 	}
 	if !p.Minimum.IsZero() {
-		text += " For orders of " + p.Minimum.FormatShort() + " or more."
+		text += locale.T(ctx, " For orders of %s or more.", locale.ShortMoney(ctx, p.Minimum))
 	}
 	return text
 }

@@ -10,11 +10,13 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"usher/billing/catalog"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -86,169 +88,169 @@ type SeatChangePageProps struct {
 }
 
 // who names the people of a change.
-func (p SeatChangeProps) who() string {
+func (p SeatChangeProps) who(ctx context.Context) string {
 	switch len(p.Names) {
 	case 0:
-		return ui.People(max(1, p.Seats))
+		return ui.People(ctx, max(1, p.Seats))
 	case 1:
 		return p.Names[0]
 	case 2:
-		return p.Names[0] + " and " + p.Names[1]
+		return locale.T(ctx, "%s and %s", p.Names[0], p.Names[1])
 	}
-	return ui.People(len(p.Names))
+	return ui.People(ctx, len(p.Names))
 }
 
-func (p SeatChangeProps) title() string {
+func (p SeatChangeProps) title(ctx context.Context) string {
 	switch p.Kind {
 	case SeatsTaken:
 		if len(p.Names) > 1 {
-			return "Remove the seats of " + p.who()
+			return locale.T(ctx, "Remove the seats of %s", p.who(ctx))
 		}
-		return "Remove the seat of " + p.who()
+		return locale.T(ctx, "Remove the seat of %s", p.who(ctx))
 	case PeopleRemoved:
-		return "Remove " + p.who()
+		return locale.T(ctx, "Remove %s", p.who(ctx))
 	case PersonInvited:
-		return "Invite " + p.Email
+		return locale.T(ctx, "Invite %s", p.Email)
 	case SeatsCounted:
-		return "What " + ui.Seats(p.Total) + " would cost"
+		return locale.T(ctx, "What %s would cost", ui.Seats(ctx, p.Total))
 	}
 	if len(p.Names) > 1 {
-		return "Add seats for " + p.who()
+		return locale.T(ctx, "Add seats for %s", p.who(ctx))
 	}
-	return "Add a seat for " + p.who()
+	return locale.T(ctx, "Add a seat for %s", p.who(ctx))
 }
 
 // explanation says what the change means for the bill.
-func (p SeatChangeProps) explanation() string {
+func (p SeatChangeProps) explanation(ctx context.Context) string {
 	if p.Unknown {
-		return p.unknownExplanation()
+		return p.unknownExplanation(ctx)
 	}
 	switch p.Reason {
 	case SeatsWithoutPlan:
-		return "Seats are billed while a plan is running."
+		return locale.T(ctx, "Seats are billed while a plan is running.")
 	case SeatsFlat:
-		return "Your plan has one price for everyone, so your bill stays the same."
+		return locale.T(ctx, "Your plan has one price for everyone, so your bill stays the same.")
 	case SeatsFree:
-		return "You already pay for a free seat, so nothing is charged."
+		return locale.T(ctx, "You already pay for a free seat, so nothing is charged.")
 	case SeatsKept:
-		return "The seat is paid until " + ui.FormatDate(p.RenewsAt) + " and stays free for someone else until then."
+		return locale.T(ctx, "The seat is paid until %s and stays free for someone else until then.", locale.Date(ctx, p.RenewsAt))
 	case SeatsTrial:
-		return "You are in a trial: nothing is charged today. " + p.totalSentence("Billing starts with ", p.RenewsAt)
+		return locale.T(ctx, "You are in a trial: nothing is charged today. %s", p.totalSentence(ctx, locale.T(ctx, "Billing starts with "), p.RenewsAt))
 	case SeatsPaid:
-		return "This seat is paid until " + ui.FormatDate(p.RenewsAt) + ", so it costs nothing until then."
+		return locale.T(ctx, "This seat is paid until %s, so it costs nothing until then.", locale.Date(ctx, p.RenewsAt))
 	case SeatsUnpaid:
-		return "Your last invoice is unpaid, so nothing is credited for the rest of the period. The next invoice is lower."
+		return locale.T(ctx, "Your last invoice is unpaid, so nothing is credited for the rest of the period. The next invoice is lower.")
 	case SeatsAtRenewal:
-		return "Your plan charges changes from " + ui.FormatDate(p.RenewsAt) + " on. Nothing is charged or credited until then."
+		return locale.T(ctx, "Your plan charges changes from %s on. Nothing is charged or credited until then.", locale.Date(ctx, p.RenewsAt))
 	}
 	if p.Kind == PersonInvited {
-		return "About " + p.inviteAmount() + " as of today. The seat is charged when " + p.Email + " joins, for the days left then. If they never join, nothing is charged."
+		return locale.T(ctx, "About %s as of today. The seat is charged when %s joins, for the days left then. If they never join, nothing is charged.", p.inviteAmount(ctx), p.Email)
 	}
 	if p.Kind == SeatsCounted && !p.ChargedToday {
-		return "With " + ui.Seats(p.Total) + " from today: " + p.addedSentence()
+		return locale.T(ctx, "With %s from today: %s", ui.Seats(ctx, p.Total), p.addedSentence(ctx))
 	}
 	if p.ChargedToday && p.Credit.Minor > 0 {
-		return p.Credit.Format() + " of unused time is credited to your next invoices."
+		return locale.T(ctx, "%s of unused time is credited to your next invoices.", locale.Money(ctx, p.Credit))
 	}
 	if p.ChargedToday {
-		return p.DueToday.Format() + " is charged to your card now, for the days until " + ui.FormatDate(p.RenewsAt) + "."
+		return locale.T(ctx, "%s is charged to your card now, for the days until %s.", locale.Money(ctx, p.DueToday), locale.Date(ctx, p.RenewsAt))
 	}
-	return "Nothing is charged today. " + p.addedSentence()
+	return locale.T(ctx, "Nothing is charged today. %s", p.addedSentence(ctx))
 }
 
 // addedSentence says what goes on the next invoice.
-func (p SeatChangeProps) addedSentence() string {
-	amount, verb := p.Added, " is added to "
+func (p SeatChangeProps) addedSentence(ctx context.Context) string {
+	amount, verb := p.Added, locale.T(ctx, " is added to ")
 	if amount.Minor < 0 {
-		amount.Minor, verb = -amount.Minor, " is taken off "
+		amount.Minor, verb = -amount.Minor, locale.T(ctx, " is taken off ")
 	}
-	sentence := amount.Format() + " for the days until " + ui.FormatDate(p.RenewsAt) + verb
+	sentence := locale.T(ctx, "%s for the days until %s%s", locale.Money(ctx, amount), locale.Date(ctx, p.RenewsAt), verb)
 	switch {
 	case !p.EndsAt.IsZero():
-		return sentence + "your last invoice. Your plan ends on " + ui.FormatDate(p.EndsAt) + "."
+		return locale.T(ctx, "%syour last invoice. Your plan ends on %s.", sentence, locale.Date(ctx, p.EndsAt))
 	case p.Monthly:
-		return sentence + "your next monthly invoice."
+		return locale.T(ctx, "%syour next monthly invoice.", sentence)
 	}
-	return sentence + "your next invoice."
+	return locale.T(ctx, "%syour next invoice.", sentence)
 }
 
-func (p SeatChangeProps) totalSentence(before string, at time.Time) string {
-	return before + ui.Seats(p.Total) + " on " + ui.FormatDate(at) + "."
+func (p SeatChangeProps) totalSentence(ctx context.Context, before string, at time.Time) string {
+	return locale.T(ctx, "%s%s on %s.", before, ui.Seats(ctx, p.Total), locale.Date(ctx, at))
 }
 
 // inviteAmount is what the seat of an invited person would cost if they joined today.
-func (p SeatChangeProps) inviteAmount() string {
+func (p SeatChangeProps) inviteAmount(ctx context.Context) string {
 	if p.ChargedToday {
-		return p.DueToday.Format()
+		return locale.Money(ctx, p.DueToday)
 	}
-	return p.Added.Format() + " on your next" + p.monthlyWord() + " invoice"
+	return locale.T(ctx, "%s on your next%s invoice", locale.Money(ctx, p.Added), p.monthlyWord(ctx))
 }
 
-func (p SeatChangeProps) unknownExplanation() string {
-	text := "Stripe isn't answering right now, so the amount is not known. Nothing has been changed."
+func (p SeatChangeProps) unknownExplanation(ctx context.Context) string {
+	text := locale.T(ctx, "Stripe isn't answering right now, so the amount is not known. Nothing has been changed.")
 	switch {
 	case p.Kind == SeatsCounted || p.Action == "":
-		return text + " Please try again in a moment."
+		return locale.T(ctx, "%s Please try again in a moment.", text)
 	case p.MayContinue:
-		return text + " Try again, or continue without an amount: nothing is charged today, and you can undo it."
+		return locale.T(ctx, "%s Try again, or continue without an amount: nothing is charged today, and you can undo it.", text)
 	}
-	return text + " This plan charges seats right away, so please try again in a moment."
+	return locale.T(ctx, "%s This plan charges seats right away, so please try again in a moment.", text)
 }
 
 // button is the label of the button that confirms.
-func (p SeatChangeProps) button() string {
-	label := "Add " + ui.Seats(max(1, p.Seats))
+func (p SeatChangeProps) button(ctx context.Context) string {
+	label := locale.T(ctx, "Add %s", ui.Seats(ctx, max(1, p.Seats)))
 	switch p.Kind {
 	case SeatsAdded:
 		if len(p.Names) == 1 {
-			label = "Add " + p.Names[0]
+			label = locale.T(ctx, "Add %s", p.Names[0])
 		}
 	case SeatsTaken:
-		label = "Remove " + ui.Seats(max(1, len(p.Names)))
+		label = locale.T(ctx, "Remove %s", ui.Seats(ctx, max(1, len(p.Names))))
 	case PeopleRemoved:
-		label = "Remove " + p.who()
+		label = locale.T(ctx, "Remove %s", p.who(ctx))
 	case PersonInvited:
-		return "Send the invitation"
+		return locale.T(ctx, "Send the invitation")
 	case SeatsReassigned:
-		label = "Save the changes"
+		label = locale.T(ctx, "Save the changes")
 	}
 	if p.DueToday.Minor > 0 && !p.Unknown && p.Kind != PersonInvited {
-		label += " · " + p.DueToday.Format() + " today"
+		label += locale.T(ctx, " · %s today", locale.Money(ctx, p.DueToday))
 	}
 	return label
 }
 
 // dueLabel is the label of the large figure.
-func (p SeatChangeProps) dueLabel() string {
+func (p SeatChangeProps) dueLabel(ctx context.Context) string {
 	if p.Kind == PersonInvited {
-		return "Due if they join today"
+		return locale.T(ctx, "Due if they join today")
 	}
-	return "Due today"
+	return locale.T(ctx, "Due today")
 }
 
 // addedLabel is the label of the amount that is added to the next invoice.
-func (p SeatChangeProps) addedLabel() string {
+func (p SeatChangeProps) addedLabel(ctx context.Context) string {
 	switch {
 	case !p.EndsAt.IsZero():
-		return "On your last invoice · " + ui.FormatDate(p.EndsAt)
+		return locale.T(ctx, "On your last invoice · %s", locale.Date(ctx, p.EndsAt))
 	case p.Monthly:
-		return "On your next monthly invoice"
+		return locale.T(ctx, "On your next monthly invoice")
 	case p.NextAt.IsZero():
-		return "On your next invoice"
+		return locale.T(ctx, "On your next invoice")
 	}
-	return "On your next invoice · " + ui.FormatDate(p.NextAt)
+	return locale.T(ctx, "On your next invoice · %s", locale.Date(ctx, p.NextAt))
 }
 
 // signed formats an amount with its sign.
-func signed(m catalog.Money) string {
+func signed(ctx context.Context, m catalog.Money) string {
 	if m.Minor > 0 {
-		return "+" + m.Format()
+		return "+" + locale.Money(ctx, m)
 	}
-	return m.Format()
+	return locale.Money(ctx, m)
 }
 
-func (p SeatChangeProps) perPeriod() string {
-	return signed(p.PeriodChange) + " a " + string(p.Interval)
+func (p SeatChangeProps) perPeriod(ctx context.Context) string {
+	return signed(ctx, p.PeriodChange) + " a " + string(p.Interval)
 }
 
 // figures reports whether there are amounts to show.
@@ -293,7 +295,7 @@ func SeatChangePage(p SeatChangePageProps) templ.Component {
 			var templ_7745c5c3_Var3 string
 			templ_7745c5c3_Var3, templ_7745c5c3_Err = templruntime.NewAttributeExpression(ui.SeatChangeID).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 253, Col: 27}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 255, Col: 27}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var3)
 			if templ_7745c5c3_Err != nil {
@@ -313,7 +315,7 @@ func SeatChangePage(p SeatChangePageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.OrganizationPage(p.Change.title(), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.OrganizationPage(p.Change.title(ctx), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -345,8 +347,8 @@ func SeatChange(p SeatChangeProps) templ.Component {
 		}
 		if p.Moved {
 			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{
-				Tone: ui.Wait, Title: "The amount has changed since you saw it.",
-				Body: "Nothing was changed or charged. Please check the new amount and confirm it.",
+				Tone: ui.Wait, Title: locale.T(ctx, "The amount has changed since you saw it."),
+				Body: locale.T(ctx, "Nothing was changed or charged. Please check the new amount and confirm it."),
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -357,9 +359,9 @@ func SeatChange(p SeatChangeProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var5 string
-		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(p.title())
+		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(p.title(ctx))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 270, Col: 94}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 272, Col: 97}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
@@ -377,7 +379,7 @@ func SeatChange(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var6 string
 			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(strings.Join(p.Names, ", "))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 272, Col: 81}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 274, Col: 81}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 			if templ_7745c5c3_Err != nil {
@@ -393,9 +395,9 @@ func SeatChange(p SeatChangeProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var7 string
-		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation())
+		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation(ctx))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 274, Col: 57}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 276, Col: 60}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
@@ -461,7 +463,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var9 string
 			templ_7745c5c3_Var9, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Action)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 290, Col: 55}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 292, Col: 55}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var9)
 			if templ_7745c5c3_Err != nil {
@@ -474,7 +476,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var10 string
 			templ_7745c5c3_Var10, templ_7745c5c3_Err = templruntime.NewAttributeExpression(p.Action).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 290, Col: 76}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 292, Col: 76}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var10)
 			if templ_7745c5c3_Err != nil {
@@ -487,7 +489,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var11 string
 			templ_7745c5c3_Var11, templ_7745c5c3_Err = templruntime.NewAttributeExpression("#" + ui.SeatChangeID).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 290, Col: 112}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 292, Col: 112}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var11)
 			if templ_7745c5c3_Err != nil {
@@ -501,7 +503,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Try again", Kind: ui.Primary}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: locale.T(ctx, "Try again"), Kind: ui.Primary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -518,7 +520,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Action)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 296, Col: 55}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 298, Col: 55}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var12)
 			if templ_7745c5c3_Err != nil {
@@ -531,7 +533,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templruntime.NewAttributeExpression(p.Action).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 296, Col: 76}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 298, Col: 76}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var13)
 			if templ_7745c5c3_Err != nil {
@@ -544,7 +546,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var14 string
 			templ_7745c5c3_Var14, templ_7745c5c3_Err = templruntime.NewAttributeExpression("#" + ui.SeatChangeID).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 296, Col: 112}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 298, Col: 112}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var14)
 			if templ_7745c5c3_Err != nil {
@@ -563,12 +565,12 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Unknown {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: p.button() + " without preview", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: locale.T(ctx, "%s without preview", p.button(ctx)), Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: p.button(), Kind: ui.Primary}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: p.button(ctx), Kind: ui.Primary}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -578,7 +580,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Cancel", Href: p.BackHref, Kind: ui.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Cancel"), Href: p.BackHref, Kind: ui.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -617,7 +619,7 @@ func seatQuestion(p SeatChangeProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.BackHref != "" {
-			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Back to members", Href: p.BackHref, Kind: ui.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Back to members"), Href: p.BackHref, Kind: ui.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -652,190 +654,255 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.Unknown {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<div><h3 class=\"text-small font-normal text-quiet\">Due today</h3><p class=\"text-figure font-strong tracking-tight\">Not known</p></div>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-		} else if !p.figures() {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<div><h3 class=\"text-small font-normal text-quiet\">Due today</h3><p class=\"text-figure font-strong tracking-tight\">Nothing</p></div>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<div><h3 class=\"text-small font-normal text-quiet\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<div><h3 class=\"text-small font-normal text-quiet\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var17 string
-			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(p.dueLabel())
+			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Due today"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 334, Col: 64}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 326, Col: 78}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "</h3><p class=\"text-figure font-strong tabular-nums tracking-tight\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "</h3><p class=\"text-figure font-strong tracking-tight\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var18 string
-			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(p.DueToday.Format())
+			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Not known"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 335, Col: 88}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 327, Col: 82}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "</p></div>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		} else if !p.figures() {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<div><h3 class=\"text-small font-normal text-quiet\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var19 string
+			templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Due today"))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 331, Col: 78}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</h3><p class=\"text-figure font-strong tracking-tight\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var20 string
+			templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Nothing"))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 332, Col: 80}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "</p></div>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		} else {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<div><h3 class=\"text-small font-normal text-quiet\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var21 string
+			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(p.dueLabel(ctx))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 336, Col: 67}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</h3><p class=\"text-figure font-strong tabular-nums tracking-tight\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var22 string
+			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.DueToday))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 337, Col: 98}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Lines) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<ul class=\"flex flex-col gap-2\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<ul class=\"flex flex-col gap-2\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				for _, line := range p.Lines {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<li class=\"flex justify-between gap-x-4\"><span class=\"min-w-0\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "<li class=\"flex justify-between gap-x-4\"><span class=\"min-w-0\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					var templ_7745c5c3_Var19 string
-					templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
+					var templ_7745c5c3_Var23 string
+					templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 341, Col: 40}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 343, Col: 40}
 					}
-					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
-					if templ_7745c5c3_Err != nil {
-						return templ_7745c5c3_Err
-					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</span> <span class=\"whitespace-nowrap tabular-nums\">")
+					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					var templ_7745c5c3_Var20 string
-					templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(line.Amount.Format())
-					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 342, Col: 74}
-					}
-					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
-					if templ_7745c5c3_Err != nil {
-						return templ_7745c5c3_Err
-					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "</span></li>")
-					if templ_7745c5c3_Err != nil {
-						return templ_7745c5c3_Err
-					}
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "</ul>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, " ")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			if !p.ChargedToday && p.Reason == SeatsHaveAmount {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<div><h3 class=\"text-small font-normal text-quiet\">")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				var templ_7745c5c3_Var21 string
-				templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(p.addedLabel())
-				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 349, Col: 67}
-				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "</h3><p class=\"font-strong tabular-nums\">")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				var templ_7745c5c3_Var22 string
-				templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(signed(p.Added))
-				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 351, Col: 23}
-				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, " ")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				if p.Tax {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "<span class=\"font-normal text-quiet\">plus tax</span>")
-					if templ_7745c5c3_Err != nil {
-						return templ_7745c5c3_Err
-					}
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "</p></div>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, " ")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			if !p.NextAt.IsZero() {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<div class=\"mt-auto\"><h3 class=\"text-small font-normal text-quiet\">")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.WithDate("Next invoice ·", p.NextAt, "").Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "</h3><p class=\"tabular-nums\">")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				var templ_7745c5c3_Var23 string
-				templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(p.NextAmount.Format())
-				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 363, Col: 52}
-				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "</p>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				if p.PeriodChange.Minor != 0 {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<p class=\"text-quiet tabular-nums\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</span> <span class=\"whitespace-nowrap tabular-nums\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var24 string
-					templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs("then " + p.perPeriod())
+					templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, line.Amount))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 365, Col: 66}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 344, Col: 84}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "</span></li>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "</div>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "</ul>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if !p.ChargedToday && p.Reason == SeatsHaveAmount {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<div><h3 class=\"text-small font-normal text-quiet\">")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var25 string
+				templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs(p.addedLabel(ctx))
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 351, Col: 70}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "</h3><p class=\"font-strong tabular-nums\">")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var26 string
+				templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs(signed(ctx, p.Added))
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 353, Col: 28}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, " ")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				if p.Tax {
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<span class=\"font-normal text-quiet\">")
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+					var templ_7745c5c3_Var27 string
+					templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "plus tax"))
+					if templ_7745c5c3_Err != nil {
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 355, Col: 71}
+					}
+					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "</span>")
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "</p></div>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if !p.NextAt.IsZero() {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "<div class=\"mt-auto\"><h3 class=\"text-small font-normal text-quiet\">")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = ui.WithDate(locale.T(ctx, "Next invoice · {1}"), p.NextAt).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "</h3><p class=\"tabular-nums\">")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var28 string
+				templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.NextAmount))
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 365, Col: 62}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, "</p>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				if p.PeriodChange.Minor != 0 {
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<p class=\"text-quiet tabular-nums\">")
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+					var templ_7745c5c3_Var29 string
+					templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "then %s", p.perPeriod(ctx)))
+					if templ_7745c5c3_Err != nil {
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 367, Col: 85}
+					}
+					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "</p>")
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "</div>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "</div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "</div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -844,62 +911,62 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 }
 
 // SeatChangeNotice says what was changed and what it costs.
-func SeatChangeNotice(p SeatChangeProps) ui.NoticeProps {
-	return ui.NoticeProps{Tone: ui.Good, Title: p.doneTitle(), Body: p.doneBody()}
+func SeatChangeNotice(ctx context.Context, p SeatChangeProps) ui.NoticeProps {
+	return ui.NoticeProps{Tone: ui.Good, Title: p.doneTitle(ctx), Body: p.doneBody(ctx)}
 }
 
-func (p SeatChangeProps) doneTitle() string {
-	has := " now has a seat"
+func (p SeatChangeProps) doneTitle(ctx context.Context) string {
+	has := locale.T(ctx, " now has a seat")
 	switch {
 	case p.Kind == PeopleRemoved:
-		has = " was removed"
+		has = locale.T(ctx, " was removed")
 		if len(p.Names) > 1 {
-			has = " were removed"
+			has = locale.T(ctx, " were removed")
 		}
 	case p.Kind == SeatsTaken && len(p.Names) > 1:
-		has = " no longer have seats"
+		has = locale.T(ctx, " no longer have seats")
 	case p.Kind == SeatsTaken:
-		has = " no longer has a seat"
+		has = locale.T(ctx, " no longer has a seat")
 	case len(p.Names) > 1:
-		has = " now have seats"
+		has = locale.T(ctx, " now have seats")
 	}
-	return p.who() + has + p.doneAmount() + "."
+	return p.who(ctx) + has + p.doneAmount(ctx) + "."
 }
 
 // doneAmount is the amount of a change that was made.
-func (p SeatChangeProps) doneAmount() string {
+func (p SeatChangeProps) doneAmount(ctx context.Context) string {
 	switch {
 	case p.Unknown || p.Reason != SeatsHaveAmount:
 		return ""
 	case p.ChargedToday && p.DueToday.Minor > 0:
-		return ": " + p.DueToday.Format() + " charged today"
+		return locale.T(ctx, ": %s charged today", locale.Money(ctx, p.DueToday))
 	case p.ChargedToday && p.Credit.Minor > 0:
-		return ": " + p.Credit.Format() + " credited to your next invoices"
+		return locale.T(ctx, ": %s credited to your next invoices", locale.Money(ctx, p.Credit))
 	case p.Added.Minor > 0:
-		return ": " + p.Added.Format() + " on your next" + p.monthlyWord() + " invoice"
+		return locale.T(ctx, ": %s on your next%s invoice", locale.Money(ctx, p.Added), p.monthlyWord(ctx))
 	case p.Added.Minor < 0:
-		return ": " + catalog.Money{Minor: -p.Added.Minor, Currency: p.Added.Currency}.Format() + " off your next" + p.monthlyWord() + " invoice"
+		return locale.T(ctx, ": %s off your next%s invoice", locale.Money(ctx, catalog.Money{Minor: -p.Added.Minor, Currency: p.Added.Currency}), p.monthlyWord(ctx))
 	}
 	return ""
 }
 
-func (p SeatChangeProps) monthlyWord() string {
+func (p SeatChangeProps) monthlyWord(ctx context.Context) string {
 	if p.Monthly {
-		return " monthly"
+		return locale.T(ctx, " monthly")
 	}
 	return ""
 }
 
-func (p SeatChangeProps) doneBody() string {
+func (p SeatChangeProps) doneBody(ctx context.Context) string {
 	switch {
 	case p.Unknown:
-		return "The amount was not known. It will be on your next invoice."
+		return locale.T(ctx, "The amount was not known. It will be on your next invoice.")
 	case p.Reason == SeatsFree && p.Kind == SeatsTaken, p.Reason == SeatsFree && p.Kind == PeopleRemoved:
-		return "Your bill stays the same."
+		return locale.T(ctx, "Your bill stays the same.")
 	case p.Reason != SeatsHaveAmount:
-		return p.explanation()
+		return p.explanation(ctx)
 	case p.PeriodChange.Minor != 0:
-		return "Then " + p.perPeriod() + "."
+		return locale.T(ctx, "Then %s.", p.perPeriod(ctx))
 	}
 	return ""
 }
@@ -922,20 +989,20 @@ func SeatSaving(p SeatChangeProps) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, "<p class=\"max-w-text\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 57, "<p class=\"max-w-text\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var26 string
-		templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs(savingWords(p))
+		var templ_7745c5c3_Var31 string
+		templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinStringErrs(savingWords(ctx, p))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 436, Col: 39}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 438, Col: 44}
 		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var31))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, "</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -943,22 +1010,22 @@ func SeatSaving(p SeatChangeProps) templ.Component {
 	})
 }
 
-func savingWords(p SeatChangeProps) string {
+func savingWords(ctx context.Context, p SeatChangeProps) string {
 	if p.Unknown {
-		return "Stripe isn't answering right now. Please try again in a moment."
+		return locale.T(ctx, "Stripe isn't answering right now. Please try again in a moment.")
 	}
 	later := ""
 	if p.PeriodChange.Minor != 0 {
-		later = " Then " + p.perPeriod() + "."
+		later = locale.T(ctx, " Then %s.", p.perPeriod(ctx))
 	}
 	switch {
 	case p.Reason == SeatsHaveAmount && p.ChargedToday && p.Credit.Minor > 0:
-		return "Removing this seat today credits " + p.Credit.Format() + " to your next invoices." + later
+		return locale.T(ctx, "Removing this seat today credits %s to your next invoices.%s", locale.Money(ctx, p.Credit), later)
 	case p.Reason == SeatsHaveAmount && p.Added.Minor != 0:
 		back := catalog.Money{Minor: -p.Added.Minor, Currency: p.Added.Currency}
-		return "Removing this seat today takes " + back.Format() + " off your next invoice." + later
+		return locale.T(ctx, "Removing this seat today takes %s off your next invoice.%s", locale.Money(ctx, back), later)
 	}
-	return p.explanation() + later
+	return p.explanation(ctx) + later
 }
 
 var _ = templruntime.GeneratedTemplate

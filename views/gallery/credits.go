@@ -3,6 +3,8 @@ package gallery
 import (
 	"time"
 
+	"usher/views/locale"
+
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/ui"
@@ -11,7 +13,7 @@ import (
 // burnDown is a month of credits: a grant, a bought pack, and what was used.
 func burnDown() *ui.LevelChartProps {
 	return &ui.LevelChartProps{
-		ID: "credit-levels", Title: "Credits left since " + ui.FormatDate(days(-18)), From: days(-18), Until: days(12), Now: now, Unit: "Credits", MarkWords: "credits granted or bought",
+		ID: "credit-levels", Title: "Credits left since " + locale.Date(english, days(-18)), From: days(-18), Until: days(12), Now: now, Unit: "Credits", MarkWords: "credits granted or bought",
 		Levels: []ui.Level{
 			{At: days(-18), Value: 1000, Words: "Pro was paid", Mark: true}, {At: days(-15), Value: 880, Words: "Used"}, {At: days(-11), Value: 610, Words: "Used"},
 			{At: days(-8), Value: 310, Words: "Used"}, {At: days(-7), Value: 810, Words: "Small pack was bought", Mark: true}, {At: days(-2), Value: 640, Words: "Used"},

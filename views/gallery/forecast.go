@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 
+	"usher/views/locale"
+
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
@@ -69,11 +71,11 @@ func forecastOf(people int) billingviews.ForecastProps {
 			seats += people
 			changed.Minor += int64(people) * 2900
 		}
-		row.What = []string{"Pro, monthly, " + ui.Seats(seats)}
+		row.What = []string{"Pro, monthly, " + ui.Seats(english, seats)}
 		if people != 0 && at.After(from) && at.AddDate(0, -1, 0).Before(from) {
 			part := dollars(int64(people) * 750)
 			changed.Minor += part.Minor
-			row.What = append(row.What, part.Format()+" for the seats from "+ui.FormatDate(from)+" on")
+			row.What = append(row.What, part.Format()+" for the seats from "+locale.Date(english, from)+" on")
 		}
 		if people != 0 {
 			row.Changed, p.ChangedTotal = &changed, catalog.Money{Minor: p.ChangedTotal.Minor + changed.Minor, Currency: "usd"}
@@ -84,9 +86,9 @@ func forecastOf(people int) billingviews.ForecastProps {
 	p.Months = append(p.Months, billingviews.ForecastMonth{Month: p.Until, Amount: dollars(0), Changed: dollars(0)})
 	if people != 0 {
 		p.Form.People, p.Form.From = strconv.Itoa(people), from.Format(time.DateOnly)
-		p.Change = ui.Plural(people, "more person", "more people") + " from " + ui.FormatDate(from)
+		p.Change = locale.N(english, "%s more person", "%s more people", people) + " from " + locale.Date(english, from)
 		if people < 0 {
-			p.Change = ui.Plural(-people, "person fewer", "people fewer") + " from " + ui.FormatDate(from)
+			p.Change = locale.N(english, "%s person fewer", "%s people fewer", -people) + " from " + locale.Date(english, from)
 		}
 		p.Apply = &billingviews.ForecastApply{Label: "Choose the people", Href: "/organization?tab=members"}
 	}

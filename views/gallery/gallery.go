@@ -5,12 +5,18 @@
 package gallery
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
 
+	"usher/views/locale"
+
 	"github.com/a-h/templ"
 )
+
+// english is the context of texts that the samples hold ready.
+var english = locale.With(context.Background(), locale.English)
 
 // Specimen is one page in one state.
 type Specimen struct {

@@ -3,6 +3,7 @@ package gallery
 import (
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -24,7 +25,7 @@ func invoiceHistory(months []ui.MonthColumn) *ui.MonthChartProps {
 func invoicePage(name, title string, change func(*billingviews.InvoicePageProps)) Specimen {
 	p := billingviews.InvoicePageProps{
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling),
-		Row: invoiceRow(ui.BadgeProps{Tone: ui.Good, Label: "Paid"}), State: "Paid on " + ui.FormatDate(days(-5)) + ".",
+		Row: invoiceRow(ui.BadgeProps{Tone: ui.Good, Label: "Paid"}), State: "Paid on " + locale.Date(english, days(-5)) + ".",
 		Percent: 100, Known: true, AsOf: days(-5), PDFHref: invoiceHref + "/pdf", StripeHref: invoiceHref + "/stripe",
 		Groups: []billingviews.InvoiceGroup{
 			{Title: "Plan", Lines: []billingviews.InvoiceLine{{
@@ -84,7 +85,7 @@ func invoiceSpecimens() []Specimen {
 		}),
 		invoicePage("failed", "payment failed", func(p *billingviews.InvoicePageProps) {
 			p.Row.Status, p.PayLabel = ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}, "Pay $309.33"
-			p.State = "The payment failed: the card doesn't have enough money. We'll retry on " + ui.FormatDate(days(3)) + "."
+			p.State = "The payment failed: the card doesn't have enough money. We'll retry on " + locale.Date(english, days(3)) + "."
 			p.Totals = []billingviews.InvoiceTotal{{Label: "Total", Amount: dollars(30933), Strong: true}, {Label: "To be paid", Amount: dollars(30933), Strong: true}}
 		}),
 		invoicePage("stale", "Stripe away, lines not known", func(p *billingviews.InvoicePageProps) { p.Stale, p.Known, p.Groups = true, false, nil }),

@@ -48,7 +48,7 @@ func managedMembers() []organizationviews.MemberRow {
 
 func managed(next organizationviews.NextSeat) organizationviews.MembersPageProps {
 	return organizationviews.MembersPageProps{
-		Filter: organizationviews.MemberFilter(account.MemberSearch{}),
+		Filter: organizationviews.MemberFilter(english, account.MemberSearch{}),
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), CanManage: true, SeatPrice: "$29 a month", SeatsProposed: 4,
 		Seats:  memberSeats(5, ui.SeatRowProps{Billed: 3, Pending: 1}),
 		Invite: inviting(next), Members: managedMembers(), Roles: roleChoices(),
@@ -81,7 +81,7 @@ func memberSpecimens() []Specimen {
 	alone.Seats, alone.Members, alone.Invitations, alone.Pager = organizationviews.MemberSeats{People: 1, Row: ui.SeatRowProps{Vacant: 1}}, managedMembers()[2:3], nil, ui.PagerProps{From: 1, To: 1, Total: 1}
 	nobody := managed(nextSeat())
 	nobody.Members, nobody.Invitations, nobody.Pager = nil, nil, ui.PagerProps{}
-	nobody.Filter = organizationviews.MemberFilter(account.MemberSearch{Text: "zzz"})
+	nobody.Filter = organizationviews.MemberFilter(english, account.MemberSearch{Text: "zzz"})
 	return append([]Specimen{
 		{Name: "members-managed", Title: "Members, to be managed", Page: organizationviews.MembersPage(managed(nextSeat()))},
 		{Name: "members-changed", Title: "Members after a change", Page: organizationviews.MembersPage(changed)},
@@ -112,7 +112,7 @@ func memberSpecimens() []Specimen {
 
 func inviteProgress(name, title string, done int, refused []string) Specimen {
 	p := organizationviews.InviteProgressProps{
-		OrganizationID: "org_4h2k9x", RoleID: account.RoleMember, Billable: true, Cost: nextSeat().Words(), Done: done, Total: 48,
+		OrganizationID: "org_4h2k9x", RoleID: account.RoleMember, Billable: true, Cost: nextSeat().Words(english), Done: done, Total: 48,
 		Refused: refused,
 	}
 	for i := done; i < p.Total; i++ {
@@ -169,7 +169,7 @@ func sessionList(n int) authviews.SessionListProps {
 	return authviews.SessionListProps{Sessions: []authviews.SessionRow{
 		{ID: "ses_01", Device: "Firefox on Linux", Address: "203.0.113.7", StartedAt: days(-2), LastUsedAt: days(0), Current: true},
 		{ID: "ses_02", Device: "Safari on an iPhone", Address: "2001:db8:85a3:8d3:1319:8a2e:370:7348", StartedAt: days(-3), LastUsedAt: days(-1)},
-		{ID: "ses_03", Device: authviews.DeviceName(""), StartedAt: days(-9)},
+		{ID: "ses_03", Device: authviews.DeviceName(english, ""), StartedAt: days(-9)},
 	}[:n]}
 }
 

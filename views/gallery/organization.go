@@ -21,9 +21,9 @@ func organizationSpecimens() []Specimen {
 		{Name: "general", Title: "General", Page: organizationviews.GeneralPage(general(frame, header(layout.TabGeneral)))},
 		{Name: "general-long", Title: "General, long names", Page: organizationviews.GeneralPage(general(longLayout, longHeader))},
 		{Name: "general-rename", Title: "General, renaming", Page: organizationviews.GeneralPage(renaming(frame))},
-		{Name: "members", Title: "Members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
+		{Name: "members", Title: "Members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(english, account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
 			Seats: memberSeats(5, ui.SeatRowProps{Billed: 3, Free: 1}), Members: members(), Pager: ui.PagerProps{From: 1, To: 5, Total: 5}})},
-		{Name: "members-2000", Title: "2,000 members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
+		{Name: "members-2000", Title: "2,000 members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(english, account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
 			Seats: memberSeats(2000, ui.SeatRowProps{Billed: 1948, Pending: 12}), Members: crowd(50),
 			Pager: ui.PagerProps{From: 1, To: 50, Total: 2000, NextHref: "/organization?tab=members&page=2"}})},
 		{Name: "roles", Title: "Roles", Page: organizationviews.RolesPage(organizationviews.RolesPageProps{Layout: frame, Organization: header(layout.TabRoles), Roles: []organizationviews.RoleRow{
@@ -34,7 +34,7 @@ func organizationSpecimens() []Specimen {
 		}})},
 		{Name: "contacts", Title: "Billing contacts, none yet", Page: organizationviews.ContactsPage(contacts(frame))},
 		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: organizationviews.ContactsPage(contactsFixed(frame))},
-		{Name: "activity", Title: "Activity", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity), Changes: []ui.SeatChangeRow{
+		{Name: "activity", Title: "Activity", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(english, billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity), Changes: []ui.SeatChangeRow{
 			{At: now, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
 			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ", Invoiced: "−$9.00", Invoice: "RZK9MHU1-0002", InvoiceHref: "/billing/invoices/in_1"},
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
@@ -44,7 +44,7 @@ func organizationSpecimens() []Specimen {
 		{Name: "audit-narrowed", Title: "Audit log, nothing matches", Page: organizationviews.AuditPage(auditNarrowed(frame))},
 		{Name: "audit-empty", Title: "Audit log, nothing yet", Page: organizationviews.AuditPage(organizationviews.AuditPageProps{Layout: frame, Organization: auditHeader(), Filter: auditFilter(), CSVHref: "/organization/audit.csv"})},
 		{Name: "audit-operators", Title: "Audit log, for operators", Page: adminviews.AuditPage(auditForOperators())},
-		{Name: "activity-empty", Title: "Activity, nothing yet", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity)})},
+		{Name: "activity-empty", Title: "Activity, nothing yet", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(english, billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity)})},
 	}
 }
 
@@ -73,7 +73,7 @@ func errorSpecimens() []Specimen {
 	return []Specimen{
 		named("error-404", "404", page(404, "", out)),
 		named("error-403", "403", asking("Only organization admins can manage billing", in,
-			layout.Helper{Name: "Ana Lima", Role: "Admin"}, layout.Helper{Name: "Ben Okafor", Role: "Billing admin"}, layout.Helper{Name: "ليلى حداد", Role: "Admin"})),
+			ui.NameWithRole{Name: "Ana Lima", Role: "Admin"}, ui.NameWithRole{Name: "Ben Okafor", Role: "Billing admin"}, ui.NameWithRole{Name: "ليلى حداد", Role: "Admin"})),
 		named("error-403-nobody", "403, no one to ask", page(403, "Only operators of this installation can see this", in)),
 		named("error-409", "409", page(409, "", in)),
 		named("error-429", "429", page(429, "", out)),
@@ -84,7 +84,7 @@ func errorSpecimens() []Specimen {
 }
 
 // asking is a page without access that names whom to ask.
-func asking(message string, frame layout.Props, people ...layout.Helper) Specimen {
+func asking(message string, frame layout.Props, people ...ui.NameWithRole) Specimen {
 	return Specimen{Page: layout.ErrorPage(layout.ErrorPageProps{Layout: frame, Status: 403, Message: message, Helpers: people, RequestID: "req_8fQ2mZ"})}
 }
 

@@ -10,9 +10,11 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -20,18 +22,12 @@ import (
 type ErrorPageProps struct {
 	Layout    Props
 	Status    int
-	Title     string   // replaces the default title of the status; may be empty
-	Message   string   // replaces the default explanation of the status; may be empty
-	Helpers   []Helper // people who can do what the viewer can't
-	RequestID string   // for support requests; may be empty
+	Title     string            // replaces the default title of the status; may be empty
+	Message   string            // replaces the default explanation of the status; may be empty
+	Helpers   []ui.NameWithRole // people who can do what the viewer can't
+	RequestID string            // for support requests; may be empty
 	Link      *ui.LinkButtonProps
 	RetryHref string // of a page that may work in a moment; may be empty
-}
-
-// Helper is a person to ask, with their role.
-type Helper struct {
-	Name string
-	Role string
 }
 
 type errorWords struct {
@@ -39,52 +35,52 @@ type errorWords struct {
 	body  string
 }
 
-func wordsFor(status int) errorWords {
+func wordsFor(ctx context.Context, status int) errorWords {
 	switch status {
 	case http.StatusNotFound:
-		return errorWords{"Page not found", "The link may be out of date, or the page belongs to another organization."}
+		return errorWords{locale.T(ctx, "Page not found"), locale.T(ctx, "The link may be out of date, or the page belongs to another organization.")}
 	case http.StatusForbidden:
-		return errorWords{"You don't have access", "Your role doesn't include this."}
+		return errorWords{locale.T(ctx, "You don't have access"), locale.T(ctx, "Your role doesn't include this.")}
 	case http.StatusConflict:
-		return errorWords{"Something has changed", "This page was out of date, so nothing was done. Go back, check, and try again."}
+		return errorWords{locale.T(ctx, "Something has changed"), locale.T(ctx, "This page was out of date, so nothing was done. Go back, check, and try again.")}
 	case http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
-		return errorWords{"This address can't be opened", "It only receives forms. Use the links and buttons on the page instead."}
+		return errorWords{locale.T(ctx, "This address can't be opened"), locale.T(ctx, "It only receives forms. Use the links and buttons on the page instead.")}
 	case http.StatusBadRequest:
-		return errorWords{"We couldn't read that request", "The page may have been open for a while. Reload it and try again. Nothing was changed."}
+		return errorWords{locale.T(ctx, "We couldn't read that request"), locale.T(ctx, "The page may have been open for a while. Reload it and try again. Nothing was changed.")}
 	case http.StatusRequestEntityTooLarge:
-		return errorWords{"That's too much at once", "Send less and try again. Nothing was changed."}
+		return errorWords{locale.T(ctx, "That's too much at once"), locale.T(ctx, "Send less and try again. Nothing was changed.")}
 	case http.StatusTooManyRequests:
-		return errorWords{"Too many attempts", "Wait a minute, then try again."}
+		return errorWords{locale.T(ctx, "Too many attempts"), locale.T(ctx, "Wait a minute, then try again.")}
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
-		return errorWords{"Stripe isn't responding", "Nothing was charged or changed. Try again in a minute."}
+		return errorWords{locale.T(ctx, "Stripe isn't responding"), locale.T(ctx, "Nothing was charged or changed. Try again in a minute.")}
 	case http.StatusServiceUnavailable:
-		return errorWords{"We're very busy right now", "Nothing was changed. Try again in a minute."}
+		return errorWords{locale.T(ctx, "We're very busy right now"), locale.T(ctx, "Nothing was changed. Try again in a minute.")}
 	}
-	return errorWords{"Something went wrong", "We've logged this error. It wasn't your fault. Try again in a minute."}
+	return errorWords{locale.T(ctx, "Something went wrong"), locale.T(ctx, "We've logged this error. It wasn't your fault. Try again in a minute.")}
 }
 
-func (p ErrorPageProps) title() string {
+func (p ErrorPageProps) title(ctx context.Context) string {
 	if p.Title != "" {
 		return p.Title
 	}
-	return wordsFor(p.Status).title
+	return wordsFor(ctx, p.Status).title
 }
 
-func (p ErrorPageProps) body() string {
+func (p ErrorPageProps) body(ctx context.Context) string {
 	if p.Message == "" {
-		return wordsFor(p.Status).body
+		return wordsFor(ctx, p.Status).body
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(p.Message, p.title()+". "), ".") + "."
+	return strings.TrimSuffix(strings.TrimPrefix(p.Message, p.title(ctx)+". "), ".") + "."
 }
 
-func (p ErrorPageProps) link() ui.LinkButtonProps {
+func (p ErrorPageProps) link(ctx context.Context) ui.LinkButtonProps {
 	if p.Link != nil {
 		return *p.Link
 	}
 	if p.Layout.Viewer != nil {
-		return ui.LinkButtonProps{Label: "Go to the dashboard", Href: "/dashboard", Kind: ui.Secondary}
+		return ui.LinkButtonProps{Label: locale.T(ctx, "Go to the dashboard"), Href: "/dashboard", Kind: ui.Secondary}
 	}
-	return ui.LinkButtonProps{Label: "See plans", Href: "/pricing", Kind: ui.Secondary}
+	return ui.LinkButtonProps{Label: locale.T(ctx, "See plans"), Href: "/pricing", Kind: ui.Secondary}
 }
 
 // ErrorPage explains an error and links to a page that works.
@@ -139,7 +135,7 @@ func ErrorPage(p ErrorPageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Page(p.title(), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Page(p.title(ctx), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -192,7 +188,7 @@ func errorMessage(p ErrorPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Heading(p.title(), p.body()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Heading(p.title(ctx), p.body(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -201,7 +197,7 @@ func errorMessage(p ErrorPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = helperNames(p.Helpers).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Ask {1}."), ui.AnyOf(p.Helpers)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -215,12 +211,12 @@ func errorMessage(p ErrorPageProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.RetryHref != "" {
-			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "Try again", Href: p.RetryHref, Kind: ui.Primary}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Try again"), Href: p.RetryHref, Kind: ui.Primary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = ui.LinkButton(p.link()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.LinkButton(p.link(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -229,20 +225,15 @@ func errorMessage(p ErrorPageProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.RequestID != "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p class=\"text-small text-quiet\">If you contact us about this, include the request ID <span class=\"font-mono\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p class=\"text-small text-quiet\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var4 string
-			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.RequestID)
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout/error.templ`, Line: 117, Col: 126}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
+			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "If you contact us about this, include the request ID {1}."), requestID(p.RequestID)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</span>.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -255,8 +246,7 @@ func errorMessage(p ErrorPageProps) templ.Component {
 	})
 }
 
-// helperNames names who can help: Ask Ana Lima (Admin) or Bo Diaz (Billing admin).
-func helperNames(people []Helper) templ.Component {
+func requestID(id string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -273,72 +263,22 @@ func helperNames(people []Helper) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		var templ_7745c5c3_Var6 string
-		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs("Ask ")
-		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout/error.templ`, Line: 124, Col: 9}
-		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<span class=\"font-mono\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, " ")
+		var templ_7745c5c3_Var5 string
+		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(id)
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout/error.templ`, Line: 121, Col: 29}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for i, person := range people {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<bdi>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			var templ_7745c5c3_Var7 string
-			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(person.Name)
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout/error.templ`, Line: 126, Col: 20}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</bdi>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			var templ_7745c5c3_Var8 string
-			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(" (")
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout/error.templ`, Line: 126, Col: 34}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<bdi>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			var templ_7745c5c3_Var9 string
-			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(person.Role)
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout/error.templ`, Line: 126, Col: 54}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</bdi>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			var templ_7745c5c3_Var10 string
-			templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(")" + ui.Separator(i, len(people), " or ", "."))
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout/error.templ`, Line: 126, Col: 111}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</span>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
 		}
 		return nil
 	})

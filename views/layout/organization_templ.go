@@ -9,7 +9,12 @@ package layout
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-import "net/url"
+import (
+	"context"
+	"net/url"
+
+	"usher/views/locale"
+)
 
 // OrganizationTab is a tab of the organization's page. Its value is the query parameter tab.
 type OrganizationTab string
@@ -33,11 +38,14 @@ type OrganizationHeader struct {
 	Audit   bool            // the viewer may read the audit log
 }
 
-func (h OrganizationHeader) tabs() []TabProps {
+func (h OrganizationHeader) tabs(ctx context.Context) []TabProps {
 	all := []struct {
 		tab   OrganizationTab
 		label string
-	}{{TabGeneral, "General"}, {TabMembers, "Members"}, {TabRoles, "Roles"}, {TabBilling, "Billing"}, {TabActivity, "Activity"}, {TabAudit, "Audit log"}}
+	}{
+		{TabGeneral, locale.T(ctx, "General")}, {TabMembers, locale.T(ctx, "Members")}, {TabRoles, locale.T(ctx, "Roles")},
+		{TabBilling, locale.T(ctx, "Billing")}, {TabActivity, locale.T(ctx, "Activity")}, {TabAudit, locale.T(ctx, "Audit log")},
+	}
 	if !h.Audit {
 		all = all[:len(all)-1]
 	}
@@ -89,7 +97,7 @@ func OrganizationPage(title string, p Props, h OrganizationHeader) templ.Compone
 				return templ_7745c5c3_Err
 			}
 			if !h.Deleted {
-				templ_7745c5c3_Err = Tabs("Organization", h.tabs()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Tabs(locale.T(ctx, "Organization"), h.tabs(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

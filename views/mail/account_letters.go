@@ -2,54 +2,56 @@ package mail
 
 import (
 	"cmp"
+	"context"
 
 	"usher/billing/mail"
+	"usher/views/locale"
 )
 
-func emailChangeLetter(d mail.Data) letter {
+func emailChangeLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: "Confirm your change of e-mail address",
+		subject: locale.T(ctx, "Confirm your change of e-mail address"),
 		opening: sentences(
-			"Someone, most likely you, asked to change the e-mail address of your account to "+cmp.Or(d.Address, "another one")+".",
-			"It changes once both addresses have confirmed it.",
+			locale.T(ctx, "Someone, most likely you, asked to change the e-mail address of your account to %s.", cmp.Or(d.Address, locale.T(ctx, "another one"))),
+			locale.T(ctx, "It changes once both addresses have confirmed it."),
 		),
-		button: linkTo("Confirm or stop the change", d),
+		button: linkTo(locale.T(ctx, "Confirm or stop the change"), d),
 		closing: sentences(
-			onlyIf(!d.ExpiresAt.IsZero(), "The link works until "+formatDeadline(d.ExpiresAt)+"."),
-			"If it wasn't you, open the link, stop the change, and choose a new password: someone knows yours.",
+			onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works until %s.", formatDeadline(ctx, d.ExpiresAt))),
+			locale.T(ctx, "If it wasn't you, open the link, stop the change, and choose a new password: someone knows yours."),
 		),
-		why: "You get this e-mail because this is the address of your account.",
+		why: locale.T(ctx, "You get this e-mail because this is the address of your account."),
 	}
 }
 
-func newEmailLetter(d mail.Data) letter {
+func newEmailLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: "Confirm your new e-mail address",
-		opening: sentences("You asked to sign in with this address. The change takes effect once both this and your current address have confirmed it."),
-		button:  linkTo("Confirm this address", d),
+		subject: locale.T(ctx, "Confirm your new e-mail address"),
+		opening: sentences(locale.T(ctx, "You asked to sign in with this address. The change takes effect once both this and your current address have confirmed it.")),
+		button:  linkTo(locale.T(ctx, "Confirm this address"), d),
 		closing: sentences(
-			onlyIf(!d.ExpiresAt.IsZero(), "The link works until "+formatDeadline(d.ExpiresAt)+"."), "If it wasn't you, you can ignore this e-mail: nothing changes.",
+			onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works until %s.", formatDeadline(ctx, d.ExpiresAt))), locale.T(ctx, "If it wasn't you, you can ignore this e-mail: nothing changes."),
 		),
-		why: "You get this e-mail because someone entered this address as their new one.",
+		why: locale.T(ctx, "You get this e-mail because someone entered this address as their new one."),
 	}
 }
 
-func emailTakenLetter(d mail.Data) letter {
+func emailTakenLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: "This address already has an account",
-		opening: sentences("Someone, most likely you, tried to use this address for another account. An address can only have one account, so nothing has changed."),
-		button:  linkTo("Sign in", d),
-		closing: sentences("If it wasn't you, you can ignore this e-mail."),
-		why:     "You get this e-mail because someone entered this address as their new one.",
+		subject: locale.T(ctx, "This address already has an account"),
+		opening: sentences(locale.T(ctx, "Someone, most likely you, tried to use this address for another account. An address can only have one account, so nothing has changed.")),
+		button:  linkTo(locale.T(ctx, "Sign in"), d),
+		closing: sentences(locale.T(ctx, "If it wasn't you, you can ignore this e-mail.")),
+		why:     locale.T(ctx, "You get this e-mail because someone entered this address as their new one."),
 	}
 }
 
-func emailChangedLetter(d mail.Data) letter {
+func emailChangedLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: "Your e-mail address was changed",
-		opening: sentences("From now on, sign in with " + cmp.Or(d.Address, "your new address") + ". Both addresses confirmed the change."),
-		button:  linkTo("Open your settings", d),
-		closing: sentences("If it wasn't you, contact support right away."),
-		why:     "You get this e-mail because this was the address of your account.",
+		subject: locale.T(ctx, "Your e-mail address was changed"),
+		opening: sentences(locale.T(ctx, "From now on, sign in with %s. Both addresses confirmed the change.", cmp.Or(d.Address, locale.T(ctx, "your new address")))),
+		button:  linkTo(locale.T(ctx, "Open your settings"), d),
+		closing: sentences(locale.T(ctx, "If it wasn't you, contact support right away.")),
+		why:     locale.T(ctx, "You get this e-mail because this was the address of your account."),
 	}
 }

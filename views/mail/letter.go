@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"usher/billing/mail"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -36,13 +37,13 @@ func (Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, erro
 	if !known {
 		return mail.Rendered{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
 	}
-	l := write(m.Data)
+	l := write(ctx, m.Data)
 	l.name, l.subject, l.amountIs = oneLine(m.Data.Name), oneLine(l.subject), oneLine(l.amountIs)
 	var html bytes.Buffer
 	if err := document(l).Render(ctx, &html); err != nil {
 		return mail.Rendered{}, fmt.Errorf("render mail %s: %w", m.Kind, err)
 	}
-	return mail.Rendered{Subject: l.subject, Text: l.text(), HTML: html.String()}, nil
+	return mail.Rendered{Subject: l.subject, Text: l.text(ctx), HTML: html.String()}, nil
 }
 
 // oneLine replaces line breaks and control characters by spaces and removes bidirectional controls.
@@ -60,17 +61,17 @@ func oneLine(s string) string {
 	return strings.Join(strings.Fields(clean), " ")
 }
 
-func (l letter) greeting() string {
+func (l letter) greeting(ctx context.Context) string {
 	if l.name == "" {
-		return "Hello,"
+		return locale.T(ctx, "Hello,")
 	}
-	return "Hello " + l.name + ","
+	return locale.T(ctx, "Hello %s,", l.name)
 }
 
 // text is the plain text of the letter. The link has a line of its own, so that mail programs
 // detect it.
-func (l letter) text() string {
-	parts := append([]string{l.greeting()}, l.opening...)
+func (l letter) text(ctx context.Context) string {
+	parts := append([]string{l.greeting(ctx)}, l.opening...)
 	if len(l.lines) > 0 {
 		parts = append(parts, "- "+strings.Join(l.lines, "\n- "))
 	}

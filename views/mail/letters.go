@@ -2,17 +2,19 @@ package mail
 
 import (
 	"cmp"
+	"context"
 	"strconv"
 	"strings"
 	"time"
 
 	"usher/billing/catalog"
 	"usher/billing/mail"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
 // letters has a function for each kind of e-mail.
-var letters = map[mail.Kind]func(mail.Data) letter{
+var letters = map[mail.Kind]func(context.Context, mail.Data) letter{
 	mail.KindInvitation:     invitationLetter,
 	mail.KindVerifyEmail:    verifyLetter,
 	mail.KindPasswordReset:  resetLetter,
@@ -65,313 +67,319 @@ func onlyIf(known bool, sentence string) string {
 	return sentence
 }
 
-func formatDay(t time.Time) string { return ui.FormatDate(t.UTC()) }
+func formatDay(ctx context.Context, t time.Time) string { return locale.Date(ctx, t.UTC()) }
 
 // formatDeadline formats the expiry of a link to the minute: 1 Dec 2026, 14:02 UTC.
-func formatDeadline(t time.Time) string { return formatDay(t) + ", " + ui.FormatTime(t.UTC()) + " UTC" }
+func formatDeadline(ctx context.Context, t time.Time) string {
+	return locale.T(ctx, "%s, %s UTC", formatDay(ctx, t), locale.Time(t.UTC()))
+}
 
 // contactWhy is the last line of every e-mail about billing.
-func contactWhy(d mail.Data) string {
-	return oneLine("You get this e-mail because you manage billing for " + d.Organization + ".")
+func contactWhy(ctx context.Context, d mail.Data) string {
+	return oneLine(locale.T(ctx, "You get this e-mail because you manage billing for %s.", d.Organization))
 }
 
 // planOrAny names the plan in a sentence; "the plan" if it is unknown.
-func planOrAny(d mail.Data) string { return cmp.Or(d.Plan, "the plan") }
+func planOrAny(ctx context.Context, d mail.Data) string {
+	return cmp.Or(d.Plan, locale.T(ctx, "the plan"))
+}
 
 // planOf names plan and organization, such as "plan of Lyric Street (Pro, yearly)".
-func planOf(d mail.Data) string {
-	plan := "plan of " + d.Organization
+func planOf(ctx context.Context, d mail.Data) string {
+	plan := locale.T(ctx, "plan of %s", d.Organization)
 	if d.Plan != "" {
-		plan += " (" + ui.PlanName(d.Plan, d.Interval) + ")"
+		plan += " (" + ui.PlanName(ctx, d.Plan, d.Interval) + ")"
 	}
 	return plan
 }
 
 // aboutAmount makes an amount the heading of a letter. Without an amount the subject stays it.
-func aboutAmount(l letter, m catalog.Money, amountIs string) letter {
+func aboutAmount(ctx context.Context, l letter, m catalog.Money, amountIs string) letter {
 	if m.Currency != "" {
-		l.amount, l.amountIs = m.Format(), amountIs
+		l.amount, l.amountIs = locale.Money(ctx, m), amountIs
 	}
 	return l
 }
 
 // withAmount returns the subject that names the amount or, without one, the other.
-func withAmount(m catalog.Money, subject func(amount string) string, other string) string {
+func withAmount(ctx context.Context, m catalog.Money, subject func(amount string) string, other string) string {
 	if m.Currency == "" {
 		return other
 	}
-	return subject(m.Format())
+	return subject(locale.Money(ctx, m))
 }
 
-func formatAmount(m catalog.Money) string {
+func formatAmount(ctx context.Context, m catalog.Money) string {
 	if m.Currency == "" {
 		return ""
 	}
-	return m.Format() + " " + strings.ToUpper(m.Currency)
+	return locale.Money(ctx, m) + " " + strings.ToUpper(m.Currency)
 }
 
 func linkTo(label string, d mail.Data) ui.LinkButtonProps {
 	return ui.LinkButtonProps{Label: label, Href: d.URL}
 }
 
-func invitationLetter(d mail.Data) letter {
-	inviter := cmp.Or(d.Inviter, "Someone at "+d.Organization)
+func invitationLetter(ctx context.Context, d mail.Data) letter {
+	inviter := cmp.Or(d.Inviter, locale.T(ctx, "Someone at %s", d.Organization))
 	return letter{
-		subject: inviter + " invited you to " + d.Organization,
+		subject: locale.T(ctx, "%s invited you to %s", inviter, d.Organization),
 		opening: sentences(
-			inviter+" has invited you to join "+d.Organization+onlyIf(d.Role != "", " as "+d.Role)+".",
-			"It's free for you: the organization pays for your seat.",
+			locale.T(ctx, "%s has invited you to join %s%s.", inviter, d.Organization, onlyIf(d.Role != "", locale.T(ctx, " as %s", d.Role))),
+			locale.T(ctx, "It's free for you: the organization pays for your seat."),
 		),
-		button:  linkTo("Accept the invitation", d),
-		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), "The link is for you only and works until "+formatDeadline(d.ExpiresAt)+"."), "If you don't know them, you can ignore this e-mail."),
-		why:     "You get this e-mail because someone invited this address.",
+		button:  linkTo(locale.T(ctx, "Accept the invitation"), d),
+		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link is for you only and works until %s.", formatDeadline(ctx, d.ExpiresAt))), locale.T(ctx, "If you don't know them, you can ignore this e-mail.")),
+		why:     locale.T(ctx, "You get this e-mail because someone invited this address."),
 	}
 }
 
-func verifyLetter(d mail.Data) letter {
+func verifyLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: "Confirm your e-mail address",
-		opening: sentences("You signed up for Usher with this address. Confirm that it's yours, so that we can reach you about your account and your bill."),
-		button:  linkTo("Confirm this address", d),
-		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), "The link works until "+formatDeadline(d.ExpiresAt)+"."), "If you didn't sign up, you can ignore this e-mail."),
-		why:     "You get this e-mail because this address was used to sign up.",
+		subject: locale.T(ctx, "Confirm your e-mail address"),
+		opening: sentences(locale.T(ctx, "You signed up for Usher with this address. Confirm that it's yours, so that we can reach you about your account and your bill.")),
+		button:  linkTo(locale.T(ctx, "Confirm this address"), d),
+		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works until %s.", formatDeadline(ctx, d.ExpiresAt))), locale.T(ctx, "If you didn't sign up, you can ignore this e-mail.")),
+		why:     locale.T(ctx, "You get this e-mail because this address was used to sign up."),
 	}
 }
 
-func resetLetter(d mail.Data) letter {
+func resetLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: "Choose a new password",
-		opening: sentences("Someone, most likely you, asked for a new password for the account with this address."),
-		button:  linkTo("Choose a new password", d),
+		subject: locale.T(ctx, "Choose a new password"),
+		opening: sentences(locale.T(ctx, "Someone, most likely you, asked for a new password for the account with this address.")),
+		button:  linkTo(locale.T(ctx, "Choose a new password"), d),
 		closing: sentences(
-			onlyIf(!d.ExpiresAt.IsZero(), "The link works once, until "+formatDeadline(d.ExpiresAt)+". A new password signs you out everywhere else."),
-			"If it wasn't you, you can ignore this e-mail: your password stays the same.",
+			onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works once, until %s. A new password signs you out everywhere else.", formatDeadline(ctx, d.ExpiresAt))),
+			locale.T(ctx, "If it wasn't you, you can ignore this e-mail: your password stays the same."),
 		),
-		why: "You get this e-mail because a new password was requested on the sign-in page.",
+		why: locale.T(ctx, "You get this e-mail because a new password was requested on the sign-in page."),
 	}
 }
 
-func passwordChangedLetter(d mail.Data) letter {
+func passwordChangedLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: "Your password was changed",
+		subject: locale.T(ctx, "Your password was changed"),
 		opening: sentences(
-			"Your password was changed"+onlyIf(!d.At.IsZero(), " on "+formatDeadline(d.At))+onlyIf(d.Reason != "", ", "+d.Reason)+". You are signed out everywhere else.",
-			"If it was you, there's nothing to do.",
-			"If it wasn't you, someone else can sign in to your account. Choose a new password now: that signs them out. Then make sure that only you can read your e-mail.",
+			locale.T(ctx, "Your password was changed%s%s. You are signed out everywhere else.", onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDeadline(ctx, d.At))), onlyIf(d.Reason != "", ", "+d.Reason)),
+			locale.T(ctx, "If it was you, there's nothing to do."),
+			locale.T(ctx, "If it wasn't you, someone else can sign in to your account. Choose a new password now: that signs them out. Then make sure that only you can read your e-mail."),
 		),
-		button: linkTo("It wasn't me: choose a new password", d),
-		why:    "You get this e-mail because the password of the account with this address was changed.",
+		button: linkTo(locale.T(ctx, "It wasn't me: choose a new password"), d),
+		why:    locale.T(ctx, "You get this e-mail because the password of the account with this address was changed."),
 	}
 }
 
-func paymentFailedLetter(d mail.Data) letter {
-	label := "Pay now"
+func paymentFailedLetter(ctx context.Context, d mail.Data) letter {
+	label := locale.T(ctx, "Pay now")
 	if d.Amount.Currency != "" {
-		label = ui.PayLabel(d.Amount)
+		label = ui.PayLabel(ctx, d.Amount)
 	}
-	return aboutAmount(letter{
-		subject: withAmount(d.Amount, func(amount string) string { return "Pay " + amount + " for " + d.Organization }, "A payment for "+d.Organization+" failed"),
+	return aboutAmount(ctx, letter{
+		subject: withAmount(ctx, d.Amount, func(amount string) string { return locale.T(ctx, "Pay %s for %s", amount, d.Organization) }, locale.T(ctx, "A payment for %s failed", d.Organization)),
 		opening: sentences(
-			ui.NotCollected(d.Amount, d.At.UTC(), d.Reason),
-			onlyIf(d.Plan != "", "The payment is for the "+planOf(d)+"."),
+			ui.NotCollected(ctx, d.Amount, d.At.UTC(), d.Reason),
+			onlyIf(d.Plan != "", locale.T(ctx, "The payment is for the %s.", planOf(ctx, d))),
 			d.Step,
-			ui.NextTry(d.NextAt.UTC()),
+			ui.NextTry(ctx, d.NextAt.UTC()),
 		),
 		button: linkTo(label, d),
-		why:    contactWhy(d),
-	}, d.Amount, "to pay for "+d.Organization)
+		why:    contactWhy(ctx, d),
+	}, d.Amount, locale.T(ctx, "to pay for %s", d.Organization))
 }
 
-func actionRequiredLetter(d mail.Data) letter {
-	return aboutAmount(letter{
-		subject: withAmount(d.Amount, func(amount string) string { return "Confirm the payment of " + amount + " for " + d.Organization }, "Confirm a payment for "+d.Organization),
+func actionRequiredLetter(ctx context.Context, d mail.Data) letter {
+	return aboutAmount(ctx, letter{
+		subject: withAmount(ctx, d.Amount, func(amount string) string {
+			return locale.T(ctx, "Confirm the payment of %s for %s", amount, d.Organization)
+		}, locale.T(ctx, "Confirm a payment for %s", d.Organization)),
 		opening: sentences(
-			ui.ToConfirm(d.Amount),
-			onlyIf(d.Plan != "", "The payment is for the "+planOf(d)+"."),
-			ui.ConfirmStep,
+			ui.ToConfirm(ctx, d.Amount),
+			onlyIf(d.Plan != "", locale.T(ctx, "The payment is for the %s.", planOf(ctx, d))),
+			ui.ConfirmStep(ctx),
 		),
-		button: linkTo("Confirm payment", d),
-		why:    contactWhy(d),
-	}, d.Amount, "to confirm for "+d.Organization)
+		button: linkTo(locale.T(ctx, "Confirm payment"), d),
+		why:    contactWhy(ctx, d),
+	}, d.Amount, locale.T(ctx, "to confirm for %s", d.Organization))
 }
 
-func cardExpiringLetter(d mail.Data) letter {
-	card := strings.TrimSpace(ui.CardBrand(d.Reason) + " " + d.Card)
+func cardExpiringLetter(ctx context.Context, d mail.Data) letter {
+	card := strings.TrimSpace(ui.CardBrand(ctx, d.Reason) + " " + d.Card)
 	return letter{
-		subject: "Update the card for " + d.Organization,
+		subject: locale.T(ctx, "Update the card for %s", d.Organization),
 		opening: sentences(
-			ui.CardExpiring(card, d.At.UTC(), d.NextAt.UTC(), time.Time{}),
-			"Update the card to keep "+planOrAny(d)+" without interruption.",
+			ui.CardExpiring(ctx, card, d.At.UTC(), d.NextAt.UTC(), time.Time{}),
+			locale.T(ctx, "Update the card to keep %s without interruption.", planOrAny(ctx, d)),
 		),
-		button: linkTo("Update card", d),
-		why:    contactWhy(d),
+		button: linkTo(locale.T(ctx, "Update card"), d),
+		why:    contactWhy(ctx, d),
 	}
 }
 
-func trialEndingLetter(d mail.Data) letter {
-	ends := soonOrOn(d.At)
+func trialEndingLetter(ctx context.Context, d mail.Data) letter {
+	ends := soonOrOn(ctx, d.At)
 	return letter{
-		subject: "The trial of " + d.Organization + " ends " + ends,
+		subject: locale.T(ctx, "The trial of %s ends %s", d.Organization, ends),
 		opening: sentences(
-			d.Organization+" is trying "+planOrAny(d)+". The trial ends "+ends+".",
-			onlyIf(d.Amount.Currency != "", "The plan then continues for "+formatAmount(d.Amount)+onlyIf(d.Seats > 0, ", for "+ui.Seats(d.Seats))+"."),
-			"To pay nothing, cancel before then.",
+			locale.T(ctx, "%s is trying %s. The trial ends %s.", d.Organization, planOrAny(ctx, d), ends),
+			onlyIf(d.Amount.Currency != "", locale.T(ctx, "The plan then continues for %s%s.", formatAmount(ctx, d.Amount), onlyIf(d.Seats > 0, locale.T(ctx, ", for %s", ui.Seats(ctx, d.Seats))))),
+			locale.T(ctx, "To pay nothing, cancel before then."),
 		),
-		button: linkTo("See plan and payment", d),
-		why:    contactWhy(d),
+		button: linkTo(locale.T(ctx, "See plan and payment"), d),
+		why:    contactWhy(ctx, d),
 	}
 }
 
-func renewalNoticeLetter(d mail.Data) letter {
-	when := soonOrOn(d.At)
-	return aboutAmount(letter{
-		subject: withAmount(d.Amount, func(amount string) string { return d.Organization + " renews " + when + " for " + amount }, d.Organization+" renews "+when),
+func renewalNoticeLetter(ctx context.Context, d mail.Data) letter {
+	when := soonOrOn(ctx, d.At)
+	return aboutAmount(ctx, letter{
+		subject: withAmount(ctx, d.Amount, func(amount string) string { return locale.T(ctx, "%s renews %s for %s", d.Organization, when, amount) }, locale.T(ctx, "%s renews %s", d.Organization, when)),
 		opening: sentences(
-			"The "+planOf(d)+" renews "+when+onlyIf(d.Amount.Currency != "", " for "+formatAmount(d.Amount))+".",
+			locale.T(ctx, "The %s renews %s%s.", planOf(ctx, d), when, onlyIf(d.Amount.Currency != "", locale.T(ctx, " for %s", formatAmount(ctx, d.Amount)))),
 			d.Reason,
 		),
 		lines:   sentences(d.Changes...),
-		button:  linkTo("See the next invoice", d),
-		closing: sentences("The amount changes if people join or leave before then. You can change or cancel the plan until then."),
-		why:     contactWhy(d),
-	}, d.Amount, "for "+d.Organization+", charged "+when)
+		button:  linkTo(locale.T(ctx, "See the next invoice"), d),
+		closing: sentences(locale.T(ctx, "The amount changes if people join or leave before then. You can change or cancel the plan until then.")),
+		why:     contactWhy(ctx, d),
+	}, d.Amount, locale.T(ctx, "for %s, charged %s", d.Organization, when))
 }
 
-func priceChangeLetter(d mail.Data) letter {
-	when := soonOrOn(d.At)
-	plan := cmp.Or(ui.PlanName(d.Plan, d.Interval), "another plan")
-	former := cmp.Or(ui.PlanName(d.FormerPlan, d.FormerInterval), "the current plan")
-	return aboutAmount(letter{
-		subject: "The price for " + d.Organization + " changes " + when,
+func priceChangeLetter(ctx context.Context, d mail.Data) letter {
+	when := soonOrOn(ctx, d.At)
+	plan := cmp.Or(ui.PlanName(ctx, d.Plan, d.Interval), locale.T(ctx, "another plan"))
+	former := cmp.Or(ui.PlanName(ctx, d.FormerPlan, d.FormerInterval), locale.T(ctx, "the current plan"))
+	return aboutAmount(ctx, letter{
+		subject: locale.T(ctx, "The price for %s changes %s", d.Organization, when),
 		opening: sentences(
-			d.Organization+" changes from "+former+" to "+plan+" "+when+".",
-			onlyIf(d.Amount.Currency != "", "The first invoice at the new price is "+formatAmount(d.Amount)+"."),
+			locale.T(ctx, "%s changes from %s to %s %s.", d.Organization, former, plan, when),
+			onlyIf(d.Amount.Currency != "", locale.T(ctx, "The first invoice at the new price is %s.", formatAmount(ctx, d.Amount))),
 			d.Reason,
 		),
 		lines:   sentences(d.Changes...),
-		button:  linkTo("See the next invoice", d),
-		closing: sentences("The amount changes if people join or leave before then. You can keep the current plan until then."),
-		why:     contactWhy(d),
-	}, d.Amount, "on the first invoice at the new price, "+when)
+		button:  linkTo(locale.T(ctx, "See the next invoice"), d),
+		closing: sentences(locale.T(ctx, "The amount changes if people join or leave before then. You can keep the current plan until then.")),
+		why:     contactWhy(ctx, d),
+	}, d.Amount, locale.T(ctx, "on the first invoice at the new price, %s", when))
 }
 
 // soonOrOn is the date of something that will happen.
-func soonOrOn(at time.Time) string {
+func soonOrOn(ctx context.Context, at time.Time) string {
 	if at.IsZero() {
 		return "soon"
 	}
-	return "on " + formatDay(at)
+	return locale.T(ctx, "on %s", formatDay(ctx, at))
 }
 
-func renewedLetter(d mail.Data) letter {
-	return aboutAmount(letter{
-		subject: withAmount(d.Amount, func(amount string) string { return "Receipt: " + amount + " for " + d.Organization }, "The plan of "+d.Organization+" was renewed"),
+func renewedLetter(ctx context.Context, d mail.Data) letter {
+	return aboutAmount(ctx, letter{
+		subject: withAmount(ctx, d.Amount, func(amount string) string { return locale.T(ctx, "Receipt: %s for %s", amount, d.Organization) }, locale.T(ctx, "The plan of %s was renewed", d.Organization)),
 		opening: sentences(
-			"The " + planOf(d) + " was renewed and paid" + onlyIf(!d.At.IsZero(), " on "+formatDay(d.At)) + ".",
+			locale.T(ctx, "The %s was renewed and paid%s.", planOf(ctx, d), onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At)))),
 		),
 		lines: sentences(
-			onlyIf(d.Amount.Currency != "", "Paid: "+formatAmount(d.Amount)),
-			onlyIf(d.Seats > 0, "For: "+ui.Seats(d.Seats)),
-			onlyIf(!d.NextAt.IsZero(), "Renews on: "+formatDay(d.NextAt)),
+			onlyIf(d.Amount.Currency != "", locale.T(ctx, "Paid: %s", formatAmount(ctx, d.Amount))),
+			onlyIf(d.Seats > 0, locale.T(ctx, "For: %s", ui.Seats(ctx, d.Seats))),
+			onlyIf(!d.NextAt.IsZero(), locale.T(ctx, "Renews on: %s", formatDay(ctx, d.NextAt))),
 		),
-		button: linkTo("See the invoice", d),
-		why:    contactWhy(d),
-	}, d.Amount, "paid for "+d.Organization)
+		button: linkTo(locale.T(ctx, "See the invoice"), d),
+		why:    contactWhy(ctx, d),
+	}, d.Amount, locale.T(ctx, "paid for %s", d.Organization))
 }
 
-func canceledLetter(d mail.Data) letter {
-	plan := planOrAny(d)
-	l := letter{button: linkTo("See the plan", d), why: contactWhy(d)}
+func canceledLetter(ctx context.Context, d mail.Data) letter {
+	plan := planOrAny(ctx, d)
+	l := letter{button: linkTo(locale.T(ctx, "See the plan"), d), why: contactWhy(ctx, d)}
 	if d.At.IsZero() {
-		l.subject = "The plan of " + d.Organization + " has ended"
-		l.opening = sentences("The "+planOf(d)+" has ended. You won't be charged again.", "You can choose a plan again at any time.")
+		l.subject = locale.T(ctx, "The plan of %s has ended", d.Organization)
+		l.opening = sentences(locale.T(ctx, "The %s has ended. You won't be charged again.", planOf(ctx, d)), locale.T(ctx, "You can choose a plan again at any time."))
 		return l
 	}
-	l.subject = d.Organization + " keeps " + plan + " until " + formatDay(d.At)
+	l.subject = locale.T(ctx, "%s keeps %s until %s", d.Organization, plan, formatDay(ctx, d.At))
 	l.opening = sentences(
-		"The plan is canceled. "+d.Organization+" keeps "+plan+" until "+formatDay(d.At)+", and you won't be charged again.",
-		"Changed your mind? You can resume the plan before then.",
+		locale.T(ctx, "The plan is canceled. %s keeps %s until %s, and you won't be charged again.", d.Organization, plan, formatDay(ctx, d.At)),
+		locale.T(ctx, "Changed your mind? You can resume the plan before then."),
 	)
 	return l
 }
 
-func resumedLetter(d mail.Data) letter {
+func resumedLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: d.Organization + " keeps " + planOrAny(d),
+		subject: locale.T(ctx, "%s keeps %s", d.Organization, planOrAny(ctx, d)),
 		opening: sentences(
-			"The cancellation was withdrawn: "+d.Organization+" keeps "+planOrAny(d)+".",
-			onlyIf(!d.NextAt.IsZero(), "It renews on "+formatDay(d.NextAt)+"."),
+			locale.T(ctx, "The cancellation was withdrawn: %s keeps %s.", d.Organization, planOrAny(ctx, d)),
+			onlyIf(!d.NextAt.IsZero(), locale.T(ctx, "It renews on %s.", formatDay(ctx, d.NextAt))),
 		),
-		button: linkTo("See the plan", d),
-		why:    contactWhy(d),
+		button: linkTo(locale.T(ctx, "See the plan"), d),
+		why:    contactWhy(ctx, d),
 	}
 }
 
-func packReceiptLetter(d mail.Data) letter {
-	credits := ui.Plural(int(d.Credits), "credit", "credits")
-	return aboutAmount(letter{
-		subject: "Receipt: " + credits + " for " + d.Organization,
-		opening: sentences("Thank you. Everyone in " + d.Organization + " can use the credits now."),
+func packReceiptLetter(ctx context.Context, d mail.Data) letter {
+	credits := locale.N(ctx, "%s credit", "%s credits", int(d.Credits))
+	return aboutAmount(ctx, letter{
+		subject: locale.T(ctx, "Receipt: %s for %s", credits, d.Organization),
+		opening: sentences(locale.T(ctx, "Thank you. Everyone in %s can use the credits now.", d.Organization)),
 		lines: sentences(
-			onlyIf(d.Plan != "", "Pack: "+d.Plan),
-			"Credits: "+ui.FormatCount(d.Credits),
-			onlyIf(d.Amount.Currency != "", "Paid: "+formatAmount(d.Amount)),
-			onlyIf(!d.At.IsZero(), "Date: "+formatDay(d.At)),
+			onlyIf(d.Plan != "", locale.T(ctx, "Pack: %s", d.Plan)),
+			locale.T(ctx, "Credits: %s", locale.Count(ctx, d.Credits)),
+			onlyIf(d.Amount.Currency != "", locale.T(ctx, "Paid: %s", formatAmount(ctx, d.Amount))),
+			onlyIf(!d.At.IsZero(), locale.T(ctx, "Date: %s", formatDay(ctx, d.At))),
 		),
-		button: linkTo("See credits and invoices", d),
-		why:    contactWhy(d),
-	}, d.Amount, "paid for "+credits)
+		button: linkTo(locale.T(ctx, "See credits and invoices"), d),
+		why:    contactWhy(ctx, d),
+	}, d.Amount, locale.T(ctx, "paid for %s", credits))
 }
 
-func seatSummaryLetter(d mail.Data) letter {
+func seatSummaryLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: d.Organization + " now has " + ui.Seats(d.Seats),
-		opening: sentences("The number of seats at " + d.Organization + " went from " + strconv.Itoa(d.FormerSeats) + " to " + strconv.Itoa(d.Seats) + "."),
+		subject: locale.T(ctx, "%s now has %s", d.Organization, ui.Seats(ctx, d.Seats)),
+		opening: sentences(locale.T(ctx, "The number of seats at %s went from %s to %s.", d.Organization, strconv.Itoa(d.FormerSeats), strconv.Itoa(d.Seats))),
 		lines:   sentences(d.Changes...),
-		button:  linkTo("See who has a seat", d),
-		closing: sentences("The next invoice includes the change."),
-		why:     contactWhy(d),
+		button:  linkTo(locale.T(ctx, "See who has a seat"), d),
+		closing: sentences(locale.T(ctx, "The next invoice includes the change.")),
+		why:     contactWhy(ctx, d),
 	}
 }
 
-func secondPlanEndedLetter(d mail.Data) letter {
-	back := "Nothing was paid for it."
-	l := letter{button: linkTo("See plan and payment", d), why: contactWhy(d)}
+func secondPlanEndedLetter(ctx context.Context, d mail.Data) letter {
+	back := locale.T(ctx, "Nothing was paid for it.")
+	l := letter{button: linkTo(locale.T(ctx, "See plan and payment"), d), why: contactWhy(ctx, d)}
 	if d.Amount.Minor > 0 {
-		back = "The " + formatAmount(d.Amount) + " paid for it will be refunded to the card; banks take five to ten days."
-		l = aboutAmount(l, d.Amount, "refunded to "+d.Organization)
+		back = locale.T(ctx, "The %s paid for it will be refunded to the card; banks take five to ten days.", formatAmount(ctx, d.Amount))
+		l = aboutAmount(ctx, l, d.Amount, locale.T(ctx, "refunded to %s", d.Organization))
 	}
-	l.subject = "A duplicate plan for " + d.Organization + " was canceled"
+	l.subject = locale.T(ctx, "A duplicate plan for %s was canceled", d.Organization)
 	l.opening = sentences(
-		d.Organization+" already had a plan when another one was bought, most likely because two people paid at the same time.",
-		"We canceled the second plan"+onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+". The first one stays as it is. "+back,
+		locale.T(ctx, "%s already had a plan when another one was bought, most likely because two people paid at the same time.", d.Organization),
+		locale.T(ctx, "We canceled the second plan%s. The first one stays as it is. %s", onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At))), back),
 	)
 	return l
 }
 
-func deletionLetter(d mail.Data) letter {
+func deletionLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: d.Organization + " will be deleted" + onlyIf(!d.At.IsZero(), " on "+formatDay(d.At)),
+		subject: locale.T(ctx, "%s will be deleted%s", d.Organization, onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At)))),
 		opening: sentences(
-			cmp.Or(d.Inviter, "Someone")+" asked to delete "+d.Organization+". Everyone loses access when it is deleted"+onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+".",
-			deletionPlanLine(d),
-			"Billing managers can still read the invoices.",
-			"If this is a mistake, an admin can keep the organization until then.",
+			locale.T(ctx, "%s asked to delete %s. Everyone loses access when it is deleted%s.", cmp.Or(d.Inviter, "Someone"), d.Organization, onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At)))),
+			deletionPlanLine(ctx, d),
+			locale.T(ctx, "Billing managers can still read the invoices."),
+			locale.T(ctx, "If this is a mistake, an admin can keep the organization until then."),
 		),
-		button: linkTo("See the organization", d),
-		why:    contactWhy(d),
+		button: linkTo(locale.T(ctx, "See the organization"), d),
+		why:    contactWhy(ctx, d),
 	}
 }
 
 // deletionPlanLine says when the plan of an organization that is to be deleted ends: with it, or
 // before if its period ends sooner.
-func deletionPlanLine(d mail.Data) string {
-	const seats = "Seat changes that haven't been billed yet are billed then."
+func deletionPlanLine(ctx context.Context, d mail.Data) string {
+	seats := locale.T(ctx, "Seat changes that haven't been billed yet are billed then.")
 	switch {
 	case d.PlanEndsAt.IsZero():
 		return ""
 	case d.PlanEndsAt.Before(d.At):
-		return "The plan doesn't renew. It ends on " + formatDay(d.PlanEndsAt) + ", at the end of the paid period. " + seats
+		return locale.T(ctx, "The plan doesn't renew. It ends on %s, at the end of the paid period. %s", formatDay(ctx, d.PlanEndsAt), seats)
 	}
-	return "The plan doesn't renew. It ends on the same day, without a refund for the remaining time. " + seats
+	return locale.T(ctx, "The plan doesn't renew. It ends on the same day, without a refund for the remaining time. %s", seats)
 }

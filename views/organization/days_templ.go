@@ -10,9 +10,10 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"time"
 
-	"usher/views/ui"
+	"usher/views/locale"
 )
 
 // byDay groups rows, which are in order of time, by their day in UTC.
@@ -30,7 +31,9 @@ func byDay[T any](rows []T, at func(T) time.Time) [][]T {
 func dayOf(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 // dayHeading is the day above its rows: Thursday, 19 Nov 2026.
-func dayHeading(t time.Time) string { return t.UTC().Format("Monday, ") + ui.FormatDate(t.UTC()) }
+func dayHeading(ctx context.Context, t time.Time) string {
+	return t.UTC().Format("Monday, ") + locale.Date(ctx, t.UTC())
+}
 
 // clockTime is the time of a row, whose day is in the heading.
 func clockTime(t time.Time) templ.Component {
@@ -57,7 +60,7 @@ func clockTime(t time.Time) templ.Component {
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templruntime.NewAttributeExpression(t.UTC().Format(time.RFC3339)).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 28, Col: 46}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 29, Col: 46}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var2)
 		if templ_7745c5c3_Err != nil {
@@ -68,15 +71,15 @@ func clockTime(t time.Time) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var3 string
-		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatTime(t.UTC()))
+		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "%s UTC", locale.Time(t.UTC())))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 28, Col: 134}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 29, Col: 157}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " UTC</time>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</time>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

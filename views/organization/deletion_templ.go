@@ -10,9 +10,11 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"strconv"
 	"time"
 
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -56,24 +58,63 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.DangerSummary("Delete this organization").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.DangerSummary(locale.T(ctx, "Delete this organization")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>The plan no longer renews. Seats that are not invoiced yet are invoiced when it ends.</li><li>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var2 string
-			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs("You can undo this for " + days(p.Deletion.Days) + ", or until the plan's period ends if that is sooner.")
+			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "The plan no longer renews. Seats that are not invoiced yet are invoiced when it ends."))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 24, Col: 115}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 25, Col: 112}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</li><li>After that the plan ends without a refund, and everyone loses access.</li><li>Billing managers can still read the invoices.</li></ul><form id=\"delete\" method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</li><li>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var3 string
+			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "You can undo this for %s, or until the plan's period ends if that is sooner.", days(ctx, p.Deletion.Days)))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 26, Col: 131}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</li><li>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var4 string
+			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "After that the plan ends without a refund, and everyone loses access."))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 27, Col: 96}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</li><li>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var5 string
+			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Billing managers can still read the invoices."))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 28, Col: 72}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "</li></ul><form id=\"delete\" method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -81,49 +122,49 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Type the organization's name to confirm", Name: "name", ID: "delete-name", Hint: p.Organization.Name, Error: p.Deletion.Error, Autocomplete: "off", Required: true, MaxLength: "100", Focus: p.Deletion.Error != ""}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: locale.T(ctx, "Type the organization's name to confirm"), Name: "name", ID: "delete-name", Hint: p.Organization.Name, Error: p.Deletion.Error, Autocomplete: "off", Required: true, MaxLength: "100", Focus: p.Deletion.Error != ""}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Delete organization", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: locale.T(ctx, "Delete organization"), Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</div></form></details>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</div></form></details>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p class=\"mb-3\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<p class=\"mb-3\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.WithDate("This organization will be deleted on", p.Deletion.At, ".").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.WithDate(locale.T(ctx, "This organization will be deleted on {1}."), p.Deletion.At).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, " ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var3 string
-			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(" An admin can undo this until then.")
+			var templ_7745c5c3_Var6 string
+			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, " An admin can undo this until then."))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 39, Col: 42}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/deletion.templ`, Line: 41, Col: 57}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</p>")
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.PostButton(ui.PostButtonProps{Action: "/organization/keep", Fields: []ui.Hidden{{Name: "organizationId", Value: p.Organization.ID}}, Button: ui.ButtonProps{Label: "Keep organization", Kind: ui.Secondary}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</p>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.PostButton(ui.PostButtonProps{Action: "/organization/keep", Fields: []ui.Hidden{{Name: "organizationId", Value: p.Organization.ID}}, Button: ui.ButtonProps{Label: locale.T(ctx, "Keep organization"), Kind: ui.Secondary}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -133,23 +174,23 @@ func deletion(p GeneralPageProps) templ.Component {
 }
 
 // DeletionNotice is shown on every page of an organization that is scheduled for deletion.
-func DeletionNotice(at time.Time) ui.NoticeProps {
+func DeletionNotice(ctx context.Context, at time.Time) ui.NoticeProps {
 	return ui.NoticeProps{
-		Tone: ui.Wait, Title: "This organization will be deleted on " + ui.FormatDate(at) + ".", Body: "Its plan no longer renews. An admin can undo this until then.",
-		Link: &ui.LinkButtonProps{Label: "Details", Href: "/organization?tab=general", Kind: ui.Secondary},
+		Tone: ui.Wait, Title: locale.T(ctx, "This organization will be deleted on %s.", locale.Date(ctx, at)), Body: locale.T(ctx, "Its plan no longer renews. An admin can undo this until then."),
+		Link: &ui.LinkButtonProps{Label: locale.T(ctx, "Details"), Href: "/organization?tab=general", Kind: ui.Secondary},
 	}
 }
 
 // DeletedNotice is shown on the pages that are left of a deleted organization.
-func DeletedNotice(at time.Time) ui.NoticeProps {
-	return ui.NoticeProps{Tone: ui.Note, Title: "This organization was deleted on " + ui.FormatDate(at) + ".", Body: "Its invoices can still be read and paid."}
+func DeletedNotice(ctx context.Context, at time.Time) ui.NoticeProps {
+	return ui.NoticeProps{Tone: ui.Note, Title: locale.T(ctx, "This organization was deleted on %s.", locale.Date(ctx, at)), Body: locale.T(ctx, "Its invoices can still be read and paid.")}
 }
 
-func days(n int) string {
+func days(ctx context.Context, n int) string {
 	if n == 1 {
-		return "1 day"
+		return locale.T(ctx, "1 day")
 	}
-	return strconv.Itoa(n) + " days"
+	return locale.T(ctx, "%s days", strconv.Itoa(n))
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -16,7 +16,7 @@ var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 
 func TestMembersTable(t *testing.T) {
 	doc := viewtest.Render(t, organizationviews.MembersPage(organizationviews.MembersPageProps{
-		Filter:       organizationviews.MemberFilter(account.MemberSearch{}),
+		Filter:       organizationviews.MemberFilter(t.Context(), account.MemberSearch{}),
 		Organization: layout.OrganizationHeader{ID: "org_1", Name: "Lyric", Current: layout.TabMembers},
 		Members: []organizationviews.MemberRow{
 			{Name: "<script>alert(1)</script>", Email: "a@lyric.example", Role: "Admin", Billed: true, Status: account.MemberActive, JoinedAt: december, You: true},

@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
 
 	"usher/billing/catalog"
+	"usher/views/locale"
 )
 
 // Charts are SVG as wide as their container. Positions along the width are percentages, so that
@@ -151,26 +153,26 @@ func (p MonthChartProps) hasKey() bool {
 func (m MonthColumn) troubled() bool { return m.Failed > 0 }
 
 // below is the label below a column: the invoices' total, or the seats for viewers who see none.
-func (p MonthChartProps) below(m MonthColumn) string {
+func (p MonthChartProps) below(ctx context.Context, m MonthColumn) string {
 	switch {
 	case !m.Known:
 		return ""
 	case p.HideAmounts:
-		return FormatCount(m.Seats)
+		return locale.Count(ctx, m.Seats)
 	case m.Invoices == 0:
 		return "–"
 	}
-	return m.Total.FormatShort()
+	return locale.ShortMoney(ctx, m.Total)
 }
 
 // words says in words what a column shows.
-func (p MonthChartProps) words(m MonthColumn) string {
+func (p MonthChartProps) words(ctx context.Context, m MonthColumn) string {
 	if !m.Known {
-		return FormatMonth(m.Month) + ": no plan"
+		return locale.T(ctx, "%s: no plan", locale.MonthAndYear(ctx, m.Month))
 	}
-	text := FormatMonth(m.Month) + ": " + Seats(m.Seats)
+	text := locale.MonthAndYear(ctx, m.Month) + ": " + Seats(ctx, m.Seats)
 	if !p.HideAmounts {
-		text += ", " + m.amount()
+		text += ", " + m.amount(ctx)
 	}
 	for _, note := range m.Notes {
 		text += ", " + note
@@ -179,12 +181,9 @@ func (p MonthChartProps) words(m MonthColumn) string {
 }
 
 // amount is the month's total in the table.
-func (m MonthColumn) amount() string {
+func (m MonthColumn) amount(ctx context.Context) string {
 	if m.Invoices == 0 {
-		return "no invoice"
+		return locale.T(ctx, "no invoice")
 	}
-	return m.Total.Format()
+	return locale.Money(ctx, m.Total)
 }
-
-// FormatMonth formats a month: Nov 2026.
-func FormatMonth(t time.Time) string { return t.Format("Jan 2006") }

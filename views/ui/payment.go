@@ -1,24 +1,27 @@
 package ui
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
 
 	"usher/billing/catalog"
+	"usher/views/locale"
 )
 
 // Sentences about payments that pages and e-mails share.
 
 // NotCollected says that an amount could not be collected: "$29.00 could not be collected on 3 Nov
 // 2026: the card was declined." Amount, time and reason may be missing.
-func NotCollected(amount catalog.Money, at time.Time, reason string) string {
-	title := "The last payment could not be collected"
+func NotCollected(ctx context.Context, amount catalog.Money, at time.Time, reason string) string {
+	what := locale.T(ctx, "The last payment")
 	if amount.Currency != "" {
-		title = amount.Format() + " could not be collected"
+		what = locale.Money(ctx, amount)
 	}
+	title := locale.T(ctx, "%s could not be collected", what)
 	if !at.IsZero() {
-		title += " on " + FormatDate(at)
+		title = locale.T(ctx, "%s could not be collected on %s", what, locale.Date(ctx, at))
 	}
 	if reason != "" {
 		title += ": " + reason
@@ -27,42 +30,48 @@ func NotCollected(amount catalog.Money, at time.Time, reason string) string {
 }
 
 // ToConfirm says that the bank wants a payment confirmed.
-func ToConfirm(amount catalog.Money) string {
+func ToConfirm(ctx context.Context, amount catalog.Money) string {
 	if amount.Currency == "" {
-		return "Your bank wants the last payment confirmed."
+		return locale.T(ctx, "Your bank wants the last payment confirmed.")
 	}
-	return "Your bank wants the payment of " + amount.Format() + " confirmed."
+	return locale.T(ctx, "Your bank wants the payment of %s confirmed.", locale.Money(ctx, amount))
 }
 
 // ConfirmStep says what a confirmation takes.
-const ConfirmStep = "The card is fine. Confirming takes a minute, on Stripe's page."
+func ConfirmStep(ctx context.Context) string {
+	return locale.T(ctx, "The card is fine. Confirming takes a minute, on Stripe's page.")
+}
 
 // NextTry says when a payment is tried again, or that it is not.
-func NextTry(at time.Time) string {
+func NextTry(ctx context.Context, at time.Time) string {
 	if at.IsZero() {
-		return "There is no automatic retry."
+		return locale.T(ctx, "There is no automatic retry.")
 	}
-	return "Next try on " + FormatDate(at) + "."
+	return locale.T(ctx, "Next try on %s.", locale.Date(ctx, at))
 }
 
 // CardExpiring says when a card expires: "Visa 4242 expires on 30 Nov 2026, before the next charge
 // on 1 Dec 2026." Its last day is the one before at.
-func CardExpiring(card string, at, nextCharge, now time.Time) string {
-	verb, last := " expires on ", at.AddDate(0, 0, -1)
-	if !now.Before(at) {
-		verb = " expired on "
-	}
+func CardExpiring(ctx context.Context, card string, at, nextCharge, now time.Time) string {
+	last := locale.Date(ctx, at.AddDate(0, 0, -1))
+	expired := !now.Before(at)
 	switch {
 	case at.IsZero():
-		return card + " expires soon."
+		return locale.T(ctx, "%s expires soon.", card)
+	case expired && nextCharge.IsZero():
+		return locale.T(ctx, "%s expired on %s.", card, last)
+	case expired:
+		return locale.T(ctx, "%s expired on %s, before the next charge on %s.", card, last, locale.Date(ctx, nextCharge))
 	case nextCharge.IsZero():
-		return card + verb + FormatDate(last) + "."
+		return locale.T(ctx, "%s expires on %s.", card, last)
 	}
-	return card + verb + FormatDate(last) + ", before the next charge on " + FormatDate(nextCharge) + "."
+	return locale.T(ctx, "%s expires on %s, before the next charge on %s.", card, last, locale.Date(ctx, nextCharge))
 }
 
 // PayLabel is the label of the button that pays an amount.
-func PayLabel(amount catalog.Money) string { return "Pay " + amount.Format() }
+func PayLabel(ctx context.Context, amount catalog.Money) string {
+	return locale.T(ctx, "Pay %s", locale.Money(ctx, amount))
+}
 
 // FormatMinor formats an amount in minor units, for a hidden field.
 func FormatMinor(m catalog.Money) string { return strconv.FormatInt(m.Minor, 10) }
@@ -80,7 +89,7 @@ func Sentences(sentences ...string) string {
 
 // CardBrand is the brand's own spelling. Stripe's names are lower-case
 // (https://docs.stripe.com/api/payment_methods/object#payment_method_object-card-brand).
-func CardBrand(brand string) string {
+func CardBrand(ctx context.Context, brand string) string {
 	switch brand {
 	case "visa":
 		return "Visa"
@@ -97,7 +106,7 @@ func CardBrand(brand string) string {
 	case "unionpay":
 		return "UnionPay"
 	case "":
-		return "Card"
+		return locale.T(ctx, "Card")
 	}
 	return brand
 }

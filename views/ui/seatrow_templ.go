@@ -10,8 +10,11 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"context"
 	"slices"
 	"strconv"
+
+	"usher/views/locale"
 )
 
 // seatRowLimit is the largest number of seats drawn one by one. More are drawn as a bar.
@@ -38,13 +41,13 @@ type seatGroup struct {
 	n     int
 }
 
-func (p SeatRowProps) groups() []seatGroup {
+func (p SeatRowProps) groups(ctx context.Context) []seatGroup {
 	all := []seatGroup{
-		{"seat seat-billed", "bar-billed", "billed", p.Billed},
-		{"seat seat-free", "bar-free", "paid and free", p.Free},
-		{"seat seat-pending", "bar-pending", "on the way to Stripe", p.Pending},
-		{"seat seat-failed", "bar-failed", "not yet taken by Stripe", p.Failed},
-		{"seat seat-vacant", "bar-free", "not paid for", p.Vacant},
+		{"seat seat-billed", "bar-billed", locale.T(ctx, "billed"), p.Billed},
+		{"seat seat-free", "bar-free", locale.T(ctx, "paid and free"), p.Free},
+		{"seat seat-pending", "bar-pending", locale.T(ctx, "on the way to Stripe"), p.Pending},
+		{"seat seat-failed", "bar-failed", locale.T(ctx, "not yet taken by Stripe"), p.Failed},
+		{"seat seat-vacant", "bar-free", locale.T(ctx, "not paid for"), p.Vacant},
 	}
 	return slices.DeleteFunc(all, func(g seatGroup) bool { return g.n <= 0 })
 }
@@ -57,9 +60,9 @@ type barPart struct {
 }
 
 // barParts divides the width in proportion to the groups. No group gets narrower than can be seen.
-func (p SeatRowProps) barParts() []barPart {
+func (p SeatRowProps) barParts(ctx context.Context) []barPart {
 	const whole, least = 1000, 6
-	groups, total := p.groups(), p.total()
+	groups, total := p.groups(ctx), p.total()
 	parts := make([]barPart, 0, len(groups))
 	x := 0
 	for i, group := range groups {
@@ -209,7 +212,7 @@ func SeatRow(p SeatRowProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, group := range p.groups() {
+			for _, group := range p.groups(ctx) {
 				for range group.n {
 					templ_7745c5c3_Err = Seat(group.class).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
@@ -230,7 +233,7 @@ func SeatRow(p SeatRowProps) templ.Component {
 			var templ_7745c5c3_Var6 string
 			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.Sentence)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 108, Col: 18}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 111, Col: 18}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 			if templ_7745c5c3_Err != nil {
@@ -270,7 +273,7 @@ func seatBar(p SeatRowProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, part := range p.barParts() {
+		for _, part := range p.barParts(ctx) {
 			{
 				templ_7745c5c3_ElementWriter := templ_7745c5c3_Buffer
 				templ_7745c5c3_Buffer := templ.GetBuffer()
@@ -300,7 +303,7 @@ func seatBar(p SeatRowProps) templ.Component {
 				var templ_7745c5c3_Var10 string
 				templ_7745c5c3_Var10, templ_7745c5c3_Err = templruntime.NewAttributeExpression(strconv.Itoa(part.x)).Resolve(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 116, Col: 54}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 119, Col: 54}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var10)
 				if templ_7745c5c3_Err != nil {
@@ -313,7 +316,7 @@ func seatBar(p SeatRowProps) templ.Component {
 				var templ_7745c5c3_Var11 string
 				templ_7745c5c3_Var11, templ_7745c5c3_Err = templruntime.NewAttributeExpression(strconv.Itoa(part.width)).Resolve(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 116, Col: 95}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 119, Col: 95}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var11)
 				if templ_7745c5c3_Err != nil {
@@ -342,7 +345,7 @@ func seatBar(p SeatRowProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, group := range p.groups() {
+		for _, group := range p.groups(ctx) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<li class=\"flex items-center gap-1.5\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -356,9 +359,9 @@ func seatBar(p SeatRowProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var12 string
-			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(FormatCount(group.n))
+			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Count(ctx, group.n))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 123, Col: 59}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 126, Col: 65}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
@@ -371,7 +374,7 @@ func seatBar(p SeatRowProps) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(group.word)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 123, Col: 81}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 126, Col: 87}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 			if templ_7745c5c3_Err != nil {

@@ -1,5 +1,11 @@
 package ui
 
+import (
+	"context"
+
+	"usher/views/locale"
+)
+
 // SparkValue is a value of a [Sparkline], such as the events of an hour.
 type SparkValue struct {
 	Label string // such as "14:00"
@@ -43,12 +49,12 @@ func (p SparklineProps) bar(v SparkValue) sparkBar {
 	return bar
 }
 
-func (v SparkValue) words(unit string) string {
+func (v SparkValue) words(ctx context.Context, unit string) string {
 	switch {
 	case v.Gap:
-		return v.Label + ": not known"
+		return locale.T(ctx, "%s: not known", v.Label)
 	case v.Bad > 0:
-		return v.Label + ": " + FormatCount(v.Count) + " " + unit + ", " + FormatCount(v.Bad) + " failed"
+		return locale.T(ctx, "%s: %s %s, %s failed", v.Label, locale.Count(ctx, v.Count), unit, locale.Count(ctx, v.Bad))
 	}
-	return v.Label + ": " + FormatCount(v.Count) + " " + unit
+	return v.Label + ": " + locale.Count(ctx, v.Count) + " " + unit
 }

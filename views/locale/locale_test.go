@@ -1,0 +1,53 @@
+package locale
+
+import (
+	"testing"
+	"time"
+
+	"usher/billing/catalog"
+)
+
+func TestFormats(t *testing.T) {
+	english, german := With(t.Context(), English), With(t.Context(), German)
+	at := time.Date(2026, time.March, 1, 14, 2, 0, 0, time.FixedZone("CET", 3600))
+	dollars, yen := catalog.Money{Minor: 261050, Currency: "usd"}, catalog.Money{Minor: 1500, Currency: "jpy"}
+	for _, c := range []struct{ got, want string }{
+		{Date(english, at), "1 Mar 2026"}, {Date(german, at), "1. März 2026"},
+		{DateTime(english, at), "1 Mar 2026, 13:02 UTC"}, {DateTime(german, at), "1. März 2026, 13:02 UTC"},
+		{MonthAndYear(english, at), "Mar 2026"}, {MonthAndYear(german, at), "März 2026"},
+		{Count(english, 1234567), "1,234,567"}, {Count(german, -1234567), "-1.234.567"}, {Count(english, 999), "999"},
+		{Money(english, dollars), "$2,610.50"}, {Money(german, dollars), "2.610,50\u00a0$"},
+		{ShortMoney(english, catalog.Money{Minor: 7200, Currency: "eur"}), "€72"}, {ShortMoney(german, catalog.Money{Minor: 7200, Currency: "eur"}), "72\u00a0€"},
+		{Money(german, yen), "1.500\u00a0¥"},
+		{Time(at), "14:02"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	for header, want := range map[string]Language{
+		"": English, "de": German, "de-AT,en;q=0.8": German, "en-GB,de;q=0.9": English, "fr": English, "fr,de;q=0.5": German, ";;;": English,
+	} {
+		if got := Accepted(header); got != want {
+			t.Errorf("Accepted(%q) = %q, want %q", header, got, want)
+		}
+	}
+}
+
+func TestUntranslatedTextIsEnglish(t *testing.T) {
+	german := With(t.Context(), German)
+	if got, want := T(german, "No such text: %s and %d %%", "a", 2), "No such text: a and 2 %"; got != want {
+		t.Errorf("T = %q, want %q", got, want)
+	}
+	for n, want := range map[int]string{0: "0 untranslated things", 1: "1 untranslated thing", 2000: "2.000 untranslated things"} {
+		if got := N(german, "%s untranslated thing", "%s untranslated things", n); got != want {
+			t.Errorf("N = %q, want %q", got, want)
+		}
+	}
+	if got, want := Lookup(german, "100 % of %s"), "100 % of %s"; got != want {
+		t.Errorf("Lookup = %q, want %q", got, want)
+	}
+}
