@@ -13,8 +13,8 @@ import (
 var marker = regexp.MustCompile(`\{([1-9])\}`)
 
 // Sentence is a text with components inside it: "Renews on {1}." with a date. {1} is the first
-// part. Because the whole sentence is one text, translations can move its parts. A marker without a part
-// is left as it is.
+// part. Because the whole sentence is one text, translations can move its parts. A marker without
+// a part is left as it is.
 func Sentence(text string, parts ...templ.Component) templ.Component {
 	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
 		at := 0
