@@ -13,7 +13,10 @@ type mailStore struct{ queries }
 // Mails implements [mail.Tx].
 func (q queries) Mails() mail.Store { return mailStore{q} }
 
-var mailTable = tableOf[mail.QueuedMessage]("emails")
+var mailTable = tableOf[mail.QueuedMessage]("emails").without("language")
+
+// mailColumns are the columns of a message with the language of its recipient's account.
+var mailColumns = mailTable.list("") + `, coalesce((select u.language from users u where lower(u.email) = lower(recipient)), '') as language`
 
 // A concurrent writer of the same key blocks here until the first commits, so a conflict always
 // means that the mail is committed.
@@ -31,7 +34,7 @@ var claimDueMail = `with due as materialized (
 		order by next_attempt_at limit 1 for no key update skip locked
 	)
 	update emails set next_attempt_at = $2, attempts = attempts + 1 where id = (select id from due)
-	returning ` + mailTable.list("")
+	returning ` + mailColumns
 
 // ClaimDue implements [mail.Store].
 func (q mailStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (mail.QueuedMessage, error) {
@@ -57,7 +60,7 @@ func (q mailStore) Discard(ctx context.Context, kind mail.Kind, key string) (int
 	return int(n), err
 }
 
-var selectUnsentMail = `select ` + mailTable.list("") + ` from emails where status <> 'sent' order by seq desc limit $1`
+var selectUnsentMail = `select ` + mailColumns + ` from emails where status <> 'sent' order by seq desc limit $1`
 
 // Unsent implements [mail.Store].
 func (q mailStore) Unsent(ctx context.Context, limit int) ([]mail.QueuedMessage, error) {

@@ -48,11 +48,18 @@ const eraseUser = `with used_tokens as (delete from account_tokens where user_id
 		changes as (delete from email_changes where user_id = $1), devices as (delete from login_devices where user_id = $1),
 		factors as (delete from second_factors where user_id = $1), passkeys as (delete from passkeys where user_id = $1),
 		handles as (delete from passkey_handles where user_id = $1), linked as (delete from identities where user_id = $1)
-	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false, second_factor_at = null where id = $1`
+	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false, second_factor_at = null, language = '' where id = $1`
 
 // Erase implements [account.UserStore].
 func (q userStore) Erase(ctx context.Context, userID, name string) error {
 	return q.execOne(ctx, "erase user", eraseUser, userID, name)
+}
+
+const setUserLanguage = `update users set language = $2 where id = $1`
+
+// SetLanguage implements [account.UserStore].
+func (q userStore) SetLanguage(ctx context.Context, id, language string) error {
+	return q.exec(ctx, "set user language", setUserLanguage, id, language)
 }
 
 const setUserName = `update users set name = $2 where id = $1`

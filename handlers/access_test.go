@@ -100,7 +100,7 @@ const (
 // in it any more, fails.
 var (
 	publicRoutes = []string{
-		"GET /{$}", "GET /pricing", "POST /theme", "GET /signup", "POST /signup", "GET /login", "POST /login", "GET /login/second-factor", "POST /login/second-factor",
+		"GET /{$}", "GET /pricing", "POST /theme", "POST /language", "GET /signup", "POST /signup", "GET /login", "POST /login", "GET /login/second-factor", "POST /login/second-factor",
 		"POST /logout", "GET /forgot", "POST /forgot", "GET /reset/{token}", "POST /reset/{token}", "GET /verify/{token}", "GET /email/{token}",
 		"POST /email/{token}/stop", "GET /invite/{token}", "POST /invite/{token}", "GET /healthz", "GET /readyz", "GET /static/",
 		"POST /login/passkey", "POST /login/passkey/options", "POST /login/second-factor/passkey", "POST /login/second-factor/passkey/options",

@@ -12,6 +12,7 @@ import (
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -49,6 +50,7 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	form := account.SignUp{
 		Name: r.PostFormValue("name"), Email: r.PostFormValue("email"),
 		Password: r.PostFormValue("password"), Organization: r.PostFormValue("organization"),
+		Language: string(locale.Of(r.Context())),
 	}
 	next := nextPath(r)
 	user, organization, err := p.users.SignUp(r.Context(), form)

@@ -127,7 +127,7 @@ var formPages = []formPage{
 	{"/billing/", billingPath, "billing"},
 	{"/settings/security", securityPath, "account security"},
 	{"/settings/", "/settings", "settings"},
-	{"/theme", "/", "the start"},
+	{"/theme", "/", "the start"}, {"/language", "/", "the start"},
 	{"/admin/events", "/admin/events", "events"},
 	{"/admin/organizations", "/admin/organizations", "organizations"},
 	{"/admin/people", "/admin/people", "people"},

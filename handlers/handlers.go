@@ -134,6 +134,7 @@ type areas struct {
 	system        *systemEndpoints
 	dev           *devPages
 	themes        *themePages
+	languages     *languagePages
 }
 
 // New returns the handler of the whole site.
@@ -203,6 +204,7 @@ func newAreas(o Options, base *site) areas {
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}
 	a.dev = &devPages{site: base, clock: o.Clock, scenarios: o.Scenarios, worker: b.Worker, mailPage: o.Development && o.MailPage}
 	a.themes = &themePages{site: base}
+	a.languages = &languagePages{site: base, users: b.Users}
 	a.addAccountPages(b, base)
 	a.auth.mailHref = a.dev.mailHref()
 	return a

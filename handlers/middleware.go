@@ -55,7 +55,8 @@ func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(withRequestOrigin(r.Context(), r, rt), requestTimeout)
 		defer cancel()
-		if err := next(w, r.WithContext(ctx)); err != nil {
+		r = s.withLanguage(r.WithContext(ctx), rt, identity{})
+		if err := next(w, r); err != nil {
 			s.fail(w, r, err)
 		}
 	})
@@ -86,7 +87,7 @@ func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 		if viewer.signedIn() && s.sessions.recentlyAuthenticated(r.Context()) {
 			r = r.WithContext(account.WithRecentAuthentication(r.Context()))
 		}
-		r = withViewerOrigin(r, rt, viewer)
+		r = s.withLanguage(withViewerOrigin(r, rt, viewer), rt, viewer)
 		setCacheControl(w.Header(), rt.response, viewer)
 		if rt.signedOut != nil && !viewer.signedIn() {
 			return bodyLimit(rt, s.limitRate(rt, rt.signedOut))(w, r)
@@ -125,6 +126,7 @@ func setCacheControl(header http.Header, f responseType, v identity) {
 	header.Add("Vary", "Cookie")
 	if f == page {
 		header.Add("Vary", "HX-Request")
+		header.Add("Vary", "Accept-Language")
 	}
 	if v.signedIn() || f == api {
 		header.Set("Cache-Control", "no-store")

@@ -62,6 +62,7 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/pricing", policy: public, handler: s.pricing.show, limits: []rateLimit{promotionLookups}},
 
 		{method: post, pattern: "/theme", policy: public, handler: s.themes.choose},
+		{method: post, pattern: "/language", policy: public, handler: s.languages.choose},
 
 		{method: get, pattern: "/signup", policy: public, handler: s.auth.showSignUp},
 		{method: post, pattern: "/signup", policy: public, handler: s.auth.signUp, limits: []rateLimit{signUps}},

@@ -43,7 +43,7 @@ func TestThemeRefusesOtherValuesAndSites(t *testing.T) {
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" || len(cookie) != 1 {
 		t.Fatalf("%d to %q with %d cookies", w.Code, w.Header().Get("Location"), len(cookie))
 	}
-	if c := cookie[0]; c.Name != "__Host-usher_theme" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.MaxAge != themeLifetime {
+	if c := cookie[0]; c.Name != "__Host-usher_theme" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.MaxAge != choiceLifetime {
 		t.Errorf("cookie %+v", c)
 	}
 	w = serve(s.handler(), post, "/theme", "theme=%22onload", "Content-Type", form)

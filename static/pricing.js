@@ -5,7 +5,7 @@
   const field = () => document.getElementById('seats');
   let announcing;
 
-  const grouped = (n) => n.toLocaleString('en');
+  const grouped = (n) => n.toLocaleString(document.documentElement.lang);
 
   // A total is the price of one person, in the currency's smallest unit, times the people.
   const showTotal = (line, people) => {
@@ -13,7 +13,7 @@
     const seats = Math.max(people, least);
     const minor = unit * seats;
     const digits = minor % 10 ** decimals ? decimals : 0;
-    const amount = (minor / 10 ** decimals).toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    const amount = (minor / 10 ** decimals).toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
     const figure = line.firstElementChild;
     figure.textContent = figure.textContent.replace(/\d[\d.,]*/, amount);
     line.querySelector('span span').textContent = grouped(seats);

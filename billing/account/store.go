@@ -45,6 +45,7 @@ type UserStore interface {
 	// CountSessions counts the sessions of a user that have not expired.
 	CountSessions(ctx context.Context, userID string) (int, error)
 	SetName(ctx context.Context, userID, name string) error
+	SetLanguage(ctx context.Context, userID, language string) error
 	// SetOperator sets or clears the operator flag; ErrNotFound if there is no such user.
 	SetOperator(ctx context.Context, userID string, operator bool) error
 	Insert(ctx context.Context, u User) error // CodeConflict for a known address

@@ -24,6 +24,9 @@ type User struct {
 	EmailVerifiedAt *time.Time `db:"email_verified_at"`
 	// Operates this installation; see [Users.IsOperator].
 	Operator bool `db:"operator"`
+	// Language is what the user chose, or the one they signed up in: a BCP 47 tag such as de; empty:
+	// not known.
+	Language string `db:"language"`
 	// When two-step verification was enabled; nil: it is off. See [SecondFactors].
 	SecondFactorAt *time.Time `db:"second_factor_at,readonly"`
 }
@@ -31,6 +34,11 @@ type User struct {
 // Get returns a user. Error: [apperr.ErrNotFound].
 func (us *Users) Get(ctx context.Context, userID string) (User, error) {
 	return us.store.Users().Get(ctx, userID)
+}
+
+// SetLanguage keeps the language in which a user reads pages and e-mails: a BCP 47 tag such as de.
+func (us *Users) SetLanguage(ctx context.Context, userID, language string) error {
+	return us.store.Users().SetLanguage(ctx, userID, language)
 }
 
 // Rename changes a user's name. Error: CodeUnprocessable for an empty or too long name.
@@ -72,6 +80,7 @@ func (us *Users) requirePassword(ctx context.Context, userID, password string) (
 // SignUp is the input of a new user and their organization.
 type SignUp struct {
 	Name, Email, Password, Organization string
+	Language                            string // see [User]
 }
 
 // SignUp creates a user and an organization with the user as its first admin. Errors:
@@ -96,7 +105,7 @@ func (us *Users) CreateFounder(ctx context.Context, f SignUp) (User, Organizatio
 		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
 	}
 	now := us.Now()
-	user := User{ID: us.NewID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: now}
+	user := User{ID: us.NewID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: now, Language: f.Language}
 	organization := Organization{ID: us.NewID("org"), Name: f.Organization, CreatedAt: now}
 	err = us.store.InTx(ctx, func(tx Tx) error { return us.insertFounder(ctx, tx, user, organization) })
 	if err != nil {

@@ -110,6 +110,9 @@ type Message struct {
 	StaleAt time.Time `db:"stale_at"`
 	// SendAt is the earliest time of the first attempt; zero: at once. It is not stored.
 	SendAt time.Time
+	// Language of the recipient, a BCP 47 tag such as de; empty: not known. It is their account's
+	// when the message is sent, and not stored.
+	Language string `db:"language"`
 }
 
 // Data is the content of an e-mail. Each kind uses a subset of the fields; templates omit sentences

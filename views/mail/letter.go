@@ -37,6 +37,9 @@ func (Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, erro
 	if !known {
 		return mail.Rendered{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
 	}
+	if language, known := locale.Named(m.Language); known {
+		ctx = locale.With(ctx, language)
+	}
 	l := write(ctx, m.Data)
 	l.name, l.subject, l.amountIs = oneLine(m.Data.Name), oneLine(l.subject), oneLine(l.amountIs)
 	var html bytes.Buffer
