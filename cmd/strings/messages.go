@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// message is a text that translations have: the argument of a function of package locale, or the
+// message of an error.
+type message struct {
+	file  string // path from the root, with slashes
+	line  int
+	text  string
+	many  string // the form for several, of texts that depend on a number
+	error bool
+}
+
+// messageFolders hold the texts of visitors, members and billing admins, with the folders below
+// them. Operators' and developers' pages are in English.
+var messageFolders = []string{"billing", "handlers", "views"}
+
+// messageCalls are the functions that take a text, by package, with its position among the
+// arguments.
+var messageCalls = map[string]int{
+	"locale.T": 1, "locale.N": 1, "locale.Mark": 0, "apperr.Errorf": 1, "apperr.FieldError": 1,
+}
+
+// messages reads the messages of a repository, sorted by place. Templates are read in the Go code
+// that templ generates from them.
+func messages(root string) ([]message, error) {
+	var all []message
+	for _, folder := range messageFolders {
+		files := map[string]*ast.File{}
+		set := token.NewFileSet()
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			name := relative(root, path)
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && slices.Contains([]string{"views/admin", "views/dev", "views/gallery", "billing/apperr"}, name) && name != "billing/apperr":
+				return fs.SkipDir
+			case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+				return nil
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", name, err)
+			}
+			files[name], err = parser.ParseFile(set, name, content, parser.SkipObjectResolution)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			ast.Inspect(files[name], func(n ast.Node) bool {
+				if m, ok := messageOf(n); ok {
+					m.file, m.line = name, set.Position(n.Pos()).Line
+					all = append(all, m)
+				}
+				return true
+			})
+		}
+	}
+	return all, nil
+}
+
+// messageOf returns the message that a node holds.
+func messageOf(n ast.Node) (message, bool) {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		return messageOfCall(n)
+	case *ast.ValueSpec: // const messageLastAdmin = "…"
+		if len(n.Names) == 1 && len(n.Values) == 1 && strings.HasPrefix(strings.ToLower(n.Names[0].Name), "message") {
+			text, ok := literal(n.Values[0])
+			return message{text: text, error: true}, ok
+		}
+	case *ast.KeyValueExpr: // apperr.Error{Message: "…"}
+		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Message" {
+			text, ok := literal(n.Value)
+			return message{text: text, error: true}, ok
+		}
+	}
+	return message{}, false
+}
+
+func messageOfCall(call *ast.CallExpr) (message, bool) {
+	function, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return message{}, false
+	}
+	home, ok := function.X.(*ast.Ident)
+	if !ok {
+		return message{}, false
+	}
+	at, ok := messageCalls[home.Name+"."+function.Sel.Name]
+	if !ok || len(call.Args) <= at {
+		return message{}, false
+	}
+	text, ok := literal(call.Args[at])
+	if !ok || text == "" {
+		return message{}, false
+	}
+	m := message{text: text, error: home.Name == "apperr"}
+	if function.Sel.Name == "N" {
+		m.many, ok = literal(call.Args[at+1])
+	}
+	return m, ok
+}
+
+// literal returns the value of a string literal, or of several joined with +.
+func literal(e ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil && e.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, ok := literal(e.X)
+		right, also := literal(e.Y)
+		return left + right, ok && also && e.Op == token.ADD
+	case *ast.ParenExpr:
+		return literal(e.X)
+	}
+	return "", false
+}
