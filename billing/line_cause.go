@@ -62,10 +62,20 @@ func (a SeatAttempt) madeAt(at time.Time) bool {
 		return false
 	case a.ProratedAt != nil: // a confirmed change is prorated from its preview on
 		return at.Equal(*a.ProratedAt)
+	case a.answeredLate() && !at.Before(a.At.Add(-changeAfterAcknowledgement)) && at.Before(a.At.Add(changeUnanswered)):
+		return true
 	case a.AcknowledgedAt == nil:
-		return !at.Before(a.At.Add(-changeAfterAcknowledgement)) && at.Before(a.At.Add(changeUnanswered))
+		return false
 	}
 	return !at.Before(a.AcknowledgedAt.Add(-changeBeforeAcknowledgement)) && !at.After(a.AcknowledgedAt.Add(changeAfterAcknowledgement))
+}
+
+// answeredLate reports whether the answer came long after the update was first sent, or never.
+// Stripe may have made it at the first call: a call with the same idempotency key gets the first
+// answer again (https://docs.stripe.com/api/idempotent_requests). A subscription on a test clock
+// has another time than Stripe's answers, too.
+func (a SeatAttempt) answeredLate() bool {
+	return a.AcknowledgedAt == nil || a.AcknowledgedAt.After(a.At.Add(changeUnanswered))
 }
 
 // changesOf returns the ledger's lines that the updates sent to Stripe: those after the version of
@@ -175,7 +185,7 @@ func (x lineExplainer) versionAt(at time.Time) int64 {
 func (x lineExplainer) attemptBefore(line InvoiceLine) (last SeatAttempt, found bool) {
 	for _, attempt := range x.Attempts {
 		at := attempt.At
-		if attempt.AcknowledgedAt != nil {
+		if !attempt.answeredLate() {
 			at = *attempt.AcknowledgedAt
 		}
 		if attempt.SubscriptionID != line.SubscriptionID || at.After(line.PeriodStart.Add(changeAfterAcknowledgement)) {

@@ -196,6 +196,28 @@ func TestExplainedLineNamesItsCause(t *testing.T) {
 	}
 }
 
+// An update whose first answer was lost is acknowledged when it is repeated, but the change is as
+// old as the first call.
+func TestExplainedLineOfLateAnswer(t *testing.T) {
+	t.Parallel()
+	attempt := sent(3, 26, 3)
+	attempt.At = *attempt.AcknowledgedAt
+	late := attempt.At.Add(9 * time.Hour)
+	attempt.AcknowledgedAt = &late
+	for _, c := range []struct {
+		name     string
+		attempts []SeatAttempt
+		people   int
+	}{{"late answer", []SeatAttempt{sent(2, 1, 2), attempt}, 1}, {"other day", []SeatAttempt{sent(2, 1, 2), sent(3, 25, 3)}, 0}} {
+		lines := explainLines(prorated("price_Pro_month", 26, 2, 3, 967, 1450), LineSources{
+			Currency: "usd", Catalog: explainedCatalog(), SeatChanges: ledger("1 +Ana", "2 +Di", "3 +Bo by Ana"), Attempts: c.attempts,
+		})
+		if len(lines) != 1 || len(lines[0].People) != c.people {
+			t.Errorf("%s: %+v, want %d people", c.name, lines, c.people)
+		}
+	}
+}
+
 // TestExplainInvoice: discounts, tax and what Stripe does not itemize add up to the total, and only
 // a complete explanation is 100 %.
 func TestExplainInvoice(t *testing.T) {

@@ -39,12 +39,15 @@ var seatChangeColumns = seatChangeTable.list("c") + `, actor.name as actor_name,
 // seatChangeOutcome joins the first acknowledged attempt of a change: that of its own version, or
 // of a later one if changes were debounced. The period of a proration line starts when Stripe
 // changed the quantity; acknowledged_at is that time to the second, minus the duration of the call.
-const seatChangeOutcome = ` left join lateral (select request_id, version, subscription_id, acknowledged_at from seat_attempts
+// An answer that came late may be the repeated one of an earlier call, see SeatAttempt.madeAt.
+const seatChangeOutcome = ` left join lateral (select request_id, version, subscription_id, at, acknowledged_at from seat_attempts
 		where organization_id = c.organization_id and version >= c.version and accepted order by version, at limit 1) attempt on true
 	left join lateral (select i.id as invoice_id, i.number as invoice_number, i.currency, sum(l.amount)::bigint as amount
 		from invoice_prorations l join invoices i on i.id = l.invoice_id
 		where attempt.version = c.version and l.subscription_id = attempt.subscription_id and i.status <> 'void'
-			and l.period_start between attempt.acknowledged_at - interval '1 second' and attempt.acknowledged_at + interval '3 seconds'
+			and (l.period_start between attempt.acknowledged_at - interval '1 second' and attempt.acknowledged_at + interval '3 seconds'
+				or attempt.acknowledged_at > attempt.at + interval '2 minutes'
+					and l.period_start between attempt.at - interval '3 seconds' and attempt.at + interval '2 minutes')
 		group by i.id order by i.created_at limit 1) charge on true
 	left join users actor on actor.id = c.actor_user_id
 	left join users subject on subject.id = c.subject_user_id`

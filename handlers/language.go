@@ -8,8 +8,8 @@ import (
 	"usher/views/locale"
 )
 
-// languagePages keep the language that a browser chose: in a cookie, since visitors have no session,
-// and of people who are signed in also in their account, for e-mails and other browsers.
+// languagePages keep the language that a browser chose: in a cookie, since visitors have no
+// session, and of people who are signed in also in their account, for e-mails and other browsers.
 type languagePages struct {
 	*site
 	users *account.Users

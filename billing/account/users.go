@@ -24,8 +24,8 @@ type User struct {
 	EmailVerifiedAt *time.Time `db:"email_verified_at"`
 	// Operates this installation; see [Users.IsOperator].
 	Operator bool `db:"operator"`
-	// Language is what the user chose, or the one they signed up in: a BCP 47 tag such as de; empty:
-	// not known.
+	// Language is what the user chose, or the one they signed up in: a BCP 47 tag such as de;
+	// empty: not known.
 	Language string `db:"language"`
 	// When two-step verification was enabled; nil: it is off. See [SecondFactors].
 	SecondFactorAt *time.Time `db:"second_factor_at,readonly"`

@@ -27,8 +27,8 @@ func parse(file []byte) translation {
 }
 
 // T translates a text into the language of the context. With arguments the text is a format of
-// package fmt: a whole sentence with a verb for each part that varies, so that a translation can put
-// them in another order (%[2]s).
+// package fmt: a whole sentence with a verb for each part that varies, so that a translation can
+// put them in another order (%[2]s).
 func T(ctx context.Context, text string, args ...any) string {
 	if translation, ok := translations[Of(ctx)]; ok {
 		return translation.one(text, args...)

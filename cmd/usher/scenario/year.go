@@ -152,8 +152,9 @@ func (m *maker) take(clock *yearClock, begins time.Time, step yearStep) error {
 	if err := m.changePeople(step); err != nil {
 		return err
 	}
-	// The change is debounced: its time comes on the clock of the year.
-	if err := m.advanceYear(clock, clock.now().Add(billing.DebounceLimit)); err != nil {
+	// The worker of the present finds a debounced change long due, and would send it with the time
+	// of the present.
+	if _, err := m.service.SeatSyncer.Retry(m.ctx, m.admin); err != nil {
 		return err
 	}
 	return m.until("the seats", func() (bool, error) {
