@@ -10,7 +10,7 @@ const colors = {
   'edge': ['#8c8278', '#7d736a'], // the edge of a control: 3:1 on paper and surface
   // Text.
   'ink': ['#1f1b18', '#f3efe9'],
-  'quiet': ['#6b625a', '#a99f95'],
+  'quiet': ['#574f48', '#b5aba1'],
   // Velvet, the accent color.
   'velvet': ['#8a1c3b', '#f29ab0'],
   'velvet-deep': ['#6d142d', '#f8bccb'], // on hover

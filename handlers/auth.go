@@ -110,7 +110,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	organizationID, err := p.sessions.firstOrganization(r.Context(), user.ID)
+	organizationID, err := p.sessions.organizations.LastVisited(r.Context(), user.ID)
 	if err != nil {
 		return err
 	}

@@ -167,7 +167,7 @@ func (p *oidcPages) enter(w http.ResponseWriter, r *http.Request, f pendingFlow,
 	case err != nil:
 		return err
 	}
-	organizationID, err := p.sessions.firstOrganization(ctx, user.ID)
+	organizationID, err := p.sessions.organizations.LastVisited(ctx, user.ID)
 	if err != nil {
 		return err
 	}

@@ -296,3 +296,17 @@ func TestSessionsEndWithTheAccount(t *testing.T) {
 		t.Errorf("%d sessions are left", n)
 	}
 }
+
+// Whoever signs in again is in the organization that they were in last.
+func TestSignInLeadsToLastOrganization(t *testing.T) {
+	h := newTestEnv(t)
+	h.addToOrganization("admin", h.otherOrganization)
+	b := h.signIn("admin")
+	b.post("/organization/switch", url.Values{"organizationId": {h.otherOrganization.ID}}).wantRedirect("/dashboard")
+	b.get("/dashboard").wantStatus(http.StatusOK)
+	again := h.newBrowser()
+	again.post("/login", url.Values{"email": {email("admin")}, "password": {testPassword}}).wantRedirect("/dashboard")
+	if current := again.get("/dashboard").doc().Find("main h1").Text(); current != "Elsewhere" {
+		t.Errorf("the dashboard is that of %s", current)
+	}
+}

@@ -81,6 +81,32 @@ func (og *Organizations) OfUser(ctx context.Context, userID string) ([]Organizat
 	return og.store.Organizations().OfUser(ctx, userID)
 }
 
+// LastVisited returns the id of the organization that the user was in last, otherwise of their
+// oldest membership; empty if there is none. Deleted organizations come last.
+func (og *Organizations) LastVisited(ctx context.Context, userID string) (string, error) {
+	organizations, err := og.OfUser(ctx, userID)
+	if err != nil || len(organizations) == 0 {
+		return "", err
+	}
+	memberships, err := og.store.Members().OfUser(ctx, userID)
+	if err != nil {
+		return "", fmt.Errorf("list memberships: %w", err)
+	}
+	seen := map[string]time.Time{}
+	for _, m := range memberships {
+		if m.LastSeenAt != nil {
+			seen[m.OrganizationID] = *m.LastSeenAt
+		}
+	}
+	last := organizations[0]
+	for _, organization := range organizations {
+		if organization.DeletedAt == nil && seen[organization.ID].After(seen[last.ID]) {
+			last = organization
+		}
+	}
+	return last.ID, nil
+}
+
 // Access returns the user's access to an organization and updates LastSeenAt. Error:
 // [apperr.ErrNotFound] if the user is no active member.
 func (og *Organizations) Access(ctx context.Context, userID, organizationID string) (Access, error) {

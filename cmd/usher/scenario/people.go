@@ -205,7 +205,11 @@ func (m *maker) welcome(user account.User, role string) error {
 	}
 	for _, mail := range mails { // newest first
 		if token := invitationToken(mail.Text); mail.To == user.Email && token != "" {
-			_, err := m.service.Invitations.Accept(m.ctx, token, user.ID)
+			if _, err := m.service.Invitations.Accept(m.ctx, token, user.ID); err != nil {
+				return err
+			}
+			// A visit, so that the first sign-in leads here.
+			_, err := m.service.Organizations.Access(m.ctx, user.ID, m.admin.Organization.ID)
 			return err
 		}
 	}
