@@ -48,6 +48,16 @@ func TestReadyNeedsTheMigrations(t *testing.T) {
 	must(t, store.Ready(ctx)) // a newer replica has migrated
 }
 
+func TestReadyNeedsWrites(t *testing.T) {
+	t.Parallel()
+	store, err := Open(t.Context(), withParameters(dbtest.New(t, Migrate), "default_transaction_read_only", "on"))
+	must(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	if err := store.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "read-only") {
+		t.Fatalf("ready: %v", err)
+	}
+}
+
 func TestReadyNeedsTheDatabase(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -128,9 +129,19 @@ func (s *Store) DB() *sqlx.DB { return s.db }
 // Close closes the pool; connections in use are closed when they become idle.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Ready returns nil if the database answers and every migration known to this program is applied. A
-// newer schema is accepted: another replica has been updated.
+// selectReadOnly is true on a standby and where default_transaction_read_only is on.
+const selectReadOnly = `select current_setting('transaction_read_only')::boolean`
+
+// Ready returns nil if the database accepts writes and every migration known to this program is
+// applied. A newer schema is accepted: another replica has been updated.
 func (s *Store) Ready(ctx context.Context) error {
+	readOnly, err := get[bool](ctx, s.queries, "read the database's mode", selectReadOnly)
+	if err != nil {
+		return err
+	}
+	if readOnly {
+		return errors.New("database ready: it is read-only, a standby for example")
+	}
 	current, err := s.MigrationsCurrent(ctx)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"usher/billing/account"
 	"usher/billing/secrets"
@@ -46,7 +47,8 @@ type Config struct {
 	MetricsToken   string
 	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For is used
 	RateLimits     bool
-	DemoHistory    bool // the demo has an organization with a year of history
+	ShutdownDelay  time.Duration // /readyz answers 503 this long before the listener closes
+	DemoHistory    bool          // the demo has an organization with a year of history
 	Require2FA     account.SecondFactorPolicy
 	SecretsKeys    []secrets.Key // the first seals, all of them open
 	SignIn         account.SignInPolicy
@@ -66,9 +68,9 @@ func loadConfig(getenv func(string) string, dotenv string) (Config, error) {
 
 func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 	r := newEnvReader(getenv, dotenv)
-	logFormat, rateLimits, require2FA := "text", "off", account.SecondFactorOptional
+	logFormat, rateLimits, require2FA, shutdownDelay := "text", "off", account.SecondFactorOptional, time.Duration(0)
 	if r.production {
-		logFormat, rateLimits, require2FA = "json", "on", account.SecondFactorOperators
+		logFormat, rateLimits, require2FA, shutdownDelay = "json", "on", account.SecondFactorOperators, productionShutdownDelay
 	}
 	c := Config{
 		Production:           r.production,
@@ -92,6 +94,7 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		MetricsToken:         readVar(r, "METRICS_TOKEN", "", r.parseToken),
 		TrustedProxies:       readList(r, "TRUSTED_PROXIES", parsePrefix),
 		RateLimits:           readVar(r, "RATE_LIMITS", rateLimits, oneOf("on", "off")) == "on",
+		ShutdownDelay:        readVar(r, "SHUTDOWN_DELAY", shutdownDelay, parseShutdownDelay),
 		DemoHistory:          readVar(r, "DEMO_HISTORY", "on", oneOf("on", "off")) == "on",
 		Require2FA:           readVar(r, "REQUIRE_2FA", require2FA, parseRequire2FA),
 		SecretsKeys:          readList(r, "SECRETS_KEY", parseSecretsKey),

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"usher/billing/account"
 	"usher/billing/secrets"
@@ -50,6 +51,7 @@ var remedies = map[string]string{
 	"METRICS_TOKEN":   "Generate one with `openssl rand -hex 24`",
 	"TRUSTED_PROXIES": "Separate addresses and networks with commas: 10.0.0.0/8,192.0.2.7",
 	"RATE_LIMITS":     "Set it to on or off, or unset it",
+	"SHUTDOWN_DELAY":  "Set a duration from 0s to 5m, such as 10s, or unset it",
 	"DEMO_HISTORY":    "Set it to on or off, or unset it",
 	"REQUIRE_2FA":     "Set it to operators, billing, all or off, or unset it",
 	"SIGNUP":          "Set it to open or invite, or unset it",
@@ -90,6 +92,14 @@ func oneOf(words ...string) func(string) (string, error) {
 		value = strings.ToLower(value)
 		return value, validate(check{!slices.Contains(words, value), "unknown value"})
 	}
+}
+
+// productionShutdownDelay is longer than the interval in which balancers probe by default.
+const productionShutdownDelay = 5 * time.Second
+
+func parseShutdownDelay(value string) (time.Duration, error) {
+	delay, err := time.ParseDuration(value)
+	return delay, validate(check{err != nil || delay < 0 || delay > 5*time.Minute, "not a duration within the limits"})
 }
 
 func parseLogLevel(value string) (level slog.Level, err error) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"usher/billing/account"
 )
@@ -83,7 +84,7 @@ func TestProductionDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Production || !c.RateLimits || c.LogFormat != "json" ||
+	if !c.Production || !c.RateLimits || c.LogFormat != "json" || c.ShutdownDelay != 5*time.Second ||
 		c.MailFrom.Address != "usher@billing.example.com" {
 		t.Errorf("the defaults in production are %+v", c)
 	}
@@ -105,7 +106,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"SMTP_URL": "smtps://u:p@mail.example.com:465", "MAIL_FROM": "Box office <box@example.com>",
 		"OPERATOR_EMAILS": "Ann@example.com, bob@example.com", "LOG_LEVEL": "DEBUG",
 		"LOG_FORMAT": "json", "METRICS_TOKEN": "abc",
-		"TRUSTED_PROXIES": "10.1.2.3/8,192.0.2.7,::1", "RATE_LIMITS": "on",
+		"TRUSTED_PROXIES": "10.1.2.3/8,192.0.2.7,::1", "RATE_LIMITS": "on", "SHUTDOWN_DELAY": "90s",
 		"OIDC_ISSUER": "https://accounts.example.com/", "OIDC_CLIENT_ID": "usher", "OIDC_CLIENT_SECRET": "s3cret",
 		"SIGNUP": "Invite", "PASSWORD_LOGIN": "off",
 		"REQUIRE_2FA": "Billing", "SECRETS_KEY": testSecretsKey + ", " + strings.Replace(testSecretsKey, "J", "K", 1),
@@ -136,8 +137,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 	if c.Require2FA != account.SecondFactorBilling || len(c.SecretsKeys) != 2 || c.SecretsKeys[0] == c.SecretsKeys[1] {
 		t.Errorf("second factor of %s, %d keys", c.Require2FA, len(c.SecretsKeys))
 	}
-	if !slices.Equal(c.TrustedProxies, networks) || !c.RateLimits {
-		t.Errorf("proxies %v, rate limits %v", c.TrustedProxies, c.RateLimits)
+	if !slices.Equal(c.TrustedProxies, networks) || !c.RateLimits || c.ShutdownDelay != 90*time.Second {
+		t.Errorf("proxies %v, rate limits %v, delay %v", c.TrustedProxies, c.RateLimits, c.ShutdownDelay)
 	}
 }
 
@@ -179,6 +180,8 @@ func TestInvalidValues(t *testing.T) {
 		{"METRICS_TOKEN", "two words", "contains spaces"},
 		{"TRUSTED_PROXIES", "10.0.0.0/33", "neither an IP address nor a network"},
 		{"RATE_LIMITS", "yes", "Set it to on or off"},
+		{"SHUTDOWN_DELAY", "-1s", "Set a duration from 0s to 5m"},
+		{"SHUTDOWN_DELAY", "10", "Set a duration from 0s to 5m"},
 		{"REQUIRE_2FA", "admins", "Set it to operators, billing, all or off"},
 		{"SECRETS_KEY", "correct horse battery", "not base64"},
 		{"SECRETS_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "not random"},

@@ -26,18 +26,19 @@ var inside = map[string][]string{
 	"usher/cmd/bench":          {"usher/"},                                                              // wires everything and measures it
 	"usher/cmd/strings":        {},                                                                      // reads files
 	"usher/handlers": slices.Concat(domain, areas,
-		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}),
+		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery", "usher/views/locale"}),
 
 	// Pages show the domain's plain types. Components and the frame of a page are below them, so
 	// that a page can change alone.
-	"usher/views":              {},                                 // documents the packages below it and tests all pages at once
-	"usher/views/ui":           {"usher/billing/catalog"},          // formats amounts and intervals
-	"usher/views/layout":       {"usher/views/ui", "usher/static"}, // the head links to the style sheet
+	"usher/views":              {},                                                       // documents the packages below it and tests all pages at once
+	"usher/views/locale":       {"usher/billing/catalog"},                                // formats amounts in a language
+	"usher/views/ui":           {"usher/billing/catalog", "usher/views/locale"},          // shows amounts and intervals
+	"usher/views/layout":       {"usher/views/ui", "usher/views/locale", "usher/static"}, // the head links to the style sheet
 	"usher/views/admin":        slices.Concat(domain, frame),
 	"usher/views/auth":         slices.Concat(domain, frame),
 	"usher/views/billing":      slices.Concat(domain, frame),
 	"usher/views/dev":          frame,
-	"usher/views/mail":         {"usher/billing/catalog", "usher/billing/mail", "usher/views/ui"}, // no page around it
+	"usher/views/mail":         {"usher/billing/catalog", "usher/billing/mail", "usher/views/ui", "usher/views/locale"}, // no page around it
 	"usher/views/organization": slices.Concat(domain, frame),
 	"usher/views/gallery":      slices.Concat(domain, frame, areas),
 	"usher/views/viewtest":     {}, // helpers for tests
@@ -76,7 +77,7 @@ var domain = []string{
 }
 
 // frame is what every page is made with.
-var frame = []string{"usher/views/ui", "usher/views/layout"}
+var frame = []string{"usher/views/ui", "usher/views/layout", "usher/views/locale"}
 
 // areas are the packages of pages. They share components through ui and layout and do not import
 // each other.
@@ -113,7 +114,8 @@ var outside = []struct {
 	{"github.com/coreos/go-oidc/v3", []string{"usher/billing/account/oidc"}, "ID tokens are verified in one place"},
 	{"golang.org/x/oauth2", []string{"usher/billing/account/oidc"}, "the code flow is spoken in one place"},
 	{"golang.org/x/crypto", []string{"usher/billing/account"}, "passwords are hashed in one place"},
-	{"golang.org/x/text", []string{"usher/billing/account"}, "passwords are compared with common ones in one normal form"},
+	{"golang.org/x/text", []string{"usher/billing/account", "usher/views/locale"}, "passwords are compared in one normal form; languages are matched in one place"},
+	{"github.com/leonelquinteros/gotext", []string{"usher/views/locale"}, "translations are read in one place"},
 }
 
 // forbidden lists parts of the standard library (and of modules) that a package has no business

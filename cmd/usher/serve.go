@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -70,6 +71,7 @@ type app struct {
 	serviceAt func(ctx context.Context, now func() time.Time) (*billing.Service, error)
 	board     *scenario.Board // nil in production and with a Stripe account
 	closers   closers
+	draining  atomic.Bool // /readyz answers 503
 }
 
 // open opens the database and Stripe, starting private ones where none is configured, and wires the
@@ -144,13 +146,35 @@ func (a *app) serve(ctx context.Context, listener net.Listener, stdout io.Writer
 	}
 	select {
 	case <-ctx.Done():
-		a.log.Info("shutting down")
-		return nil
+		return a.drain(failed)
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
 	case <-a.database.done:
 		return errors.New("the private PostgreSQL has ended; see postgres.log in DATA_DIR")
 	}
+}
+
+// drain keeps serving for the shutdown delay, so that a balancer learns from /readyz that new
+// requests belong elsewhere.
+func (a *app) drain(failed <-chan error) error {
+	a.draining.Store(true)
+	a.log.Info("shutting down", "delay", a.config.ShutdownDelay.String())
+	timer := time.NewTimer(a.config.ShutdownDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	}
+}
+
+// ready returns nil if requests can be served.
+func (a *app) ready(ctx context.Context) error {
+	if a.draining.Load() {
+		return errors.New("shutting down")
+	}
+	return a.store.Ready(ctx)
 }
 
 // load reads account and prices from Stripe and creates the demo organization. It continues without
@@ -217,7 +241,7 @@ func (a *app) httpServer() *http.Server {
 
 func (a *app) handlerOptions() handlers.Options {
 	o := handlers.Options{
-		Billing: a.service, Sessions: a.sessions, Ready: a.store.Ready, BaseURL: a.config.BaseURL,
+		Billing: a.service, Sessions: a.sessions, Ready: a.ready, BaseURL: a.config.BaseURL,
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
