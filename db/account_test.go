@@ -12,7 +12,7 @@ import (
 func TestUserRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := account.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: testTime, EmailVerifiedAt: ptr(at(5)), Operator: true}
+	want := account.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: testTime, EmailVerifiedAt: ptr(at(5)), Operator: true, Language: "de"}
 	wantFilled(t, want, "SecondFactorAt") // stored with the second factor
 	must(t, store.Users().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()

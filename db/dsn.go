@@ -25,15 +25,18 @@ var errDSN = errors.New("the PostgreSQL DSN can't be read: write postgres://user
 	"special characters percent-encoded, or host=… port=… user=… password='…' dbname=…, and set no libpq variables " +
 	"that lib/pq does not know")
 
-// parameterStatementCache is Usher's own DSN parameter: statement_cache=off disables prepared
-// statements, for poolers that assign a server connection per transaction and do not track prepared
-// statements.
+// parameterStatementCache is Usher's own DSN parameter: statement_cache=off is for poolers that
+// assign a server connection per transaction. It disables prepared statements and everything else
+// that belongs to a session.
 const parameterStatementCache = "statement_cache"
 
 // settings are those of a DSN with the defaults filled in.
 type settings struct {
-	config pq.Config
-	cache  bool
+	config  pq.Config
+	pooler  bool // connections go through a pooler, see poolerConnector
+	prepare bool // statements are prepared at their first use
+	// local are the server parameters of each transaction, with a pooler.
+	local map[string]string
 }
 
 // parseDSN reads a URL or key=value DSN and the PG… environment variables, and sets defaults for
@@ -51,12 +54,13 @@ func parseDSN(dsn string) (settings, error) {
 	}
 	// With binary parameters lib/pq sends unprepared statements in one round trip instead of two,
 	// and bytea values without hexadecimal encoding.
-	if !strings.Contains(dsn, "binary_parameters") {
+	pooler := config.Runtime[parameterStatementCache] == "off"
+	delete(config.Runtime, parameterStatementCache)
+	// Through a pooler the two round trips may reach two server connections.
+	if pooler || !strings.Contains(dsn, "binary_parameters") {
 		config.BinaryParameters = true
 	}
-	cache := config.Runtime[parameterStatementCache] != "off"
-	delete(config.Runtime, parameterStatementCache)
-	return settings{config: config, cache: cache}, nil
+	return settings{config: config, pooler: pooler, prepare: !pooler, local: map[string]string{}}, nil
 }
 
 // ServerUnverified reports whether a connection of the DSN goes to another machine and does not
@@ -90,10 +94,18 @@ func (s settings) withTimeouts() settings {
 	return s
 }
 
-// setDefault sets a server parameter unless the DSN sets it, by name or within options.
+// setDefault sets a server parameter unless the DSN sets it, by name or within options: for the
+// session, or through a pooler for each transaction.
 func (s settings) setDefault(name, value string) {
-	if _, ok := s.config.Runtime[name]; ok || strings.Contains(s.config.Options, name) {
-		return
+	said, ok := s.config.Runtime[name]
+	switch {
+	case strings.Contains(s.config.Options, name):
+	case s.pooler && ok:
+		delete(s.config.Runtime, name)
+		s.local[name] = said
+	case s.pooler:
+		s.local[name] = value
+	case !ok:
+		s.config.Runtime[name] = value
 	}
-	s.config.Runtime[name] = value
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -32,22 +33,26 @@ func Migrate(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	s.cache = false // every statement runs only once
+	s.prepare = false // every statement runs only once
 	s.setDefault("lock_timeout", lockTimeout)
 	pool, err := connect(ctx, s)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer func() { _ = pool.Close() }()
-	return migrateUp(ctx, pool)
+	return migrateUp(ctx, pool, s.pooler)
 }
 
-func migrateUp(ctx context.Context, pool *sqlx.DB) error {
+func migrateUp(ctx context.Context, pool *sqlx.DB, pooler bool) error {
 	// Usually nothing is pending, and no lock is needed.
 	if current, err := migrationsCurrent(ctx, queries{ext: pool}); err != nil || current {
 		return err
 	}
-	provider, err := newProvider(pool.DB)
+	locking, err := migrationLock(pooler)
+	if err != nil {
+		return fmt.Errorf("migration lock: %w", err)
+	}
+	provider, err := newProvider(pool.DB, locking)
 	if err != nil {
 		return err
 	}
@@ -57,20 +62,26 @@ func migrateUp(ctx context.Context, pool *sqlx.DB) error {
 	return nil
 }
 
-// newProvider returns goose's provider of the embedded migrations. Its lock belongs to the database
-// session, so that the exit of a process releases it. It is polled, since a waiting statement would
-// block concurrent index builds.
-func newProvider(pool *sql.DB) (*goose.Provider, error) {
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(migrationLockPeriod, migrationLockTries))
-	if err != nil {
-		return nil, fmt.Errorf("migration lock: %w", err)
+// migrationLock keeps replicas from migrating at the same time. The lock belongs to the database
+// session, so that the exit of a process releases it; through a pooler it is a row with a lease. It
+// is polled, since a waiting statement would block concurrent index builds.
+func migrationLock(pooler bool) (goose.ProviderOption, error) {
+	if pooler {
+		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(migrationLockPeriod*time.Second, migrationLockTries))
+		return goose.WithLocker(locker), err
 	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(migrationLockPeriod, migrationLockTries))
+	return goose.WithSessionLocker(locker), err
+}
+
+// newProvider returns goose's provider of the embedded migrations.
+func newProvider(pool *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("embedded migrations: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files,
-		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(goMigrations()...))
+		append(options, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(goMigrations()...))...)
 	if err != nil {
 		return nil, fmt.Errorf("embedded migrations: %w", err)
 	}

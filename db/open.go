@@ -18,12 +18,12 @@ import (
 	"usher/billing"
 )
 
-// Limits of the pool. Idle connections are kept, so that a burst of webhooks does not have to
+// Limits of a pool. Idle connections are kept, so that a burst of webhooks does not have to
 // connect. The maximum lifetime moves the pool to new addresses after a failover.
 const (
-	maxConnections = 10
-	maxLifetime    = 30 * time.Minute
-	maxIdleTime    = 10 * time.Minute
+	DefaultConnections = 10
+	maxLifetime        = 30 * time.Minute
+	maxIdleTime        = 10 * time.Minute
 )
 
 // Store implements [billing.Store] on PostgreSQL. It is safe for concurrent use. Its own queries
@@ -52,10 +52,15 @@ var _ billing.Tx = queries{}
 
 // Open connects to the database of dsn (a URL or key=value pairs of lib/pq) and pings it. It sets
 // defaults for application_name, connect_timeout, statement_timeout, lock_timeout,
-// idle_in_transaction_session_timeout and binary_parameters. For a pooler without prepared
-// statements, dsn must contain statement_cache=off. Open does not change the schema, see [Migrate].
-// No error contains dsn or its password.
+// idle_in_transaction_session_timeout and binary_parameters. For a pooler, dsn must contain
+// statement_cache=off. Open does not change the schema, see [Migrate]. No error contains dsn or its
+// password.
 func Open(ctx context.Context, dsn string) (*Store, error) {
+	return OpenPool(ctx, dsn, DefaultConnections)
+}
+
+// OpenPool is [Open] with the number of connections that are opened at most.
+func OpenPool(ctx context.Context, dsn string, connections int) (*Store, error) {
 	s, err := parseDSN(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -64,6 +69,8 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
 	return newStore(pool)
 }
 
@@ -82,15 +89,32 @@ func connect(ctx context.Context, s settings) (*sqlx.DB, error) {
 		return nil, errDSN
 	}
 	pool := sql.OpenDB(connector)
-	pool.SetMaxOpenConns(maxConnections)
-	pool.SetMaxIdleConns(maxConnections)
+	pool.SetMaxOpenConns(DefaultConnections)
+	pool.SetMaxIdleConns(DefaultConnections)
 	pool.SetConnMaxLifetime(maxLifetime)
 	pool.SetConnMaxIdleTime(maxIdleTime)
-	if err := pool.PingContext(ctx); err != nil {
+	if err := s.check(ctx, pool); err != nil {
 		_ = pool.Close()
 		return nil, fmt.Errorf("PostgreSQL at %s: %w", address(s.config), err)
 	}
 	return sqlx.NewDb(pool, "postgres"), nil
+}
+
+// check connects, and refuses a pooler that the DSN does not name: one that refuses our startup
+// parameters, or ignores them.
+func (s settings) check(ctx context.Context, pool *sql.DB) error {
+	if s.pooler {
+		return pool.PingContext(ctx)
+	}
+	var lockTimeout string
+	err := pool.QueryRowContext(ctx, `select current_setting('lock_timeout')`).Scan(&lockTimeout)
+	switch sent := s.config.Runtime["lock_timeout"]; {
+	case isRefusedParameter(err):
+		return errPooler
+	case err == nil && lockTimeout == "0" && sent != "" && sent != "0":
+		return errPooler
+	}
+	return err
 }
 
 func (s settings) connector() (driver.Connector, error) {
@@ -98,10 +122,13 @@ func (s settings) connector() (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.cache {
-		return connector, nil
+	switch {
+	case s.pooler:
+		return poolerConnector{connector, setLocal(s.local)}, nil
+	case s.prepare:
+		return preparingConnector{connector}, nil
 	}
-	return preparingConnector{connector}, nil
+	return connector, nil
 }
 
 // address is the server's address for error messages.

@@ -16,21 +16,22 @@ func TestParseDSN(t *testing.T) {
 	for name, tc := range map[string]struct {
 		dsn    string
 		binary bool
-		cache  bool
+		pooler bool
 	}{
-		"url":                    {"postgres://u@localhost/usher", true, true},
-		"url with parameters":    {"postgresql://u@localhost/usher?sslmode=disable", true, true},
-		"pairs":                  {"host=localhost user=u dbname=usher", true, true},
-		"url, binary said":       {"postgres://u@localhost/usher?binary_parameters=no", false, true},
-		"pairs, binary said":     {"host=localhost user=u binary_parameters=no", false, true},
-		"url, without the cache": {"postgres://u@localhost/usher?statement_cache=off", true, false},
-		"pairs, without":         {"user=u statement_cache=off", true, false},
+		"url":                    {"postgres://u@localhost/usher", true, false},
+		"url with parameters":    {"postgresql://u@localhost/usher?sslmode=disable", true, false},
+		"pairs":                  {"host=localhost user=u dbname=usher", true, false},
+		"url, binary said":       {"postgres://u@localhost/usher?binary_parameters=no", false, false},
+		"pairs, binary said":     {"host=localhost user=u binary_parameters=no", false, false},
+		"url, without the cache": {"postgres://u@localhost/usher?statement_cache=off", true, true},
+		"binary said, without":   {"user=u statement_cache=off binary_parameters=no", true, true},
+		"pairs, without":         {"user=u statement_cache=off", true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := parseDSN(tc.dsn)
 			must(t, err)
 			wantEqual(t, s.config.BinaryParameters, tc.binary)
-			wantEqual(t, s.cache, tc.cache)
+			wantEqual(t, s.pooler, tc.pooler)
 			wantEqual(t, len(s.config.Runtime), 0) // the server would reject Usher's own parameter
 		})
 	}

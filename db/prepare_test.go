@@ -34,18 +34,16 @@ func TestStatementsArePreparedOnce(t *testing.T) {
 
 func TestStatementCacheCanBeOff(t *testing.T) {
 	t.Parallel()
-	for _, binary := range []string{"yes", "no"} {
-		store, ctx := newTestStore(t, "statement_cache", "off", "binary_parameters", binary), t.Context()
-		store.db.SetMaxOpenConns(1)
-		insertUserAndOrganization(t, store, "usr_1", "org_1")
-		full := pending("evt_1", 1)
-		insertEvents(t, store, full)
-		got, err := store.Events().Get(ctx, "evt_1")
-		must(t, err)
-		wantEqual(t, got, full)
-		must(t, NewSessionStore(store.db).CommitCtx(ctx, "token", []byte{0xff}, at(0)))
-		wantEqual(t, prepared(t, store), 0)
-	}
+	store, ctx := newTestStore(t, "statement_cache", "off"), t.Context()
+	store.db.SetMaxOpenConns(1)
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	full := pending("evt_1", 1)
+	insertEvents(t, store, full)
+	got, err := store.Events().Get(ctx, "evt_1")
+	must(t, err)
+	wantEqual(t, got, full)
+	must(t, NewSessionStore(store.db).CommitCtx(ctx, "token", []byte{0xff}, at(0)))
+	wantEqual(t, prepared(t, store), 0)
 }
 
 // A migration that changes the result type of a prepared statement costs one error per connection.

@@ -136,13 +136,16 @@ func (j *billingJourney) seeSoon(name, path, visible, text string) {
 	j.see(name, visible, text)
 }
 
-// text returns the visible text of an element.
+// text returns the visible text of an element. It is read in one step: a node that is found first
+// and read then may be replaced meanwhile.
 func (j *billingJourney) text(selector string) string {
 	j.t.Helper()
-	text, err := chromedp.Run(j.tab, chromedp.Text(chromedp.CSS(selector)))
-	if err != nil {
-		j.fail(selector, err)
-	}
+	text, script := "", fmt.Sprintf(`{ const found = document.querySelector(%q); found ? "=" + found.innerText : "" }`, selector)
+	eventually(j.t, selector, func() (found bool) {
+		read, err := chromedp.Run(j.tab, chromedp.Evaluate[string](script))
+		text, found = strings.CutPrefix(read, "=")
+		return found && err == nil
+	})
 	return strings.Join(strings.Fields(text), " ")
 }
 

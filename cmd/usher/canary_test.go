@@ -93,7 +93,7 @@ var secretTemplates = map[string]string{
 
 // publicVariables may be shown. A new variable is either here or in secretVariables.
 var publicVariables = strings.Fields(`ADDR APP_ENV BASE_URL BILLING_CANCEL_URL BILLING_RETURN_URL BILLING_SUCCESS_URL DATA_DIR LOG_FORMAT LOG_LEVEL
-	DEMO_HISTORY MAIL_FROM OIDC_CLIENT_ID OIDC_ISSUER OPERATOR_EMAILS PASSWORD_LOGIN PLANS_FILE RATE_LIMITS REQUIRE_2FA SHUTDOWN_DELAY SIGNUP STRIPE_API_BASE STRIPE_PRICE_ID
+	DATABASE_POOL DEMO_HISTORY MAIL_FROM OIDC_CLIENT_ID OIDC_ISSUER OPERATOR_EMAILS PASSWORD_LOGIN PLANS_FILE RATE_LIMITS REQUIRE_2FA SHUTDOWN_DELAY SIGNUP STRIPE_API_BASE STRIPE_PRICE_ID
 	TRUSTED_PROXIES`)
 
 func TestEveryVariableIsSecretOrPublic(t *testing.T) {
@@ -116,7 +116,7 @@ func (r *canaryRun) secretEnvironment(dsn string) (environment []string) {
 		template, known := secretTemplates[name]
 		value := strings.Replace(template, "%s", secret, 1)
 		switch name {
-		case "DATABASE_URL":
+		case "DATABASE_URL", "MIGRATE_DATABASE_URL":
 			value = r.withPassword(dsn, secret)
 		case "SMTP_URL":
 			value = "smtp://mailer:" + secret + "@" + r.mails.address

@@ -11,6 +11,7 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/secrets"
+	"usher/db"
 )
 
 const (
@@ -26,6 +27,8 @@ type Config struct {
 	Production bool
 
 	DatabaseURL string // PostgreSQL DSN; empty: a private PostgreSQL
+	MigrateURL  string // PostgreSQL DSN for migrations; empty: DatabaseURL
+	Connections int    // of this process to the database, at most
 	DataDir     string // state of the private PostgreSQL and the local Stripe
 
 	StripeKey            string   // empty: the local Stripe
@@ -77,6 +80,8 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		Addr:                 readVar(r, "ADDR", defaultAddr, parseAddr),
 		BaseURL:              readVar(r, "BASE_URL", nil, r.parseOrigin),
 		DatabaseURL:          readVar(r, "DATABASE_URL", "", parseDSN),
+		MigrateURL:           readVar(r, "MIGRATE_DATABASE_URL", "", parseDSN),
+		Connections:          readVar(r, "DATABASE_POOL", db.DefaultConnections, parseConnections),
 		DataDir:              readVar(r, "DATA_DIR", ".usher", parseString),
 		StripeKey:            readVar(r, "STRIPE_SECRET_KEY", "", parseSecretKey),
 		StripeWebhookSecrets: readList(r, "STRIPE_WEBHOOK_SECRET", r.parseWebhookSecret),

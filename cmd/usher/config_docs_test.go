@@ -65,7 +65,7 @@ func TestEnvExampleShowsTheDefaults(t *testing.T) {
 	})
 	// APP_ENV has a default, but is never read from the file.
 	withoutDefault := []string{
-		"APP_ENV", "DATABASE_URL", "METRICS_TOKEN", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER", "OPERATOR_EMAILS", "PLANS_FILE", "SECRETS_KEY", "SMTP_URL",
+		"APP_ENV", "DATABASE_URL", "METRICS_TOKEN", "MIGRATE_DATABASE_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER", "OPERATOR_EMAILS", "PLANS_FILE", "SECRETS_KEY", "SMTP_URL",
 		"STRIPE_API_BASE", "STRIPE_PRICE_ID", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "TRUSTED_PROXIES",
 	}
 	if !slices.Equal(unset, withoutDefault) {

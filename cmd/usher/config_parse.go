@@ -31,6 +31,8 @@ var remedies = map[string]string{
 	"BASE_URL": "Set scheme and host only, for example https://billing.example.com",
 	"DATABASE_URL": "Set postgres://user:password@host:5432/database, " +
 		"with special characters percent-encoded",
+	"MIGRATE_DATABASE_URL": "Set postgres://user:password@host:5432/database, with special characters percent-encoded",
+	"DATABASE_POOL":        "Set a number from 2 to 500, or unset it",
 	"STRIPE_SECRET_KEY": "Copy the secret key (sk_…) or a restricted key (rk_…) " +
 		"from Stripe's dashboard, Developers, API keys",
 	"STRIPE_WEBHOOK_SECRET": "Get one with `usher webhook setup`, " +
@@ -177,6 +179,13 @@ func parseDSN(value string) (string, error) {
 	valid := !isURL && strings.Contains(value, "=") ||
 		isURL && err == nil && (scheme == "postgres" || scheme == "postgresql")
 	return value, validate(check{!valid, "not a PostgreSQL DSN"})
+}
+
+// parseConnections reads the size of the pool. A job and a request must be able to run beside each
+// other.
+func parseConnections(value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	return n, validate(check{err != nil || n < 2 || n > 500, "not a number within the limits"})
 }
 
 func parseSMTP(value string) (*url.URL, error) {

@@ -155,6 +155,8 @@ func TestInvalidValues(t *testing.T) {
 		{"BASE_URL", "https://u:p@example.com", "contains a user name"},
 		{"DATABASE_URL", "mysql://db/usher", "not a PostgreSQL DSN"},
 		{"DATABASE_URL", "usher", "not a PostgreSQL DSN"},
+		{"MIGRATE_DATABASE_URL", "mysql://db/usher", "not a PostgreSQL DSN"},
+		{"DATABASE_POOL", "1", "Set a number from 2 to 500"},
 		{"DATABASE_URL", "postgres://u:50%@db/usher", "percent-encoded"},
 		{"STRIPE_SECRET_KEY", "pk_test_123456789012", "a publishable key"},
 		{"STRIPE_SECRET_KEY", "whsec_123456789012", "belongs in STRIPE_WEBHOOK_SECRET"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,11 +34,11 @@ func openDatabase(
 }
 
 // openStore applies the migrations and opens a connection pool.
-func openStore(ctx context.Context, dsn string, closers *closers) (*db.Store, error) {
-	if err := db.Migrate(ctx, dsn); err != nil {
+func openStore(ctx context.Context, c Config, dsn string, closers *closers) (*db.Store, error) {
+	if err := db.Migrate(ctx, cmp.Or(c.MigrateURL, dsn)); err != nil {
 		return nil, err
 	}
-	store, err := db.Open(ctx, dsn)
+	store, err := db.OpenPool(ctx, dsn, c.Connections)
 	if err != nil {
 		return nil, err
 	}

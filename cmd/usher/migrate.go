@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func runMigrate(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := db.Migrate(ctx, database.dsn); err != nil {
+	if err := db.Migrate(ctx, cmp.Or(config.MigrateURL, database.dsn)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(inv.stdout, "The schema is up to date.")

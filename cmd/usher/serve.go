@@ -119,7 +119,7 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	a.store, err = openStore(ctx, a.database.dsn, &a.closers)
+	a.store, err = openStore(ctx, a.config, a.database.dsn, &a.closers)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 	if err != nil {
 		return nil, err
 	}
-	store, err := openStore(ctx, dsn, closers)
+	store, err := openStore(ctx, config, dsn, closers)
 	if err != nil {
 		return nil, err
 	}
