@@ -9,6 +9,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 )
 
@@ -31,9 +32,11 @@ func (p *apiKeyPages) renderPage(w http.ResponseWriter, r *http.Request, status 
 		return err
 	}
 	props.Layout, props.Organization = p.layout(r, layout.SectionOrganization), organizationHeader(r, layout.TabGeneral)
-	props.Expiries = keyExpiries
+	for _, expiry := range keyExpiries {
+		props.Expiries = append(props.Expiries, organizationviews.Expiry{Value: expiry.Value, Label: locale.Lookup(r.Context(), expiry.Label)})
+	}
 	for _, scope := range account.Scopes() {
-		props.Scopes = append(props.Scopes, organizationviews.ScopeChoice{Scope: scope, Does: scopeWords[scope], Chosen: slices.Contains(r.PostForm["scopes"], scope) && props.Secret == ""})
+		props.Scopes = append(props.Scopes, organizationviews.ScopeChoice{Scope: scope, Does: locale.Lookup(r.Context(), scopeWords[scope]), Chosen: slices.Contains(r.PostForm["scopes"], scope) && props.Secret == ""})
 	}
 	for _, key := range keys {
 		props.Keys = append(props.Keys, organizationviews.APIKeyRow{
@@ -46,14 +49,16 @@ func (p *apiKeyPages) renderPage(w http.ResponseWriter, r *http.Request, status 
 
 // scopeWords says what each scope allows.
 var scopeWords = map[string]string{
-	account.ScopeEntitlementsRead: "Read plan, access, seats and credits",
-	account.ScopeCreditsWrite:     "Use up credits",
-	account.ScopeBillingRead:      "Read the billing summary",
-	account.ScopeBillingWrite:     "Open Checkout and the customer portal, and sync the seats",
+	account.ScopeEntitlementsRead: locale.Mark("Read plan, access, seats and credits"),
+	account.ScopeCreditsWrite:     locale.Mark("Use up credits"),
+	account.ScopeBillingRead:      locale.Mark("Read the billing summary"),
+	account.ScopeBillingWrite:     locale.Mark("Open Checkout and the customer portal, and sync the seats"),
 }
 
 // keyExpiries are the lifetimes that the form offers.
-var keyExpiries = []organizationviews.Expiry{{Value: "90", Label: "90 days"}, {Value: "365", Label: "One year"}, {Value: "never", Label: "Never"}}
+var keyExpiries = []organizationviews.Expiry{
+	{Value: "90", Label: locale.Mark("90 days")}, {Value: "365", Label: locale.Mark("One year")}, {Value: "never", Label: locale.Mark("Never")},
+}
 
 // create creates a key and shows its secret, once.
 func (p *apiKeyPages) create(w http.ResponseWriter, r *http.Request) error {

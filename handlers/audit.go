@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
@@ -37,7 +38,7 @@ func (p *auditPages) show(w http.ResponseWriter, r *http.Request) error {
 	entries, pages := auditPage(r, entries)
 	return render(w, r, http.StatusOK, organizationviews.AuditPage(organizationviews.AuditPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabAudit),
-		Filter: organizationAuditFilter(r, problem), Entries: auditRows(entries, false), CSVHref: auditCSVPath(r), Pages: pages,
+		Filter: organizationAuditFilter(r, problem), Entries: auditRows(r.Context(), entries, false), CSVHref: auditCSVPath(r), Pages: pages,
 	}))
 }
 
@@ -50,9 +51,9 @@ func (p *auditPages) showAll(w http.ResponseWriter, r *http.Request) error {
 	}
 	entries, pages := auditPage(r, entries)
 	filter := auditFilter(r, account.Acts(), problem)
-	filter.Action, filter.AllHref, filter.TextLabel = "/admin/audit", "/admin/audit", locale.T(r.Context(), "Name, value, id or request")
+	filter.Action, filter.AllHref, filter.TextLabel = "/admin/audit", "/admin/audit", "Name, value, id or request"
 	return render(w, r, http.StatusOK, adminviews.AuditPage(adminviews.AuditPageProps{
-		Layout: p.layout(r, layout.SectionOperations), Filter: filter, Entries: auditRows(entries, true), Pages: pages,
+		Layout: p.layout(r, layout.SectionOperations), Filter: filter, Entries: auditRows(r.Context(), entries, true), Pages: pages,
 	}))
 }
 
@@ -67,13 +68,14 @@ func (p *auditPages) export(w http.ResponseWriter, r *http.Request) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	_ = out.Write([]string{"time", "by", "kind of actor", "actor id", "act", "what happened", "target id", "target", "before", "after", "address", "request"})
+	english := locale.With(r.Context(), locale.English) // programs read the file
 	for written := 0; written < auditExportLimit; {
 		entries, err := p.audit.Search(r.Context(), accessOf(r), search)
 		if err != nil {
 			return err
 		}
 		for _, entry := range entries {
-			_ = out.Write(auditRecord(entry))
+			_ = out.Write(auditRecord(english, entry))
 			search.Before = account.AuditCursor{At: entry.At, ID: entry.ID}
 		}
 		if written += len(entries); len(entries) < search.Limit {
@@ -87,8 +89,8 @@ func (p *auditPages) export(w http.ResponseWriter, r *http.Request) error {
 // auditExportLimit bounds a CSV file, which is buffered. Dates lead to older entries.
 const auditExportLimit = 20_000
 
-func auditRecord(e account.AuditEntry) []string {
-	row := auditRow(e, false)
+func auditRecord(ctx context.Context, e account.AuditEntry) []string {
+	row := auditRow(ctx, e, false)
 	return []string{
 		e.At.UTC().Format(time.RFC3339), escapeFormula(row.By), string(e.ActorKind), escapeFormula(e.ActorID), string(e.Act), escapeFormula(row.What),
 		escapeFormula(e.TargetID), escapeFormula(e.TargetName), auditJSON(e.Before), auditJSON(e.After), escapeFormula(row.From), e.RequestID,
@@ -175,7 +177,7 @@ func auditPage(r *http.Request, entries []account.AuditEntry) ([]account.AuditEn
 
 func organizationAuditFilter(r *http.Request, problem string) ui.AuditFilterProps {
 	filter := auditFilter(r, account.OrganizationActs(), problem)
-	filter.Action, filter.AllHref, filter.TextLabel = "/organization", "/organization?tab=audit", "Search for"
+	filter.Action, filter.AllHref, filter.TextLabel = "/organization", "/organization?tab=audit", locale.T(r.Context(), "Search for")
 	filter.Fields = []ui.Hidden{{Name: "tab", Value: string(layout.TabAudit)}}
 	return filter
 }
@@ -188,7 +190,7 @@ func auditFilter(r *http.Request, acts []account.Act, problem string) ui.AuditFi
 		Act: ui.SelectProps{Label: locale.T(r.Context(), "What"), Name: "act", Value: query.Get("act"), Options: []ui.Option{{Label: locale.T(r.Context(), "Everything")}}},
 	}
 	for _, act := range acts {
-		filter.Act.Options = append(filter.Act.Options, ui.Option{Value: string(act), Label: auditLabels[act]})
+		filter.Act.Options = append(filter.Act.Options, ui.Option{Value: string(act), Label: locale.Lookup(r.Context(), auditLabels[act])})
 	}
 	for _, name := range auditFilterNames {
 		filter.Narrowed = filter.Narrowed || query.Get(name) != ""

@@ -346,7 +346,7 @@ func TestEveryActHasWords(t *testing.T) {
 		if slices.Contains(acts[i+1:], act) {
 			t.Errorf("%s is listed twice", act)
 		}
-		sentence := auditSentence(account.AuditEntry{Act: act, TargetName: "Grace"})
+		sentence := auditSentence(t.Context(), account.AuditEntry{Act: act, TargetName: "Grace"})
 		if strings.Contains(sentence, "%!") {
 			t.Errorf("%s: %q", act, sentence)
 		}

@@ -2,24 +2,32 @@ package handlers
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"usher/billing/account"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
-func auditRows(entries []account.AuditEntry, forOperators bool) []ui.AuditRow {
+func auditRows(ctx context.Context, entries []account.AuditEntry, forOperators bool) []ui.AuditRow {
 	rows := make([]ui.AuditRow, 0, len(entries))
 	for _, entry := range entries {
-		rows = append(rows, auditRow(entry, forOperators))
+		rows = append(rows, auditRow(ctx, entry, forOperators))
 	}
 	return rows
 }
 
 // auditRow puts an entry into words. The addresses of operators and of Stripe are shown to
 // operators only.
-func auditRow(e account.AuditEntry, forOperators bool) ui.AuditRow {
-	row := ui.AuditRow{At: e.At, What: auditSentence(e), By: auditActor(e), RequestID: e.RequestID, Kind: actorLabels[e.ActorKind]}
+func auditRow(ctx context.Context, e account.AuditEntry, forOperators bool) ui.AuditRow {
+	row := ui.AuditRow{At: e.At, What: auditSentence(ctx, e), By: auditActor(ctx, e), RequestID: e.RequestID}
+	if label, known := actorLabels[e.ActorKind]; known {
+		row.Kind = locale.Lookup(ctx, label)
+	}
 	if forOperators || e.ActorKind == account.ActorPerson || e.ActorKind == account.ActorAPIKey {
 		row.From = e.Address
 	}
@@ -31,260 +39,363 @@ func auditRow(e account.AuditEntry, forOperators bool) ui.AuditRow {
 
 // actorLabels say what an actor is who is no person of the organization.
 var actorLabels = map[account.ActorKind]string{
-	account.ActorOperator: "Operator of this installation",
-	account.ActorAPIKey:   "API key",
-	account.ActorCommand:  "Command line",
-	account.ActorStripe:   "Change at Stripe",
-	account.ActorSystem:   "Automatic",
+	account.ActorOperator: locale.Mark("Operator of this installation"),
+	account.ActorAPIKey:   locale.Mark("API key"),
+	account.ActorCommand:  locale.Mark("Command line"),
+	account.ActorStripe:   locale.Mark("Change at Stripe"),
+	account.ActorSystem:   locale.Mark("Automatic"),
 }
 
-func auditActor(e account.AuditEntry) string {
+func auditActor(ctx context.Context, e account.AuditEntry) string {
 	if e.ActorName != "" {
 		return e.ActorName
 	}
 	switch e.ActorKind {
 	case account.ActorCommand:
-		return "An administrator"
+		return locale.T(ctx, "An administrator")
 	case account.ActorStripe:
 		return "Stripe"
 	case account.ActorSystem:
 		return "Usher"
 	}
-	return "Someone"
+	return locale.T(ctx, "Someone")
 }
 
 // auditLabels name the acts in the filter.
 var auditLabels = map[account.Act]string{
-	account.ActOrganizationCreated:     "Organization created",
-	account.ActOrganizationRenamed:     "Organization renamed",
-	account.ActOrganizationHandedOn:    "Organization handed over",
-	account.ActOrganizationDeleted:     "Organization deleted",
-	account.ActDeletionRequested:       "Deletion requested",
-	account.ActDeletionWithdrawn:       "Deletion withdrawn",
-	account.ActInvitationSent:          "Invitation sent",
-	account.ActInvitationResent:        "Invitation sent again",
-	account.ActInvitationRevoked:       "Invitation revoked",
-	account.ActInvitationAccepted:      "Invitation accepted",
-	account.ActMemberAdded:             "Member added",
-	account.ActMemberRoleChanged:       "Role of a member changed",
-	account.ActMemberSuspended:         "Member suspended",
-	account.ActMemberReactivated:       "Member reactivated",
-	account.ActMemberBilled:            "Seat added",
-	account.ActMemberNotBilled:         "Seat removed",
-	account.ActMemberRemoved:           "Member removed",
-	account.ActMemberLeft:              "Member left",
-	account.ActRoleCreated:             "Role created",
-	account.ActRoleChanged:             "Role changed",
-	account.ActRoleDeleted:             "Role deleted",
-	account.ActContactAdded:            "Billing contact added",
-	account.ActContactRemoved:          "Billing contact removed",
-	account.ActNoticesChanged:          "Notices changed",
-	account.ActCheckoutStarted:         "Checkout opened",
-	account.ActPlanChangeConfirmed:     "Plan change confirmed",
-	account.ActPlanChangeScheduled:     "Plan change scheduled",
-	account.ActPlanChangeWithdrawn:     "Plan change withdrawn",
-	account.ActPlanChangeFailed:        "Plan change failed",
-	account.ActPlanChanged:             "Plan changed",
-	account.ActPlanCanceled:            "Plan canceled",
-	account.ActPlanResumed:             "Plan resumed",
-	account.ActSeatsChanged:            "Number of seats changed",
-	account.ActSeatSyncRetried:         "Update of seats retried",
-	account.ActPortalOpened:            "Billing portal opened",
-	account.ActInvoicePaymentRequested: "Payment of an invoice started",
-	account.ActDuplicateCanceled:       "Second subscription ended",
-	account.ActCustomerLinked:          "Stripe customer linked",
-	account.ActOrganizationCompared:    "Compared with Stripe",
-	account.ActOperatorLooked:          "Viewed by an operator",
-	account.ActOperatorPromoted:        "Operator promoted",
-	account.ActEventReplayed:           "Event replayed",
-	account.ActPersonRenamed:           "Person renamed",
-	account.ActPasswordChanged:         "Password changed",
-	account.ActPasswordReset:           "Password reset",
-	account.ActEmailVerified:           "E-mail address verified",
-	account.ActAccountDeleted:          "Account deleted",
-	account.ActAuditErased:             "Person erased from the audit log",
-	account.ActAPIKeyCreated:           "API key created",
-	account.ActAPIKeyRevoked:           "API key revoked",
-	account.ActSecondFactorRequired:    "Two-step verification required",
-	account.ActSecondFactorOptional:    "Two-step verification optional",
-	account.ActSecondFactorEnabled:     "Two-step verification on",
-	account.ActSecondFactorDisabled:    "Two-step verification off",
-	account.ActRecoveryCodeUsed:        "Recovery code used",
-	account.ActRecoveryCodesRenewed:    "Recovery codes renewed",
-	account.ActPasskeyAdded:            "Passkey added",
-	account.ActPasskeyRenamed:          "Passkey renamed",
-	account.ActPasskeyRemoved:          "Passkey removed",
-	account.ActEmailChanged:            "E-mail address changed",
-	account.ActSessionsEnded:           "Sessions ended",
-	account.ActIdentityLinked:          "Identity linked",
-	account.ActIdentityUnlinked:        "Identity unlinked",
+	account.ActOrganizationCreated:     locale.Mark("Organization created"),
+	account.ActOrganizationRenamed:     locale.Mark("Organization renamed"),
+	account.ActOrganizationHandedOn:    locale.Mark("Organization handed over"),
+	account.ActOrganizationDeleted:     locale.Mark("Organization deleted"),
+	account.ActDeletionRequested:       locale.Mark("Deletion requested"),
+	account.ActDeletionWithdrawn:       locale.Mark("Deletion withdrawn"),
+	account.ActInvitationSent:          locale.Mark("Invitation sent"),
+	account.ActInvitationResent:        locale.Mark("Invitation sent again"),
+	account.ActInvitationRevoked:       locale.Mark("Invitation revoked"),
+	account.ActInvitationAccepted:      locale.Mark("Invitation accepted"),
+	account.ActMemberAdded:             locale.Mark("Member added"),
+	account.ActMemberRoleChanged:       locale.Mark("Role of a member changed"),
+	account.ActMemberSuspended:         locale.Mark("Member suspended"),
+	account.ActMemberReactivated:       locale.Mark("Member reactivated"),
+	account.ActMemberBilled:            locale.Mark("Seat added"),
+	account.ActMemberNotBilled:         locale.Mark("Seat removed"),
+	account.ActMemberRemoved:           locale.Mark("Member removed"),
+	account.ActMemberLeft:              locale.Mark("Member left"),
+	account.ActRoleCreated:             locale.Mark("Role created"),
+	account.ActRoleChanged:             locale.Mark("Role changed"),
+	account.ActRoleDeleted:             locale.Mark("Role deleted"),
+	account.ActContactAdded:            locale.Mark("Billing contact added"),
+	account.ActContactRemoved:          locale.Mark("Billing contact removed"),
+	account.ActNoticesChanged:          locale.Mark("Notices changed"),
+	account.ActCheckoutStarted:         locale.Mark("Checkout opened"),
+	account.ActPlanChangeConfirmed:     locale.Mark("Plan change confirmed"),
+	account.ActPlanChangeScheduled:     locale.Mark("Plan change scheduled"),
+	account.ActPlanChangeWithdrawn:     locale.Mark("Plan change withdrawn"),
+	account.ActPlanChangeFailed:        locale.Mark("Plan change failed"),
+	account.ActPlanChanged:             locale.Mark("Plan changed"),
+	account.ActPlanCanceled:            locale.Mark("Plan canceled"),
+	account.ActPlanResumed:             locale.Mark("Plan resumed"),
+	account.ActSeatsChanged:            locale.Mark("Number of seats changed"),
+	account.ActSeatSyncRetried:         locale.Mark("Update of seats retried"),
+	account.ActPortalOpened:            locale.Mark("Billing portal opened"),
+	account.ActInvoicePaymentRequested: locale.Mark("Payment of an invoice started"),
+	account.ActDuplicateCanceled:       locale.Mark("Second subscription ended"),
+	account.ActCustomerLinked:          locale.Mark("Stripe customer linked"),
+	account.ActOrganizationCompared:    locale.Mark("Compared with Stripe"),
+	account.ActOperatorLooked:          locale.Mark("Viewed by an operator"),
+	account.ActOperatorPromoted:        locale.Mark("Operator promoted"),
+	account.ActEventReplayed:           locale.Mark("Event replayed"),
+	account.ActPersonRenamed:           locale.Mark("Person renamed"),
+	account.ActPasswordChanged:         locale.Mark("Password changed"),
+	account.ActPasswordReset:           locale.Mark("Password reset"),
+	account.ActEmailVerified:           locale.Mark("E-mail address verified"),
+	account.ActAccountDeleted:          locale.Mark("Account deleted"),
+	account.ActAuditErased:             locale.Mark("Person erased from the audit log"),
+	account.ActAPIKeyCreated:           locale.Mark("API key created"),
+	account.ActAPIKeyRevoked:           locale.Mark("API key revoked"),
+	account.ActSecondFactorRequired:    locale.Mark("Two-step verification required"),
+	account.ActSecondFactorOptional:    locale.Mark("Two-step verification optional"),
+	account.ActSecondFactorEnabled:     locale.Mark("Two-step verification on"),
+	account.ActSecondFactorDisabled:    locale.Mark("Two-step verification off"),
+	account.ActRecoveryCodeUsed:        locale.Mark("Recovery code used"),
+	account.ActRecoveryCodesRenewed:    locale.Mark("Recovery codes renewed"),
+	account.ActPasskeyAdded:            locale.Mark("Passkey added"),
+	account.ActPasskeyRenamed:          locale.Mark("Passkey renamed"),
+	account.ActPasskeyRemoved:          locale.Mark("Passkey removed"),
+	account.ActEmailChanged:            locale.Mark("E-mail address changed"),
+	account.ActSessionsEnded:           locale.Mark("Sessions ended"),
+	account.ActIdentityLinked:          locale.Mark("Identity linked"),
+	account.ActIdentityUnlinked:        locale.Mark("Identity unlinked"),
 }
 
 // auditSentence says what an entry is about. It follows the actor's name.
-func auditSentence(e account.AuditEntry) string {
+func auditSentence(ctx context.Context, e account.AuditEntry) string {
 	if words, known := auditWords[e.Act]; known {
-		return words(e)
+		return words(ctx, e)
 	}
-	return "did " + string(e.Act) // of a later release
+	return locale.T(ctx, "did %s", string(e.Act)) // of a later release
 }
 
-// words returns a sentence without variables.
-func words(text string) func(account.AuditEntry) string {
-	return func(account.AuditEntry) string { return text }
+// auditText is the sentence of an act.
+type auditText func(context.Context, account.AuditEntry) string
+
+// words returns a sentence without variables. The text is marked for translation, as are those of
+// the functions below.
+func words(text string) auditText {
+	return func(ctx context.Context, _ account.AuditEntry) string { return locale.Lookup(ctx, text) }
 }
 
 // about returns a sentence about the target.
-func about(format string) func(account.AuditEntry) string {
-	return func(e account.AuditEntry) string {
-		return fmt.Sprintf(format, cmp.Or(e.TargetName, e.TargetID, "someone"))
+func about(format string) auditText {
+	return func(ctx context.Context, e account.AuditEntry) string {
+		return fmt.Sprintf(locale.Lookup(ctx, format), cmp.Or(e.TargetName, e.TargetID, locale.T(ctx, "someone")))
 	}
 }
 
-// toValue returns a sentence that ends with a value, or is complete without it.
-func toValue(text, preposition, key string) func(account.AuditEntry) string {
-	return func(e account.AuditEntry) string {
+// toValue returns a sentence with a value, or the text if there is none.
+func toValue(text, format, key string) auditText {
+	return func(ctx context.Context, e account.AuditEntry) string {
 		if value := e.After[key]; value != "" {
-			return text + preposition + value
+			return fmt.Sprintf(locale.Lookup(ctx, format), auditValue(ctx, value))
 		}
-		return text
+		return locale.Lookup(ctx, text)
+	}
+}
+
+// auditValue is a value as it is shown. Dates are recorded as 1 Dec 2026.
+func auditValue(ctx context.Context, value string) string {
+	if day, err := time.Parse("2 Jan 2006", value); err == nil {
+		return locale.Date(ctx, day)
+	}
+	return value
+}
+
+// changed returns a sentence with a value before and after.
+func changed(format, key string) auditText {
+	return func(ctx context.Context, e account.AuditEntry) string {
+		return fmt.Sprintf(locale.Lookup(ctx, format), e.Before[key], e.After[key])
+	}
+}
+
+// withRole returns a sentence about the target and its role, or the text if no role is known.
+func withRole(text, format string) auditText {
+	return func(ctx context.Context, e account.AuditEntry) string {
+		if role := e.After["role"]; role != "" {
+			return fmt.Sprintf(locale.Lookup(ctx, format), e.TargetName, recordedRole(ctx, role))
+		}
+		return fmt.Sprintf(locale.Lookup(ctx, text), e.TargetName)
 	}
 }
 
 // auditWords are the sentences of the acts.
-var auditWords = map[account.Act]func(account.AuditEntry) string{
-	account.ActOrganizationCreated: about("created the organization %s"),
-	account.ActOrganizationRenamed: func(e account.AuditEntry) string {
-		return fmt.Sprintf("renamed the organization from %s to %s", e.Before["name"], e.After["name"])
+var auditWords = map[account.Act]auditText{
+	account.ActOrganizationCreated:  about(locale.Mark("created the organization %s")),
+	account.ActOrganizationRenamed:  changed(locale.Mark("renamed the organization from %s to %s"), "name"),
+	account.ActOrganizationHandedOn: about(locale.Mark("handed the organization over to %s")),
+	account.ActOrganizationDeleted:  about(locale.Mark("deleted the organization %s")),
+	account.ActDeletionRequested:    toValue(locale.Mark("requested the deletion of the organization"), locale.Mark("requested the deletion of the organization on %s"), "on"),
+	account.ActDeletionWithdrawn:    words(locale.Mark("canceled the deletion of the organization")),
+	account.ActInvitationSent:       withRole(locale.Mark("invited %s"), locale.Mark("invited %s as %s")),
+	account.ActInvitationResent:     about(locale.Mark("sent the invitation of %s again")),
+	account.ActInvitationRevoked:    about(locale.Mark("revoked the invitation of %s")),
+	account.ActInvitationAccepted:   joinedWords,
+	account.ActMemberAdded:          withRole(locale.Mark("added %s"), locale.Mark("added %s as %s")),
+	account.ActMemberRoleChanged:    memberRoleWords,
+	account.ActMemberSuspended:      about(locale.Mark("suspended %s")),
+	account.ActMemberReactivated:    about(locale.Mark("reactivated %s")),
+	account.ActMemberBilled:         about(locale.Mark("gave a seat to %s")),
+	account.ActMemberNotBilled:      about(locale.Mark("removed the seat of %s")),
+	account.ActMemberRemoved:        about(locale.Mark("removed %s")),
+	account.ActMemberLeft:           leftWords,
+	account.ActRoleCreated:          about(locale.Mark("created the role %s")),
+	account.ActRoleChanged:          roleChangeWords,
+	account.ActRoleDeleted:          about(locale.Mark("deleted the role %s")),
+	account.ActContactAdded:         about(locale.Mark("added the billing contact %s")),
+	account.ActContactRemoved:       about(locale.Mark("removed the billing contact %s")),
+	account.ActNoticesChanged:       words(locale.Mark("changed which notices are sent")),
+	account.ActCheckoutStarted:      checkoutWords,
+	account.ActPlanChangeConfirmed:  planChangeWords(locale.Mark("confirmed the change"), locale.Mark("confirmed the change from %s to %s")),
+	account.ActPlanChangeScheduled:  planChangeWords(locale.Mark("scheduled the change"), locale.Mark("scheduled the change from %s to %s")),
+	account.ActPlanChangeWithdrawn:  planChangeWords(locale.Mark("withdrew the change"), locale.Mark("withdrew the change from %s to %s")),
+	account.ActPlanChangeFailed:     planChangeWords(locale.Mark("could not make the change"), locale.Mark("could not make the change from %s to %s")),
+	account.ActPlanChanged:          planChangeWords(locale.Mark("changed the plan"), locale.Mark("changed the plan from %s to %s")),
+	account.ActPlanCanceled:         toValue(locale.Mark("canceled the plan"), locale.Mark("canceled the plan as of %s"), "ends"),
+	account.ActPlanResumed:          words(locale.Mark("resumed the plan")),
+	account.ActSeatsChanged:         changed(locale.Mark("changed the number of seats from %s to %s"), "seats"),
+	account.ActSeatSyncRetried:      words(locale.Mark("retried the update of seats at Stripe")),
+	account.ActPortalOpened:         words(locale.Mark("opened the billing portal")),
+	account.ActInvoicePaymentRequested: func(ctx context.Context, e account.AuditEntry) string {
+		return locale.T(ctx, "started the payment of invoice %s, %s", cmp.Or(e.TargetName, e.TargetID), e.After["amount"])
 	},
-	account.ActOrganizationHandedOn: about("handed the organization over to %s"),
-	account.ActOrganizationDeleted:  about("deleted the organization %s"),
-	account.ActDeletionRequested:    toValue("requested the deletion of the organization", " on ", "on"),
-	account.ActDeletionWithdrawn:    words("canceled the deletion of the organization"),
-	account.ActInvitationSent: func(e account.AuditEntry) string {
-		return fmt.Sprintf("invited %s%s", e.TargetName, asRole(e.After["role"]))
+	account.ActDuplicateCanceled:    toValue(locale.Mark("ended a second subscription"), locale.Mark("ended a second subscription and refunded %s"), "refunded"),
+	account.ActCustomerLinked:       about(locale.Mark("linked the Stripe customer %s")),
+	account.ActOrganizationCompared: words(locale.Mark("compared the organization with Stripe")),
+	account.ActOperatorLooked:       words(locale.Mark("viewed the organization")),
+	account.ActOperatorPromoted:     about(locale.Mark("made %s an operator")),
+	account.ActEventReplayed:        about(locale.Mark("replayed the event %s")),
+	account.ActPersonRenamed: func(ctx context.Context, e account.AuditEntry) string {
+		return locale.T(ctx, "changed their name to %s", e.After["name"])
 	},
-	account.ActInvitationResent:  about("sent the invitation of %s again"),
-	account.ActInvitationRevoked: about("revoked the invitation of %s"),
-	account.ActInvitationAccepted: func(e account.AuditEntry) string {
-		return "joined" + asRole(e.After["role"])
-	},
-	account.ActMemberAdded: func(e account.AuditEntry) string {
-		return fmt.Sprintf("added %s%s", e.TargetName, asRole(e.After["role"]))
-	},
-	account.ActMemberRoleChanged: memberRoleWords,
-	account.ActMemberSuspended:   about("suspended %s"),
-	account.ActMemberReactivated: about("reactivated %s"),
-	account.ActMemberBilled:      about("gave a seat to %s"),
-	account.ActMemberNotBilled:   about("removed the seat of %s"),
-	account.ActMemberRemoved:     about("removed %s"),
-	account.ActMemberLeft: func(e account.AuditEntry) string {
-		if e.After["reason"] != "" {
-			return "left and " + e.After["reason"]
-		}
-		return "left"
-	},
-	account.ActRoleCreated:         about("created the role %s"),
-	account.ActRoleChanged:         roleChangeWords,
-	account.ActRoleDeleted:         about("deleted the role %s"),
-	account.ActContactAdded:        about("added the billing contact %s"),
-	account.ActContactRemoved:      about("removed the billing contact %s"),
-	account.ActNoticesChanged:      words("changed which notices are sent"),
-	account.ActCheckoutStarted:     func(e account.AuditEntry) string { return "opened Checkout" + forOffer(e.After) },
-	account.ActPlanChangeConfirmed: planChangeWords("confirmed the change"),
-	account.ActPlanChangeScheduled: planChangeWords("scheduled the change"),
-	account.ActPlanChangeWithdrawn: planChangeWords("withdrew the change"),
-	account.ActPlanChangeFailed:    planChangeWords("could not make the change"),
-	account.ActPlanChanged:         planChangeWords("changed the plan"),
-	account.ActPlanCanceled:        toValue("canceled the plan", " as of ", "ends"),
-	account.ActPlanResumed:         words("resumed the plan"),
-	account.ActSeatsChanged: func(e account.AuditEntry) string {
-		return fmt.Sprintf("changed the number of seats from %s to %s", e.Before["seats"], e.After["seats"])
-	},
-	account.ActSeatSyncRetried: words("retried the update of seats at Stripe"),
-	account.ActPortalOpened:    words("opened the billing portal"),
-	account.ActInvoicePaymentRequested: func(e account.AuditEntry) string {
-		return fmt.Sprintf("started the payment of invoice %s, %s", cmp.Or(e.TargetName, e.TargetID), e.After["amount"])
-	},
-	account.ActDuplicateCanceled:    toValue("ended a second subscription", " and refunded ", "refunded"),
-	account.ActCustomerLinked:       about("linked the Stripe customer %s"),
-	account.ActOrganizationCompared: words("compared the organization with Stripe"),
-	account.ActOperatorLooked:       words("viewed the organization"),
-	account.ActOperatorPromoted:     about("made %s an operator"),
-	account.ActEventReplayed:        about("replayed the event %s"),
-	account.ActPersonRenamed:        func(e account.AuditEntry) string { return "changed their name to " + e.After["name"] },
-	account.ActPasswordChanged:      words("changed their password"),
-	account.ActPasswordReset:        words("set a new password with a mailed link"),
-	account.ActEmailVerified:        words("verified their e-mail address"),
-	account.ActAccountDeleted:       words("deleted their account"),
-	account.ActAuditErased:          about("erased %s from the audit log"),
-	account.ActAPIKeyCreated:        about("created the API key %s"),
-	account.ActAPIKeyRevoked:        about("revoked the API key %s"),
-	account.ActSecondFactorRequired: words("required two-step verification of members"),
-	account.ActSecondFactorOptional: words("made two-step verification optional for members"),
-	account.ActSecondFactorEnabled:  about("turned two-step verification on for %s"),
-	account.ActSecondFactorDisabled: about("turned two-step verification off for %s"),
-	account.ActRecoveryCodeUsed:     about("signed in with a recovery code of %s"),
-	account.ActRecoveryCodesRenewed: about("renewed the recovery codes of %s"),
-	account.ActPasskeyAdded:         about("added the passkey %s"),
-	account.ActPasskeyRenamed: func(e account.AuditEntry) string {
-		return "renamed the passkey " + e.Before["name"] + " to " + e.After["name"]
-	},
-	account.ActPasskeyRemoved: about("removed the passkey %s"),
-	account.ActEmailChanged: func(e account.AuditEntry) string {
-		return fmt.Sprintf("changed their e-mail address from %s to %s", e.Before["email"], e.After["email"])
-	},
-	account.ActSessionsEnded:    about("ended the sessions of %s"),
-	account.ActIdentityLinked:   about("linked an identity to the account of %s"),
-	account.ActIdentityUnlinked: about("unlinked an identity from the account of %s"),
+	account.ActPasswordChanged:      words(locale.Mark("changed their password")),
+	account.ActPasswordReset:        words(locale.Mark("set a new password with a mailed link")),
+	account.ActEmailVerified:        words(locale.Mark("verified their e-mail address")),
+	account.ActAccountDeleted:       words(locale.Mark("deleted their account")),
+	account.ActAuditErased:          about(locale.Mark("erased %s from the audit log")),
+	account.ActAPIKeyCreated:        about(locale.Mark("created the API key %s")),
+	account.ActAPIKeyRevoked:        about(locale.Mark("revoked the API key %s")),
+	account.ActSecondFactorRequired: words(locale.Mark("required two-step verification of members")),
+	account.ActSecondFactorOptional: words(locale.Mark("made two-step verification optional for members")),
+	account.ActSecondFactorEnabled:  about(locale.Mark("turned two-step verification on for %s")),
+	account.ActSecondFactorDisabled: about(locale.Mark("turned two-step verification off for %s")),
+	account.ActRecoveryCodeUsed:     about(locale.Mark("signed in with a recovery code of %s")),
+	account.ActRecoveryCodesRenewed: about(locale.Mark("renewed the recovery codes of %s")),
+	account.ActPasskeyAdded:         about(locale.Mark("added the passkey %s")),
+	account.ActPasskeyRenamed:       changed(locale.Mark("renamed the passkey %s to %s"), "name"),
+	account.ActPasskeyRemoved:       about(locale.Mark("removed the passkey %s")),
+	account.ActEmailChanged:         changed(locale.Mark("changed their e-mail address from %s to %s"), "email"),
+	account.ActSessionsEnded:        about(locale.Mark("ended the sessions of %s")),
+	account.ActIdentityLinked:       about(locale.Mark("linked an identity to the account of %s")),
+	account.ActIdentityUnlinked:     about(locale.Mark("unlinked an identity from the account of %s")),
 }
 
-// builtInRoles are the built-in roles in a sentence, by their name.
-var builtInRoles = map[string]string{"Admin": "an admin", "Billing admin": "a billing admin", "Member": "a member"}
+// builtInRoles are the names of the built-in roles.
+var builtInRoles = []string{locale.Mark("Admin"), locale.Mark("Billing admin"), locale.Mark("Member")}
+
+// recordedRole is the name of a role in an entry, as it is shown. People named the custom ones.
+func recordedRole(ctx context.Context, name string) string {
+	if slices.Contains(builtInRoles, name) {
+		return locale.Lookup(ctx, name)
+	}
+	return name
+}
+
+// memberRoleFormats are the sentences about a built-in role in place of another one, by the former
+// role and the new one.
+var memberRoleFormats = map[[2]string]string{
+	{"Billing admin", "Admin"}:  locale.Mark("made %s an admin instead of a billing admin"),
+	{"Member", "Admin"}:         locale.Mark("made %s an admin instead of a member"),
+	{"Admin", "Billing admin"}:  locale.Mark("made %s a billing admin instead of an admin"),
+	{"Member", "Billing admin"}: locale.Mark("made %s a billing admin instead of a member"),
+	{"Admin", "Member"}:         locale.Mark("made %s a member instead of an admin"),
+	{"Billing admin", "Member"}: locale.Mark("made %s a member instead of a billing admin"),
+}
+
+// formerRoleFormats are the sentences about a built-in role in place of a custom one, by the new
+// role.
+var formerRoleFormats = map[string]string{
+	"Admin":         locale.Mark("made %s an admin instead of %s"),
+	"Billing admin": locale.Mark("made %s a billing admin instead of %s"),
+	"Member":        locale.Mark("made %s a member instead of %s"),
+}
 
 // memberRoleWords is the sentence "made Grace a billing admin instead of a member".
-func memberRoleWords(e account.AuditEntry) string {
-	if role, builtIn := builtInRoles[e.After["role"]]; builtIn {
-		return fmt.Sprintf("made %s %s instead of %s", e.TargetName, role, cmp.Or(builtInRoles[e.Before["role"]], e.Before["role"]))
+func memberRoleWords(ctx context.Context, e account.AuditEntry) string {
+	before, after := e.Before["role"], e.After["role"]
+	if format, known := memberRoleFormats[[2]string{before, after}]; known {
+		return fmt.Sprintf(locale.Lookup(ctx, format), e.TargetName)
 	}
-	return fmt.Sprintf("changed the role of %s from %s to %s", e.TargetName, e.Before["role"], e.After["role"])
+	if format, builtIn := formerRoleFormats[after]; builtIn {
+		return fmt.Sprintf(locale.Lookup(ctx, format), e.TargetName, before)
+	}
+	return locale.T(ctx, "changed the role of %s from %s to %s", e.TargetName, recordedRole(ctx, before), after)
 }
 
-func asRole(role string) string {
-	if role == "" {
+func joinedWords(ctx context.Context, e account.AuditEntry) string {
+	if role := e.After["role"]; role != "" {
+		return locale.T(ctx, "joined as %s", recordedRole(ctx, role))
+	}
+	return locale.T(ctx, "joined")
+}
+
+// leftWords has one reason: account.Members records no other.
+func leftWords(ctx context.Context, e account.AuditEntry) string {
+	if e.After["reason"] != "" {
+		return locale.T(ctx, "left and deleted their account")
+	}
+	return locale.T(ctx, "left")
+}
+
+// roleChange is what changed about a role.
+type roleChange struct {
+	renamed          bool
+	billing, members permissionChange
+}
+
+// permissionChange is what changed about a permission of a role; empty: nothing.
+type permissionChange string
+
+const (
+	permissionGiven permissionChange = "given"
+	permissionTaken permissionChange = "taken"
+)
+
+// roleChangeFormats are the sentences about a role. A renamed one has its former and its new name.
+var roleChangeFormats = map[roleChange]string{
+	{}:                         locale.Mark("changed the role %s"),
+	{members: permissionGiven}: locale.Mark("changed the role %s, which can now manage members"),
+	{members: permissionTaken}: locale.Mark("changed the role %s, which can no longer manage members"),
+	{billing: permissionGiven}: locale.Mark("changed the role %s, which can now manage billing"),
+	{billing: permissionGiven, members: permissionGiven}: locale.Mark("changed the role %s, which can now manage billing, which can now manage members"),
+	{billing: permissionGiven, members: permissionTaken}: locale.Mark("changed the role %s, which can now manage billing, which can no longer manage members"),
+	{billing: permissionTaken}:                           locale.Mark("changed the role %s, which can no longer manage billing"),
+	{billing: permissionTaken, members: permissionGiven}: locale.Mark("changed the role %s, which can no longer manage billing, which can now manage members"),
+	{billing: permissionTaken, members: permissionTaken}: locale.Mark("changed the role %s, which can no longer manage billing, which can no longer manage members"),
+	{renamed: true}: locale.Mark("changed the role %s to %s"),
+	{renamed: true, members: permissionGiven}:                           locale.Mark("changed the role %s to %s, which can now manage members"),
+	{renamed: true, members: permissionTaken}:                           locale.Mark("changed the role %s to %s, which can no longer manage members"),
+	{renamed: true, billing: permissionGiven}:                           locale.Mark("changed the role %s to %s, which can now manage billing"),
+	{renamed: true, billing: permissionGiven, members: permissionGiven}: locale.Mark("changed the role %s to %s, which can now manage billing, which can now manage members"),
+	{renamed: true, billing: permissionGiven, members: permissionTaken}: locale.Mark("changed the role %s to %s, which can now manage billing, which can no longer manage members"),
+	{renamed: true, billing: permissionTaken}:                           locale.Mark("changed the role %s to %s, which can no longer manage billing"),
+	{renamed: true, billing: permissionTaken, members: permissionGiven}: locale.Mark("changed the role %s to %s, which can no longer manage billing, which can now manage members"),
+	{renamed: true, billing: permissionTaken, members: permissionTaken}: locale.Mark("changed the role %s to %s, which can no longer manage billing, which can no longer manage members"),
+}
+
+func roleChangeWords(ctx context.Context, e account.AuditEntry) string {
+	names := []any{e.Before["name"]}
+	change := roleChange{
+		renamed: e.Before["name"] != e.After["name"],
+		billing: permissionChangeOf(e, "billing"), members: permissionChangeOf(e, "members"),
+	}
+	if change.renamed {
+		names = append(names, e.After["name"])
+	}
+	return fmt.Sprintf(locale.Lookup(ctx, roleChangeFormats[change]), names...)
+}
+
+func permissionChangeOf(e account.AuditEntry, permission string) permissionChange {
+	switch {
+	case e.Before[permission] == e.After[permission]:
 		return ""
+	case e.After[permission] == "yes":
+		return permissionGiven
 	}
-	return " as " + role
+	return permissionTaken
 }
 
-func roleChangeWords(e account.AuditEntry) string {
-	text := "changed the role " + e.Before["name"]
-	if e.Before["name"] != e.After["name"] {
-		text += " to " + e.After["name"]
-	}
-	for _, permission := range []struct{ key, name string }{{"billing", "billing"}, {"members", "members"}} {
-		switch {
-		case e.Before[permission.key] == e.After[permission.key]:
-		case e.After[permission.key] == "yes":
-			text += ", which can now manage " + permission.name
-		default:
-			text += ", which can no longer manage " + permission.name
-		}
-	}
-	return text
-}
-
-func planChangeWords(text string) func(account.AuditEntry) string {
-	return func(e account.AuditEntry) string {
+func planChangeWords(text, format string) auditText {
+	return func(ctx context.Context, e account.AuditEntry) string {
 		if e.Before["plan"] == "" || e.After["plan"] == "" {
-			return text
+			return locale.Lookup(ctx, text)
 		}
-		return fmt.Sprintf("%s from %s to %s", text, e.Before["plan"], e.After["plan"])
+		return fmt.Sprintf(locale.Lookup(ctx, format), recordedPlan(ctx, e.Before["plan"]), recordedPlan(ctx, e.After["plan"]))
 	}
 }
 
-func forOffer(offer account.AuditValues) string {
-	if name := cmp.Or(offer["plan"], offer["pack"]); name != "" {
-		return " for " + name
+// recordedPlan is a plan with its interval, which is recorded as "Pro, monthly", as it is shown.
+func recordedPlan(ctx context.Context, plan string) string {
+	if name, monthly := strings.CutSuffix(plan, ", monthly"); monthly {
+		return locale.T(ctx, "%s, monthly", name)
 	}
-	return ""
+	if name, yearly := strings.CutSuffix(plan, ", yearly"); yearly {
+		return locale.T(ctx, "%s, yearly", name)
+	}
+	return plan
+}
+
+func checkoutWords(ctx context.Context, e account.AuditEntry) string {
+	if name := cmp.Or(recordedPlan(ctx, e.After["plan"]), e.After["pack"]); name != "" {
+		return locale.T(ctx, "opened Checkout for %s", name)
+	}
+	return locale.T(ctx, "opened Checkout")
 }

@@ -7,6 +7,7 @@ import (
 	"usher/billing"
 	"usher/billing/mail"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 )
 
@@ -24,18 +25,18 @@ var noticeLabels = []struct {
 	kind  mail.Kind
 	label string
 }{
-	{"Payments", mail.KindPaymentFailed, "A payment failed"},
-	{"Payments", mail.KindActionRequired, "Your bank wants a payment confirmed"},
-	{"Payments", mail.KindCardExpiring, "Your card expires soon"},
-	{"Payments", mail.KindPackReceipt, "Credits were bought"},
-	{"Plan", mail.KindTrialEnding, "Your trial ends soon"},
-	{"Plan", mail.KindRenewalNotice, "Your yearly plan renews soon"},
-	{"Plan", mail.KindRenewed, "Your plan was renewed"},
-	{"Plan", mail.KindPriceChange, "The price changes with the next period"},
-	{"Plan", mail.KindCanceled, "Your plan was canceled or has ended"},
-	{"Plan", mail.KindResumed, "Your plan continues after a cancellation"},
-	{"Plan", mail.KindDuplicateCanceled, "A second plan was ended and refunded"},
-	{"Seats", mail.KindSeatSummary, "The number of seats changed"},
+	{locale.Mark("Payments"), mail.KindPaymentFailed, locale.Mark("A payment failed")},
+	{locale.Mark("Payments"), mail.KindActionRequired, locale.Mark("Your bank wants a payment confirmed")},
+	{locale.Mark("Payments"), mail.KindCardExpiring, locale.Mark("Your card expires soon")},
+	{locale.Mark("Payments"), mail.KindPackReceipt, locale.Mark("Credits were bought")},
+	{locale.Mark("Plan"), mail.KindTrialEnding, locale.Mark("Your trial ends soon")},
+	{locale.Mark("Plan"), mail.KindRenewalNotice, locale.Mark("Your yearly plan renews soon")},
+	{locale.Mark("Plan"), mail.KindRenewed, locale.Mark("Your plan was renewed")},
+	{locale.Mark("Plan"), mail.KindPriceChange, locale.Mark("The price changes with the next period")},
+	{locale.Mark("Plan"), mail.KindCanceled, locale.Mark("Your plan was canceled or has ended")},
+	{locale.Mark("Plan"), mail.KindResumed, locale.Mark("Your plan continues after a cancellation")},
+	{locale.Mark("Plan"), mail.KindDuplicateCanceled, locale.Mark("A second plan was ended and refunded")},
+	{locale.Mark("Seats"), mail.KindSeatSummary, locale.Mark("The number of seats changed")},
 }
 
 func (p *contactPages) show(w http.ResponseWriter, r *http.Request) error {
@@ -55,7 +56,7 @@ func (p *contactPages) renderPage(w http.ResponseWriter, r *http.Request, status
 		props.Managers = append(props.Managers, manager.Name)
 	}
 	for _, n := range noticeLabels {
-		props.Notices = append(props.Notices, organizationviews.NoticeSetting{Kind: n.kind, Group: n.group, Label: n.label, On: !slices.Contains(c.Muted, n.kind)})
+		props.Notices = append(props.Notices, organizationviews.NoticeSetting{Kind: n.kind, Group: locale.Lookup(r.Context(), n.group), Label: locale.Lookup(r.Context(), n.label), On: !slices.Contains(c.Muted, n.kind)})
 	}
 	return render(w, r, status, organizationviews.ContactsPage(props))
 }

@@ -85,9 +85,10 @@ func matchingInvitations(search account.MemberSearch, invitations []account.Invi
 // addNotice moves the notice about the last change to the list, beside what was changed.
 func (p *memberPages) addNotice(r *http.Request, props *organizationviews.MembersPageProps, members []account.Member) {
 	query := r.URL.Query()
-	if notice, known := notices[query.Get("notice")]; known {
-		kept := props.Layout.Notices
-		props.Notice, props.Layout.Notices = &notice, kept[:len(kept)-1] // layout added it last
+	if _, known := notices[query.Get("notice")]; known {
+		last := len(props.Layout.Notices) - 1 // layout added it last
+		notice := props.Layout.Notices[last]
+		props.Notice, props.Layout.Notices = &notice, props.Layout.Notices[:last]
 	}
 	if notice := memberNotice(r.Context(), query.Get("changed"), query.Get("member"), members); notice != nil {
 		props.Notice = notice
@@ -115,7 +116,7 @@ func memberNotice(ctx context.Context, changed, memberID string, members []accou
 	m, notice := members[i], ui.NoticeProps{Tone: ui.Good}
 	switch changed {
 	case changedRole:
-		notice.Title = locale.T(ctx, "%s now has the role %s.", m.Name, m.Role.Name)
+		notice.Title = locale.T(ctx, "%s now has the role %s.", m.Name, roleName(ctx, m.Role))
 	case changedSeat:
 		notice.Title = locale.T(ctx, "%s no longer has a seat.", m.Name)
 		if m.Billable {
@@ -166,7 +167,7 @@ func (p *memberPages) rows(r *http.Request, members []account.Member) ([]organiz
 	}
 	rows := make([]organizationviews.MemberRow, 0, len(members))
 	for _, member := range members {
-		row := memberRow(member, identityOf(r))
+		row := memberRow(r.Context(), member, identityOf(r))
 		if change, known := since[member.UserID]; known {
 			row.Why = organizationviews.BillingReason{Since: change.At, Event: change.Reason, By: change.ActorName}
 		}
@@ -175,9 +176,9 @@ func (p *memberPages) rows(r *http.Request, members []account.Member) ([]organiz
 	return rows, nil
 }
 
-func memberRow(m account.Member, v identity) organizationviews.MemberRow {
+func memberRow(ctx context.Context, m account.Member, v identity) organizationviews.MemberRow {
 	return organizationviews.MemberRow{
-		ID: m.ID, Name: m.Name, Email: m.Email, RoleID: m.Role.ID, Role: m.Role.Name, Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
+		ID: m.ID, Name: m.Name, Email: m.Email, RoleID: m.Role.ID, Role: roleName(ctx, m.Role), Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
 		JoinedAt: m.JoinedAt, LastSeenAt: timeOrZero(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role),
 	}
 }
@@ -206,7 +207,7 @@ func (p *memberPages) renderMember(w http.ResponseWriter, r *http.Request, statu
 	}
 	return render(w, r, status, organizationviews.MemberPage(organizationviews.MemberPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers), Member: rows[0], RoleID: m.Role.ID,
-		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(overview, 0), Errors: invalid,
+		Roles: roleOptions(r.Context(), roles, accessOf(r)), NextSeat: nextSeat(overview, 0), Errors: invalid,
 	}))
 }
 

@@ -30,7 +30,7 @@ func (p *memberPages) addSeats(r *http.Request, props *organizationviews.Members
 		return nil
 	}
 	roles, err := p.roles.List(r.Context(), access)
-	props.Roles = roleOptions(roles, access)
+	props.Roles = roleOptions(r.Context(), roles, access)
 	props.Invite = p.inviteProps(r, props.Roles, nextSeat(overview, reserved), form)
 	return err
 }
@@ -87,7 +87,7 @@ func (p *memberPages) invitationRows(ctx context.Context, invitations []account.
 	rows := make([]organizationviews.InvitationRow, 0, len(invitations))
 	for _, i := range invitations {
 		row := organizationviews.InvitationRow{
-			ID: i.ID, Email: i.Email, Role: i.Role.Name, Billable: i.Billable, By: i.Inviter.Name, ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
+			ID: i.ID, Email: i.Email, Role: roleName(ctx, i.Role), Billable: i.Billable, By: i.Inviter.Name, ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
 		}
 		switch {
 		case i.Expired(p.now()):
@@ -137,14 +137,14 @@ func seatPrice(ctx context.Context, o billing.Overview) string {
 	if o.Plan == nil || !o.Plan.PerSeat || o.Subscription.Status.Ended() {
 		return ""
 	}
-	return locale.ShortMoney(ctx, o.Price.Amount) + " a " + string(o.Price.Interval)
+	return organizationviews.SeatPrice(ctx, o.Price.Amount, o.Price.Interval)
 }
 
 // roleOptions lists the roles. Roles with more permissions than the viewer's are disabled.
-func roleOptions(roles []account.Role, a account.Access) []ui.Option {
+func roleOptions(ctx context.Context, roles []account.Role, a account.Access) []ui.Option {
 	options := make([]ui.Option, 0, len(roles))
 	for _, role := range roles {
-		options = append(options, ui.Option{Value: role.ID, Label: role.Name, Disabled: !a.Covers(role)})
+		options = append(options, ui.Option{Value: role.ID, Label: roleName(ctx, role), Disabled: !a.Covers(role)})
 	}
 	// Browsers preselect the first option.
 	slices.SortStableFunc(options, func(a, b ui.Option) int { return roleOrder(a) - roleOrder(b) })

@@ -26,7 +26,7 @@ func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request
 	}
 	props := organizationviews.GeneralPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabGeneral),
-		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: access.Member.Role.Name, BillingNames: billingNames(members),
+		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: roleName(r.Context(), access.Member.Role), BillingNames: billingNames(members),
 	}
 	props.APIKeys = access.IsAdmin()
 	if access.CanManageMembers() {

@@ -8,6 +8,7 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 )
 
@@ -146,7 +147,7 @@ func (p *peoplePages) finish(w http.ResponseWriter, r *http.Request, batch invit
 	props.AsList, props.Sent = false, batch.total-len(refused)
 	props.Addresses = refused
 	if batch.total == 0 {
-		props.Addresses = []organizationviews.InviteAddress{{Error: account.MessageInvitationAddress}}
+		props.Addresses = []organizationviews.InviteAddress{{Error: locale.Lookup(r.Context(), account.MessageInvitationAddress)}}
 	}
 	if isFragment(r) {
 		return render(w, r, http.StatusUnprocessableEntity, organizationviews.InviteRefused(props))

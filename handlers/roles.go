@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 )
 
@@ -33,7 +35,7 @@ func (p *rolePages) renderList(w http.ResponseWriter, r *http.Request, status in
 	props := organizationviews.RolesPageProps{Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles)}
 	for _, role := range roles {
 		props.Roles = append(props.Roles, organizationviews.RoleRow{
-			ID: role.ID, Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
+			ID: role.ID, Name: roleName(r.Context(), role), BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
 			CanManageBilling: role.CanManageBilling, People: counts[role.ID],
 			Changeable: access.CanManageMembers() && role.OrganizationID != "" && access.Covers(role),
 		})
@@ -43,6 +45,14 @@ func (p *rolePages) renderList(w http.ResponseWriter, r *http.Request, status in
 		props.Draft = &form
 	}
 	return render(w, r, status, organizationviews.RolesPage(props))
+}
+
+// roleName is the name of a role as it is shown. People named the custom ones.
+func roleName(ctx context.Context, role account.Role) string {
+	if role.OrganizationID == "" {
+		return locale.Lookup(ctx, role.Name)
+	}
+	return role.Name
 }
 
 // countByRole counts the members of each role.

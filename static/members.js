@@ -15,7 +15,7 @@
   const showSelection = () => {
     const count = selected().length;
     const output = document.querySelector('[data-selected]');
-    if (output) output.textContent = `${count.toLocaleString(document.documentElement.lang)} ${output.dataset.selected}`;
+    if (output) output.textContent = output.dataset.selected.replace('{1}', count.toLocaleString(document.documentElement.lang));
     const all = byId('select-all');
     if (all) {
       all.checked = count > 0 && count === boxes().length;

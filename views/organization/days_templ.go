@@ -30,9 +30,15 @@ func byDay[T any](rows []T, at func(T) time.Time) [][]T {
 
 func dayOf(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
+// weekdays are the names of the days, from Sunday.
+var weekdays = [...]string{
+	locale.Mark("Sunday"), locale.Mark("Monday"), locale.Mark("Tuesday"), locale.Mark("Wednesday"), locale.Mark("Thursday"), locale.Mark("Friday"), locale.Mark("Saturday"),
+}
+
 // dayHeading is the day above its rows: Thursday, 19 Nov 2026.
 func dayHeading(ctx context.Context, t time.Time) string {
-	return t.UTC().Format("Monday, ") + locale.Date(ctx, t.UTC())
+	t = t.UTC()
+	return locale.Lookup(ctx, weekdays[t.Weekday()]) + ", " + locale.Date(ctx, t)
 }
 
 // clockTime is the time of a row, whose day is in the heading.
@@ -60,7 +66,7 @@ func clockTime(t time.Time) templ.Component {
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templruntime.NewAttributeExpression(t.UTC().Format(time.RFC3339)).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 29, Col: 46}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 37, Col: 46}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var2)
 		if templ_7745c5c3_Err != nil {
@@ -71,9 +77,9 @@ func clockTime(t time.Time) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var3 string
-		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "%s UTC", locale.Time(t.UTC())))
+		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Time(t.UTC()) + " UTC")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 29, Col: 157}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/days.templ`, Line: 37, Col: 141}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {

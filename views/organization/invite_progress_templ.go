@@ -36,16 +36,16 @@ type InviteProgressProps struct {
 
 func (p InviteProgressProps) title(ctx context.Context) string {
 	if p.Done == 0 {
-		return locale.T(ctx, "Invite %s", ui.People(ctx, p.Total))
+		return locale.N(ctx, "Invite %s person", "Invite %s people", p.Total)
 	}
 	return locale.T(ctx, "Sent %s of %s invitations", locale.Count(ctx, p.Done-len(p.Refused)), locale.Count(ctx, p.Total))
 }
 
 func (p InviteProgressProps) button(ctx context.Context) string {
 	if p.Done == 0 {
-		return locale.T(ctx, "Send %s", locale.N(ctx, "%s invitation", "%s invitations", p.Total))
+		return locale.N(ctx, "Send %s invitation", "Send %s invitations", p.Total)
 	}
-	return locale.T(ctx, "Send the next %s", strconv.Itoa(min(len(p.Left), InviteStep)))
+	return locale.T(ctx, "Send the next %s", locale.Count(ctx, min(len(p.Left), InviteStep)))
 }
 
 // InviteProgress asks to confirm a list of invitations, and then says how many are sent. members.js
