@@ -46,6 +46,24 @@ func TestMailRoundTrip(t *testing.T) {
 	wantEqual(t, unsent, []mail.QueuedMessage{m})
 }
 
+// A message is in the language of the account with its address when it is sent, not when it was
+// queued.
+func TestMailHasTheLanguageOfItsRecipient(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	must(t, store.Users().Insert(t.Context(), account.User{ID: "usr_1", Email: "Ana@Example.com", CreatedAt: testTime}))
+	putMail(t, store, testMail("eml_1", "a", "ana@example.com"))
+	putMail(t, store, testMail("eml_2", "b", "stranger@example.com"))
+	must(t, store.Users().SetLanguage(t.Context(), "usr_1", "de"))
+	languages := map[string]string{}
+	for range 2 {
+		m, err := store.Mails().ClaimDue(t.Context(), at(1), at(2))
+		must(t, err)
+		languages[m.ID] = m.Language
+	}
+	wantEqual(t, languages, map[string]string{"eml_1": "de", "eml_2": ""})
+}
+
 func TestMailIsUniquePerKeyAndRecipient(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
