@@ -195,10 +195,6 @@ func checkedTime(ctx context.Context, at, now time.Time) string {
 	return locale.DateTime(ctx, at)
 }
 
-func people(n int) string { return counted(n, "person", "people") }
-
-func seats(n int) string { return counted(n, "seat", "seats") }
-
 func counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
