@@ -110,13 +110,13 @@ func refuseForecast(ctx context.Context, form *billingviews.ForecastForm, err er
 	}
 	switch {
 	case refused.Field == "people":
-		form.PeopleError = refused.Message
+		form.PeopleError = locale.Lookup(ctx, refused.Message)
 	case refused.Field == "from":
-		form.FromError = refused.Message
+		form.FromError = locale.Lookup(ctx, refused.Message)
 	case refused.Code == apperr.CodeInvalid:
 		form.PlanError = locale.T(ctx, "Please choose one of the plans.")
 	case refused.Code == apperr.CodeConflict:
-		form.Error = refused.Message
+		form.Error = locale.Lookup(ctx, refused.Message)
 	default:
 		return false
 	}
@@ -145,7 +145,11 @@ func (p *forecastPages) form(r *http.Request, o billing.Overview) billingviews.F
 	for _, option := range options {
 		form.Plans = append(form.Plans, ui.Option{Value: option.PlanID + "-" + string(option.Interval), Label: ui.PlanName(r.Context(), option.Name, option.Interval)})
 		if o.Plan != nil && option.PlanID == o.Plan.ID {
-			example("Switch to "+ui.IntervalName(r.Context(), option.Interval), billing.ForecastQuestion{PlanID: option.PlanID, Interval: option.Interval})
+			label := locale.T(r.Context(), "Switch to monthly")
+			if option.Interval == catalog.Yearly {
+				label = locale.T(r.Context(), "Switch to yearly")
+			}
+			example(label, billing.ForecastQuestion{PlanID: option.PlanID, Interval: option.Interval})
 		}
 	}
 	if len(options) > 0 {
@@ -184,16 +188,19 @@ func (p *forecastPages) props(ctx context.Context, f billing.Forecast, q billing
 
 func (p *forecastPages) changeInWords(ctx context.Context, q billing.ForecastQuestion) string {
 	var parts []string
-	switch from := " from " + locale.Date(ctx, q.From); {
+	switch from := locale.Date(ctx, q.From); {
 	case q.People > 0:
-		parts = append(parts, locale.N(ctx, "%s more person", "%s more people", q.People)+from)
+		parts = append(parts, locale.N(ctx, "%s more person from %s", "%s more people from %s", q.People, from))
 	case q.People < 0:
-		parts = append(parts, locale.N(ctx, "%s person fewer", "%s people fewer", -q.People)+from)
+		parts = append(parts, locale.N(ctx, "%s person fewer from %s", "%s people fewer from %s", -q.People, from))
 	}
 	if plan, known := p.prices.Catalog().Plan(q.PlanID); known {
 		parts = append(parts, ui.PlanName(ctx, plan.Name, q.Interval))
 	}
-	return strings.Join(parts, " and ")
+	if len(parts) == 2 {
+		return locale.T(ctx, "%s and %s", parts[0], parts[1])
+	}
+	return strings.Join(parts, "")
 }
 
 // rows lists the invoices of both courses by day; those within the twelve months first.
@@ -250,7 +257,7 @@ func (p *forecastPages) part(ctx context.Context, part billing.ForecastPart) str
 	case billing.ForecastPeople:
 		return locale.T(ctx, "%s for the seats from %s on", locale.Money(ctx, part.Amount), locale.Date(ctx, part.From.UTC()))
 	case billing.ForecastChange:
-		return "Change to " + name
+		return locale.T(ctx, "Change to %s", name)
 	}
 	return name
 }

@@ -50,14 +50,19 @@ func monthNotes(ctx context.Context, m billing.Month) []string {
 	var notes []string
 	for _, part := range []struct {
 		amount catalog.Money
-		words  string
-	}{{m.Returned, locale.T(ctx, "refunded or credited")}, {m.Open, locale.T(ctx, "to be paid")}, {m.Failed, locale.T(ctx, "could not be collected")}, {m.Disputed, "disputed"}} {
+		text   string
+	}{
+		{m.Returned, locale.T(ctx, "%s refunded or credited", locale.Money(ctx, m.Returned))},
+		{m.Open, locale.T(ctx, "%s to be paid", locale.Money(ctx, m.Open))},
+		{m.Failed, locale.T(ctx, "%s could not be collected", locale.Money(ctx, m.Failed))},
+		{m.Disputed, locale.T(ctx, "%s disputed", locale.Money(ctx, m.Disputed))},
+	} {
 		if part.amount.Minor > 0 {
-			notes = append(notes, locale.Money(ctx, part.amount)+" "+part.words)
+			notes = append(notes, part.text)
 		}
 	}
 	for _, other := range m.Others {
-		notes = append(notes, locale.Money(ctx, other)+" besides")
+		notes = append(notes, locale.T(ctx, "%s besides", locale.Money(ctx, other)))
 	}
 	return notes
 }

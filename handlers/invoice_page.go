@@ -51,7 +51,7 @@ func invoicePageProps(ctx context.Context, i billing.ExplainedInvoice) billingvi
 	e := i.Explanation
 	props := billingviews.InvoicePageProps{
 		Row: explainedRow(ctx, i), State: invoiceState(ctx, i.Invoice), Totals: invoiceTotals(ctx, i), Known: i.Known, Stale: i.Stale, AsOf: i.AsOf,
-		Percent: e.Percent(), Groups: invoiceGroups(e),
+		Percent: e.Percent(), Groups: invoiceGroups(ctx, e),
 	}
 	for _, line := range e.Remainder() {
 		props.Remainder = append(props.Remainder, locale.Money(ctx, line.Amount)+" "+line.Text)
@@ -60,9 +60,9 @@ func invoicePageProps(ctx context.Context, i billing.ExplainedInvoice) billingvi
 		props.PDFHref, props.StripeHref = invoicePath(i.Invoice)+"/pdf", payInvoicePath(i.ID)
 	}
 	if i.Status == billing.InvoiceOpen && i.AmountDue > 0 {
-		props.PayLabel = "Pay " + locale.Money(ctx, catalog.Money{Minor: i.AmountDue, Currency: i.Currency})
+		props.PayLabel = locale.T(ctx, "Pay %s", locale.Money(ctx, catalog.Money{Minor: i.AmountDue, Currency: i.Currency}))
 		if i.ActionRequired {
-			props.PayLabel = "Confirm payment"
+			props.PayLabel = locale.T(ctx, "Confirm payment")
 		}
 	}
 	return props
@@ -73,22 +73,22 @@ var invoiceGroupTitles = []struct {
 	title   string
 	reasons []billing.LineReason
 }{
-	{"Plan", []billing.LineReason{billing.LinePlanBegan, billing.LineRenewal}},
-	{"Plan changes", []billing.LineReason{billing.LinePlanChanged, billing.LinePlanEnded}},
-	{"Seats", []billing.LineReason{billing.LineSeatsAdded, billing.LineSeatsRemoved}},
-	{"Credits", []billing.LineReason{billing.LinePack}},
-	{"Usage", []billing.LineReason{billing.LineUsage}},
-	{"Other", []billing.LineReason{billing.LineOther}},
+	{locale.Mark("Plan"), []billing.LineReason{billing.LinePlanBegan, billing.LineRenewal}},
+	{locale.Mark("Plan changes"), []billing.LineReason{billing.LinePlanChanged, billing.LinePlanEnded}},
+	{locale.Mark("Seats"), []billing.LineReason{billing.LineSeatsAdded, billing.LineSeatsRemoved}},
+	{locale.Mark("Credits"), []billing.LineReason{billing.LinePack}},
+	{locale.Mark("Usage"), []billing.LineReason{billing.LineUsage}},
+	{locale.Mark("Other"), []billing.LineReason{billing.LineOther}},
 }
 
-func invoiceGroups(e billing.Explanation) []billingviews.InvoiceGroup {
+func invoiceGroups(ctx context.Context, e billing.Explanation) []billingviews.InvoiceGroup {
 	var groups []billingviews.InvoiceGroup
 	for _, kind := range invoiceGroupTitles {
-		group := billingviews.InvoiceGroup{Title: kind.title}
+		group := billingviews.InvoiceGroup{Title: locale.Lookup(ctx, kind.title)}
 		for _, line := range e.Lines {
 			for _, reason := range kind.reasons {
 				if line.Reason == reason {
-					group.Lines = append(group.Lines, invoiceLine(line))
+					group.Lines = append(group.Lines, invoiceLine(ctx, line))
 				}
 			}
 		}
@@ -102,7 +102,7 @@ func invoiceGroups(e billing.Explanation) []billingviews.InvoiceGroup {
 // linePeopleShown bounds the people that a line lists.
 const linePeopleShown = 100
 
-func invoiceLine(line billing.ExplainedLine) billingviews.InvoiceLine {
+func invoiceLine(ctx context.Context, line billing.ExplainedLine) billingviews.InvoiceLine {
 	shown := billingviews.InvoiceLine{Text: line.Text, Amount: line.Amount, Explained: line.Explained, RequestID: line.RequestID}
 	whole := line.Reason == billing.LineRenewal || line.Reason == billing.LinePlanBegan
 	for i, person := range line.People {
@@ -112,7 +112,7 @@ func invoiceLine(line billing.ExplainedLine) billingviews.InvoiceLine {
 		}
 		who := billingviews.InvoicePerson{Name: person.Name}
 		if !whole {
-			who.What, who.By, who.At = person.Reason, person.By, person.At
+			who.What, who.By, who.At = locale.Lookup(ctx, person.Reason), person.By, person.At
 		}
 		shown.People = append(shown.People, who)
 	}
@@ -131,26 +131,26 @@ func invoiceTotals(ctx context.Context, i billing.ExplainedInvoice) []billingvie
 			totals = append(totals, billingviews.InvoiceTotal{Label: label, Amount: money(minor), Strong: strong})
 		}
 	}
-	add("Discount", -i.Totals.Discount, false)
-	add("Tax", i.Totals.Tax, false)
-	add("Total", i.Total, true)
+	add(locale.T(ctx, "Discount"), -i.Totals.Discount, false)
+	add(locale.T(ctx, "Tax"), i.Totals.Tax, false)
+	add(locale.T(ctx, "Total"), i.Total, true)
 	if i.Totals.TaxIncluded != 0 {
 		totals = append(totals, billingviews.InvoiceTotal{Label: locale.T(ctx, "Including tax of %s", locale.Money(ctx, money(i.Totals.TaxIncluded)))})
 	}
 	if i.Totals.Balance < 0 {
-		add("Paid from your balance", i.Totals.Balance, false)
+		add(locale.T(ctx, "Paid from your balance"), i.Totals.Balance, false)
 	} else {
-		add("Added to your balance", i.Totals.Balance, false)
+		add(locale.T(ctx, "Added to your balance"), i.Totals.Balance, false)
 	}
-	add("Credited before payment", -i.CreditedBeforePayment, false)
-	add("Paid", -i.AmountPaid, false)
+	add(locale.T(ctx, "Credited before payment"), -i.CreditedBeforePayment, false)
+	add(locale.T(ctx, "Paid"), -i.AmountPaid, false)
 	if i.Status == billing.InvoiceOpen {
-		add("To be paid", i.AmountDue, true)
+		add(locale.T(ctx, "To be paid"), i.AmountDue, true)
 	}
-	add("Refunded", i.Refunded, false)
-	add("Credited", i.CreditedUnrefunded, false)
-	add("Lost in a dispute", i.Lost, false)
-	add("Disputed", i.Disputed, false)
+	add(locale.T(ctx, "Refunded"), i.Refunded, false)
+	add(locale.T(ctx, "Credited"), i.CreditedUnrefunded, false)
+	add(locale.T(ctx, "Lost in a dispute"), i.Lost, false)
+	add(locale.T(ctx, "Disputed"), i.Disputed, false)
 	return totals
 }
 
@@ -158,7 +158,7 @@ func invoiceTotals(ctx context.Context, i billing.ExplainedInvoice) []billingvie
 func invoiceState(ctx context.Context, i billing.Invoice) string {
 	switch {
 	case i.Status == billing.InvoicePaid && i.PaidAt != nil && i.AmountPaid > 0:
-		return "Paid on " + locale.Date(ctx, i.PaidAt.UTC()) + "."
+		return locale.T(ctx, "Paid on %s.", locale.Date(ctx, i.PaidAt.UTC()))
 	case i.Status == billing.InvoicePaid && i.Total > 0:
 		return locale.T(ctx, "Paid from your balance.")
 	case i.Status == billing.InvoicePaid && i.Total < 0:
@@ -176,9 +176,12 @@ func invoiceState(ctx context.Context, i billing.Invoice) string {
 	case i.Attempts == 0:
 		return locale.T(ctx, "Not paid yet.")
 	}
-	state := locale.T(ctx, "The payment failed%s.", declineReason(ctx, i.FailureCode))
+	state := locale.T(ctx, "The payment failed.")
+	if reason := declineReason(i.FailureCode); reason != "" {
+		state = locale.T(ctx, "The payment failed: %s.", locale.Lookup(ctx, reason))
+	}
 	if i.NextAttemptAt != nil {
-		state += locale.T(ctx, " We'll retry on %s.", locale.Date(ctx, i.NextAttemptAt.UTC()))
+		state += " " + locale.T(ctx, "We'll retry on %s.", locale.Date(ctx, i.NextAttemptAt.UTC()))
 	}
 	return state
 }
@@ -186,25 +189,26 @@ func invoiceState(ctx context.Context, i billing.Invoice) string {
 // declineReasons are Stripe's decline codes in plain words
 // (https://docs.stripe.com/declines/codes). Codes that could help a thief are not shown.
 var declineReasons = map[string]string{
-	"insufficient_funds":        "the card doesn't have enough money",
-	"expired_card":              "the card has expired",
-	"incorrect_cvc":             "the security code is wrong",
-	"incorrect_number":          "the card number is wrong",
-	"card_velocity_exceeded":    "the card is over its limit",
-	"withdrawal_count_exceeded": "the card is over its limit",
-	"currency_not_supported":    "the card can't be charged in this currency",
-	"processing_error":          "the bank couldn't process it",
-	"issuer_not_available":      "the bank couldn't be reached",
+	"insufficient_funds":        locale.Mark("the card doesn't have enough money"),
+	"expired_card":              locale.Mark("the card has expired"),
+	"incorrect_cvc":             locale.Mark("the security code is wrong"),
+	"incorrect_number":          locale.Mark("the card number is wrong"),
+	"card_velocity_exceeded":    locale.Mark("the card is over its limit"),
+	"withdrawal_count_exceeded": locale.Mark("the card is over its limit"),
+	"currency_not_supported":    locale.Mark("the card can't be charged in this currency"),
+	"processing_error":          locale.Mark("the bank couldn't process it"),
+	"issuer_not_available":      locale.Mark("the bank couldn't be reached"),
 }
 
-func declineReason(ctx context.Context, code string) string {
+// declineReason says why a bank declined a payment, marked for [locale.Lookup]; empty: not known.
+func declineReason(code string) string {
 	switch reason, known := declineReasons[code]; {
 	case known:
-		return ": " + reason
+		return reason
 	case code == "":
 		return ""
 	}
-	return locale.T(ctx, ": the bank declined the card")
+	return locale.Mark("the bank declined the card")
 }
 
 // explainedRow is invoiceRow with the reason in people's names.

@@ -53,13 +53,13 @@ func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) erro
 
 func invoiceRow(ctx context.Context, i billing.Invoice) billingviews.InvoiceRow {
 	row := billingviews.InvoiceRow{
-		Number: i.Number, Date: i.CreatedAt, Why: invoiceReasons[i.Reason], Amount: i.TotalMoney(), Status: invoiceBadge(ctx, i), Details: invoiceDetails(ctx, i),
+		Number: i.Number, Date: i.CreatedAt, Why: locale.Lookup(ctx, invoiceReasons[i.Reason]), Amount: i.TotalMoney(), Status: invoiceBadge(ctx, i), Details: invoiceDetails(ctx, i),
 	}
 	if i.FinalizedAt != nil {
 		row.Date = *i.FinalizedAt
 	}
 	if row.Why == "" {
-		row.Why = "Other"
+		row.Why = locale.T(ctx, "Other")
 	}
 	if i.Number != "" {
 		row.Href = invoicePath(i)
@@ -73,11 +73,11 @@ func invoiceRow(ctx context.Context, i billing.Invoice) billingviews.InvoiceRow 
 // invoiceReasons are the labels of Stripe's billing_reason
 // (https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason).
 var invoiceReasons = map[string]string{
-	"subscription_create":                    "Plan begins",
-	"subscription_cycle":                     "Renewal",
-	"subscription_update":                    "Seats or plan changed",
-	"manual":                                 "By hand",
-	"automatic_pending_invoice_item_invoice": "Seats or plan changed",
+	"subscription_create":                    locale.Mark("Plan begins"),
+	"subscription_cycle":                     locale.Mark("Renewal"),
+	"subscription_update":                    locale.Mark("Seats or plan changed"),
+	"manual":                                 locale.Mark("By hand"),
+	"automatic_pending_invoice_item_invoice": locale.Mark("Seats or plan changed"),
 }
 
 func invoiceBadge(ctx context.Context, i billing.Invoice) ui.BadgeProps {
@@ -90,7 +90,7 @@ func invoiceBadge(ctx context.Context, i billing.Invoice) ui.BadgeProps {
 		case all && i.Lost > 0:
 			return ui.BadgeProps{Tone: ui.Bad, Label: locale.T(ctx, "Dispute lost")}
 		case some && i.Refunded+i.Lost == 0:
-			return ui.BadgeProps{Tone: ui.Note, Label: creditedLabel(all)}
+			return ui.BadgeProps{Tone: ui.Note, Label: creditedLabel(ctx, all)}
 		case all:
 			return ui.BadgeProps{Tone: ui.Note, Label: locale.T(ctx, "Refunded")}
 		case some:
@@ -115,24 +115,28 @@ func invoiceBadge(ctx context.Context, i billing.Invoice) ui.BadgeProps {
 	return ui.BadgeProps{Tone: ui.Bad, Label: locale.T(ctx, "Not paid")}
 }
 
-func creditedLabel(all bool) string {
+func creditedLabel(ctx context.Context, all bool) string {
 	if all {
-		return "Credited"
+		return locale.T(ctx, "Credited")
 	}
-	return "Partly credited"
+	return locale.T(ctx, "Partly credited")
 }
 
 // invoiceDetails says what became of a part of the amount.
 func invoiceDetails(ctx context.Context, i billing.Invoice) []string {
 	var details []string
+	money := func(minor int64) string { return locale.Money(ctx, catalog.Money{Minor: minor, Currency: i.Currency}) }
 	for _, part := range []struct {
 		minor int64
-		words string
+		text  string
 	}{
-		{i.Refunded, "refunded"}, {i.CreditedMinor(), "credited"}, {i.Lost, locale.T(ctx, "lost in a dispute")}, {i.Disputed, "disputed"},
+		{i.Refunded, locale.T(ctx, "%s refunded", money(i.Refunded))},
+		{i.CreditedMinor(), locale.T(ctx, "%s credited", money(i.CreditedMinor()))},
+		{i.Lost, locale.T(ctx, "%s lost in a dispute", money(i.Lost))},
+		{i.Disputed, locale.T(ctx, "%s disputed", money(i.Disputed))},
 	} {
 		if part.minor > 0 {
-			details = append(details, locale.Money(ctx, catalog.Money{Minor: part.minor, Currency: i.Currency})+" "+part.words)
+			details = append(details, part.text)
 		}
 	}
 	return details

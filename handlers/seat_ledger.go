@@ -120,11 +120,12 @@ func seatChangeRows(ctx context.Context, changes []billing.SeatChange, readsInvo
 
 // seatChangeText describes a ledger entry. It continues the name of the person, if there is one.
 func seatChangeText(ctx context.Context, c billing.SeatChange) string {
+	reason := locale.Lookup(ctx, c.Reason)
 	switch {
 	case c.SubjectName != "":
-		return c.Reason
-	case c.Reason == "":
+		return reason
+	case reason == "":
 		return locale.T(ctx, "The number of seats changed")
 	}
-	return strings.ToUpper(c.Reason[:1]) + c.Reason[1:]
+	return strings.ToUpper(reason[:1]) + reason[1:]
 }

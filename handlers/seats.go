@@ -58,7 +58,7 @@ func (p *seatPages) seatChart(r *http.Request) (*ui.LevelChartProps, error) {
 	if err != nil || len(levels) == 0 {
 		return nil, err
 	}
-	chart := &ui.LevelChartProps{ID: "seat-levels", Title: locale.T(r.Context(), "Seats over the last 12 months"), From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: "Seats"}
+	chart := &ui.LevelChartProps{ID: "seat-levels", Title: locale.T(r.Context(), "Seats over the last 12 months"), From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: locale.T(r.Context(), "Seats")}
 	for _, level := range levels {
 		words := strings.TrimSpace(level.Change.SubjectName + " " + level.Change.Reason)
 		chart.Levels = append(chart.Levels, ui.Level{At: level.At, Value: int64(level.Seats), Words: words})

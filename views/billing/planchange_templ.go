@@ -125,7 +125,7 @@ func (p PlanChangePageProps) sum(ctx context.Context) string {
 		if i > 0 {
 			text += ", "
 		}
-		text += signedAmount(ctx, part.Amount) + " " + partWords[part.Kind].short
+		text += signedAmount(ctx, part.Amount) + " " + locale.Lookup(ctx, partWords[part.Kind].short)
 	}
 	return text
 }
@@ -140,13 +140,13 @@ func signedAmount(ctx context.Context, m catalog.Money) string {
 
 // partWords are the words for the parts of the amount due.
 var partWords = map[billing.ChangePartKind]struct{ short, long string }{
-	billing.PartNewTime:  {"new plan", "Time on the new plan"},
-	billing.PartUnused:   {"unused time", "Unused time on your current plan"},
-	billing.PartEarlier:  {"earlier seat changes", "Earlier seat changes"},
-	billing.PartOther:    {"other items", "Other items"},
-	billing.PartDiscount: {"discount", "Discount"},
-	billing.PartTax:      {"tax", "Tax"},
-	billing.PartBalance:  {"balance", "Account balance"},
+	billing.PartNewTime:  {locale.Mark("new plan"), locale.Mark("Time on the new plan")},
+	billing.PartUnused:   {locale.Mark("unused time"), locale.Mark("Unused time on your current plan")},
+	billing.PartEarlier:  {locale.Mark("earlier seat changes"), locale.Mark("Earlier seat changes")},
+	billing.PartOther:    {locale.Mark("other items"), locale.Mark("Other items")},
+	billing.PartDiscount: {locale.Mark("discount"), locale.Mark("Discount")},
+	billing.PartTax:      {locale.Mark("tax"), locale.Mark("Tax")},
+	billing.PartBalance:  {locale.Mark("balance"), locale.Mark("Account balance")},
 }
 
 // partLabel is the label of a part. A balance is used up, or grows by what is credited.
@@ -154,7 +154,7 @@ func partLabel(ctx context.Context, part ChangePart) string {
 	if part.Kind == billing.PartBalance && part.Amount.Minor > 0 {
 		return locale.T(ctx, "Credited to your balance")
 	}
-	return partWords[part.Kind].long
+	return locale.Lookup(ctx, partWords[part.Kind].long)
 }
 
 // explanation says what happens after the confirmation.
@@ -194,9 +194,15 @@ func (p PlanChangePageProps) next(ctx context.Context) string {
 // sidePrice is the price of a plan: amount per seat and number of seats, or a flat amount.
 func sidePrice(ctx context.Context, s PlanSide) string {
 	if !s.PerSeat {
-		return locale.T(ctx, "%s per %s", locale.ShortMoney(ctx, s.Price), string(s.Interval))
+		if s.Interval == catalog.Yearly {
+			return locale.T(ctx, "%s per year", locale.ShortMoney(ctx, s.Price))
+		}
+		return locale.T(ctx, "%s per month", locale.ShortMoney(ctx, s.Price))
 	}
-	return locale.T(ctx, "%s per person × %s, per %s", locale.ShortMoney(ctx, s.Price), ui.Seats(ctx, s.Quantity), string(s.Interval))
+	if s.Interval == catalog.Yearly {
+		return locale.T(ctx, "%s per person × %s, per year", locale.ShortMoney(ctx, s.Price), ui.Seats(ctx, s.Quantity))
+	}
+	return locale.T(ctx, "%s per person × %s, per month", locale.ShortMoney(ctx, s.Price), ui.Seats(ctx, s.Quantity))
 }
 
 // PlanChangePage is the response to POST /billing/preview.
@@ -249,7 +255,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var3 string
 			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(p.title(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 204, Col: 53}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 210, Col: 53}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 			if templ_7745c5c3_Err != nil {
@@ -274,7 +280,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.dueLabel(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 212, Col: 77}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 218, Col: 77}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -287,7 +293,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var5 string
 			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.DueNow))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 213, Col: 97}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 219, Col: 97}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 			if templ_7745c5c3_Err != nil {
@@ -305,7 +311,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 				var templ_7745c5c3_Var6 string
 				templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.sum(ctx))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 215, Col: 42}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 221, Col: 42}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 				if templ_7745c5c3_Err != nil {
@@ -323,7 +329,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var7 string
 			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.next(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 217, Col: 67}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 223, Col: 67}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 			if templ_7745c5c3_Err != nil {
@@ -336,7 +342,7 @@ func PlanChangePage(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var8 string
 			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 218, Col: 63}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 224, Col: 63}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 			if templ_7745c5c3_Err != nil {
@@ -440,7 +446,7 @@ func planSide(label string, s PlanSide, chosen bool) templ.Component {
 		var templ_7745c5c3_Var12 string
 		templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(label)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 238, Col: 55}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 244, Col: 55}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 		if templ_7745c5c3_Err != nil {
@@ -453,7 +459,7 @@ func planSide(label string, s PlanSide, chosen bool) templ.Component {
 		var templ_7745c5c3_Var13 string
 		templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(ctx, s.Name, s.Interval))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 239, Col: 73}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 245, Col: 73}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 		if templ_7745c5c3_Err != nil {
@@ -471,7 +477,7 @@ func planSide(label string, s PlanSide, chosen bool) templ.Component {
 			var templ_7745c5c3_Var14 string
 			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(sidePrice(ctx, s))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 241, Col: 46}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 247, Col: 46}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 			if templ_7745c5c3_Err != nil {
@@ -564,7 +570,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var17 string
 			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "No invoice is made today."))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 264, Col: 69}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 270, Col: 69}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 			if templ_7745c5c3_Err != nil {
@@ -582,7 +588,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var18 string
 			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Today's invoice"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 266, Col: 83}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 272, Col: 83}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 			if templ_7745c5c3_Err != nil {
@@ -600,7 +606,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 				var templ_7745c5c3_Var19 string
 				templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(partLabel(ctx, part))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 270, Col: 48}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 276, Col: 48}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 				if templ_7745c5c3_Err != nil {
@@ -613,7 +619,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 				var templ_7745c5c3_Var20 string
 				templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(ctx, part.Amount))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 271, Col: 81}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 277, Col: 81}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 				if templ_7745c5c3_Err != nil {
@@ -631,7 +637,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 					var templ_7745c5c3_Var21 string
 					templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 274, Col: 41}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 280, Col: 41}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 					if templ_7745c5c3_Err != nil {
@@ -649,7 +655,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 						var templ_7745c5c3_Var22 string
 						templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(ctx, line.Amount))
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 276, Col: 86}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 282, Col: 86}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
 						if templ_7745c5c3_Err != nil {
@@ -677,7 +683,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var23 string
 			templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Due today"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 283, Col: 37}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 289, Col: 37}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 			if templ_7745c5c3_Err != nil {
@@ -690,7 +696,7 @@ func changeAmounts(p PlanChangePageProps) templ.Component {
 			var templ_7745c5c3_Var24 string
 			templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.DueNow))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 284, Col: 59}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 290, Col: 59}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 			if templ_7745c5c3_Err != nil {
@@ -739,7 +745,7 @@ func changeLines(lines []ChangeLine) templ.Component {
 			var templ_7745c5c3_Var26 string
 			templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 296, Col: 37}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 302, Col: 37}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 			if templ_7745c5c3_Err != nil {
@@ -752,7 +758,7 @@ func changeLines(lines []ChangeLine) templ.Component {
 			var templ_7745c5c3_Var27 string
 			templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(signedAmount(ctx, line.Amount))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 297, Col: 63}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 303, Col: 63}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 			if templ_7745c5c3_Err != nil {
@@ -828,7 +834,7 @@ func changePlan(p PanelProps) templ.Component {
 		var templ_7745c5c3_Var30 string
 		templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Change plan"))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 318, Col: 33}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 324, Col: 33}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var30))
 		if templ_7745c5c3_Err != nil {
@@ -845,7 +851,7 @@ func changePlan(p PanelProps) templ.Component {
 		var templ_7745c5c3_Var31 string
 		templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "You see the exact amount before anything changes."))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 321, Col: 113}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 327, Col: 113}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var31))
 		if templ_7745c5c3_Err != nil {
@@ -863,7 +869,7 @@ func changePlan(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var32 string
 			templ_7745c5c3_Var32, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(ctx, option.Name, option.Interval))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 326, Col: 54}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 332, Col: 54}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var32))
 			if templ_7745c5c3_Err != nil {
@@ -876,7 +882,7 @@ func changePlan(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var33 string
 			templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.JoinStringErrs(locale.ShortMoney(ctx, option.Price))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 327, Col: 82}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 333, Col: 82}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var33))
 			if templ_7745c5c3_Err != nil {
@@ -889,7 +895,7 @@ func changePlan(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var34 string
 			templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(perInterval(ctx, option.PerSeat, option.Interval))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 327, Col: 136}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/planchange.templ`, Line: 333, Col: 136}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var34))
 			if templ_7745c5c3_Err != nil {
@@ -973,7 +979,7 @@ func pendingBody(ctx context.Context, s *SubscriptionProps, change *PendingChang
 		body = locale.T(ctx, "Your bank asks you to confirm the payment. You keep %s until then.", s.Plan)
 	}
 	if !change.Until.IsZero() {
-		body += locale.T(ctx, " After %s, %s UTC the switch is canceled, and nothing is charged.", locale.Date(ctx, change.Until), locale.Time(change.Until.UTC()))
+		body += " " + locale.T(ctx, "After %s, %s UTC the switch is canceled, and nothing is charged.", locale.Date(ctx, change.Until), locale.Time(change.Until.UTC()))
 	}
 	return body
 }
@@ -1004,11 +1010,11 @@ func keepCanceling(ctx context.Context, p PanelProps) *ui.PostButtonProps {
 
 // scheduledLine says which plan follows.
 func scheduledLine(ctx context.Context, change *ScheduledChange) string {
-	line := locale.T(ctx, "Changes to %s on %s", ui.PlanName(ctx, change.Plan, change.Interval), locale.Date(ctx, change.At))
+	name, at := ui.PlanName(ctx, change.Plan, change.Interval), locale.Date(ctx, change.At)
 	if change.PerSeat {
-		line += locale.T(ctx, ", with %s", ui.Seats(ctx, change.Quantity))
+		return locale.T(ctx, "Changes to %s on %s, with %s.", name, at, ui.Seats(ctx, change.Quantity))
 	}
-	return line + "."
+	return locale.T(ctx, "Changes to %s on %s.", name, at)
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -540,35 +540,38 @@ func (p SeatChangeProps) barText(ctx context.Context) string {
 	if !p.priced() {
 		return p.explanation(ctx)
 	}
-	text := "today"
-	switch {
-	case p.ChargedToday && p.Credit.Minor > 0:
-		text = locale.T(ctx, "credited to your next invoices")
-	case p.ChargedToday:
-	case p.Added.Minor < 0:
-		text = locale.T(ctx, "off your %s", p.invoiceName(ctx))
-	default:
-		text = locale.T(ctx, "on your %s", p.invoiceName(ctx))
-	}
+	text := p.barWhen(ctx)
 	if p.Kind == PersonInvited {
-		text += locale.T(ctx, " if they join today. Nothing is charged before they do")
+		text = locale.T(ctx, "%s if they join today. Nothing is charged before they do", text)
 	} else if p.PeriodChange.Minor != 0 {
-		text += locale.T(ctx, ", then %s", p.perPeriod(ctx))
+		text = locale.T(ctx, "%s, %s", text, p.perPeriod(ctx))
 	}
 	if p.Tax {
-		text += locale.T(ctx, ", plus tax")
+		return locale.T(ctx, "%s, plus tax.", text)
 	}
-	return text + "."
+	return locale.T(ctx, "%s.", text)
 }
 
-func (p SeatChangeProps) invoiceName(ctx context.Context) string {
+// barWhen says when the amount is charged or credited.
+func (p SeatChangeProps) barWhen(ctx context.Context) string {
+	ends, less := locale.Date(ctx, p.EndsAt), p.Added.Minor < 0
 	switch {
+	case p.ChargedToday && p.Credit.Minor > 0:
+		return locale.T(ctx, "credited to your next invoices")
+	case p.ChargedToday:
+		return locale.T(ctx, "today")
+	case !p.EndsAt.IsZero() && less:
+		return locale.T(ctx, "off your last invoice on %s", ends)
 	case !p.EndsAt.IsZero():
-		return locale.T(ctx, "last invoice on %s", locale.Date(ctx, p.EndsAt))
+		return locale.T(ctx, "on your last invoice on %s", ends)
+	case p.Monthly && less:
+		return locale.T(ctx, "off your next monthly invoice")
 	case p.Monthly:
-		return locale.T(ctx, "next monthly invoice")
+		return locale.T(ctx, "on your next monthly invoice")
+	case less:
+		return locale.T(ctx, "off your next invoice")
 	}
-	return locale.T(ctx, "next invoice")
+	return locale.T(ctx, "on your next invoice")
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -135,7 +135,7 @@ func (p SeatChangeProps) explanation(ctx context.Context) string {
 	case SeatsKept:
 		return locale.T(ctx, "The seat is paid until %s and stays free for someone else until then.", locale.Date(ctx, p.RenewsAt))
 	case SeatsTrial:
-		return locale.T(ctx, "You are in a trial: nothing is charged today. %s", p.totalSentence(ctx, locale.T(ctx, "Billing starts with "), p.RenewsAt))
+		return locale.N(ctx, "You are in a trial: nothing is charged today. Billing starts with %s seat on %s.", "You are in a trial: nothing is charged today. Billing starts with %s seats on %s.", p.Total, locale.Date(ctx, p.RenewsAt))
 	case SeatsPaid:
 		return locale.T(ctx, "This seat is paid until %s, so it costs nothing until then.", locale.Date(ctx, p.RenewsAt))
 	case SeatsUnpaid:
@@ -144,7 +144,7 @@ func (p SeatChangeProps) explanation(ctx context.Context) string {
 		return locale.T(ctx, "Your plan charges changes from %s on. Nothing is charged or credited until then.", locale.Date(ctx, p.RenewsAt))
 	}
 	if p.Kind == PersonInvited {
-		return locale.T(ctx, "About %s as of today. The seat is charged when %s joins, for the days left then. If they never join, nothing is charged.", p.inviteAmount(ctx), p.Email)
+		return p.inviteExplanation(ctx)
 	}
 	if p.Kind == SeatsCounted && !p.ChargedToday {
 		return locale.T(ctx, "With %s from today: %s", ui.Seats(ctx, p.Total), p.addedSentence(ctx))
@@ -160,30 +160,37 @@ func (p SeatChangeProps) explanation(ctx context.Context) string {
 
 // addedSentence says what goes on the next invoice.
 func (p SeatChangeProps) addedSentence(ctx context.Context) string {
-	amount, verb := p.Added, locale.T(ctx, " is added to ")
-	if amount.Minor < 0 {
-		amount.Minor, verb = -amount.Minor, locale.T(ctx, " is taken off ")
+	until := locale.Date(ctx, p.RenewsAt)
+	if p.Added.Minor < 0 {
+		amount := locale.Money(ctx, catalog.Money{Minor: -p.Added.Minor, Currency: p.Added.Currency})
+		switch {
+		case !p.EndsAt.IsZero():
+			return locale.T(ctx, "%s for the days until %s is taken off your last invoice. Your plan ends on %s.", amount, until, locale.Date(ctx, p.EndsAt))
+		case p.Monthly:
+			return locale.T(ctx, "%s for the days until %s is taken off your next monthly invoice.", amount, until)
+		}
+		return locale.T(ctx, "%s for the days until %s is taken off your next invoice.", amount, until)
 	}
-	sentence := locale.T(ctx, "%s for the days until %s%s", locale.Money(ctx, amount), locale.Date(ctx, p.RenewsAt), verb)
+	amount := locale.Money(ctx, p.Added)
 	switch {
 	case !p.EndsAt.IsZero():
-		return locale.T(ctx, "%syour last invoice. Your plan ends on %s.", sentence, locale.Date(ctx, p.EndsAt))
+		return locale.T(ctx, "%s for the days until %s is added to your last invoice. Your plan ends on %s.", amount, until, locale.Date(ctx, p.EndsAt))
 	case p.Monthly:
-		return locale.T(ctx, "%syour next monthly invoice.", sentence)
+		return locale.T(ctx, "%s for the days until %s is added to your next monthly invoice.", amount, until)
 	}
-	return locale.T(ctx, "%syour next invoice.", sentence)
+	return locale.T(ctx, "%s for the days until %s is added to your next invoice.", amount, until)
 }
 
-func (p SeatChangeProps) totalSentence(ctx context.Context, before string, at time.Time) string {
-	return locale.T(ctx, "%s%s on %s.", before, ui.Seats(ctx, p.Total), locale.Date(ctx, at))
-}
-
-// inviteAmount is what the seat of an invited person would cost if they joined today.
-func (p SeatChangeProps) inviteAmount(ctx context.Context) string {
-	if p.ChargedToday {
-		return locale.Money(ctx, p.DueToday)
+// inviteExplanation says what the seat of an invited person would cost if they joined today.
+func (p SeatChangeProps) inviteExplanation(ctx context.Context) string {
+	added := locale.Money(ctx, p.Added)
+	switch {
+	case p.ChargedToday:
+		return locale.T(ctx, "About %s as of today. The seat is charged when %s joins, for the days left then. If they never join, nothing is charged.", locale.Money(ctx, p.DueToday), p.Email)
+	case p.Monthly:
+		return locale.T(ctx, "About %s on your next monthly invoice as of today. The seat is charged when %s joins, for the days left then. If they never join, nothing is charged.", added, p.Email)
 	}
-	return locale.T(ctx, "%s on your next%s invoice", locale.Money(ctx, p.Added), p.monthlyWord(ctx))
+	return locale.T(ctx, "About %s on your next invoice as of today. The seat is charged when %s joins, for the days left then. If they never join, nothing is charged.", added, p.Email)
 }
 
 func (p SeatChangeProps) unknownExplanation(ctx context.Context) string {
@@ -215,7 +222,7 @@ func (p SeatChangeProps) button(ctx context.Context) string {
 		label = locale.T(ctx, "Save the changes")
 	}
 	if p.DueToday.Minor > 0 && !p.Unknown && p.Kind != PersonInvited {
-		label += locale.T(ctx, " · %s today", locale.Money(ctx, p.DueToday))
+		return locale.T(ctx, "%s · %s today", label, locale.Money(ctx, p.DueToday))
 	}
 	return label
 }
@@ -249,8 +256,20 @@ func signed(ctx context.Context, m catalog.Money) string {
 	return locale.Money(ctx, m)
 }
 
+// perPeriod says how a period's amount changes.
 func (p SeatChangeProps) perPeriod(ctx context.Context) string {
-	return signed(ctx, p.PeriodChange) + " a " + string(p.Interval)
+	if p.Interval == catalog.Yearly {
+		return locale.T(ctx, "then %s a year", signed(ctx, p.PeriodChange))
+	}
+	return locale.T(ctx, "then %s a month", signed(ctx, p.PeriodChange))
+}
+
+// thenPerPeriod is [SeatChangeProps.perPeriod] as a sentence.
+func (p SeatChangeProps) thenPerPeriod(ctx context.Context) string {
+	if p.Interval == catalog.Yearly {
+		return locale.T(ctx, "Then %s a year.", signed(ctx, p.PeriodChange))
+	}
+	return locale.T(ctx, "Then %s a month.", signed(ctx, p.PeriodChange))
 }
 
 // figures reports whether there are amounts to show.
@@ -295,7 +314,7 @@ func SeatChangePage(p SeatChangePageProps) templ.Component {
 			var templ_7745c5c3_Var3 string
 			templ_7745c5c3_Var3, templ_7745c5c3_Err = templruntime.NewAttributeExpression(ui.SeatChangeID).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 255, Col: 27}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 274, Col: 27}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var3)
 			if templ_7745c5c3_Err != nil {
@@ -361,7 +380,7 @@ func SeatChange(p SeatChangeProps) templ.Component {
 		var templ_7745c5c3_Var5 string
 		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(p.title(ctx))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 272, Col: 97}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 291, Col: 97}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
@@ -379,7 +398,7 @@ func SeatChange(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var6 string
 			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(strings.Join(p.Names, ", "))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 274, Col: 81}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 293, Col: 81}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 			if templ_7745c5c3_Err != nil {
@@ -397,7 +416,7 @@ func SeatChange(p SeatChangeProps) templ.Component {
 		var templ_7745c5c3_Var7 string
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation(ctx))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 276, Col: 60}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 295, Col: 60}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
@@ -463,7 +482,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var9 string
 			templ_7745c5c3_Var9, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Action)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 292, Col: 55}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 311, Col: 55}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var9)
 			if templ_7745c5c3_Err != nil {
@@ -476,7 +495,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var10 string
 			templ_7745c5c3_Var10, templ_7745c5c3_Err = templruntime.NewAttributeExpression(p.Action).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 292, Col: 76}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 311, Col: 76}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var10)
 			if templ_7745c5c3_Err != nil {
@@ -489,7 +508,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var11 string
 			templ_7745c5c3_Var11, templ_7745c5c3_Err = templruntime.NewAttributeExpression("#" + ui.SeatChangeID).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 292, Col: 112}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 311, Col: 112}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var11)
 			if templ_7745c5c3_Err != nil {
@@ -520,7 +539,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Action)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 298, Col: 55}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 317, Col: 55}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var12)
 			if templ_7745c5c3_Err != nil {
@@ -533,7 +552,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templruntime.NewAttributeExpression(p.Action).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 298, Col: 76}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 317, Col: 76}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var13)
 			if templ_7745c5c3_Err != nil {
@@ -546,7 +565,7 @@ func confirmSeats(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var14 string
 			templ_7745c5c3_Var14, templ_7745c5c3_Err = templruntime.NewAttributeExpression("#" + ui.SeatChangeID).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 298, Col: 112}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 317, Col: 112}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var14)
 			if templ_7745c5c3_Err != nil {
@@ -661,7 +680,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var17 string
 			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Due today"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 326, Col: 78}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 345, Col: 78}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 			if templ_7745c5c3_Err != nil {
@@ -674,7 +693,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var18 string
 			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Not known"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 327, Col: 82}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 346, Col: 82}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 			if templ_7745c5c3_Err != nil {
@@ -692,7 +711,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var19 string
 			templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Due today"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 331, Col: 78}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 350, Col: 78}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 			if templ_7745c5c3_Err != nil {
@@ -705,7 +724,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var20 string
 			templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Nothing"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 332, Col: 80}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 351, Col: 80}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 			if templ_7745c5c3_Err != nil {
@@ -723,7 +742,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var21 string
 			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(p.dueLabel(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 336, Col: 67}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 355, Col: 67}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 			if templ_7745c5c3_Err != nil {
@@ -736,7 +755,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 			var templ_7745c5c3_Var22 string
 			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.DueToday))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 337, Col: 98}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 356, Col: 98}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
 			if templ_7745c5c3_Err != nil {
@@ -759,7 +778,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 					var templ_7745c5c3_Var23 string
 					templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(line.Text)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 343, Col: 40}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 362, Col: 40}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 					if templ_7745c5c3_Err != nil {
@@ -772,7 +791,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 					var templ_7745c5c3_Var24 string
 					templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, line.Amount))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 344, Col: 84}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 363, Col: 84}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 					if templ_7745c5c3_Err != nil {
@@ -800,7 +819,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 				var templ_7745c5c3_Var25 string
 				templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs(p.addedLabel(ctx))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 351, Col: 70}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 370, Col: 70}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 				if templ_7745c5c3_Err != nil {
@@ -813,7 +832,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 				var templ_7745c5c3_Var26 string
 				templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs(signed(ctx, p.Added))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 353, Col: 28}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 372, Col: 28}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 				if templ_7745c5c3_Err != nil {
@@ -831,7 +850,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 					var templ_7745c5c3_Var27 string
 					templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "plus tax"))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 355, Col: 71}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 374, Col: 71}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 					if templ_7745c5c3_Err != nil {
@@ -867,7 +886,7 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 				var templ_7745c5c3_Var28 string
 				templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(locale.Money(ctx, p.NextAmount))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 365, Col: 62}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 384, Col: 62}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
 				if templ_7745c5c3_Err != nil {
@@ -883,9 +902,9 @@ func seatAmounts(p SeatChangeProps) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var29 string
-					templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "then %s", p.perPeriod(ctx)))
+					templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(p.perPeriod(ctx))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 367, Col: 85}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 386, Col: 59}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 					if templ_7745c5c3_Err != nil {
@@ -916,45 +935,43 @@ func SeatChangeNotice(ctx context.Context, p SeatChangeProps) ui.NoticeProps {
 }
 
 func (p SeatChangeProps) doneTitle(ctx context.Context) string {
-	has := locale.T(ctx, " now has a seat")
-	switch {
-	case p.Kind == PeopleRemoved:
-		has = locale.T(ctx, " was removed")
-		if len(p.Names) > 1 {
-			has = locale.T(ctx, " were removed")
-		}
-	case p.Kind == SeatsTaken && len(p.Names) > 1:
-		has = locale.T(ctx, " no longer have seats")
-	case p.Kind == SeatsTaken:
-		has = locale.T(ctx, " no longer has a seat")
-	case len(p.Names) > 1:
-		has = locale.T(ctx, " now have seats")
+	done := p.done(ctx)
+	if p.Unknown || p.Reason != SeatsHaveAmount {
+		return locale.T(ctx, "%s.", done)
 	}
-	return p.who(ctx) + has + p.doneAmount(ctx) + "."
-}
-
-// doneAmount is the amount of a change that was made.
-func (p SeatChangeProps) doneAmount(ctx context.Context) string {
 	switch {
-	case p.Unknown || p.Reason != SeatsHaveAmount:
-		return ""
 	case p.ChargedToday && p.DueToday.Minor > 0:
-		return locale.T(ctx, ": %s charged today", locale.Money(ctx, p.DueToday))
+		return locale.T(ctx, "%s: %s charged today.", done, locale.Money(ctx, p.DueToday))
 	case p.ChargedToday && p.Credit.Minor > 0:
-		return locale.T(ctx, ": %s credited to your next invoices", locale.Money(ctx, p.Credit))
+		return locale.T(ctx, "%s: %s credited to your next invoices.", done, locale.Money(ctx, p.Credit))
+	case p.Added.Minor > 0 && p.Monthly:
+		return locale.T(ctx, "%s: %s on your next monthly invoice.", done, locale.Money(ctx, p.Added))
 	case p.Added.Minor > 0:
-		return locale.T(ctx, ": %s on your next%s invoice", locale.Money(ctx, p.Added), p.monthlyWord(ctx))
+		return locale.T(ctx, "%s: %s on your next invoice.", done, locale.Money(ctx, p.Added))
+	case p.Added.Minor < 0 && p.Monthly:
+		return locale.T(ctx, "%s: %s off your next monthly invoice.", done, locale.Money(ctx, p.absoluteAdded()))
 	case p.Added.Minor < 0:
-		return locale.T(ctx, ": %s off your next%s invoice", locale.Money(ctx, catalog.Money{Minor: -p.Added.Minor, Currency: p.Added.Currency}), p.monthlyWord(ctx))
+		return locale.T(ctx, "%s: %s off your next invoice.", done, locale.Money(ctx, p.absoluteAdded()))
 	}
-	return ""
+	return locale.T(ctx, "%s.", done)
 }
 
-func (p SeatChangeProps) monthlyWord(ctx context.Context) string {
-	if p.Monthly {
-		return locale.T(ctx, " monthly")
+// done says what was changed, as a clause without a full stop.
+func (p SeatChangeProps) done(ctx context.Context) string {
+	who, several := p.who(ctx), len(p.Names) > 1
+	switch {
+	case p.Kind == PeopleRemoved && several:
+		return locale.T(ctx, "%s were removed", who)
+	case p.Kind == PeopleRemoved:
+		return locale.T(ctx, "%s was removed", who)
+	case p.Kind == SeatsTaken && several:
+		return locale.T(ctx, "%s no longer have seats", who)
+	case p.Kind == SeatsTaken:
+		return locale.T(ctx, "%s no longer has a seat", who)
+	case several:
+		return locale.T(ctx, "%s now have seats", who)
 	}
-	return ""
+	return locale.T(ctx, "%s now has a seat", who)
 }
 
 func (p SeatChangeProps) doneBody(ctx context.Context) string {
@@ -966,7 +983,7 @@ func (p SeatChangeProps) doneBody(ctx context.Context) string {
 	case p.Reason != SeatsHaveAmount:
 		return p.explanation(ctx)
 	case p.PeriodChange.Minor != 0:
-		return locale.T(ctx, "Then %s.", p.perPeriod(ctx))
+		return p.thenPerPeriod(ctx)
 	}
 	return ""
 }
@@ -996,7 +1013,7 @@ func SeatSaving(p SeatChangeProps) templ.Component {
 		var templ_7745c5c3_Var31 string
 		templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinStringErrs(savingWords(ctx, p))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 438, Col: 44}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatchange.templ`, Line: 455, Col: 44}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var31))
 		if templ_7745c5c3_Err != nil {
@@ -1016,14 +1033,14 @@ func savingWords(ctx context.Context, p SeatChangeProps) string {
 	}
 	later := ""
 	if p.PeriodChange.Minor != 0 {
-		later = locale.T(ctx, " Then %s.", p.perPeriod(ctx))
+		later = " " + p.thenPerPeriod(ctx)
 	}
 	switch {
 	case p.Reason == SeatsHaveAmount && p.ChargedToday && p.Credit.Minor > 0:
-		return locale.T(ctx, "Removing this seat today credits %s to your next invoices.%s", locale.Money(ctx, p.Credit), later)
+		return locale.T(ctx, "Removing this seat today credits %s to your next invoices.", locale.Money(ctx, p.Credit)) + later
 	case p.Reason == SeatsHaveAmount && p.Added.Minor != 0:
 		back := catalog.Money{Minor: -p.Added.Minor, Currency: p.Added.Currency}
-		return locale.T(ctx, "Removing this seat today takes %s off your next invoice.%s", locale.Money(ctx, back), later)
+		return locale.T(ctx, "Removing this seat today takes %s off your next invoice.", locale.Money(ctx, back)) + later
 	}
 	return p.explanation(ctx) + later
 }
