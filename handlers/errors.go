@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"usher/billing/apperr"
+	"usher/views/locale"
 )
 
 // httpError is an error of the HTTP layer that the domain has no code for.
@@ -92,6 +94,20 @@ func problemOf(err error) problem {
 	return problem{status, code, apperr.MessageOf(err)}
 }
 
+// messageIn returns the message of an error for pages, in the language of the context. JSON
+// responses and logs have the English message of [problemOf].
+func messageIn(ctx context.Context, err error) string {
+	var edge *httpError
+	if errors.As(err, &edge) {
+		return locale.Lookup(ctx, edge.message)
+	}
+	var e *apperr.Error
+	if errors.As(err, &e) && locale.Of(ctx) != locale.English && len(e.Args) > 0 {
+		return fmt.Sprintf(locale.Lookup(ctx, e.Format), e.Args...)
+	}
+	return locale.Lookup(ctx, apperr.MessageOf(err))
+}
+
 // fail responds to an error in the form of the route and records it for the log.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	state := stateOf(r)
@@ -104,8 +120,12 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if problem.status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // do not read the rest of the body
 	}
+	toAPI := state.response == api || state.response == stateless
+	if !toAPI {
+		problem.message = messageIn(r.Context(), err)
+	}
 	switch {
-	case state.response == api || state.response == stateless:
+	case toAPI:
 		writeProblem(w, problem)
 	case problem.status == http.StatusUnauthorized:
 		redirect(w, r, logInPath(r))

@@ -38,9 +38,13 @@ const (
 )
 
 // Error is an error with a message for people. Err is the cause; it is logged and never shown.
+// Message is in English, for JSON and logs. Format and Args are what it was made of, for a
+// translation; without Format, the message itself is the text to translate.
 type Error struct {
 	Code    Code
 	Message string
+	Format  string
+	Args    []any
 	Field   string // the form field of the message; empty if it is about the whole request
 	// RetryAfter is when another try may succeed; zero: not known.
 	RetryAfter time.Duration
@@ -60,12 +64,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Errorf returns an [Error] with a message for people.
 func Errorf(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Format: format, Args: args}
 }
 
 // FieldError returns a CodeUnprocessable error about a form field.
 func FieldError(field, format string, args ...any) *Error {
-	return &Error{Code: CodeUnprocessable, Field: field, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: CodeUnprocessable, Field: field, Message: fmt.Sprintf(format, args...), Format: format, Args: args}
 }
 
 // RetryAfterOf returns when another try may succeed, by the first [Error] in err's chain; zero: not
