@@ -69,7 +69,7 @@ func (p *apiKeyPages) create(w http.ResponseWriter, r *http.Request) error {
 		draft.ExpiresAt = expiresAt
 		_, form.Secret, err = p.keys.Create(r.Context(), accessOf(r), draft)
 	}
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		form.Errors = organizationviews.APIKeyErrors{Name: invalid["name"], Scopes: invalid["scopes"], Expires: invalid["expires"]}
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, form)
 	}

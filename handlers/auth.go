@@ -54,7 +54,7 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	next := nextPath(r)
 	user, organization, err := p.users.SignUp(r.Context(), form)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.refuseSignUp(w, r, form, next, invalid)
 	}
 	if err != nil {
@@ -104,7 +104,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 		stateOf(r).err = err
 		p.security.logInFailed(r, err)
 		props := p.logInProps(r, next)
-		props.Email, props.Errors.Form = email, apperr.MessageOf(err)
+		props.Email, props.Errors.Form = email, messageIn(r.Context(), err)
 		return render(w, r, http.StatusUnprocessableEntity, authviews.LoginPage(props))
 	}
 	if err != nil {

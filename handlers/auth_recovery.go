@@ -36,7 +36,7 @@ func (p *authPages) showForgotPassword(w http.ResponseWriter, r *http.Request) e
 func (p *authPages) requestPasswordReset(w http.ResponseWriter, r *http.Request) error {
 	email := r.PostFormValue("email")
 	err := p.recovery.Request(r.Context(), email)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return render(w, r, http.StatusUnprocessableEntity, authviews.ForgotPage(authviews.ForgotPageProps{
 			Layout: p.layout(r, layout.SectionNone), Email: email, Error: invalid["email"],
 		}))
@@ -94,7 +94,7 @@ func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error 
 		p.security.record(r, eventTokenRefused, slog.String("purpose", string(account.TokenReset)))
 		return p.showExpiredLink(w, r)
 	}
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderPasswordReset(w, r, http.StatusUnprocessableEntity, email, invalid["password"])
 	}
 	if err != nil {

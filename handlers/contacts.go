@@ -64,7 +64,7 @@ func (p *contactPages) renderPage(w http.ResponseWriter, r *http.Request, status
 func (p *contactPages) add(w http.ResponseWriter, r *http.Request) error {
 	input := r.PostFormValue("email")
 	err := p.contacts.Add(r.Context(), accessOf(r), input)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, input, invalid["email"])
 	}
 	if err != nil {

@@ -20,7 +20,7 @@ type emailChangePages struct {
 func (p *emailChangePages) request(w http.ResponseWriter, r *http.Request) error {
 	email := r.PostFormValue("email")
 	err := p.changes.Request(r.Context(), identityOf(r).userID, r.PostFormValue("current"), email)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		stateOf(r).err = err
 		return p.settings.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{
 			email: email, errors: authviews.SettingsErrors{Email: invalid["email"], EmailPassword: invalid["current"]},

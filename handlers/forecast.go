@@ -110,13 +110,13 @@ func refuseForecast(ctx context.Context, form *billingviews.ForecastForm, err er
 	}
 	switch {
 	case refused.Field == "people":
-		form.PeopleError = locale.Lookup(ctx, refused.Message)
+		form.PeopleError = messageIn(ctx, refused)
 	case refused.Field == "from":
-		form.FromError = locale.Lookup(ctx, refused.Message)
+		form.FromError = messageIn(ctx, refused)
 	case refused.Code == apperr.CodeInvalid:
 		form.PlanError = locale.T(ctx, "Please choose one of the plans.")
 	case refused.Code == apperr.CodeConflict:
-		form.Error = locale.Lookup(ctx, refused.Message)
+		form.Error = messageIn(ctx, refused)
 	default:
 		return false
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -9,27 +10,27 @@ import (
 )
 
 // fieldMessages returns the message for each invalid field, from all joined errors.
-func fieldMessages(err error) map[string]string {
+func fieldMessages(ctx context.Context, err error) map[string]string {
 	messages := map[string]string{}
-	collectFieldMessages(err, messages)
+	collectFieldMessages(ctx, err, messages)
 	return messages
 }
 
-func collectFieldMessages(err error, messages map[string]string) {
+func collectFieldMessages(ctx context.Context, err error, messages map[string]string) {
 	var found *apperr.Error
 	switch wrapped := err.(type) {
 	case nil:
 	case interface{ Unwrap() []error }:
 		for _, part := range wrapped.Unwrap() {
-			collectFieldMessages(part, messages)
+			collectFieldMessages(ctx, part, messages)
 		}
 	case *apperr.Error:
 		if wrapped.Field != "" {
-			messages[wrapped.Field] = wrapped.Message
+			messages[wrapped.Field] = messageIn(ctx, wrapped)
 		}
 	default:
 		if errors.As(err, &found) {
-			collectFieldMessages(errors.Unwrap(err), messages)
+			collectFieldMessages(ctx, errors.Unwrap(err), messages)
 		}
 	}
 }
@@ -48,11 +49,11 @@ func isRefusal(err error) bool {
 func refusalStatus(err error) int { return problemOf(err).status }
 
 // formMessage returns the message above a form: a violation that concerns no single field.
-func formMessage(err error) string {
-	if len(fieldMessages(err)) > 0 {
+func formMessage(ctx context.Context, err error) string {
+	if len(fieldMessages(ctx, err)) > 0 {
 		return ""
 	}
-	return apperr.MessageOf(err)
+	return messageIn(ctx, err)
 }
 
 // isChecked reads a checkbox. Browsers send "on"; "true", "1" and "yes" are accepted too.

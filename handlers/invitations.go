@@ -30,7 +30,7 @@ func (p *invitationPages) create(w http.ResponseWriter, r *http.Request) error {
 		return p.confirmMany(w, r, input, addresses)
 	}
 	err := p.members.seatChanges.run(w, r, billing.SeatRequest{Kind: billing.SeatInvitation, Invitation: input}, membersTab+"&notice="+noticeInvited)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		if isFragment(r) {
 			return p.members.seatChanges.refuse(w, r, err)
 		}
@@ -143,13 +143,13 @@ func (p *invitationPages) signInNewUser(w http.ResponseWriter, r *http.Request, 
 
 func (p *invitationPages) showRefusal(w http.ResponseWriter, r *http.Request, cause error) error {
 	stateOf(r).err = cause
-	invalid := fieldMessages(cause)
+	invalid := fieldMessages(r.Context(), cause)
 	status := refusalStatus(cause)
 	if apperr.CodeOf(cause) == apperr.CodeUnauthenticated {
 		status = http.StatusConflict // the page says which account to sign in with
 	}
 	return p.renderPage(w, r, status, authviews.InvitationPageProps{
-		Name: r.PostFormValue("name"), Errors: authviews.InvitationErrors{Form: formMessage(cause), Name: invalid["name"], Password: invalid["password"]},
+		Name: r.PostFormValue("name"), Errors: authviews.InvitationErrors{Form: formMessage(r.Context(), cause), Name: invalid["name"], Password: invalid["password"]},
 	})
 }
 
@@ -161,7 +161,7 @@ func (p *invitationPages) renderPage(w http.ResponseWriter, r *http.Request, sta
 	open, err := p.invitations.Open(r.Context(), r.PathValue("token"))
 	code := apperr.CodeOf(err)
 	if code == apperr.CodeNotFound || code == apperr.CodeConflict {
-		closed := authviews.InvitationPageProps{Layout: props.Layout, State: authviews.InvitationClosed, Message: apperr.MessageOf(err)}
+		closed := authviews.InvitationPageProps{Layout: props.Layout, State: authviews.InvitationClosed, Message: messageIn(r.Context(), err)}
 		return render(w, r, problemOf(err).status, authviews.InvitationPage(closed))
 	}
 	if err != nil {

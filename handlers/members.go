@@ -262,9 +262,9 @@ func (p *memberPages) showRefusal(w http.ResponseWriter, r *http.Request, change
 	if change.Billable != nil {
 		member.Billable = *change.Billable
 	}
-	invalid := fieldMessages(cause)
+	invalid := fieldMessages(r.Context(), cause)
 	return p.renderMember(w, r, refusalStatus(cause), member, organizationviews.MemberErrors{
-		Form: formMessage(cause), RoleID: invalid["roleId"], Billable: invalid["billable"], Status: invalid["status"],
+		Form: formMessage(r.Context(), cause), RoleID: invalid["roleId"], Billable: invalid["billable"], Status: invalid["status"],
 	})
 }
 

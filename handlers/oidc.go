@@ -222,7 +222,7 @@ func (p *oidcPages) showProblem(w http.ResponseWriter, r *http.Request, f pendin
 	case errors.Is(cause, oidc.ErrNotFresh):
 		problem, status = authviews.ProviderNotFresh, http.StatusForbidden
 	case code == apperr.CodeConflict, code == apperr.CodeForbidden:
-		problem, status, message = authviews.ProviderOther, problemOf(cause).status, apperr.MessageOf(cause)
+		problem, status, message = authviews.ProviderOther, problemOf(cause).status, messageIn(r.Context(), cause)
 	case !errors.Is(cause, oidc.ErrRefused):
 		return cause
 	}

@@ -44,11 +44,11 @@ func (p *oidcPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	name, organization := r.PostFormValue("name"), r.PostFormValue("organization")
 	user, founded, err := p.identities.SignUp(ctx, said, name, organization)
-	if invalid := fieldMessages(err); len(invalid) > 0 || apperr.CodeOf(err) == apperr.CodeForbidden {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 || apperr.CodeOf(err) == apperr.CodeForbidden {
 		stateOf(r).err = err
 		return p.renderSignUpForm(w, r, refusalStatus(err), authviews.ProviderSignUpPageProps{
 			Name: name, Organization: organization,
-			Errors: authviews.SignupErrors{Form: formMessage(err) + invalid["email"], Name: invalid["name"], Organization: invalid["organization"]},
+			Errors: authviews.SignupErrors{Form: formMessage(r.Context(), err) + invalid["email"], Name: invalid["name"], Organization: invalid["organization"]},
 		}, said)
 	}
 	if err != nil {

@@ -56,7 +56,7 @@ func (p *organizationPages) addAdminSections(r *http.Request, props *organizatio
 func (p *organizationPages) rename(w http.ResponseWriter, r *http.Request) error {
 	input := r.PostFormValue("name")
 	_, err := p.organizations.Rename(r.Context(), accessOf(r), input)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) {
 			props.Rename = &organizationviews.RenameProps{Name: input, Error: invalid["name"]}
 		})
@@ -72,7 +72,7 @@ func (p *organizationPages) rename(w http.ResponseWriter, r *http.Request) error
 func (p *organizationPages) transfer(w http.ResponseWriter, r *http.Request) error {
 	memberID := r.PostFormValue("memberId")
 	err := p.memberships.HandOver(r.Context(), accessOf(r), memberID, r.PostFormValue("name"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) {
 			props.Transfer.MemberID, props.Transfer.Error, props.Transfer.NameError = memberID, invalid["memberId"], invalid["name"]
 		})
@@ -87,7 +87,7 @@ func (p *organizationPages) transfer(w http.ResponseWriter, r *http.Request) err
 // requestDeletion schedules the deletion of the organization.
 func (p *organizationPages) requestDeletion(w http.ResponseWriter, r *http.Request) error {
 	err := p.deletions.Request(r.Context(), accessOf(r), r.PostFormValue("name"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) { props.Deletion.Error = invalid["name"] })
 	}
 	if err != nil {

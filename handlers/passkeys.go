@@ -88,7 +88,7 @@ func (s *site) passkeyRefused(r *http.Request, err error) string {
 		attrs = append(attrs, slog.String("user_id", failure.UserID))
 	}
 	s.security.record(r, eventLogInFailed, attrs...)
-	return apperr.MessageOf(err)
+	return messageIn(r.Context(), err)
 }
 
 // beginPasskeyLogIn responds with the same options for everybody, but for their challenge.
@@ -237,12 +237,12 @@ func (p *securityPages) addPasskey(w http.ResponseWriter, r *http.Request) error
 		return p.refusePasskey(w, r, messageCeremonyLate, "")
 	}
 	codes, err := p.passkeys.Add(ctx, identityOf(r).userID, name, state, []byte(r.PostFormValue("response")))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.refusePasskey(w, r, "", invalid["name"])
 	}
 	if code := apperr.CodeOf(err); code == apperr.CodeUnprocessable || code == apperr.CodeConflict {
 		stateOf(r).err = err
-		return p.refusePasskey(w, r, apperr.MessageOf(err), "")
+		return p.refusePasskey(w, r, messageIn(r.Context(), err), "")
 	}
 	if err != nil {
 		return err
@@ -266,7 +266,7 @@ func (p *securityPages) refusePasskey(w http.ResponseWriter, r *http.Request, me
 func (p *securityPages) renamePasskey(w http.ResponseWriter, r *http.Request) error {
 	id, name := r.PathValue("id"), r.PostFormValue("name")
 	err := p.passkeys.Rename(r.Context(), identityOf(r).userID, id, name)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.SecurityErrors{PasskeyID: id, PasskeyName: invalid["name"], Typed: name})
 	}
 	if err != nil {

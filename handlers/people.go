@@ -160,7 +160,7 @@ func (p *peoplePages) inviteAll(r *http.Request, batch inviteBatch, addresses []
 	var refused []organizationviews.InviteAddress
 	for _, address := range addresses {
 		_, err := p.invitations.Invite(r.Context(), accessOf(r), account.NewInvitation{Email: address, RoleID: batch.roleID, Billable: batch.billable})
-		invalid := fieldMessages(err)
+		invalid := fieldMessages(r.Context(), err)
 		if err != nil && len(invalid) == 0 {
 			return nil, err
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/apperr"
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
@@ -117,7 +116,7 @@ func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingview
 		Seats: seats, SeatsError: invalid, Comparison: comparison(r.Context(), plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range plans.Plans {
-		card := planCard(plan, interval, seats, identityOf(r), own)
+		card := planCard(r.Context(), plan, interval, seats, identityOf(r), own)
 		if card.Choice == billingviews.ChangeInBilling && canChangeTo(planOptions(*own, plans), plan, interval) {
 			card.Choice = billingviews.PreviewChange
 		}
@@ -185,7 +184,7 @@ func packCards(plans catalog.Catalog, v identity) []billingviews.PackProps {
 	return packs
 }
 
-func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v identity, own *billing.Overview) billingviews.PlanCardProps {
+func planCard(ctx context.Context, plan catalog.Plan, interval catalog.Interval, seats int, v identity, own *billing.Overview) billingviews.PlanCardProps {
 	price, sold := plan.Price(interval)
 	quantity := plan.Quantity(seats)
 	card := billingviews.PlanCardProps{
@@ -196,7 +195,7 @@ func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v identit
 	}
 	if own != nil {
 		if err := plan.RequireSeats(own.Seats.Billable); err != nil {
-			card.Full = apperr.MessageOf(err)
+			card.Full = messageIn(ctx, err)
 		}
 		if own.TrialUsed {
 			card.TrialDays = 0

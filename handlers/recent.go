@@ -142,7 +142,7 @@ func (p *recentPages) providerConfirmation(ctx context.Context, user account.Use
 // confirm records the authentication and leads on to where the person was.
 func (p *recentPages) confirm(w http.ResponseWriter, r *http.Request) error {
 	methods, err := p.authenticate(r)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		p.security.record(r, eventLogInFailed, slog.String("reason", refusedFactor(invalid)))
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.ConfirmErrors{Password: invalid["current"], Code: invalid["code"]})
 	}

@@ -82,8 +82,8 @@ func roleDraft(r *http.Request) account.RoleDraft {
 	}
 }
 
-func roleErrors(err error) organizationviews.RoleErrors {
-	return organizationviews.RoleErrors{Form: formMessage(err), Name: fieldMessages(err)["name"]}
+func roleErrors(ctx context.Context, err error) organizationviews.RoleErrors {
+	return organizationviews.RoleErrors{Form: formMessage(ctx, err), Name: fieldMessages(ctx, err)["name"]}
 }
 
 func (p *rolePages) create(w http.ResponseWriter, r *http.Request) error {
@@ -91,7 +91,7 @@ func (p *rolePages) create(w http.ResponseWriter, r *http.Request) error {
 	_, err := p.roles.Create(r.Context(), accessOf(r), draft)
 	if isRefusal(err) {
 		stateOf(r).err = err
-		return p.renderList(w, r, refusalStatus(err), draft, roleErrors(err))
+		return p.renderList(w, r, refusalStatus(err), draft, roleErrors(r.Context(), err))
 	}
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (p *rolePages) showRefusal(w http.ResponseWriter, r *http.Request, draft ac
 	if err != nil {
 		return err
 	}
-	return p.renderRole(w, r, refusalStatus(cause), role, draft, roleErrors(cause))
+	return p.renderRole(w, r, refusalStatus(cause), role, draft, roleErrors(r.Context(), cause))
 }
 
 // remove deletes a custom role without members.

@@ -73,8 +73,8 @@ func showMembers(w http.ResponseWriter, r *http.Request, to string) {
 // refuse shows in place why a change was refused, for htmx.
 func (s *seatChanges) refuse(w http.ResponseWriter, r *http.Request, cause error) error {
 	stateOf(r).err = cause
-	message := formMessage(cause)
-	for _, text := range fieldMessages(cause) {
+	message := formMessage(r.Context(), cause)
+	for _, text := range fieldMessages(r.Context(), cause) {
 		message = text
 	}
 	return render(w, r, http.StatusUnprocessableEntity, ui.Notice(ui.NoticeProps{Tone: ui.Bad, Title: message}))

@@ -104,7 +104,7 @@ func (p *securityPages) begin(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	sealed, err := p.factors.Begin(ctx, identityOf(r).userID, r.PostFormValue("password"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.SecurityErrors{Begin: invalid["password"]})
 	}
 	if apperr.CodeOf(err) == apperr.CodeConflict { // set up meanwhile
@@ -169,7 +169,7 @@ func (p *securityPages) confirm(w http.ResponseWriter, r *http.Request) error {
 		return p.setUpAgain(w, r)
 	}
 	codes, err := p.factors.Confirm(ctx, identityOf(r).userID, sealed, r.PostFormValue("code"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderSetup(w, r, http.StatusUnprocessableEntity, invalid["code"])
 	}
 	switch apperr.CodeOf(err) {
@@ -205,7 +205,7 @@ func (p *securityPages) renewCodes(w http.ResponseWriter, r *http.Request) error
 		return nil
 	}
 	codes, err := p.factors.RenewCodes(r.Context(), identityOf(r).userID, r.PostFormValue("password"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.SecurityErrors{Codes: invalid["password"]})
 	}
 	if apperr.CodeOf(err) == apperr.CodeConflict { // disabled meanwhile
@@ -224,7 +224,7 @@ func (p *securityPages) disable(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	protected, err := p.factors.Disable(r.Context(), identityOf(r).userID, r.PostFormValue("password"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, authviews.SecurityErrors{Disable: invalid["password"]})
 	}
 	if err != nil && apperr.CodeOf(err) != apperr.CodeConflict {
@@ -242,7 +242,7 @@ func (p *securityPages) disable(w http.ResponseWriter, r *http.Request) error {
 func (p *organizationPages) requireSecondFactor(w http.ResponseWriter, r *http.Request) error {
 	required := isChecked(r, "requireSecondFactor")
 	err := p.organizations.RequireSecondFactor(r.Context(), accessOf(r), required)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) {
 			props.SecondFactor = &organizationviews.SecondFactorProps{Required: required, Error: invalid["requireSecondFactor"]}
 		})

@@ -241,7 +241,7 @@ func (p *secondStepPages) verify(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	err = p.factors.Verify(r.Context(), user.ID, r.PostFormValue("code"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		p.security.record(r, eventLogInFailed, slog.String("reason", "wrong_code"), slog.String("user_id", user.ID))
 		return p.renderStep(w, r, http.StatusUnprocessableEntity, user, secondStepForm{recovery: wantsRecoveryCode(r), codeError: invalid["code"]})
 	}

@@ -62,7 +62,7 @@ func (p *settingsPages) emailChange(r *http.Request) (*authviews.EmailChange, er
 func (p *settingsPages) rename(w http.ResponseWriter, r *http.Request) error {
 	input := r.PostFormValue("name")
 	err := p.users.Rename(r.Context(), identityOf(r).userID, input)
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &input, errors: authviews.SettingsErrors{Name: invalid["name"]}})
 	}
 	if err != nil {
@@ -86,7 +86,7 @@ func (p *settingsPages) sendVerification(w http.ResponseWriter, r *http.Request)
 // someone who knew the old password.
 func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) error {
 	err := p.users.ChangePassword(r.Context(), identityOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
-	if invalid := fieldMessages(err); len(invalid) > 0 {
+	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		stateOf(r).err = err
 		p.security.record(r, eventPasswordUnchanged)
 		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: invalid["current"], Password: invalid["password"]}})
@@ -121,9 +121,9 @@ func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request)
 // so that the act itself is authenticated.
 func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 	err := p.users.Delete(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
-	invalid := fieldMessages(err)
+	invalid := fieldMessages(r.Context(), err)
 	if apperr.CodeOf(err) == apperr.CodeConflict { // shown beside the button
-		invalid = map[string]string{"confirmation": apperr.MessageOf(err)}
+		invalid = map[string]string{"confirmation": messageIn(r.Context(), err)}
 	}
 	if len(invalid) > 0 {
 		stateOf(r).err = err
