@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
@@ -127,11 +128,13 @@ func (p *authPages) showVerification(w http.ResponseWriter, r *http.Request) err
 
 func (p *authPages) showExpiredVerification(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(authviews.LinkPageProps{
-		Layout: p.layout(r, layout.SectionNone), Link: toDashboard,
+		Layout: p.layout(r, layout.SectionNone), Link: toDashboard(r.Context()),
 	}))
 }
 
-var toDashboard = ui.LinkButtonProps{Label: "To the dashboard", Href: "/dashboard"}
+func toDashboard(ctx context.Context) ui.LinkButtonProps {
+	return ui.LinkButtonProps{Label: locale.T(ctx, "To the dashboard"), Href: "/dashboard"}
+}
 
 // verifyEmail marks the e-mail address of the signed-in user as verified.
 func (p *authPages) verifyEmail(w http.ResponseWriter, r *http.Request) error {
@@ -145,5 +148,5 @@ func (p *authPages) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.security.record(r, eventTokenUsed, slog.String("purpose", string(account.TokenVerify)))
-	return render(w, r, http.StatusOK, authviews.VerifiedPage(authviews.LinkPageProps{Layout: p.layout(r, layout.SectionNone), Link: toDashboard}))
+	return render(w, r, http.StatusOK, authviews.VerifiedPage(authviews.LinkPageProps{Layout: p.layout(r, layout.SectionNone), Link: toDashboard(r.Context())}))
 }

@@ -73,7 +73,7 @@ func verifyState(r *http.Request, userID string) authviews.VerifyState {
 
 func (p *emailChangePages) showExpired(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(authviews.LinkPageProps{
-		Layout: p.layout(r, layout.SectionNone), Link: toDashboard,
+		Layout: p.layout(r, layout.SectionNone), Link: toDashboard(r.Context()),
 	}))
 }
 
@@ -105,5 +105,5 @@ func (p *emailChangePages) stop(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, authviews.EmailChangeStoppedPage(authviews.LinkPageProps{Layout: p.layout(r, layout.SectionNone), Link: toDashboard}))
+	return render(w, r, http.StatusOK, authviews.EmailChangeStoppedPage(authviews.LinkPageProps{Layout: p.layout(r, layout.SectionNone), Link: toDashboard(r.Context())}))
 }

@@ -14,10 +14,10 @@ import (
 
 // problemTitles are the error page titles of messages that need another title than their status.
 var problemTitles = map[string]string{
-	apperr.MessageOtherOrganization: "This form is for another organization",
-	apperr.MessageAlreadySubscribed: "You already have a plan",
-	apperr.MessageNoCustomer:        "There is no billing account yet",
-	errNoOrganization.message:       "You're not in an organization",
+	apperr.MessageOtherOrganization: locale.Mark("This form is for another organization"),
+	apperr.MessageAlreadySubscribed: locale.Mark("You already have a plan"),
+	apperr.MessageNoCustomer:        locale.Mark("There is no billing account yet"),
+	errNoOrganization.message:       locale.Mark("You're not in an organization"),
 }
 
 // showErrorPage renders the error page.
@@ -35,8 +35,16 @@ func (s *site) errorProps(r *http.Request, p problem) layout.ErrorPageProps {
 	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
 		p.message = ""
 	}
+	title := ""
+	if own, found := problemTitles[p.message]; found {
+		title = locale.Lookup(r.Context(), own)
+	}
+	shown := p.message
+	if shown != "" {
+		shown = messageIn(r.Context(), stateOf(r).err)
+	}
 	props := layout.ErrorPageProps{
-		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message,
+		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: title, Message: shown,
 		Helpers: s.helpers(r, p), RequestID: stateOf(r).requestID, Link: errorLink(r, p.status),
 	}
 	if p.status >= http.StatusInternalServerError && r.Method == http.MethodGet {
@@ -58,7 +66,7 @@ func errorLink(r *http.Request, status int) *ui.LinkButtonProps {
 		return nil
 	}
 	if page, found := formPageOf(pattern); found && r.Method == http.MethodPost {
-		return &ui.LinkButtonProps{Label: locale.T(r.Context(), "Back to %s", page.name), Href: page.path, Kind: ui.Secondary}
+		return &ui.LinkButtonProps{Label: locale.Lookup(r.Context(), page.label), Href: page.path, Kind: ui.Secondary}
 	}
 	if status == http.StatusBadGateway && !strings.HasPrefix(pattern, "/admin") {
 		return &ui.LinkButtonProps{Label: locale.T(r.Context(), "Back to billing"), Href: billingPath, Kind: ui.Secondary}
@@ -107,30 +115,31 @@ func canHelp(a account.Access, refusal string) bool {
 type formPage struct {
 	prefix string // of those addresses
 	path   string
-	name   string
+	label  string // of the link back
 }
 
 // formPages are the pages of the forms whose addresses have no page of their own; the first prefix
 // that fits counts.
 var formPages = []formPage{
-	{"/organization/members", membersTab, "members"},
-	{"/organization/invitations", membersTab, "members"},
-	{"/organization/people", "/organization/people", "invitations"},
-	{"/organization/roles", "/organization?tab=roles", "roles"},
-	{"/organization/contacts", "/organization/contacts", "billing contacts"},
-	{"/organization/notices", "/organization/contacts", "billing contacts"},
-	{"/organization/api-keys", apiKeysPath, "API keys"},
-	{"/organization/seats", "/organization/seats", "seats"},
-	{"/organization/switch", "/dashboard", "the dashboard"},
-	{"/organization/", generalPath, "the organization"},
-	{"/billing/checkout", "/pricing", "pricing"},
-	{"/billing/", billingPath, "billing"},
-	{"/settings/security", securityPath, "account security"},
-	{"/settings/", "/settings", "settings"},
-	{"/theme", "/", "the start"}, {"/language", "/", "the start"},
-	{"/admin/events", "/admin/events", "events"},
-	{"/admin/organizations", "/admin/organizations", "organizations"},
-	{"/admin/people", "/admin/people", "people"},
+	{"/organization/members", membersTab, locale.Mark("Back to members")},
+	{"/organization/invitations", membersTab, locale.Mark("Back to members")},
+	{"/organization/people", "/organization/people", locale.Mark("Back to invitations")},
+	{"/organization/roles", "/organization?tab=roles", locale.Mark("Back to roles")},
+	{"/organization/contacts", "/organization/contacts", locale.Mark("Back to billing contacts")},
+	{"/organization/notices", "/organization/contacts", locale.Mark("Back to billing contacts")},
+	{"/organization/api-keys", apiKeysPath, locale.Mark("Back to API keys")},
+	{"/organization/seats", "/organization/seats", locale.Mark("Back to seats")},
+	{"/organization/switch", "/dashboard", locale.Mark("Back to the dashboard")},
+	{"/organization/", generalPath, locale.Mark("Back to the organization")},
+	{"/billing/checkout", "/pricing", locale.Mark("Back to pricing")},
+	{"/billing/", billingPath, locale.Mark("Back to billing")},
+	{"/settings/security", securityPath, locale.Mark("Back to account security")},
+	{"/settings/", "/settings", locale.Mark("Back to settings")},
+	{"/theme", "/", locale.Mark("Back to the start")},
+	{"/language", "/", locale.Mark("Back to the start")},
+	{"/admin/events", "/admin/events", "Back to events"},
+	{"/admin/organizations", "/admin/organizations", "Back to organizations"},
+	{"/admin/people", "/admin/people", "Back to people"},
 }
 
 // formPageOf returns the page with the form that posts to a route.

@@ -120,17 +120,13 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if problem.status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // do not read the rest of the body
 	}
-	toAPI := state.response == api || state.response == stateless
-	if !toAPI {
-		problem.message = messageIn(r.Context(), err)
-	}
 	switch {
-	case toAPI:
+	case state.response == api || state.response == stateless:
 		writeProblem(w, problem)
 	case problem.status == http.StatusUnauthorized:
 		redirect(w, r, logInPath(r))
 	case isFragment(r):
-		http.Error(w, problem.message, problem.status)
+		http.Error(w, messageIn(r.Context(), err), problem.status)
 	default:
 		s.showErrorPage(w, r, problem)
 	}

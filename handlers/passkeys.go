@@ -12,6 +12,7 @@ import (
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
+	"usher/views/locale"
 	"usher/views/ui"
 )
 
@@ -38,7 +39,7 @@ const (
 
 // messageCeremonyLate is shown if there is no ceremony for a response: it expired, or another one
 // began in another tab.
-const messageCeremonyLate = "That took too long. Please try again."
+var messageCeremonyLate = locale.Mark("That took too long. Please try again.")
 
 // Limits of ceremonies. Signatures can't be guessed, so these bound the cost only. There is none
 // per account: strangers who know a passkey's id could use it to lock its owner out.

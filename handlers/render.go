@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"usher/views/layout"
+	"usher/views/locale"
 	organizationviews "usher/views/organization"
 )
 
@@ -32,6 +33,7 @@ func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
 		props.Notices = append(props.Notices, organizationviews.DeletionNotice(r.Context(), *organization.DeletesAt))
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
+		notice.Title, notice.Body = locale.Lookup(r.Context(), notice.Title), locale.Lookup(r.Context(), notice.Body)
 		props.Notices = append(props.Notices, notice)
 	}
 	return props

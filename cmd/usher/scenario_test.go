@@ -248,15 +248,25 @@ func (s *testServer) enter(t *testing.T, name, role string) *client {
 	}
 }
 
+// expectPatterns reads the page again until it shows all patterns: a retry that is being made says
+// something else for a moment.
 func (c *client) expectPatterns(patterns []string) {
 	c.t.Helper()
 	if len(patterns) == 0 {
 		c.t.Fatal("say in shownIn what the page shows")
 	}
-	text := flatten(c.page.Find("body"))
-	missing := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return regexp.MustCompile(`(?i)` + p).MatchString(text) })
-	if len(missing) > 0 {
-		c.t.Errorf("%s does not show %q: %s", c.location, missing, text)
+	for deadline := time.Now().Add(waitTimeout); ; {
+		text := flatten(c.page.Find("body"))
+		missing := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return regexp.MustCompile(`(?i)` + p).MatchString(text) })
+		if len(missing) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Errorf("%s does not show %q: %s", c.location, missing, text)
+			return
+		}
+		time.Sleep(100 * time.Millisecond) // polling interval
+		c.open(c.location.RequestURI())
 	}
 }
 

@@ -16,10 +16,11 @@ var browsers = []deviceMark{
 	{"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},
 }
 
-// systems are in order of precedence: Android names Linux too, and iPhones name Mac OS X.
+// systems are in order of precedence: Android names Linux too, and iPhones name Mac OS X. The names
+// are in the form that follows "on".
 var systems = []deviceMark{
-	{"iPhone", "an iPhone"}, {"iPad", "an iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"CrOS", "ChromeOS"},
-	{"Macintosh", "a Mac"}, {"Linux", "Linux"},
+	{"iPhone", locale.Mark("an iPhone")}, {"iPad", locale.Mark("an iPad")}, {"Android", "Android"}, {"Windows", "Windows"}, {"CrOS", "ChromeOS"},
+	{"Macintosh", locale.Mark("a Mac")}, {"Linux", "Linux"},
 }
 
 // DeviceName says in words what a User-Agent header names: Firefox on Windows. The header is the
@@ -31,11 +32,11 @@ func DeviceName(ctx context.Context, userAgent string) string {
 	case browser == "" && system == "":
 		return locale.T(ctx, "An unknown device")
 	case browser == "":
-		return locale.T(ctx, "Another program on %s", system)
+		return locale.T(ctx, "Another program on %s", locale.Lookup(ctx, system))
 	case system == "":
 		return browser
 	}
-	return locale.T(ctx, "%s on %s", browser, system)
+	return locale.T(ctx, "%s on %s", browser, locale.Lookup(ctx, system))
 }
 
 func firstMark(marks []deviceMark, userAgent string) string {

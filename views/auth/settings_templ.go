@@ -69,7 +69,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = layout.Heading("Settings", "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = layout.Heading(locale.T(ctx, "Settings"), "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -128,7 +128,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = settingsGroup("profile", "Profile", locale.T(ctx, "How others see you, and where we reach you.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = settingsGroup("profile", locale.T(ctx, "Profile"), locale.T(ctx, "How others see you, and where we reach you.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -190,7 +190,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = settingsGroup("sign-in", "Sign-in", locale.T(ctx, "What lets you in, and keeps others out.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = settingsGroup("sign-in", locale.T(ctx, "Sign-in"), locale.T(ctx, "What lets you in, and keeps others out.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -220,7 +220,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = settingsGroup("sessions", "Devices", locale.T(ctx, "Where you're signed in.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = settingsGroup("sessions", locale.T(ctx, "Devices"), locale.T(ctx, "Where you're signed in.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var8), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -242,7 +242,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = settingsGroup("appearance", "Appearance", locale.T(ctx, "The colors of this browser.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = settingsGroup("appearance", locale.T(ctx, "Appearance"), locale.T(ctx, "The colors of this browser.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -264,7 +264,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = settingsGroup("account", "Account", "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var10), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = settingsGroup("account", locale.T(ctx, "Account"), "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var10), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -274,7 +274,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.Page(layout.FormTitle(ctx, "Settings", p.Errors.any()), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.Page(layout.FormTitle(ctx, locale.T(ctx, "Settings"), p.Errors.any()), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -458,7 +458,7 @@ func deleteAccount(p SettingsPageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Errors.Deletion != "" {
-				templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Bad, Title: p.Errors.Deletion}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Bad, Title: locale.Lookup(ctx, p.Errors.Deletion)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

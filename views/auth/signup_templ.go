@@ -100,7 +100,7 @@ func SignupPage(p SignupPageProps) templ.Component {
 				}
 				ctx = templ.InitializeContext(ctx)
 				if p.Errors.Form != "" {
-					templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Bad, Title: p.Errors.Form}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Bad, Title: locale.Lookup(ctx, p.Errors.Form)}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

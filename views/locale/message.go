@@ -59,7 +59,7 @@ func Mark(text string) string { return text }
 // Lookup translates a text that was marked, or that comes with an error. Any other text is returned
 // as it is.
 func Lookup(ctx context.Context, text string) string {
-	if translation, ok := translations[Of(ctx)]; ok {
+	if translation, ok := translations[Of(ctx)]; ok && text != "" { // the empty key is the file's header
 		return translation.one(text)
 	}
 	return text

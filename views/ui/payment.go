@@ -15,18 +15,32 @@ import (
 // NotCollected says that an amount could not be collected: "$29.00 could not be collected on 3 Nov
 // 2026: the card was declined." Amount, time and reason may be missing.
 func NotCollected(ctx context.Context, amount catalog.Money, at time.Time, reason string) string {
-	what := locale.T(ctx, "The last payment")
-	if amount.Currency != "" {
-		what = locale.Money(ctx, amount)
+	if amount.Currency == "" {
+		return lastNotCollected(ctx, at, reason)
 	}
-	title := locale.T(ctx, "%s could not be collected", what)
-	if !at.IsZero() {
-		title = locale.T(ctx, "%s could not be collected on %s", what, locale.Date(ctx, at))
+	money := locale.Money(ctx, amount)
+	switch {
+	case at.IsZero() && reason == "":
+		return locale.T(ctx, "%s could not be collected.", money)
+	case at.IsZero():
+		return locale.T(ctx, "%s could not be collected: %s.", money, reason)
+	case reason == "":
+		return locale.T(ctx, "%s could not be collected on %s.", money, locale.Date(ctx, at))
 	}
-	if reason != "" {
-		title += ": " + reason
+	return locale.T(ctx, "%s could not be collected on %s: %s.", money, locale.Date(ctx, at), reason)
+}
+
+// lastNotCollected is [NotCollected] without an amount.
+func lastNotCollected(ctx context.Context, at time.Time, reason string) string {
+	switch {
+	case at.IsZero() && reason == "":
+		return locale.T(ctx, "The last payment could not be collected.")
+	case at.IsZero():
+		return locale.T(ctx, "The last payment could not be collected: %s.", reason)
+	case reason == "":
+		return locale.T(ctx, "The last payment could not be collected on %s.", locale.Date(ctx, at))
 	}
-	return title + "."
+	return locale.T(ctx, "The last payment could not be collected on %s: %s.", locale.Date(ctx, at), reason)
 }
 
 // ToConfirm says that the bank wants a payment confirmed.
