@@ -99,7 +99,7 @@ fmt: ## format Go and templ files
 
 .PHONY: check-spelling
 check-spelling: ## fail on common misspellings
-	go run $(MISSPELL) -error $(TEXT)
+	go run $(MISSPELL) -error $$(git ls-files -- $(TEXT) ':!*.po')
 
 lint: check-format check-spelling ## formatting, spelling, vet, staticcheck
 	go vet ./...
