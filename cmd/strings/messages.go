@@ -12,21 +12,38 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/leonelquinteros/gotext"
 )
 
 // message is a text that translations have: the argument of a function of package locale, or the
 // message of an error.
 type message struct {
-	file  string // path from the root, with slashes
-	line  int
-	text  string
-	many  string // the form for several, of texts that depend on a number
-	error bool
+	file string // path from the root, with slashes
+	line int
+	text string
+	many string // the form for several, of texts that depend on a number
+}
+
+// germanFile has the German texts, from the root.
+const germanFile = "views/locale/de.po"
+
+func readGerman(root string) (map[string]*gotext.Translation, error) {
+	content, err := os.ReadFile(filepath.Join(root, germanFile))
+	if err != nil {
+		return nil, fmt.Errorf("read translations: %w", err)
+	}
+	po := gotext.NewPo()
+	po.Parse(content)
+	return po.GetDomain().GetTranslations(), nil
 }
 
 // messageFolders hold the texts of visitors, members and billing admins, with the folders below
 // them. Operators' and developers' pages are in English.
 var messageFolders = []string{"billing", "handlers", "views"}
+
+// englishFolders have no translations.
+var englishFolders = []string{"views/admin", "views/dev", "views/gallery"}
 
 // messageCalls are the functions that take a text, by package, with its position among the
 // arguments.
@@ -46,7 +63,7 @@ func messages(root string) ([]message, error) {
 			switch {
 			case err != nil:
 				return err
-			case entry.IsDir() && slices.Contains([]string{"views/admin", "views/dev", "views/gallery", "billing/apperr"}, name) && name != "billing/apperr":
+			case entry.IsDir() && slices.Contains(englishFolders, name):
 				return fs.SkipDir
 			case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 				return nil
@@ -82,12 +99,12 @@ func messageOf(n ast.Node) (message, bool) {
 	case *ast.ValueSpec: // const messageLastAdmin = "…"
 		if len(n.Names) == 1 && len(n.Values) == 1 && strings.HasPrefix(strings.ToLower(n.Names[0].Name), "message") {
 			text, ok := literal(n.Values[0])
-			return message{text: text, error: true}, ok
+			return message{text: text}, ok
 		}
 	case *ast.KeyValueExpr: // apperr.Error{Message: "…"}
 		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Message" {
 			text, ok := literal(n.Value)
-			return message{text: text, error: true}, ok
+			return message{text: text}, ok
 		}
 	}
 	return message{}, false
@@ -110,7 +127,7 @@ func messageOfCall(call *ast.CallExpr) (message, bool) {
 	if !ok || text == "" {
 		return message{}, false
 	}
-	m := message{text: text, error: home.Name == "apperr"}
+	m := message{text: text}
 	if function.Sel.Name == "N" {
 		m.many, ok = literal(call.Args[at+1])
 	}
