@@ -42,7 +42,10 @@ proofs: ## the long forms of tests that make test runs in part; takes up to 15 m
 	go test -v -timeout 14m -run DuringOutage ./handlers -all-outages
 	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run TestBillingJourneys ./cmd/usher -all-journeys
 
-SCENARIO_TOUR := go test -v -timeout 60m -run TestAccessibility ./cmd/usher -all-scenarios
+# PAGE_LANGUAGE=de shows the pages in German, STOPS=year,active only these scenarios.
+PAGE_LANGUAGE ?= en
+STOPS ?=
+SCENARIO_TOUR := go test -v -timeout 60m -run TestAccessibility ./cmd/usher -all-scenarios -language=$(PAGE_LANGUAGE) -stops=$(STOPS)
 PICTURES ?= .build/scenarios
 
 .PHONY: a11y screenshots
