@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"cmp"
 	"context"
 
 	"usher/billing/mail"
@@ -9,15 +8,19 @@ import (
 )
 
 func emailChangeLetter(ctx context.Context, d mail.Data) letter {
+	asked := locale.T(ctx, "Someone, most likely you, asked to change the e-mail address of your account to another one.")
+	if d.Address != "" {
+		asked = locale.T(ctx, "Someone, most likely you, asked to change the e-mail address of your account to %s.", d.Address)
+	}
 	return letter{
 		subject: locale.T(ctx, "Confirm your change of e-mail address"),
 		opening: sentences(
-			locale.T(ctx, "Someone, most likely you, asked to change the e-mail address of your account to %s.", cmp.Or(d.Address, locale.T(ctx, "another one"))),
+			asked,
 			locale.T(ctx, "It changes once both addresses have confirmed it."),
 		),
 		button: linkTo(locale.T(ctx, "Confirm or stop the change"), d),
 		closing: sentences(
-			onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works until %s.", formatDeadline(ctx, d.ExpiresAt))),
+			untilExpiry(ctx, d),
 			locale.T(ctx, "If it wasn't you, open the link, stop the change, and choose a new password: someone knows yours."),
 		),
 		why: locale.T(ctx, "You get this e-mail because this is the address of your account."),
@@ -30,7 +33,8 @@ func newEmailLetter(ctx context.Context, d mail.Data) letter {
 		opening: sentences(locale.T(ctx, "You asked to sign in with this address. The change takes effect once both this and your current address have confirmed it.")),
 		button:  linkTo(locale.T(ctx, "Confirm this address"), d),
 		closing: sentences(
-			onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works until %s.", formatDeadline(ctx, d.ExpiresAt))), locale.T(ctx, "If it wasn't you, you can ignore this e-mail: nothing changes."),
+			untilExpiry(ctx, d),
+			locale.T(ctx, "If it wasn't you, you can ignore this e-mail: nothing changes."),
 		),
 		why: locale.T(ctx, "You get this e-mail because someone entered this address as their new one."),
 	}
@@ -47,9 +51,13 @@ func emailTakenLetter(ctx context.Context, d mail.Data) letter {
 }
 
 func emailChangedLetter(ctx context.Context, d mail.Data) letter {
+	changed := locale.T(ctx, "From now on, sign in with your new address. Both addresses confirmed the change.")
+	if d.Address != "" {
+		changed = locale.T(ctx, "From now on, sign in with %s. Both addresses confirmed the change.", d.Address)
+	}
 	return letter{
 		subject: locale.T(ctx, "Your e-mail address was changed"),
-		opening: sentences(locale.T(ctx, "From now on, sign in with %s. Both addresses confirmed the change.", cmp.Or(d.Address, locale.T(ctx, "your new address")))),
+		opening: sentences(changed),
 		button:  linkTo(locale.T(ctx, "Open your settings"), d),
 		closing: sentences(locale.T(ctx, "If it wasn't you, contact support right away.")),
 		why:     locale.T(ctx, "You get this e-mail because this was the address of your account."),

@@ -8,24 +8,21 @@ import (
 	"usher/views/locale"
 )
 
-// identityLetter is an e-mail about an identity that was linked or unlinked.
-func identityLetter(ctx context.Context, d mail.Data, state, can, remedy string) letter {
-	provider := cmp.Or(d.Provider, locale.T(ctx, "your identity provider"))
-	who := "Someone"
-	if d.Address != "" {
-		who = d.Address
-	}
-	l := securityLetter(ctx, d, locale.T(ctx, "Sign-in with %s is %s", provider, state), locale.T(ctx, "%s at %s %s your account.", who, provider, can))
-	l.closing = sentences(remedy)
-	return l
+// identityOf names the address of an identity and its provider.
+func identityOf(ctx context.Context, d mail.Data) (address, provider string) {
+	return cmp.Or(d.Address, locale.T(ctx, "Someone")), cmp.Or(d.Provider, locale.T(ctx, "your identity provider"))
 }
 
 func identityLinkedLetter(ctx context.Context, d mail.Data) letter {
-	return identityLetter(ctx, d, "on", locale.T(ctx, "can now sign in to"),
-		locale.T(ctx, "If it wasn't you, unlink it now, choose a new password, and contact support."))
+	address, provider := identityOf(ctx, d)
+	l := securityLetter(ctx, d, locale.T(ctx, "Sign-in with %s is on", provider), locale.T(ctx, "%s at %s can now sign in to your account.", address, provider))
+	l.closing = sentences(locale.T(ctx, "If it wasn't you, unlink it now, choose a new password, and contact support."))
+	return l
 }
 
 func identityUnlinkedLetter(ctx context.Context, d mail.Data) letter {
-	return identityLetter(ctx, d, "off", locale.T(ctx, "can no longer sign in to"),
-		locale.T(ctx, "If it wasn't you, choose a new password now, and contact support."))
+	address, provider := identityOf(ctx, d)
+	l := securityLetter(ctx, d, locale.T(ctx, "Sign-in with %s is off", provider), locale.T(ctx, "%s at %s can no longer sign in to your account.", address, provider))
+	l.closing = sentences(locale.T(ctx, "If it wasn't you, choose a new password now, and contact support."))
+	return l
 }

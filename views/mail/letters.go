@@ -3,7 +3,6 @@ package mail
 import (
 	"cmp"
 	"context"
-	"strconv"
 	"strings"
 	"time"
 
@@ -69,9 +68,12 @@ func onlyIf(known bool, sentence string) string {
 
 func formatDay(ctx context.Context, t time.Time) string { return locale.Date(ctx, t.UTC()) }
 
-// formatDeadline formats the expiry of a link to the minute: 1 Dec 2026, 14:02 UTC.
-func formatDeadline(ctx context.Context, t time.Time) string {
-	return locale.T(ctx, "%s, %s UTC", formatDay(ctx, t), locale.Time(t.UTC()))
+// untilExpiry says until when a link works; empty if it is unknown.
+func untilExpiry(ctx context.Context, d mail.Data) string {
+	if d.ExpiresAt.IsZero() {
+		return ""
+	}
+	return locale.T(ctx, "The link works until %s.", locale.DateTime(ctx, d.ExpiresAt))
 }
 
 // contactWhy is the last line of every e-mail about billing.
@@ -79,18 +81,12 @@ func contactWhy(ctx context.Context, d mail.Data) string {
 	return oneLine(locale.T(ctx, "You get this e-mail because you manage billing for %s.", d.Organization))
 }
 
-// planOrAny names the plan in a sentence; "the plan" if it is unknown.
-func planOrAny(ctx context.Context, d mail.Data) string {
-	return cmp.Or(d.Plan, locale.T(ctx, "the plan"))
-}
-
-// planOf names plan and organization, such as "plan of Lyric Street (Pro, yearly)".
-func planOf(ctx context.Context, d mail.Data) string {
-	plan := locale.T(ctx, "plan of %s", d.Organization)
-	if d.Plan != "" {
-		plan += " (" + ui.PlanName(ctx, d.Plan, d.Interval) + ")"
+// withPlan names an organization and its plan, such as "Lyric Street (Pro, yearly)".
+func withPlan(ctx context.Context, d mail.Data) string {
+	if d.Plan == "" {
+		return d.Organization
 	}
-	return plan
+	return d.Organization + " (" + ui.PlanName(ctx, d.Plan, d.Interval) + ")"
 }
 
 // aboutAmount makes an amount the heading of a letter. Without an amount the subject stays it.
@@ -122,14 +118,18 @@ func linkTo(label string, d mail.Data) ui.LinkButtonProps {
 
 func invitationLetter(ctx context.Context, d mail.Data) letter {
 	inviter := cmp.Or(d.Inviter, locale.T(ctx, "Someone at %s", d.Organization))
+	invites := locale.T(ctx, "%s has invited you to join %s.", inviter, d.Organization)
+	if d.Role != "" {
+		invites = locale.T(ctx, "%s has invited you to join %s as %s.", inviter, d.Organization, locale.Lookup(ctx, d.Role))
+	}
 	return letter{
 		subject: locale.T(ctx, "%s invited you to %s", inviter, d.Organization),
 		opening: sentences(
-			locale.T(ctx, "%s has invited you to join %s%s.", inviter, d.Organization, onlyIf(d.Role != "", locale.T(ctx, " as %s", d.Role))),
+			invites,
 			locale.T(ctx, "It's free for you: the organization pays for your seat."),
 		),
 		button:  linkTo(locale.T(ctx, "Accept the invitation"), d),
-		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link is for you only and works until %s.", formatDeadline(ctx, d.ExpiresAt))), locale.T(ctx, "If you don't know them, you can ignore this e-mail.")),
+		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link is for you only and works until %s.", locale.DateTime(ctx, d.ExpiresAt))), locale.T(ctx, "If you don't know them, you can ignore this e-mail.")),
 		why:     locale.T(ctx, "You get this e-mail because someone invited this address."),
 	}
 }
@@ -139,7 +139,7 @@ func verifyLetter(ctx context.Context, d mail.Data) letter {
 		subject: locale.T(ctx, "Confirm your e-mail address"),
 		opening: sentences(locale.T(ctx, "You signed up for Usher with this address. Confirm that it's yours, so that we can reach you about your account and your bill.")),
 		button:  linkTo(locale.T(ctx, "Confirm this address"), d),
-		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works until %s.", formatDeadline(ctx, d.ExpiresAt))), locale.T(ctx, "If you didn't sign up, you can ignore this e-mail.")),
+		closing: sentences(untilExpiry(ctx, d), locale.T(ctx, "If you didn't sign up, you can ignore this e-mail.")),
 		why:     locale.T(ctx, "You get this e-mail because this address was used to sign up."),
 	}
 }
@@ -150,7 +150,7 @@ func resetLetter(ctx context.Context, d mail.Data) letter {
 		opening: sentences(locale.T(ctx, "Someone, most likely you, asked for a new password for the account with this address.")),
 		button:  linkTo(locale.T(ctx, "Choose a new password"), d),
 		closing: sentences(
-			onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works once, until %s. A new password signs you out everywhere else.", formatDeadline(ctx, d.ExpiresAt))),
+			onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link works once, until %s. A new password signs you out everywhere else.", locale.DateTime(ctx, d.ExpiresAt))),
 			locale.T(ctx, "If it wasn't you, you can ignore this e-mail: your password stays the same."),
 		),
 		why: locale.T(ctx, "You get this e-mail because a new password was requested on the sign-in page."),
@@ -161,13 +161,27 @@ func passwordChangedLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
 		subject: locale.T(ctx, "Your password was changed"),
 		opening: sentences(
-			locale.T(ctx, "Your password was changed%s%s. You are signed out everywhere else.", onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDeadline(ctx, d.At))), onlyIf(d.Reason != "", ", "+d.Reason)),
+			passwordChanged(ctx, d),
 			locale.T(ctx, "If it was you, there's nothing to do."),
 			locale.T(ctx, "If it wasn't you, someone else can sign in to your account. Choose a new password now: that signs them out. Then make sure that only you can read your e-mail."),
 		),
 		button: linkTo(locale.T(ctx, "It wasn't me: choose a new password"), d),
 		why:    locale.T(ctx, "You get this e-mail because the password of the account with this address was changed."),
 	}
+}
+
+// passwordChanged says when and how the password was changed, as far as that is known.
+func passwordChanged(ctx context.Context, d mail.Data) string {
+	at, how := locale.DateTime(ctx, d.At), locale.Lookup(ctx, d.Reason)
+	switch {
+	case d.At.IsZero() && how == "":
+		return locale.T(ctx, "Your password was changed. You are signed out everywhere else.")
+	case d.At.IsZero():
+		return locale.T(ctx, "Your password was changed, %s. You are signed out everywhere else.", how)
+	case how == "":
+		return locale.T(ctx, "Your password was changed on %s. You are signed out everywhere else.", at)
+	}
+	return locale.T(ctx, "Your password was changed on %s, %s. You are signed out everywhere else.", at, how)
 }
 
 func paymentFailedLetter(ctx context.Context, d mail.Data) letter {
@@ -178,9 +192,9 @@ func paymentFailedLetter(ctx context.Context, d mail.Data) letter {
 	return aboutAmount(ctx, letter{
 		subject: withAmount(ctx, d.Amount, func(amount string) string { return locale.T(ctx, "Pay %s for %s", amount, d.Organization) }, locale.T(ctx, "A payment for %s failed", d.Organization)),
 		opening: sentences(
-			ui.NotCollected(ctx, d.Amount, d.At.UTC(), d.Reason),
-			onlyIf(d.Plan != "", locale.T(ctx, "The payment is for the %s.", planOf(ctx, d))),
-			d.Step,
+			ui.NotCollected(ctx, d.Amount, d.At.UTC(), locale.Lookup(ctx, d.Reason)),
+			onlyIf(d.Plan != "", locale.T(ctx, "The payment is for the plan of %s.", withPlan(ctx, d))),
+			locale.Lookup(ctx, d.Step),
 			ui.NextTry(ctx, d.NextAt.UTC()),
 		),
 		button: linkTo(label, d),
@@ -195,7 +209,7 @@ func actionRequiredLetter(ctx context.Context, d mail.Data) letter {
 		}, locale.T(ctx, "Confirm a payment for %s", d.Organization)),
 		opening: sentences(
 			ui.ToConfirm(ctx, d.Amount),
-			onlyIf(d.Plan != "", locale.T(ctx, "The payment is for the %s.", planOf(ctx, d))),
+			onlyIf(d.Plan != "", locale.T(ctx, "The payment is for the plan of %s.", withPlan(ctx, d))),
 			ui.ConfirmStep(ctx),
 		),
 		button: linkTo(locale.T(ctx, "Confirm payment"), d),
@@ -205,11 +219,15 @@ func actionRequiredLetter(ctx context.Context, d mail.Data) letter {
 
 func cardExpiringLetter(ctx context.Context, d mail.Data) letter {
 	card := strings.TrimSpace(ui.CardBrand(ctx, d.Reason) + " " + d.Card)
+	update := locale.T(ctx, "Update the card to keep the plan without interruption.")
+	if d.Plan != "" {
+		update = locale.T(ctx, "Update the card to keep %s without interruption.", d.Plan)
+	}
 	return letter{
 		subject: locale.T(ctx, "Update the card for %s", d.Organization),
 		opening: sentences(
 			ui.CardExpiring(ctx, card, d.At.UTC(), d.NextAt.UTC(), time.Time{}),
-			locale.T(ctx, "Update the card to keep %s without interruption.", planOrAny(ctx, d)),
+			update,
 		),
 		button: linkTo(locale.T(ctx, "Update card"), d),
 		why:    contactWhy(ctx, d),
@@ -217,69 +235,129 @@ func cardExpiringLetter(ctx context.Context, d mail.Data) letter {
 }
 
 func trialEndingLetter(ctx context.Context, d mail.Data) letter {
-	ends := soonOrOn(ctx, d.At)
+	subject := locale.T(ctx, "The trial of %s ends soon", d.Organization)
+	if !d.At.IsZero() {
+		subject = locale.T(ctx, "The trial of %s ends on %s", d.Organization, formatDay(ctx, d.At))
+	}
 	return letter{
-		subject: locale.T(ctx, "The trial of %s ends %s", d.Organization, ends),
-		opening: sentences(
-			locale.T(ctx, "%s is trying %s. The trial ends %s.", d.Organization, planOrAny(ctx, d), ends),
-			onlyIf(d.Amount.Currency != "", locale.T(ctx, "The plan then continues for %s%s.", formatAmount(ctx, d.Amount), onlyIf(d.Seats > 0, locale.T(ctx, ", for %s", ui.Seats(ctx, d.Seats))))),
-			locale.T(ctx, "To pay nothing, cancel before then."),
-		),
-		button: linkTo(locale.T(ctx, "See plan and payment"), d),
-		why:    contactWhy(ctx, d),
+		subject: subject,
+		opening: sentences(trialEnds(ctx, d), afterTrial(ctx, d), locale.T(ctx, "To pay nothing, cancel before then.")),
+		button:  linkTo(locale.T(ctx, "See plan and payment"), d),
+		why:     contactWhy(ctx, d),
 	}
 }
 
+func trialEnds(ctx context.Context, d mail.Data) string {
+	switch {
+	case d.At.IsZero() && d.Plan == "":
+		return locale.T(ctx, "%s is trying the plan. The trial ends soon.", d.Organization)
+	case d.At.IsZero():
+		return locale.T(ctx, "%s is trying %s. The trial ends soon.", d.Organization, d.Plan)
+	case d.Plan == "":
+		return locale.T(ctx, "%s is trying the plan. The trial ends on %s.", d.Organization, formatDay(ctx, d.At))
+	}
+	return locale.T(ctx, "%s is trying %s. The trial ends on %s.", d.Organization, d.Plan, formatDay(ctx, d.At))
+}
+
+// afterTrial says what the plan costs after the trial; empty if it is unknown.
+func afterTrial(ctx context.Context, d mail.Data) string {
+	switch {
+	case d.Amount.Currency == "":
+		return ""
+	case d.Seats > 0:
+		return locale.N(ctx, "The plan then continues for %[2]s, for %[1]s seat.", "The plan then continues for %[2]s, for %[1]s seats.", d.Seats, formatAmount(ctx, d.Amount))
+	}
+	return locale.T(ctx, "The plan then continues for %s.", formatAmount(ctx, d.Amount))
+}
+
 func renewalNoticeLetter(ctx context.Context, d mail.Data) letter {
-	when := soonOrOn(ctx, d.At)
+	amountIs := locale.T(ctx, "for %s, charged soon", d.Organization)
+	if !d.At.IsZero() {
+		amountIs = locale.T(ctx, "for %s, charged on %s", d.Organization, formatDay(ctx, d.At))
+	}
 	return aboutAmount(ctx, letter{
-		subject: withAmount(ctx, d.Amount, func(amount string) string { return locale.T(ctx, "%s renews %s for %s", d.Organization, when, amount) }, locale.T(ctx, "%s renews %s", d.Organization, when)),
-		opening: sentences(
-			locale.T(ctx, "The %s renews %s%s.", planOf(ctx, d), when, onlyIf(d.Amount.Currency != "", locale.T(ctx, " for %s", formatAmount(ctx, d.Amount)))),
-			d.Reason,
-		),
+		subject: renewalSubject(ctx, d),
+		opening: sentences(renewal(ctx, d), locale.Lookup(ctx, d.Reason)),
 		lines:   sentences(d.Changes...),
 		button:  linkTo(locale.T(ctx, "See the next invoice"), d),
 		closing: sentences(locale.T(ctx, "The amount changes if people join or leave before then. You can change or cancel the plan until then.")),
 		why:     contactWhy(ctx, d),
-	}, d.Amount, locale.T(ctx, "for %s, charged %s", d.Organization, when))
+	}, d.Amount, amountIs)
+}
+
+func renewalSubject(ctx context.Context, d mail.Data) string {
+	amount := locale.Money(ctx, d.Amount)
+	switch {
+	case d.At.IsZero() && d.Amount.Currency == "":
+		return locale.T(ctx, "%s renews soon", d.Organization)
+	case d.At.IsZero():
+		return locale.T(ctx, "%s renews soon for %s", d.Organization, amount)
+	case d.Amount.Currency == "":
+		return locale.T(ctx, "%s renews on %s", d.Organization, formatDay(ctx, d.At))
+	}
+	return locale.T(ctx, "%s renews on %s for %s", d.Organization, formatDay(ctx, d.At), amount)
+}
+
+// renewal says when the plan renews and for how much, as far as that is known.
+func renewal(ctx context.Context, d mail.Data) string {
+	amount := formatAmount(ctx, d.Amount)
+	switch {
+	case d.At.IsZero() && amount == "":
+		return locale.T(ctx, "The plan of %s renews soon.", withPlan(ctx, d))
+	case d.At.IsZero():
+		return locale.T(ctx, "The plan of %s renews soon for %s.", withPlan(ctx, d), amount)
+	case amount == "":
+		return locale.T(ctx, "The plan of %s renews on %s.", withPlan(ctx, d), formatDay(ctx, d.At))
+	}
+	return locale.T(ctx, "The plan of %s renews on %s for %s.", withPlan(ctx, d), formatDay(ctx, d.At), amount)
 }
 
 func priceChangeLetter(ctx context.Context, d mail.Data) letter {
-	when := soonOrOn(ctx, d.At)
-	plan := cmp.Or(ui.PlanName(ctx, d.Plan, d.Interval), locale.T(ctx, "another plan"))
-	former := cmp.Or(ui.PlanName(ctx, d.FormerPlan, d.FormerInterval), locale.T(ctx, "the current plan"))
+	subject, amountIs := locale.T(ctx, "The price for %s changes soon", d.Organization), locale.T(ctx, "on the first invoice at the new price, soon")
+	if !d.At.IsZero() {
+		subject = locale.T(ctx, "The price for %s changes on %s", d.Organization, formatDay(ctx, d.At))
+		amountIs = locale.T(ctx, "on the first invoice at the new price, on %s", formatDay(ctx, d.At))
+	}
 	return aboutAmount(ctx, letter{
-		subject: locale.T(ctx, "The price for %s changes %s", d.Organization, when),
+		subject: subject,
 		opening: sentences(
-			locale.T(ctx, "%s changes from %s to %s %s.", d.Organization, former, plan, when),
+			planChange(ctx, d),
 			onlyIf(d.Amount.Currency != "", locale.T(ctx, "The first invoice at the new price is %s.", formatAmount(ctx, d.Amount))),
-			d.Reason,
+			locale.Lookup(ctx, d.Reason),
 		),
 		lines:   sentences(d.Changes...),
 		button:  linkTo(locale.T(ctx, "See the next invoice"), d),
 		closing: sentences(locale.T(ctx, "The amount changes if people join or leave before then. You can keep the current plan until then.")),
 		why:     contactWhy(ctx, d),
-	}, d.Amount, locale.T(ctx, "on the first invoice at the new price, %s", when))
+	}, d.Amount, amountIs)
 }
 
-// soonOrOn is the date of something that will happen.
-func soonOrOn(ctx context.Context, at time.Time) string {
-	if at.IsZero() {
-		return "soon"
+// planChange says which plan follows which, and when. It names no plan if one of them is unknown.
+func planChange(ctx context.Context, d mail.Data) string {
+	from, to := ui.PlanName(ctx, d.FormerPlan, d.FormerInterval), ui.PlanName(ctx, d.Plan, d.Interval)
+	named := d.FormerPlan != "" && d.Plan != ""
+	switch {
+	case d.At.IsZero() && !named:
+		return locale.T(ctx, "%s changes to another plan soon.", d.Organization)
+	case d.At.IsZero():
+		return locale.T(ctx, "%s changes from %s to %s soon.", d.Organization, from, to)
+	case !named:
+		return locale.T(ctx, "%s changes to another plan on %s.", d.Organization, formatDay(ctx, d.At))
 	}
-	return locale.T(ctx, "on %s", formatDay(ctx, at))
+	return locale.T(ctx, "%s changes from %s to %s on %s.", d.Organization, from, to, formatDay(ctx, d.At))
 }
 
 func renewedLetter(ctx context.Context, d mail.Data) letter {
+	renewed := locale.T(ctx, "The plan of %s was renewed and paid.", withPlan(ctx, d))
+	if !d.At.IsZero() {
+		renewed = locale.T(ctx, "The plan of %s was renewed and paid on %s.", withPlan(ctx, d), formatDay(ctx, d.At))
+	}
 	return aboutAmount(ctx, letter{
 		subject: withAmount(ctx, d.Amount, func(amount string) string { return locale.T(ctx, "Receipt: %s for %s", amount, d.Organization) }, locale.T(ctx, "The plan of %s was renewed", d.Organization)),
-		opening: sentences(
-			locale.T(ctx, "The %s was renewed and paid%s.", planOf(ctx, d), onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At)))),
-		),
+		opening: sentences(renewed),
 		lines: sentences(
 			onlyIf(d.Amount.Currency != "", locale.T(ctx, "Paid: %s", formatAmount(ctx, d.Amount))),
-			onlyIf(d.Seats > 0, locale.T(ctx, "For: %s", ui.Seats(ctx, d.Seats))),
+			onlyIf(d.Seats > 0, locale.N(ctx, "For: %s seat", "For: %s seats", d.Seats)),
 			onlyIf(!d.NextAt.IsZero(), locale.T(ctx, "Renews on: %s", formatDay(ctx, d.NextAt))),
 		),
 		button: linkTo(locale.T(ctx, "See the invoice"), d),
@@ -288,37 +366,42 @@ func renewedLetter(ctx context.Context, d mail.Data) letter {
 }
 
 func canceledLetter(ctx context.Context, d mail.Data) letter {
-	plan := planOrAny(ctx, d)
 	l := letter{button: linkTo(locale.T(ctx, "See the plan"), d), why: contactWhy(ctx, d)}
-	if d.At.IsZero() {
+	day, keeps := formatDay(ctx, d.At), ""
+	switch {
+	case d.At.IsZero():
 		l.subject = locale.T(ctx, "The plan of %s has ended", d.Organization)
-		l.opening = sentences(locale.T(ctx, "The %s has ended. You won't be charged again.", planOf(ctx, d)), locale.T(ctx, "You can choose a plan again at any time."))
+		l.opening = sentences(locale.T(ctx, "The plan of %s has ended. You won't be charged again.", withPlan(ctx, d)), locale.T(ctx, "You can choose a plan again at any time."))
 		return l
+	case d.Plan == "":
+		l.subject = locale.T(ctx, "%s keeps the plan until %s", d.Organization, day)
+		keeps = locale.T(ctx, "The plan is canceled. %s keeps the plan until %s, and you won't be charged again.", d.Organization, day)
+	default:
+		l.subject = locale.T(ctx, "%s keeps %s until %s", d.Organization, d.Plan, day)
+		keeps = locale.T(ctx, "The plan is canceled. %s keeps %s until %s, and you won't be charged again.", d.Organization, d.Plan, day)
 	}
-	l.subject = locale.T(ctx, "%s keeps %s until %s", d.Organization, plan, formatDay(ctx, d.At))
-	l.opening = sentences(
-		locale.T(ctx, "The plan is canceled. %s keeps %s until %s, and you won't be charged again.", d.Organization, plan, formatDay(ctx, d.At)),
-		locale.T(ctx, "Changed your mind? You can resume the plan before then."),
-	)
+	l.opening = sentences(keeps, locale.T(ctx, "Changed your mind? You can resume the plan before then."))
 	return l
 }
 
 func resumedLetter(ctx context.Context, d mail.Data) letter {
+	subject, keeps := locale.T(ctx, "%s keeps the plan", d.Organization), locale.T(ctx, "The cancellation was withdrawn: %s keeps the plan.", d.Organization)
+	if d.Plan != "" {
+		subject = locale.T(ctx, "%s keeps %s", d.Organization, d.Plan)
+		keeps = locale.T(ctx, "The cancellation was withdrawn: %s keeps %s.", d.Organization, d.Plan)
+	}
 	return letter{
-		subject: locale.T(ctx, "%s keeps %s", d.Organization, planOrAny(ctx, d)),
-		opening: sentences(
-			locale.T(ctx, "The cancellation was withdrawn: %s keeps %s.", d.Organization, planOrAny(ctx, d)),
-			onlyIf(!d.NextAt.IsZero(), locale.T(ctx, "It renews on %s.", formatDay(ctx, d.NextAt))),
-		),
-		button: linkTo(locale.T(ctx, "See the plan"), d),
-		why:    contactWhy(ctx, d),
+		subject: subject,
+		opening: sentences(keeps, onlyIf(!d.NextAt.IsZero(), locale.T(ctx, "It renews on %s.", formatDay(ctx, d.NextAt)))),
+		button:  linkTo(locale.T(ctx, "See the plan"), d),
+		why:     contactWhy(ctx, d),
 	}
 }
 
 func packReceiptLetter(ctx context.Context, d mail.Data) letter {
-	credits := locale.N(ctx, "%s credit", "%s credits", int(d.Credits))
+	credits := int(d.Credits)
 	return aboutAmount(ctx, letter{
-		subject: locale.T(ctx, "Receipt: %s for %s", credits, d.Organization),
+		subject: locale.N(ctx, "Receipt: %s credit for %s", "Receipt: %s credits for %s", credits, d.Organization),
 		opening: sentences(locale.T(ctx, "Thank you. Everyone in %s can use the credits now.", d.Organization)),
 		lines: sentences(
 			onlyIf(d.Plan != "", locale.T(ctx, "Pack: %s", d.Plan)),
@@ -328,13 +411,13 @@ func packReceiptLetter(ctx context.Context, d mail.Data) letter {
 		),
 		button: linkTo(locale.T(ctx, "See credits and invoices"), d),
 		why:    contactWhy(ctx, d),
-	}, d.Amount, locale.T(ctx, "paid for %s", credits))
+	}, d.Amount, locale.N(ctx, "paid for %s credit", "paid for %s credits", credits))
 }
 
 func seatSummaryLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
-		subject: locale.T(ctx, "%s now has %s", d.Organization, ui.Seats(ctx, d.Seats)),
-		opening: sentences(locale.T(ctx, "The number of seats at %s went from %s to %s.", d.Organization, strconv.Itoa(d.FormerSeats), strconv.Itoa(d.Seats))),
+		subject: locale.N(ctx, "%[2]s now has %[1]s seat", "%[2]s now has %[1]s seats", d.Seats, d.Organization),
+		opening: sentences(locale.T(ctx, "The number of seats at %s went from %s to %s.", d.Organization, locale.Count(ctx, d.FormerSeats), locale.Count(ctx, d.Seats))),
 		lines:   sentences(d.Changes...),
 		button:  linkTo(locale.T(ctx, "See who has a seat"), d),
 		closing: sentences(locale.T(ctx, "The next invoice includes the change.")),
@@ -349,19 +432,30 @@ func secondPlanEndedLetter(ctx context.Context, d mail.Data) letter {
 		back = locale.T(ctx, "The %s paid for it will be refunded to the card; banks take five to ten days.", formatAmount(ctx, d.Amount))
 		l = aboutAmount(ctx, l, d.Amount, locale.T(ctx, "refunded to %s", d.Organization))
 	}
+	canceled := locale.T(ctx, "We canceled the second plan. The first one stays as it is.")
+	if !d.At.IsZero() {
+		canceled = locale.T(ctx, "We canceled the second plan on %s. The first one stays as it is.", formatDay(ctx, d.At))
+	}
 	l.subject = locale.T(ctx, "A duplicate plan for %s was canceled", d.Organization)
 	l.opening = sentences(
 		locale.T(ctx, "%s already had a plan when another one was bought, most likely because two people paid at the same time.", d.Organization),
-		locale.T(ctx, "We canceled the second plan%s. The first one stays as it is. %s", onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At))), back),
+		ui.Sentences(canceled, back),
 	)
 	return l
 }
 
 func deletionLetter(ctx context.Context, d mail.Data) letter {
+	asker := cmp.Or(d.Inviter, locale.T(ctx, "Someone"))
+	subject := locale.T(ctx, "%s will be deleted", d.Organization)
+	asked := locale.T(ctx, "%s asked to delete %s. Everyone loses access when it is deleted.", asker, d.Organization)
+	if !d.At.IsZero() {
+		subject = locale.T(ctx, "%s will be deleted on %s", d.Organization, formatDay(ctx, d.At))
+		asked = locale.T(ctx, "%s asked to delete %s. Everyone loses access when it is deleted on %s.", asker, d.Organization, formatDay(ctx, d.At))
+	}
 	return letter{
-		subject: locale.T(ctx, "%s will be deleted%s", d.Organization, onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At)))),
+		subject: subject,
 		opening: sentences(
-			locale.T(ctx, "%s asked to delete %s. Everyone loses access when it is deleted%s.", cmp.Or(d.Inviter, "Someone"), d.Organization, onlyIf(!d.At.IsZero(), locale.T(ctx, " on %s", formatDay(ctx, d.At)))),
+			asked,
 			deletionPlanLine(ctx, d),
 			locale.T(ctx, "Billing managers can still read the invoices."),
 			locale.T(ctx, "If this is a mistake, an admin can keep the organization until then."),
@@ -374,12 +468,12 @@ func deletionLetter(ctx context.Context, d mail.Data) letter {
 // deletionPlanLine says when the plan of an organization that is to be deleted ends: with it, or
 // before if its period ends sooner.
 func deletionPlanLine(ctx context.Context, d mail.Data) string {
-	seats := locale.T(ctx, "Seat changes that haven't been billed yet are billed then.")
+	ends := locale.T(ctx, "The plan doesn't renew. It ends on the same day, without a refund for the remaining time.")
 	switch {
 	case d.PlanEndsAt.IsZero():
 		return ""
 	case d.PlanEndsAt.Before(d.At):
-		return locale.T(ctx, "The plan doesn't renew. It ends on %s, at the end of the paid period. %s", formatDay(ctx, d.PlanEndsAt), seats)
+		ends = locale.T(ctx, "The plan doesn't renew. It ends on %s, at the end of the paid period.", formatDay(ctx, d.PlanEndsAt))
 	}
-	return locale.T(ctx, "The plan doesn't renew. It ends on the same day, without a refund for the remaining time. %s", seats)
+	return ui.Sentences(ends, locale.T(ctx, "Seat changes that haven't been billed yet are billed then."))
 }

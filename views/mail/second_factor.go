@@ -7,17 +7,14 @@ import (
 	"usher/views/locale"
 )
 
-// securityWhy is the last line of every e-mail about the security of an account.
-const securityWhy = "You get this e-mail because the security of your account changed."
-
 // securityLetter is an e-mail about a change that somebody else may have made.
 func securityLetter(ctx context.Context, d mail.Data, subject string, opening ...string) letter {
 	return letter{
 		subject: subject,
-		opening: sentences(append(opening, onlyIf(!d.At.IsZero(), locale.T(ctx, "This happened on %s.", formatDeadline(ctx, d.At))))...),
+		opening: sentences(append(opening, onlyIf(!d.At.IsZero(), locale.T(ctx, "This happened on %s.", locale.DateTime(ctx, d.At))))...),
 		button:  linkTo(locale.T(ctx, "Check your account's security"), d),
 		closing: sentences(locale.T(ctx, "If it wasn't you, someone knows your password: choose a new one now, and contact support.")),
-		why:     securityWhy,
+		why:     locale.T(ctx, "You get this e-mail because the security of your account changed."),
 	}
 }
 
@@ -37,7 +34,7 @@ func secondFactorOffLetter(ctx context.Context, d mail.Data) letter {
 }
 
 func recoveryCodeUsedLetter(ctx context.Context, d mail.Data) letter {
-	left := locale.T(ctx, "You have %s left.", locale.N(ctx, "%s recovery code", "%s recovery codes", d.CodesLeft))
+	left := locale.N(ctx, "You have %s recovery code left.", "You have %s recovery codes left.", d.CodesLeft)
 	if d.CodesLeft == 0 {
 		left = locale.T(ctx, "It was your last one: create new recovery codes now.")
 	}
@@ -51,25 +48,23 @@ func recoveryCodesRenewedLetter(ctx context.Context, d mail.Data) letter {
 }
 
 func passkeyAddedLetter(ctx context.Context, d mail.Data) letter {
-	l := securityLetter(ctx, d, locale.T(ctx, "You have a new passkey"),
-		locale.T(ctx, "A passkey was added to your account%s. It lets you sign in without your password.", quotedName(d.Passkey)),
+	added := locale.T(ctx, "A passkey was added to your account. It lets you sign in without your password.")
+	if d.Passkey != "" {
+		added = locale.T(ctx, "A passkey was added to your account: “%s”. It lets you sign in without your password.", d.Passkey)
+	}
+	l := securityLetter(ctx, d, locale.T(ctx, "You have a new passkey"), added,
 		locale.T(ctx, "It also works as the second step when you sign in with your password."))
 	l.closing = sentences(locale.T(ctx, "If it wasn't you, remove it now, choose a new password, and contact support."))
 	return l
 }
 
 func passkeyRemovedLetter(ctx context.Context, d mail.Data) letter {
-	left := locale.T(ctx, "You now sign in with your password only.")
+	removed, left := locale.T(ctx, "A passkey was removed from your account."), locale.T(ctx, "You now sign in with your password only.")
+	if d.Passkey != "" {
+		removed = locale.T(ctx, "A passkey was removed from your account: “%s”.", d.Passkey)
+	}
 	if d.Protected {
 		left = locale.T(ctx, "Two-step verification is still on.")
 	}
-	return securityLetter(ctx, d, locale.T(ctx, "A passkey was removed"), locale.T(ctx, "A passkey was removed from your account%s.", quotedName(d.Passkey)), left)
-}
-
-// quotedName returns the end of a clause that names something; empty if the name is unknown.
-func quotedName(name string) string {
-	if name == "" {
-		return ""
-	}
-	return ": \u201c" + name + "\u201d"
+	return securityLetter(ctx, d, locale.T(ctx, "A passkey was removed"), removed, left)
 }
