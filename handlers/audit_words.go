@@ -312,7 +312,7 @@ func leftWords(ctx context.Context, e account.AuditEntry) string {
 	if e.After["reason"] != "" {
 		return locale.T(ctx, "left and deleted their account")
 	}
-	return locale.T(ctx, "left")
+	return locale.T(ctx, "left the organization")
 }
 
 // roleChange is what changed about a role.

@@ -41,21 +41,21 @@ func (e *httpError) withCause(err error) *httpError {
 
 // Errors of the HTTP layer.
 var (
-	errSignedOut      = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
-	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You're not in an organization. Ask an admin to invite you."}
-	errPageNotFound   = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
-	errMethod         = &httpError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
-	errCrossOrigin    = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This request came from another site, so nothing was done."}
-	errTooLarge       = &httpError{status: http.StatusRequestEntityTooLarge, code: "too_large", message: "That is more than can be taken at once."}
-	errFormType       = &httpError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "Forms are taken as application/x-www-form-urlencoded."}
+	errSignedOut      = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: locale.Mark("Please sign in first.")}
+	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: locale.Mark("You're not in an organization. Ask an admin to invite you.")}
+	errPageNotFound   = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: locale.Mark("There is nothing at this address.")}
+	errMethod         = &httpError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: locale.Mark("This address can't be used in this way.")}
+	errCrossOrigin    = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: locale.Mark("This request came from another site, so nothing was done.")}
+	errTooLarge       = &httpError{status: http.StatusRequestEntityTooLarge, code: "too_large", message: locale.Mark("That is more than can be taken at once.")}
+	errFormType       = &httpError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: locale.Mark("Forms are taken as application/x-www-form-urlencoded.")}
 	errJSONType       = &httpError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body has to be JSON, with the header Content-Type: application/json."}
-	errBody           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request could not be read."}
-	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
+	errBody           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: locale.Mark("The request could not be read.")}
+	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: locale.Mark("The request holds characters that can't be stored.")}
 	errNoAPIKeys      = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This address can't be used with an API key."}
 	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
-	errNotRecent      = &httpError{status: http.StatusForbidden, code: "recent_authentication_required", message: "Please confirm that it's you first: open the settings and type your password."}
-	errNotReversible  = &httpError{status: http.StatusConflict, code: apperr.CodeConflict, message: "This change can't be undone in one step. Change the members themselves instead."}
-	errSecondFactor   = &httpError{status: http.StatusForbidden, code: "second_factor_required", message: "Set up two-step verification first, at /settings/security."}
+	errNotRecent      = &httpError{status: http.StatusForbidden, code: "recent_authentication_required", message: locale.Mark("Please confirm that it's you first: open the settings and type your password.")}
+	errNotReversible  = &httpError{status: http.StatusConflict, code: apperr.CodeConflict, message: locale.Mark("This change can't be undone in one step. Change the members themselves instead.")}
+	errSecondFactor   = &httpError{status: http.StatusForbidden, code: "second_factor_required", message: locale.Mark("Set up two-step verification first, at /settings/security.")}
 	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
 	errNoPolicy       = errors.New("the route has no access policy that fits its response type")
 )

@@ -112,7 +112,7 @@ func invoiceLine(ctx context.Context, line billing.ExplainedLine) billingviews.I
 		}
 		who := billingviews.InvoicePerson{Name: person.Name}
 		if !whole {
-			who.What, who.By, who.At = locale.Lookup(ctx, person.Reason), person.By, person.At
+			who.What, who.By, who.At = seatReasonIn(ctx, person.Reason), person.By, person.At
 		}
 		shown.People = append(shown.People, who)
 	}

@@ -112,7 +112,7 @@ func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingview
 	interval := selectedInterval(r, intervals, own)
 	seats, invalid := selectedSeats(r, own)
 	props := billingviews.PricingPageProps{
-		Layout: p.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(plans),
+		Layout: p.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, FreeMonths: yearlySaving(plans),
 		Seats: seats, SeatsError: invalid, Comparison: comparison(r.Context(), plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range plans.Plans {
@@ -248,21 +248,18 @@ func offeredIntervals(c catalog.Catalog) []catalog.Interval {
 	return sold
 }
 
-// yearlySaving describes how many months yearly billing saves; empty unless it is the same whole
-// number for every plan.
-func yearlySaving(c catalog.Catalog) string {
+// yearlySaving returns how many months yearly billing saves; 0 unless it is the same whole number
+// for every plan.
+func yearlySaving(c catalog.Catalog) int {
 	free := 0
 	for i, plan := range c.Plans {
 		saved := freeMonths(plan)
 		if saved < 1 || (i > 0 && saved != free) {
-			return ""
+			return 0
 		}
 		free = saved
 	}
-	if free == 0 {
-		return ""
-	}
-	return counted(free, "month free", "months free")
+	return free
 }
 
 // freeMonths returns how many months yearly billing saves; 0 if that is not a whole number.

@@ -120,7 +120,7 @@ func seatChangeRows(ctx context.Context, changes []billing.SeatChange, readsInvo
 
 // seatChangeText describes a ledger entry. It continues the name of the person, if there is one.
 func seatChangeText(ctx context.Context, c billing.SeatChange) string {
-	reason := locale.Lookup(ctx, c.Reason)
+	reason := seatReasonIn(ctx, c.Reason)
 	switch {
 	case c.SubjectName != "":
 		return reason

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -60,7 +59,7 @@ func (p *seatPages) seatChart(r *http.Request) (*ui.LevelChartProps, error) {
 	}
 	chart := &ui.LevelChartProps{ID: "seat-levels", Title: locale.T(r.Context(), "Seats over the last 12 months"), From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: locale.T(r.Context(), "Seats")}
 	for _, level := range levels {
-		words := strings.TrimSpace(level.Change.SubjectName + " " + level.Change.Reason)
+		words := strings.TrimSpace(level.Change.SubjectName + " " + seatReasonIn(r.Context(), level.Change.Reason))
 		chart.Levels = append(chart.Levels, ui.Level{At: level.At, Value: int64(level.Seats), Words: words})
 	}
 	return chart, nil
@@ -193,11 +192,4 @@ func checkedTime(ctx context.Context, at, now time.Time) string {
 		return at.UTC().Format("15:04 MST")
 	}
 	return locale.DateTime(ctx, at)
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

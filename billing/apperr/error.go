@@ -37,6 +37,9 @@ const (
 	MessageCredentialMismatch = "That e-mail address and password do not belong together."
 )
 
+// messageInternal is shown for an error without a message.
+const messageInternal = "Something went wrong on our side. Nothing was changed. Please try again."
+
 // Error is an error with a message for people. Err is the cause; it is logged and never shown.
 // Message is in English, for JSON and logs. Format and Args are what it was made of, for a
 // translation; without Format, the message itself is the text to translate.
@@ -101,7 +104,7 @@ func MessageOf(err error) string {
 	if errors.As(err, &e) {
 		return e.Message
 	}
-	return "Something went wrong on our side. Nothing was changed. Please try again."
+	return messageInternal
 }
 
 // ErrNotFound is returned by stores if an object does not exist. It carries [CodeNotFound].

@@ -492,7 +492,7 @@ type CreditsProps struct {
 // than those, so it is shown alone then.
 func (p CreditsProps) left(ctx context.Context) string {
 	if p.Granted == 0 || p.Balance > p.Granted {
-		return "left"
+		return locale.T(ctx, "left")
 	}
 	return locale.T(ctx, "of %s left", locale.Count(ctx, p.Granted))
 }

@@ -25,7 +25,7 @@ type PricingPageProps struct {
 	Layout         layout.Props
 	Interval       catalog.Interval
 	Intervals      []catalog.Interval // intervals on offer; one alone hides the switch
-	YearlySaving   string             // label on the switch, such as "2 months free"; may be empty
+	FreeMonths     int                // what yearly billing saves; 0: not the same whole number for all plans
 	Seats          int
 	SeatsError     string // shown beside the field if the number is invalid
 	Plans          []PlanCardProps
@@ -248,8 +248,8 @@ func PricingPage(p PricingPageProps) templ.Component {
 
 func (p PricingPageProps) smallPrint(ctx context.Context) string {
 	text := locale.T(ctx, "Prices don't include tax. You pay for each person from the day they join. Stripe handles the payment.")
-	if p.YearlySaving != "" {
-		return locale.T(ctx, "Pay yearly and get %s. %s", p.YearlySaving, text)
+	if p.FreeMonths > 0 {
+		text = ui.Sentences(locale.N(ctx, "Pay yearly and get %s month free.", "Pay yearly and get %s months free.", p.FreeMonths), text)
 	}
 	return text
 }

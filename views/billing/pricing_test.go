@@ -10,7 +10,7 @@ import (
 
 func TestPricingSwitchKeepsThePeople(t *testing.T) {
 	doc := viewtest.Render(t, billingviews.PricingPage(billingviews.PricingPageProps{
-		Interval: catalog.Monthly, Intervals: []catalog.Interval{catalog.Monthly, catalog.Yearly}, YearlySaving: "2 months free", Seats: 27,
+		Interval: catalog.Monthly, Intervals: []catalog.Interval{catalog.Monthly, catalog.Yearly}, FreeMonths: 2, Seats: 27,
 	}))
 	if got := viewtest.Text(doc.Find("a[href='/pricing?interval=year&seats=27']")); got != "Yearly · 2 months free" {
 		t.Errorf("yearly link: %q", got)

@@ -33,7 +33,7 @@ type PromotionProps struct {
 func (p PromotionProps) notice(ctx context.Context) ui.NoticeProps {
 	switch p.State {
 	case CodeValid:
-		return ui.NoticeProps{Tone: ui.Good, Title: locale.T(ctx, "%s: %s off%s.", p.Code, p.Off, p.duration(ctx)), Body: locale.T(ctx, "Checkout applies it and shows the amount before you pay.%s", p.limits(ctx))}
+		return ui.NoticeProps{Tone: ui.Good, Title: p.title(ctx), Body: p.body(ctx)}
 	case CodeUnchecked:
 		return ui.NoticeProps{Tone: ui.Note, Title: locale.T(ctx, "We couldn't check the code %s.", p.Code), Body: locale.T(ctx, "Choose a plan. Checkout applies the code before you pay, or we'll tell you if it can't be used.")}
 	case CodeRefused:
@@ -42,25 +42,25 @@ func (p PromotionProps) notice(ctx context.Context) ui.NoticeProps {
 	return ui.NoticeProps{Tone: ui.Wait, Title: locale.T(ctx, "The code %s isn't valid.", p.Code), Body: locale.T(ctx, "It may have expired or be misspelled. You can choose a plan without it.")}
 }
 
-func (p PromotionProps) duration(ctx context.Context) string {
+func (p PromotionProps) title(ctx context.Context) string {
 	switch {
 	case p.Once:
-		return locale.T(ctx, " your first invoice")
+		return locale.T(ctx, "%s: %s off your first invoice.", p.Code, p.Off)
 	case p.Months > 0:
-		return locale.T(ctx, " for %s", locale.N(ctx, "%s month", "%s months", p.Months))
+		return locale.N(ctx, "%[2]s: %[3]s off for %[1]s month.", "%[2]s: %[3]s off for %[1]s months.", p.Months, p.Code, p.Off)
 	}
-	return ""
+	return locale.T(ctx, "%s: %s off.", p.Code, p.Off)
 }
 
-func (p PromotionProps) limits(ctx context.Context) string {
-	text := ""
+func (p PromotionProps) body(ctx context.Context) string {
+	sentences := []string{locale.T(ctx, "Checkout applies it and shows the amount before you pay.")}
 	if p.FirstTime {
-		text += locale.T(ctx, " For first purchases only.")
+		sentences = append(sentences, locale.T(ctx, "For first purchases only."))
 	}
 	if !p.Minimum.IsZero() {
-		text += locale.T(ctx, " For orders of %s or more.", locale.ShortMoney(ctx, p.Minimum))
+		sentences = append(sentences, locale.T(ctx, "For orders of %s or more.", locale.ShortMoney(ctx, p.Minimum)))
 	}
-	return text
+	return ui.Sentences(sentences...)
 }
 
 // SendCode sends a code along with every form of the page.

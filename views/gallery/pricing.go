@@ -45,7 +45,7 @@ func pricing(frame layout.Props, interval catalog.Interval, seats int, choice bi
 		}
 	}
 	return billingviews.PricingPageProps{
-		Layout: frame, Interval: interval, Intervals: []catalog.Interval{catalog.Monthly, catalog.Yearly}, YearlySaving: "2 months free",
+		Layout: frame, Interval: interval, Intervals: []catalog.Interval{catalog.Monthly, catalog.Yearly}, FreeMonths: 2,
 		Seats: seats, Plans: cards, Comparison: comparison(),
 	}
 }
