@@ -216,29 +216,30 @@ func unrecorded(members []account.Member, changes []SeatChange) []LinePerson {
 	return people
 }
 
-// Why says in a few words why an invoice was made, in people's names: "Renewal; Bo added",
-// "3 seats added by Ana". Empty: the lines do not say it.
-func (e Explanation) Why() string {
-	var parts []string
+// InvoiceCause is one of the reasons why an invoice was made.
+type InvoiceCause struct {
+	Kind   LineReason
+	Name   string   // of a pack or another item
+	People []string // whose seats changed; nil with [LineSeatsAdded]: not known
+	By     string   // who changed them, if it was one other person
+}
+
+// Causes says why an invoice was made: the plan and further items in the order of the lines, then
+// people who got a seat, people who lost theirs, and changes of seats without people. Each is named
+// once. Nil: the lines do not say it.
+func (e Explanation) Causes() []InvoiceCause {
+	var causes []InvoiceCause
 	var added, removed []LinePerson
-	seats := 0 // lines about seats without people
+	unnamed := false // a line about seats without people
 	for _, line := range e.Lines {
 		switch line.Reason {
-		case LinePlanBegan:
-			parts = append(parts, "Plan started")
-		case LineRenewal:
-			parts = append(parts, "Renewal")
-		case LinePlanChanged:
-			parts = append(parts, "Plan changed")
-		case LinePlanEnded:
-			parts = append(parts, "Plan ended")
+		case LinePlanBegan, LineRenewal, LinePlanChanged, LinePlanEnded:
+			causes = append(causes, InvoiceCause{Kind: line.Reason})
 		case LinePack, LineOther, LineUsage:
 			name, _, _ := strings.Cut(line.Text, ",")
-			parts = append(parts, name)
+			causes = append(causes, InvoiceCause{Kind: line.Reason, Name: name})
 		case LineSeatsAdded, LineSeatsRemoved:
-			if len(line.People) == 0 {
-				seats++
-			}
+			unnamed = unnamed || len(line.People) == 0
 			for _, person := range line.People {
 				if person.Left {
 					removed = append(removed, person)
@@ -248,44 +249,29 @@ func (e Explanation) Why() string {
 			}
 		}
 	}
-	parts = append(parts, seatWords(added, "added"), seatWords(removed, "removed"))
-	if seats > 0 {
-		parts = append(parts, "Seats adjusted")
+	if len(added) > 0 {
+		causes = append(causes, peopleCause(LineSeatsAdded, added))
 	}
-	return joinWords(parts)
+	if len(removed) > 0 {
+		causes = append(causes, peopleCause(LineSeatsRemoved, removed))
+	}
+	if unnamed {
+		causes = append(causes, InvoiceCause{Kind: LineSeatsAdded})
+	}
+	return causes
 }
 
-// seatWords describes people whose seats changed, and who changed them if it was one person.
-func seatWords(people []LinePerson, verb string) string {
-	if len(people) == 0 {
-		return ""
-	}
-	names, by := []string{}, people[0].By
+// peopleCause names people whose seats changed, and who changed them if it was one person.
+func peopleCause(kind LineReason, people []LinePerson) InvoiceCause {
+	cause := InvoiceCause{Kind: kind, By: people[0].By}
 	for _, person := range people {
-		names = append(names, person.Name)
-		if person.By != by {
-			by = ""
+		cause.People = append(cause.People, person.Name)
+		if person.By != cause.By {
+			cause.By = ""
 		}
 	}
-	text := listNames(names) + " " + verb
-	if len(people) > 2 {
-		text = seatCount(len(people)) + " " + verb
+	if len(people) == 1 && cause.By == people[0].Name {
+		cause.By = ""
 	}
-	if by != "" && (len(people) > 1 || by != people[0].Name) {
-		text += " by " + by
-	}
-	return text
-}
-
-// joinWords joins the parts that are not empty, each once.
-func joinWords(parts []string) string {
-	var kept []string
-	seen := map[string]bool{"": true}
-	for _, part := range parts {
-		if !seen[part] {
-			kept = append(kept, part)
-		}
-		seen[part] = true
-	}
-	return strings.Join(kept, "; ")
+	return cause
 }

@@ -38,7 +38,7 @@ func (y *year) checkExplanations() {
 func (y *year) checkExplanation(table *tabwriter.Writer, invoice billing.ExplainedInvoice, want stripeYearInvoice) {
 	y.t.Helper()
 	e := invoice.Explanation
-	_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d %% explained\n", invoice.CreatedAt.Format("2006-01-02"), e.Why(), y.format(e.Total.Minor), e.Percent())
+	_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d %% explained\n", invoice.CreatedAt.Format("2006-01-02"), fmt.Sprint(e.Causes()), y.format(e.Total.Minor), e.Percent())
 	var sum int64
 	for _, line := range e.Lines {
 		sum += line.Amount.Minor
@@ -54,7 +54,7 @@ func (y *year) checkExplanation(table *tabwriter.Writer, invoice billing.Explain
 			y.t.Errorf("%s: %d people in %q", invoice.ID, len(line.People), line.Text)
 		}
 	}
-	if !invoice.Known || !e.Complete() || e.Percent() != 100 || e.Explained().Minor != want.Total || sum != want.Total || e.Why() == "" {
+	if !invoice.Known || !e.Complete() || e.Percent() != 100 || e.Explained().Minor != want.Total || sum != want.Total || len(e.Causes()) == 0 {
 		y.t.Errorf("%s: %v of %d explained, lines add up to %d, remainder %+v", invoice.ID, e.Explained(), want.Total, sum, e.Remainder())
 	}
 	if due := want.Total + invoice.Totals.Balance; due != want.AmountDue || invoice.Totals.AmountDue != want.AmountDue {

@@ -23,7 +23,7 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 	}
 	props := billingviews.DashboardPageProps{
 		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
-		Seats: seatRowProps(r.Context(), overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(), Trouble: p.trouble(overview, accessOf(r)),
+		Seats: seatRowProps(r.Context(), overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(), Trouble: p.trouble(r.Context(), overview, accessOf(r)),
 	}
 	if props.Plan, err = p.planSummary(r, overview); err != nil {
 		return err

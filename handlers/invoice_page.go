@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"usher/billing"
@@ -10,6 +11,7 @@ import (
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/locale"
+	"usher/views/ui"
 )
 
 // invoicePath is the page of an invoice.
@@ -214,7 +216,7 @@ func declineReason(code string) string {
 // explainedRow is invoiceRow with the reason in people's names.
 func explainedRow(ctx context.Context, i billing.ExplainedInvoice) billingviews.InvoiceRow {
 	row := invoiceRow(ctx, i.Invoice)
-	if why := i.Explanation.Why(); i.Known && why != "" {
+	if why := causesInWords(ctx, i.Explanation.Causes()); i.Known && why != "" {
 		row.Why = why
 	}
 	row.PDFHref = ""
@@ -240,4 +242,50 @@ func yearFilter(ctx context.Context, years []int, current int) []billingviews.Ye
 // invoicesCSVPath returns the path of the filtered list as a CSV file.
 func invoicesCSVPath(year int) string {
 	return strings.TrimSuffix("/billing/invoices.csv?year="+yearText(year), "?year=")
+}
+
+// causesInWords says in a few words why an invoice was made: "Renewal; Bo added by Ana".
+func causesInWords(ctx context.Context, causes []billing.InvoiceCause) string {
+	var parts []string
+	for _, cause := range causes {
+		if part := causeInWords(ctx, cause); !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func causeInWords(ctx context.Context, cause billing.InvoiceCause) string {
+	switch cause.Kind {
+	case billing.LinePlanBegan:
+		return locale.T(ctx, "Plan started")
+	case billing.LineRenewal:
+		return locale.T(ctx, "Renewal")
+	case billing.LinePlanChanged:
+		return locale.T(ctx, "Plan changed")
+	case billing.LinePlanEnded:
+		return locale.T(ctx, "Plan ended")
+	case billing.LineSeatsAdded, billing.LineSeatsRemoved:
+		return seatCauseInWords(ctx, cause)
+	}
+	return cause.Name
+}
+
+func seatCauseInWords(ctx context.Context, cause billing.InvoiceCause) string {
+	who := ui.Names(ctx, cause.People...)
+	if len(cause.People) > 2 {
+		who = ui.Seats(ctx, len(cause.People))
+	}
+	removed := cause.Kind == billing.LineSeatsRemoved
+	switch {
+	case cause.People == nil:
+		return locale.T(ctx, "Seats adjusted")
+	case removed && cause.By != "":
+		return locale.T(ctx, "%s removed by %s", who, cause.By)
+	case removed:
+		return locale.T(ctx, "%s removed", who)
+	case cause.By != "":
+		return locale.T(ctx, "%s added by %s", who, cause.By)
+	}
+	return locale.T(ctx, "%s added", who)
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/locale"
 )
 
 // pay pays an open invoice for the amount that the form shows. If the amount moved, the response is
@@ -66,14 +68,14 @@ func (p *billingPages) showMoved(w http.ResponseWriter, r *http.Request, shown c
 }
 
 // trouble returns what is wrong with the payment; nil: nothing.
-func (p *billingPages) trouble(o billing.Overview, a account.Access) *billingviews.PaymentTroubleProps {
+func (p *billingPages) trouble(ctx context.Context, o billing.Overview, a account.Access) *billingviews.PaymentTroubleProps {
 	t := o.Trouble
 	if t == nil {
 		return nil
 	}
 	props := &billingviews.PaymentTroubleProps{
 		OrganizationID: o.Organization.ID, CanManageBilling: a.CanManageBilling(), Kind: t.Kind, Amount: t.Amount(),
-		FailedAt: t.FailedAt, Reason: t.Decline.Reason, Step: t.Decline.Step, AccessUntil: t.AccessUntil, HasAccess: t.HasAccess,
+		FailedAt: t.FailedAt, Reason: locale.Lookup(ctx, t.Decline.Reason), Step: locale.Lookup(ctx, t.Decline.Step), AccessUntil: t.AccessUntil, HasAccess: t.HasAccess,
 		Stopped: t.Stopped, NextTry: t.NextTry, Tried: t.Tried, CanPay: t.CanPay, At: t.At, NextCharge: t.NextCharge, Now: p.now(),
 		Card: card(*o.Subscription), HasCard: t.HasCard, NewCard: t.Payment != nil && t.Payment.Origin == billing.PaymentByCard,
 	}
@@ -88,15 +90,15 @@ func (p *billingPages) trouble(o billing.Overview, a account.Access) *billingvie
 		props.FinishHref = o.OpenCheckout.URL
 	}
 	if t.Kind != billing.TroubleIncomplete {
-		props.Attempts = attemptRows(t.Attempts)
+		props.Attempts = attemptRows(ctx, t.Attempts)
 	}
 	return props
 }
 
-func attemptRows(attempts []billing.PaymentAttempt) []billingviews.AttemptRow {
+func attemptRows(ctx context.Context, attempts []billing.PaymentAttempt) []billingviews.AttemptRow {
 	var rows []billingviews.AttemptRow
 	for _, attempt := range attempts {
-		rows = append(rows, billingviews.AttemptRow{At: attempt.At, Result: attempt.Decline().Reason})
+		rows = append(rows, billingviews.AttemptRow{At: attempt.At, Result: locale.Lookup(ctx, attempt.Decline().Reason)})
 	}
 	return rows
 }

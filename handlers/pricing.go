@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -277,7 +276,7 @@ func comparison(ctx context.Context, plans []catalog.Plan) []billingviews.Compar
 	credits := billingviews.ComparisonRow{Label: locale.T(ctx, "Credits each month")}
 	var rows []billingviews.ComparisonRow
 	for _, plan := range plans {
-		credits.Cells = append(credits.Cells, billingviews.ComparisonCell{Text: formatThousands(plan.Credits)})
+		credits.Cells = append(credits.Cells, billingviews.ComparisonCell{Text: locale.Count(ctx, plan.Credits)})
 		for _, feature := range plan.Features {
 			known := slices.ContainsFunc(rows, func(row billingviews.ComparisonRow) bool { return row.Label == feature })
 			if _, inherits := inheritedPlan(plans, feature); !known && !inherits {
@@ -289,14 +288,6 @@ func comparison(ctx context.Context, plans []catalog.Plan) []billingviews.Compar
 		return rows
 	}
 	return append([]billingviews.ComparisonRow{credits}, rows...)
-}
-
-// formatThousands formats a number with thousands separators, such as 1,000.
-func formatThousands(n int) string {
-	if n < 1000 {
-		return strconv.Itoa(n)
-	}
-	return fmt.Sprintf("%s,%03d", formatThousands(n/1000), n%1000)
 }
 
 func featureRow(plans []catalog.Plan, feature string) billingviews.ComparisonRow {
