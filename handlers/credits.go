@@ -117,7 +117,7 @@ func (p *billingPages) creditsWithRate(r *http.Request, o billing.Overview) (*bi
 func creditRow(ctx context.Context, plans catalog.Catalog, e billing.CreditEntry) billingviews.CreditRow {
 	row := billingviews.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance), What: creditText(ctx, plans, e)}
 	if row.What == "" {
-		row.What = "Used"
+		row.What = locale.T(ctx, "Used")
 	}
 	return row
 }
@@ -127,13 +127,13 @@ func creditText(ctx context.Context, plans catalog.Catalog, e billing.CreditEntr
 	offer := offerName(plans, e)
 	switch e.Kind {
 	case billing.CreditGrant:
-		return offer + " was paid"
+		return locale.T(ctx, "%s was paid", offer)
 	case billing.CreditUpgrade:
-		return "Changed to " + offer
+		return locale.T(ctx, "Changed to %s", offer)
 	case billing.CreditExpire:
 		return locale.T(ctx, "Unused credits of the month before")
 	case billing.CreditPack:
-		return offer + " was bought"
+		return locale.T(ctx, "%s was bought", offer)
 	case billing.CreditReturn:
 		return locale.T(ctx, "Taken back with its refund")
 	case billing.CreditRestore:

@@ -179,38 +179,13 @@ func invoiceState(ctx context.Context, i billing.Invoice) string {
 		return locale.T(ctx, "Not paid yet.")
 	}
 	state := locale.T(ctx, "The payment failed.")
-	if reason := declineReason(i.FailureCode); reason != "" {
-		state = locale.T(ctx, "The payment failed: %s.", locale.Lookup(ctx, reason))
+	if i.FailureCode != "" {
+		state = locale.T(ctx, "The payment failed: %s.", locale.Lookup(ctx, billing.DeclineOf(i.FailureCode).Reason))
 	}
 	if i.NextAttemptAt != nil {
 		state += " " + locale.T(ctx, "We'll retry on %s.", locale.Date(ctx, i.NextAttemptAt.UTC()))
 	}
 	return state
-}
-
-// declineReasons are Stripe's decline codes in plain words
-// (https://docs.stripe.com/declines/codes). Codes that could help a thief are not shown.
-var declineReasons = map[string]string{
-	"insufficient_funds":        locale.Mark("the card doesn't have enough money"),
-	"expired_card":              locale.Mark("the card has expired"),
-	"incorrect_cvc":             locale.Mark("the security code is wrong"),
-	"incorrect_number":          locale.Mark("the card number is wrong"),
-	"card_velocity_exceeded":    locale.Mark("the card is over its limit"),
-	"withdrawal_count_exceeded": locale.Mark("the card is over its limit"),
-	"currency_not_supported":    locale.Mark("the card can't be charged in this currency"),
-	"processing_error":          locale.Mark("the bank couldn't process it"),
-	"issuer_not_available":      locale.Mark("the bank couldn't be reached"),
-}
-
-// declineReason says why a bank declined a payment, marked for [locale.Lookup]; empty: not known.
-func declineReason(code string) string {
-	switch reason, known := declineReasons[code]; {
-	case known:
-		return reason
-	case code == "":
-		return ""
-	}
-	return locale.Mark("the bank declined the card")
 }
 
 // explainedRow is invoiceRow with the reason in people's names.

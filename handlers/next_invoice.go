@@ -123,8 +123,8 @@ func adjustmentLines(ctx context.Context, i billing.UpcomingInvoice) []billingvi
 		text  string
 		minor int64
 	}{
-		{"Discount", -i.Discount.Minor},
-		{"Tax", i.Tax.Minor - i.TaxIncluded.Minor},
+		{locale.T(ctx, "Discount"), -i.Discount.Minor},
+		{locale.T(ctx, "Tax"), i.Tax.Minor - i.TaxIncluded.Minor},
 		{locale.T(ctx, "Further lines"), i.OtherLines().Minor},
 		{balanceText(ctx, i), i.BalanceUsed.Minor},
 	}

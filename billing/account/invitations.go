@@ -166,7 +166,7 @@ func withField(err error, field, message string) error {
 	if err != nil {
 		return err
 	}
-	return apperr.FieldError(field, "%s", message)
+	return &apperr.Error{Code: apperr.CodeUnprocessable, Field: field, Message: message}
 }
 
 // requirePromisedSeat rejects an invitation for which the plan has no seat. Seats of pending

@@ -54,7 +54,7 @@ var englishFiles = []string{
 // englishTexts are messages of programs in files with others.
 var englishTexts = []string{
 	"No Stripe customer found", "Invalid price ID", "Webhook signature failed", "There is no such scope. The scopes are %s.",
-	"A key of the installation needs the header Usher-Organization: org_….", "%s",
+	"A key of the installation needs the header Usher-Organization: org_….",
 }
 
 // messageCalls are the functions that take a text, by package, with its position among the

@@ -225,7 +225,7 @@ func invitationTicket(p InvitationPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Role: {1}"), isolated(locale.Lookup(ctx, p.Role))).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Role: {1}"), ui.Isolated(locale.Lookup(ctx, p.Role))).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -496,7 +496,7 @@ func ProviderSignUpPage(p ProviderSignUpPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Already have an account? {1} first, then link %s under Account security.", p.Provider), textLink("/login", locale.T(ctx, "Sign in"))).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Already have an account? {1} first, then link %s under Account security.", p.Provider), ui.TextLink("/login", locale.T(ctx, "Sign in"))).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -723,7 +723,7 @@ func ProviderLinkPage(p ProviderLinkPageProps) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Don't know its password? {1} with a link that we send to this address."), textLink("/forgot", locale.T(ctx, "Choose a new one"))).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Don't know its password? {1} with a link that we send to this address."), ui.TextLink("/forgot", locale.T(ctx, "Choose a new one"))).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -190,7 +190,7 @@ func CreditsPage(p CreditsPageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.OrganizationPage("Credits", p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.OrganizationPage(locale.T(ctx, "Credits"), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -108,7 +108,7 @@ func Page(p PageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.OrganizationPage("Billing", p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.OrganizationPage(locale.T(ctx, "Billing"), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -772,7 +772,7 @@ func noPlanBody(p PanelProps) templ.Component {
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
 		if p.expected() {
-			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "{1} with %s. The plan shows here as soon as Stripe has confirmed it.", ui.People(ctx, p.People)), isolated(p.OrganizationName)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "{1} with %s. The plan shows here as soon as Stripe has confirmed it.", ui.People(ctx, p.People)), ui.Isolated(p.OrganizationName)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -827,7 +827,7 @@ func noPlanBody(p PanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "{1} has %s to seat. The plans show what that costs.", ui.People(ctx, p.People)), isolated(p.OrganizationName)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "{1} has %s to seat. The plans show what that costs.", ui.People(ctx, p.People)), ui.Isolated(p.OrganizationName)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

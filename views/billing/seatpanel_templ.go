@@ -1026,7 +1026,7 @@ func SeatsPage(p SeatsPageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.OrganizationPage("Seats", p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var31), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.OrganizationPage(locale.T(ctx, "Seats"), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var31), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

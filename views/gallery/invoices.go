@@ -85,7 +85,7 @@ func invoiceSpecimens() []Specimen {
 		}),
 		invoicePage("failed", "payment failed", func(p *billingviews.InvoicePageProps) {
 			p.Row.Status, p.PayLabel = ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}, "Pay $309.33"
-			p.State = "The payment failed: the card doesn't have enough money. We'll retry on " + locale.Date(english, days(3)) + "."
+			p.State = "The payment failed: the card has insufficient funds. We'll retry on " + locale.Date(english, days(3)) + "."
 			p.Totals = []billingviews.InvoiceTotal{{Label: "Total", Amount: dollars(30933), Strong: true}, {Label: "To be paid", Amount: dollars(30933), Strong: true}}
 		}),
 		invoicePage("stale", "Stripe away, lines not known", func(p *billingviews.InvoicePageProps) { p.Stale, p.Known, p.Groups = true, false, nil }),

@@ -400,7 +400,7 @@ func activitySentence(change ui.SeatChangeRow) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Stripe request {1}"), code(change.RequestID)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Sentence(locale.T(ctx, "Stripe request {1}"), ui.Code(change.RequestID)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
