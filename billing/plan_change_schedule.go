@@ -77,7 +77,11 @@ func (pc *PlanChanges) keep(ctx context.Context, a account.Access) error {
 	if _, err := pc.subscriptions.releaseSchedule(ctx, current); err != nil {
 		return apperr.StripeFailed("release schedule", err)
 	}
-	return pc.process(context.WithoutCancel(ctx), change)
+	if err := pc.process(context.WithoutCancel(ctx), change); err != nil {
+		// The plan is kept. The event of the released schedule makes the change due again.
+		pc.Log.WarnContext(ctx, "plan change not recorded as withdrawn yet", "organization_id", change.OrganizationID, "err", err)
+	}
+	return nil
 }
 
 // releaseSchedule detaches the schedule from a subscription, which continues unchanged. A schedule

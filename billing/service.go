@@ -39,6 +39,8 @@ type Options struct {
 	// set up.
 	Secrets *secrets.Keyring
 	SignIn  account.SignInPolicy
+	// HashMemory is the memory of one password hash in KiB; zero: 19 MiB. Tests take less.
+	HashMemory uint32
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
 	// unavailable.
 	KeyFingerprint string
@@ -99,7 +101,7 @@ func New(o Options) *Service {
 	}
 	s.Service = account.New(account.Options{
 		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
-		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn,
+		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn, HashMemory: o.HashMemory,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}

@@ -148,8 +148,9 @@ func (env *testEnv) useClock(now func() time.Time) {
 func (env *testEnv) options(store *db.Store) billing.Options {
 	started := time.Now() // fixed, so that no rate limit's window ends within a test
 	return billing.Options{
-		WallClock: func() time.Time { return started },
-		Store:     store, Gateway: env.gateway(), Catalog: catalog.BuiltInPlans(), KeyFingerprint: "test",
+		HashMemory: 8, // KiB, the least that argon2id takes
+		WallClock:  func() time.Time { return started },
+		Store:      store, Gateway: env.gateway(), Catalog: catalog.BuiltInPlans(), KeyFingerprint: "test",
 		SuccessURL: "http://usher.test/organization?tab=billing&success=true", CancelURL: "http://usher.test/organization",
 		ReturnURL: "http://usher.test/organization", AllowedOrigins: []string{"http://usher.test"},
 		StripeLimit: waitTimeout,

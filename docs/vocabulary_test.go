@@ -102,11 +102,9 @@ func compile(terms []term) []compiledTerm {
 	return compiled
 }
 
-func (t compiledTerm) matches(path, text string) bool {
-	if t.paths != nil && !t.paths.MatchString(path) || t.except != nil && t.except.MatchString(path) {
-		return false
-	}
-	return t.pattern.MatchString(text)
+// private reports whether the word is a private one in the file.
+func (t compiledTerm) private(path string) bool {
+	return (t.paths == nil || t.paths.MatchString(path)) && (t.except == nil || !t.except.MatchString(path))
 }
 
 // exempt are files that must name the columns and jobs of the previous release, and this one.
@@ -184,11 +182,27 @@ func nameViolations(path string) []string {
 	return identifierViolations(path, 1, name)
 }
 
+// termsByName are the terms that a name matches. A name occurs in hundreds of places.
+var termsByName = map[string][]compiledTerm{}
+
+func termsOf(name string) []compiledTerm {
+	terms, known := termsByName[name]
+	if !known {
+		words := splitWords(name)
+		for _, t := range identifierTerms {
+			if t.pattern.MatchString(words) {
+				terms = append(terms, t)
+			}
+		}
+		termsByName[name] = terms
+	}
+	return terms
+}
+
 func identifierViolations(path string, line int, name string) []string {
 	var found []string
-	words := splitWords(name)
-	for _, t := range identifierTerms {
-		if t.matches(path, words) {
+	for _, t := range termsOf(name) {
+		if t.private(path) {
 			found = append(found, fmt.Sprintf("%s:%d: %s: use the standard term (%s)", path, line, name, t.write))
 		}
 	}
@@ -197,11 +211,10 @@ func identifierViolations(path string, line int, name string) []string {
 
 func proseViolations(path, text string, firstLine int) []string {
 	var found []string
-	for i, line := range strings.Split(text, "\n") {
-		for _, t := range proseTerms {
-			if t.matches(path, line) {
-				found = append(found, fmt.Sprintf("%s:%d: %q: write %s", path, firstLine+i, t.pattern.FindString(line), t.write))
-			}
+	for _, t := range proseTerms {
+		for _, at := range t.pattern.FindAllStringIndex(text, -1) {
+			line := firstLine + strings.Count(text[:at[0]], "\n")
+			found = append(found, fmt.Sprintf("%s:%d: %q: write %s", path, line, text[at[0]:at[1]], t.write))
 		}
 	}
 	return found

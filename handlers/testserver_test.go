@@ -101,6 +101,7 @@ func newTestEnv(t testing.TB, prepare ...func(*testEnv)) *testEnv {
 		f(h)
 	}
 	h.openDatabase()
+	t.Cleanup(h.printLog)
 	web := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + web.Listener.Addr().String()
 	origin, gateway := h.startStripe()
@@ -130,7 +131,7 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 		Billing: h.service, Sessions: db.NewSessionStore(h.store.DB()), Ready: h.store.Ready,
 		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, Provider: h.oidcProvider(), ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.clockOffset.Load())) },
-		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: h.logger(),
 	})
 	h.server.checkout.returnTimeout = returnTimeout
 	if h.stripeLimit > 0 {
@@ -138,6 +139,22 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 	}
 	handler := h.server.handler()
 	h.handler.Store(&handler)
+}
+
+func (h *testEnv) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// printLog prints the warnings and errors that were logged before a test failed.
+func (h *testEnv) printLog() {
+	if !h.t.Failed() {
+		return
+	}
+	for line := range strings.SplitSeq(h.log.String(), "\n") {
+		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
+			h.t.Log(line)
+		}
+	}
 }
 
 func (h *testEnv) openDatabase() {
@@ -196,11 +213,11 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 	h.t.Helper()
 	h.started = time.Now()
 	h.service = billing.New(billing.Options{
-		WallClock: h.wallNow, // keeps every rate limit window open during a test
-		Secrets:   testKeyring(), SignIn: h.signInPolicy, OperatorEmails: h.operatorEmails,
+		WallClock:  h.wallNow, // keeps every rate limit window open during a test
+		HashMemory: testHashMemory, Secrets: testKeyring(), SignIn: h.signInPolicy, OperatorEmails: h.operatorEmails,
 		Store: h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
-		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
+		Log: h.logger(), ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{}, Mailer: h.mailer, BaseURL: h.url, StripeLimit: h.stripeLimit,
 	})
 	if err := h.service.Prices.Start(h.t.Context()); err != nil {
@@ -220,6 +237,9 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 
 // wallNow is the wall clock of the service. It stands still unless a test puts it ahead.
 func (h *testEnv) wallNow() time.Time { return h.started.Add(time.Duration(h.wallOffset.Load())) }
+
+// testHashMemory is the least that argon2id takes, in KiB.
+const testHashMemory = 8
 
 func testKeyring() *secrets.Keyring {
 	var key secrets.Key

@@ -32,12 +32,12 @@ func (ps *Passwords) hash(ctx context.Context, password string) (string, error) 
 	if _, err := io.ReadFull(ps.Rand, salt); err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
-	key, err := ps.derive(ctx, password, salt, hashMemory, hashTime, hashThreads)
+	key, err := ps.derive(ctx, password, salt, ps.memory, hashTime, hashThreads)
 	if err != nil {
 		return "", err
 	}
 	encode := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads, encode(salt), encode(key)), nil
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, ps.memory, hashTime, hashThreads, encode(salt), encode(key)), nil
 }
 
 // matches reports whether the password matches the PHC string, with a constant-time comparison.
@@ -82,15 +82,15 @@ func parseHash(phc string) (h storedHash, err error) {
 
 // isOutdated reports whether a PHC string has weaker parameters than today's. Stronger ones stay,
 // so that programs of two releases do not replace each other's hashes.
-func isOutdated(phc string) bool {
+func (ps *Passwords) isOutdated(phc string) bool {
 	stored, err := parseHash(phc)
-	return err == nil && (stored.version < argon2.Version || stored.memory < hashMemory || stored.passes < hashTime || len(stored.key) < hashLength)
+	return err == nil && (stored.version < argon2.Version || stored.memory < ps.memory || stored.passes < hashTime || len(stored.key) < hashLength)
 }
 
 // rehash stores a user's password under today's parameters if its hash has weaker ones. It is known
 // only while the user logs in. A failure is logged and the next log-in tries again.
 func (us *Users) rehash(ctx context.Context, user User, password string) {
-	if !isOutdated(user.PasswordHash) {
+	if !us.passwords.isOutdated(user.PasswordHash) {
 		return
 	}
 	hash, err := us.passwords.hash(ctx, password)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 
@@ -28,6 +29,9 @@ type Options struct {
 	Livemode       bool             // API keys are for real money
 	Secrets        *secrets.Keyring // seals seeds of authenticator apps; nil: two-step verification cannot be set up
 	SignIn         SignInPolicy
+	// HashMemory is the memory of one password hash in KiB; zero: 19 MiB. Tests take less, because
+	// hashing under the race detector would be most of their time.
+	HashMemory uint32
 }
 
 // Service groups the operations on people and organizations. It is safe for concurrent use.
@@ -53,7 +57,10 @@ type Service struct {
 func New(o Options) *Service {
 	base := &base{Env: o.Env, store: o.Store}
 	// One hash uses a processor; the others are for everything else.
-	passwords := &Passwords{Env: o.Env, queue: newHashQueue(max(1, runtime.GOMAXPROCS(0)/2)), product: productWords(o.BaseURL), policy: o.SignIn}
+	passwords := &Passwords{
+		Env: o.Env, queue: newHashQueue(max(1, runtime.GOMAXPROCS(0)/2)), memory: cmp.Or(o.HashMemory, hashMemory),
+		product: productWords(o.BaseURL), policy: o.SignIn,
+	}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
 	users := &Users{
@@ -102,6 +109,7 @@ type Users struct {
 type Passwords struct {
 	*env.Env
 	queue   *hashQueue
+	memory  uint32 // of one hash, KiB
 	policy  SignInPolicy
 	product []string // words that everybody knows, see [productWords]
 }

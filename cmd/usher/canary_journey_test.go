@@ -448,11 +448,9 @@ func (r *canaryRun) typeIntoEveryForm() {
 // everyField returns a form and a JSON object with a text in every field that a handler reads.
 func (r *canaryRun) everyField(typed string) (url.Values, []byte) {
 	form, object := url.Values{}, map[string]string{}
-	for _, match := range formField.FindAllStringSubmatch(r.handlers, -1) {
-		if name := match[1]; name != "organizationId" {
-			form.Set(name, typed)
-			object[name] = typed
-		}
+	for _, name := range r.fields {
+		form.Set(name, typed)
+		object[name] = typed
 	}
 	body, _ := json.Marshal(object)
 	return form, body

@@ -59,7 +59,7 @@ type canaryRun struct {
 	stripe   *stripelocal.Server
 	keyFails atomic.Bool // Stripe refuses the key
 	routes   *http.ServeMux
-	handlers string   // their source
+	fields   []string // that handlers read, of forms and queries
 	patterns []string // of routes.go, such as "GET /login"
 	visited  map[string]int
 	failed   map[string]bool // patterns with an answer of 500 or more
@@ -227,7 +227,11 @@ func (r *canaryRun) readRoutes() {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		r.handlers += string(source)
+		for _, match := range formField.FindAllSubmatch(source, -1) {
+			if name := string(match[1]); name != "organizationId" {
+				r.fields = append(r.fields, name)
+			}
+		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, source, 0)
 		if err != nil {
 			r.t.Fatal(err)
