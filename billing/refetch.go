@@ -11,7 +11,7 @@ import (
 var errRowChanged = errors.New("the row changed during the refetch")
 
 // refetchAttempts bounds how often one call refetches an object whose row keeps changing.
-const refetchAttempts = 8
+const refetchAttempts = 12
 
 // refetchPause is the longest pause before the second attempt. It grows with each further one, so
 // that concurrent refetches of one object spread.
