@@ -9,6 +9,7 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 // AmountChange says why the next invoice is not the amount of the last one.
@@ -22,15 +23,15 @@ type AmountChange struct {
 
 // AmountPart is a part of a difference, with its reason in words.
 type AmountPart struct {
-	Text   string
+	Text   phrase.Phrase
 	Amount catalog.Money
 	people []string // ids of the people in Text
 }
 
-// Reason names the reasons of the difference in one phrase: "Bo joined on 26 Nov". Empty: nothing
+// Reason names the reasons of the difference in one phrase: "Bo joined on 26 Nov". Zero: nothing
 // changed.
-func (c AmountChange) Reason() string {
-	var texts []string
+func (c AmountChange) Reason() phrase.Phrase {
+	var texts []phrase.Phrase
 	named := map[string]bool{}
 	for _, part := range c.Parts {
 		unnamed := slices.ContainsFunc(part.people, func(id string) bool { return !named[id] })
@@ -43,9 +44,9 @@ func (c AmountChange) Reason() string {
 		texts = append(texts, part.Text)
 	}
 	if len(texts) > reasonsShown {
-		texts = append(texts[:reasonsShown], "and more")
+		texts = append(texts[:reasonsShown], phrase.Of("and more"))
 	}
-	return strings.Join(texts, "; ")
+	return phrase.Join(texts)
 }
 
 const reasonsShown = 2
@@ -126,13 +127,13 @@ func compareAmounts(next UpcomingInvoice, last Invoice, details InvoiceDetails, 
 	}
 	for _, line := range before {
 		if !line.isPeriod() {
-			change.add(line.Text+", on the last invoice only", -line.Amount.Minor, line.People)
+			change.add(phrase.Of("%s, on the last invoice only", phrase.In(line.Text)), -line.Amount.Minor, line.People)
 		}
 	}
-	change.add("Discount", details.Discount-next.Discount.Minor, nil)
-	change.add("Tax", next.Tax.Minor-next.TaxIncluded.Minor-details.Tax, nil)
-	change.add("Balance", next.BalanceUsed.Minor-details.Balance, nil)
-	change.add("Further lines", change.Difference.Minor-change.sum(), nil)
+	change.add(phrase.Of("Discount"), details.Discount-next.Discount.Minor, nil)
+	change.add(phrase.Of("Tax"), next.Tax.Minor-next.TaxIncluded.Minor-details.Tax, nil)
+	change.add(phrase.Of("Balance"), next.BalanceUsed.Minor-details.Balance, nil)
+	change.add(phrase.Of("Further lines"), change.Difference.Minor-change.sum(), nil)
 	return change, true
 }
 
@@ -155,7 +156,7 @@ func (c *AmountChange) sum() int64 {
 	return sum
 }
 
-func (c *AmountChange) add(text string, minor int64, people []LinePerson) {
+func (c *AmountChange) add(text phrase.Phrase, minor int64, people []LinePerson) {
 	if minor == 0 {
 		return
 	}
@@ -172,24 +173,24 @@ func (c *AmountChange) addPeriods(last, next ExplainedLine, sources LineSources)
 	joined, left := without(next.People, last.People), without(last.People, next.People)
 	from, fromPrice, _ := sources.Catalog.ByPrice(last.Lines[0].PriceID)
 	to, toPrice, _ := sources.Catalog.ByPrice(next.Lines[0].PriceID)
-	var texts []string
+	var texts []phrase.Phrase
 	if from.ID != to.ID || fromPrice.Interval != toPrice.Interval {
 		texts = append(texts, newLineExplainer(sources).planChangeText(last.Lines[0].PriceID, next.Lines[0].PriceID, next.Lines[0].Quantity))
 	}
 	if len(joined) > 0 {
-		texts = append(texts, peopleText(joined, "joined", "got a seat"))
+		texts = append(texts, peopleText(joined, false))
 	}
 	if len(left) > 0 {
-		texts = append(texts, peopleText(whenLeft(left, sources.SeatChanges), "left", "gave a seat back"))
+		texts = append(texts, peopleText(whenLeft(left, sources.SeatChanges), true))
 	}
 	switch before, after := last.Lines[0].Quantity, next.Lines[0].Quantity; {
 	case len(texts) > 0:
 	case before != after:
-		texts = append(texts, seatCount(after)+" instead of "+fmt.Sprint(before))
+		texts = append(texts, phrase.Of("%s instead of %s", phrase.In(seatCount(after)), phrase.Number(before)))
 	default:
-		texts = append(texts, "Another price")
+		texts = append(texts, phrase.Of("Another price"))
 	}
-	c.add(strings.Join(texts, "; "), minor, append(joined, left...))
+	c.add(phrase.Join(texts), minor, append(joined, left...))
 }
 
 // without returns the people who are not among others.
@@ -213,22 +214,30 @@ func whenLeft(people []LinePerson, changes []SeatChange) []LinePerson {
 	return people
 }
 
-// peopleText says who came or went, and when if it was one day: "Bo joined on 26 Nov", "Bo, Cy
-// and 3 more joined". Whoever stays a member and only gets or loses a seat did not join or leave.
-func peopleText(people []LinePerson, verb, seatVerb string) string {
-	names, day := []string{}, people[0].At.UTC().Format("2 Jan")
+// peopleText says who came or went, and when if it was one day: "Bo joined on 26 Nov", "Bo, Cy and
+// 3 more joined". Whoever stays a member and only gets or loses a seat did not join or leave.
+func peopleText(people []LinePerson, left bool) phrase.Phrase {
+	var names []string
+	sameDay, seatOnly := !people[0].At.IsZero(), false
 	for _, person := range people {
 		names = append(names, person.Name)
-		if person.At.UTC().Format("2 Jan") != day {
-			day = ""
-		}
-		if strings.Contains(person.Reason, "billed") {
-			verb = seatVerb
-		}
+		sameDay = sameDay && startOfDay(person.At).Equal(startOfDay(people[0].At))
+		seatOnly = seatOnly || person.Reason == account.ReasonSeatGiven || person.Reason == account.ReasonSeatTaken
 	}
-	text := listNames(names) + " " + verb
-	if day != "" && !people[0].At.IsZero() {
-		text += " on " + day
+	who, day := phrase.In(phrase.Names(names)), phrase.Day(people[0].At)
+	text, dated := phrase.Of("%s joined", who), phrase.Of("%s joined on %s", who, day)
+	switch {
+	case left && seatOnly:
+		text, dated = phrase.Of("%s gave a seat back", who), phrase.Of("%s gave a seat back on %s", who, day)
+	case left:
+		text, dated = phrase.Of("%s left", who), phrase.Of("%s left on %s", who, day)
+	case seatOnly:
+		text, dated = phrase.Of("%s got a seat", who), phrase.Of("%s got a seat on %s", who, day)
+	}
+	if sameDay {
+		return dated
 	}
 	return text
 }
+
+func startOfDay(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }

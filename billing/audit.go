@@ -39,7 +39,7 @@ func (o PlanOffer) auditValues() account.AuditValues {
 	if o.Plan.ID == "" {
 		return nil
 	}
-	return account.AuditValues{"plan": o.Plan.Name + ", " + intervalAdverb(o.Price.Interval)}
+	return account.AuditValues{"plan": o.Plan.Name + ", " + intervalAdverb(o.Price.Interval).String()}
 }
 
 // recordCheckout writes an audit entry about a Checkout session that is about to be opened.

@@ -11,6 +11,7 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/apperr"
+	"usher/billing/phrase"
 )
 
 // Cancellations ends plans at the end of their period and resumes them. It keeps who asked for the
@@ -258,7 +259,7 @@ func (cs *Cancellations) current(ctx context.Context, a account.Access) (Subscri
 func requireLive(s Subscription) error {
 	switch {
 	case s.Status == StatusCanceled && s.EndedAt != nil:
-		return apperr.Errorf(apperr.CodeConflict, "Your plan ended on %s. Choose a plan to start again.", dateOf(*s.EndedAt))
+		return apperr.Errorf(apperr.CodeConflict, "Your plan ended on %s. Choose a plan to start again.", phrase.Date(*s.EndedAt))
 	case s.Status.Ended():
 		return apperr.Errorf(apperr.CodeConflict, MessageNoPlan)
 	}

@@ -133,7 +133,7 @@ func TestSeatSummaryIsSentOnce(t *testing.T) {
 		t.Fatalf("%d summaries, want 1", n)
 	}
 	var summary string
-	env.must(env.store.DB().GetContext(t.Context(), &summary, `select concat_ws(' ', data->>'formerSeats', data->>'seats', jsonb_array_length(data->'changes')) from emails where kind = 'seat_summary'`))
+	env.must(env.store.DB().GetContext(t.Context(), &summary, `select concat_ws(' ', data->>'formerSeats', data->>'seats', jsonb_array_length(data->'lines')) from emails where kind = 'seat_summary'`))
 	if summary != "1 3 4" {
 		t.Errorf("summary %q, want former seats 1, seats 3 and 4 changes", summary)
 	}

@@ -13,6 +13,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 // Forecasts answers what an organization will pay in the coming months, as things are and with a
@@ -242,11 +243,12 @@ func (f forecastFacts) check(q ForecastQuestion) error {
 	case q.People > forecastPeople || q.People < -forecastPeople:
 		return apperr.FieldError("people", "Please enter a number from %d to %d.", -forecastPeople, forecastPeople)
 	case f.billed+q.People < 1:
-		return apperr.FieldError("people", "Only %d people have a seat now, and one has to stay.", f.billed)
+		return apperr.FieldError("people", "%s, and one has to stay.",
+			phrase.In(phrase.Count(f.billed, "Only %s person has a seat now", "Only %s people have a seat now")))
 	case q.From.Before(today) || !q.From.Before(f.until()):
-		return apperr.FieldError("from", "Please choose a day from today to %s.", f.until().AddDate(0, 0, -1).Format("2 Jan 2006"))
+		return apperr.FieldError("from", "Please choose a day from today to %s.", phrase.Date(f.until().AddDate(0, 0, -1)))
 	case f.endsAt != nil && !q.From.Before(*f.endsAt):
-		return apperr.FieldError("from", "Your plan ends on %s. Please choose a day before that.", f.endsAt.Format("2 Jan 2006"))
+		return apperr.FieldError("from", "Your plan ends on %s. Please choose a day before that.", phrase.Date(*f.endsAt))
 	}
 	return nil
 }

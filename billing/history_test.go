@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"usher/billing/account"
 	"usher/billing/catalog"
 )
 
@@ -141,7 +142,7 @@ func TestAmountChange(t *testing.T) {
 		return line
 	}
 	removed := ledger("1 +Ana", "2 +Di", "3 -Di @20")
-	removed[2].Reason = "is no longer billed"
+	removed[2].Reason = account.ReasonSeatTaken
 	for _, c := range []struct {
 		name      string
 		last      []InvoiceLine
@@ -208,7 +209,7 @@ func TestAmountChange(t *testing.T) {
 			if comparable == c.noCompare {
 				t.Fatalf("comparable: %t", comparable)
 			}
-			if change.Difference.Minor != c.want || change.sum() != c.want || change.Reason() != c.reason || len(change.Parts) != c.parts {
+			if change.Difference.Minor != c.want || change.sum() != c.want || change.Reason().String() != c.reason || len(change.Parts) != c.parts {
 				t.Errorf("%d because of %q, parts %+v add up to %d", change.Difference.Minor, change.Reason(), change.Parts, change.sum())
 			}
 		})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"usher/billing/account"
@@ -219,7 +218,7 @@ func unrecorded(members []account.Member, changes []SeatChange) []LinePerson {
 // InvoiceCause is one of the reasons why an invoice was made.
 type InvoiceCause struct {
 	Kind   LineReason
-	Name   string   // of a pack or another item
+	Name   string   // of a pack or another item; empty: not known
 	People []string // whose seats changed; nil with [LineSeatsAdded]: not known
 	By     string   // who changed them, if it was one other person
 }
@@ -236,8 +235,7 @@ func (e Explanation) Causes() []InvoiceCause {
 		case LinePlanBegan, LineRenewal, LinePlanChanged, LinePlanEnded:
 			causes = append(causes, InvoiceCause{Kind: line.Reason})
 		case LinePack, LineOther, LineUsage:
-			name, _, _ := strings.Cut(line.Text, ",")
-			causes = append(causes, InvoiceCause{Kind: line.Reason, Name: name})
+			causes = append(causes, InvoiceCause{Kind: line.Reason, Name: line.Item})
 		case LineSeatsAdded, LineSeatsRemoved:
 			unnamed = unnamed || len(line.People) == 0
 			for _, person := range line.People {

@@ -2,11 +2,11 @@ package billing
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
 	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 // LineReason is why an amount is on an invoice.
@@ -33,7 +33,8 @@ const (
 // (https://docs.stripe.com/billing/subscriptions/prorations#how-prorations-work).
 type ExplainedLine struct {
 	Reason LineReason
-	Text   string        // such as "Bo, from 26 Nov"
+	Text   phrase.Phrase // such as "Bo, from 26 Nov"
+	Item   string        // the name of a pack or of an item that is not from Usher; empty: not known
 	Amount catalog.Money // the sum of the amounts of Lines
 	// Explained means that the cause is known. Otherwise Text names what is charged.
 	Explained bool
@@ -137,17 +138,17 @@ func explainInvoice(lines []InvoiceLine, totals InvoiceTotals, sources LineSourc
 	money := func(minor int64) catalog.Money { return catalog.Money{Minor: minor, Currency: sources.Currency} }
 	e := Explanation{Lines: explainLines(lines, sources), Total: money(totals.Total)}
 	if totals.Discount != 0 {
-		e.Lines = append(e.Lines, ExplainedLine{Reason: LineDiscount, Text: "Discount", Amount: money(-totals.Discount), Explained: true})
+		e.Lines = append(e.Lines, ExplainedLine{Reason: LineDiscount, Text: phrase.Of("Discount"), Amount: money(-totals.Discount), Explained: true})
 	}
 	if totals.Tax != 0 {
-		e.Lines = append(e.Lines, ExplainedLine{Reason: LineTax, Text: "Tax", Amount: money(totals.Tax), Explained: true})
+		e.Lines = append(e.Lines, ExplainedLine{Reason: LineTax, Text: phrase.Of("Tax"), Amount: money(totals.Tax), Explained: true})
 	}
 	missing := totals.Total
 	for _, line := range e.Lines {
 		missing -= line.Amount.Minor
 	}
 	if missing != 0 {
-		e.Lines = append(e.Lines, ExplainedLine{Reason: LineOther, Text: "Not itemized by Stripe", Amount: money(missing)})
+		e.Lines = append(e.Lines, ExplainedLine{Reason: LineOther, Text: phrase.Of("Not itemized by Stripe"), Amount: money(missing)})
 	}
 	return e
 }
@@ -231,9 +232,13 @@ func (x lineExplainer) explain(group []InvoiceLine) ExplainedLine {
 		x.explainPeriod(&explained)
 	case recognized == catalog.PriceOfPack:
 		pack, _ := x.Catalog.PackByPrice(line.PriceID)
-		explained.Reason, explained.Text, explained.Explained = LinePack, pack.Name, true
+		explained.Reason, explained.Item, explained.Explained = LinePack, pack.Name, true
+		explained.Text = phrase.Verbatim(pack.Name)
 	default:
-		explained.Reason, explained.Text = LineOther, cmp.Or(line.Description, "An item")+", not from Usher"
+		explained.Reason, explained.Item, explained.Text = LineOther, line.Description, phrase.Of("An item that is not from Usher")
+		if line.Description != "" {
+			explained.Text = phrase.Of("%s, not from Usher", phrase.Name(line.Description))
+		}
 		if line.Metered {
 			explained.Reason = LineUsage
 		}
@@ -254,12 +259,12 @@ func (x lineExplainer) explainPeriod(e *ExplainedLine) {
 		e.PlanChangeID = change.ID
 	}
 	if line.Amount == 0 && subscription.TrialEnd != nil && sameTime(line.PeriodEnd, *subscription.TrialEnd) {
-		e.Text = "Free trial of " + plan.Name + " until " + dateOf(line.PeriodEnd)
+		e.Text = phrase.Of("Free trial of %s until %s", phrase.Name(plan.Name), phrase.Date(line.PeriodEnd))
 		return
 	}
-	period := dateOf(line.PeriodStart) + " to " + dateOf(line.PeriodEnd)
+	from, to := phrase.Date(line.PeriodStart), phrase.Date(line.PeriodEnd)
 	if !plan.PerSeat {
-		e.Text = plan.Name + ", " + period
+		e.Text = phrase.Of("%s, %s to %s", phrase.Name(plan.Name), from, to)
 		return
 	}
 	if attempt, found := x.attemptBefore(line); found {
@@ -277,9 +282,9 @@ func (x lineExplainer) explainPeriod(e *ExplainedLine) {
 	if !e.Explained || len(e.People) != line.Quantity && plan.SeatMinimum == line.Quantity {
 		seats = seatCount(line.Quantity)
 	}
-	e.Text = fmt.Sprintf("%s on %s, %s", seats, plan.Name, period)
+	e.Text = phrase.Of("%s on %s, %s to %s", phrase.In(seats), phrase.Name(plan.Name), from, to)
 	if !e.Explained {
-		e.Text += ", a number that was set at Stripe"
+		e.Text = phrase.Of("%s on %s, %s to %s, a number that was set at Stripe", phrase.In(seats), phrase.Name(plan.Name), from, to)
 	}
 }
 
@@ -296,19 +301,22 @@ func (x lineExplainer) explainChange(e *ExplainedLine) {
 	switch {
 	case changed:
 		e.Reason, e.PlanChangeID, e.Explained = LinePlanChanged, planChange.ID, true
-		e.Text = x.planChangeText(planChange.FromPriceID, planChange.PriceID, planChange.Quantity) + ", from " + shortDate(e.Start, e.End)
+		e.Text = phrase.Of("%s, from %s",
+			phrase.In(x.planChangeText(planChange.FromPriceID, planChange.PriceID, planChange.Quantity)), shortDate(e.Start, e.End))
 	case credit != nil && charge != nil && credit.PriceID != charge.PriceID:
 		e.Reason = LinePlanChanged // in Stripe's customer portal, for example
-		e.Text = x.planChangeText(credit.PriceID, charge.PriceID, charge.Quantity) + ", from " + shortDate(e.Start, e.End) + ", changed at Stripe"
+		e.Text = phrase.Of("%s, from %s, changed at Stripe",
+			phrase.In(x.planChangeText(credit.PriceID, charge.PriceID, charge.Quantity)), shortDate(e.Start, e.End))
 	case len(attempts) > 0:
 		e.Reason, e.Explained = seatReasonOf(quantityOf(credit), quantityOf(charge)), true
 		e.Text = seatText(e, changes, quantityOf(charge))
 	case charge == nil && credit != nil && x.endedAt(*credit):
 		plan, _, _ := x.Catalog.ByPrice(credit.PriceID)
-		e.Reason, e.Explained, e.Text = LinePlanEnded, true, plan.Name+", until "+shortDate(e.Start, e.End)
+		e.Reason, e.Explained, e.Text = LinePlanEnded, true, phrase.Of("%s, until %s", phrase.Name(plan.Name), shortDate(e.Start, e.End))
 	default:
 		e.Reason = seatReasonOf(quantityOf(credit), quantityOf(charge))
-		e.Text = fmt.Sprintf("From %s to %d on %s, changed at Stripe", seatCount(quantityOf(credit)), quantityOf(charge), shortDate(e.Start, e.End))
+		e.Text = phrase.Of("From %s to %s on %s, changed at Stripe",
+			phrase.In(seatCount(quantityOf(credit))), phrase.Number(quantityOf(charge)), shortDate(e.Start, e.End))
 	}
 }
 

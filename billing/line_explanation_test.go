@@ -246,7 +246,7 @@ func TestExplainInvoice(t *testing.T) {
 		}
 		var rest []string
 		for _, line := range e.Remainder() {
-			rest = append(rest, line.Text)
+			rest = append(rest, line.Text.String())
 		}
 		if sum != c.totals.Total || e.Explained().Minor != c.explained || e.Percent() != c.percent || e.Complete() != (c.percent == 100) || strings.Join(rest, ";") != c.remainder {
 			t.Errorf("%s: lines sum to %d, %v explained, %d %%, remainder %q", c.name, sum, e.Explained(), e.Percent(), rest)

@@ -1,14 +1,15 @@
 package billing
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 // seatText names the people whose seats changed, or the reason if there are none.
-func seatText(e *ExplainedLine, changes []SeatChange, quantity int) string {
+func seatText(e *ExplainedLine, changes []SeatChange, quantity int) phrase.Phrase {
 	var joined, left []string
 	for _, person := range e.People {
 		if person.Left {
@@ -18,71 +19,54 @@ func seatText(e *ExplainedLine, changes []SeatChange, quantity int) string {
 		}
 	}
 	date := shortDate(e.Start, e.End)
-	var parts []string
+	var parts []phrase.Phrase
 	if len(joined) > 0 {
-		parts = append(parts, listNames(joined)+", from "+date)
+		parts = append(parts, phrase.Of("%s, from %s", phrase.In(phrase.Names(joined)), date))
 	}
 	if len(left) > 0 {
-		parts = append(parts, listNames(left)+", until "+date)
+		parts = append(parts, phrase.Of("%s, until %s", phrase.In(phrase.Names(left)), date))
 	}
 	if len(parts) > 0 {
-		return strings.Join(parts, "; ")
+		return phrase.Join(parts)
 	}
 	for _, change := range slices.Backward(changes) {
 		if change.Reason != "" && change.SubjectUserID == "" {
-			return strings.ToUpper(change.Reason[:1]) + change.Reason[1:] + ", " + date
+			return phrase.Of("%s: %s", date, phrase.In(ReasonPhrase(change.Reason)))
 		}
 	}
-	return seatCount(quantity) + ", from " + date
+	return phrase.Of("%s, from %s", phrase.In(seatCount(quantity)), date)
 }
 
 // planChangeText describes a change of the plan, or of the interval only.
-func (x lineExplainer) planChangeText(fromID, toID string, quantity int) string {
+func (x lineExplainer) planChangeText(fromID, toID string, quantity int) phrase.Phrase {
 	from, fromPrice, _ := x.Catalog.ByPrice(fromID)
 	to, toPrice, _ := x.Catalog.ByPrice(toID)
-	text := from.Name + " to " + to.Name
+	text := phrase.Of("%s to %s", phrase.Name(from.Name), phrase.Name(to.Name))
 	if from.Name == to.Name || fromPrice.Interval != toPrice.Interval {
-		text = fmt.Sprintf("%s, %s, to %s, %s", from.Name, intervalAdverb(fromPrice.Interval), to.Name, intervalAdverb(toPrice.Interval))
+		text = phrase.Of("%s, %s, to %s, %s", phrase.Name(from.Name), phrase.In(intervalAdverb(fromPrice.Interval)),
+			phrase.Name(to.Name), phrase.In(intervalAdverb(toPrice.Interval)))
 	}
 	if to.PerSeat {
-		text += " for " + peopleCount(quantity)
+		text = phrase.Of("%s for %s", phrase.In(text), phrase.In(peopleCount(quantity)))
 	}
 	return text
 }
 
-// shortDate formats the date of a change; with the year if the period ends in another one.
-func shortDate(t, periodEnd time.Time) string {
+// shortDate is the date of a change; with the year if the period ends in another one.
+func shortDate(t, periodEnd time.Time) phrase.Arg {
 	if t.UTC().Year() != periodEnd.UTC().Year() {
-		return dateOf(t)
+		return phrase.Date(t)
 	}
-	return t.UTC().Format("2 Jan")
+	return phrase.Day(t)
 }
 
-// namesShown is how many people a text names before it counts the others.
-const namesShown = 3
+func seatCount(n int) phrase.Phrase { return phrase.Count(n, "%s seat", "%s seats") }
 
-// listNames lists names: "Bo", "Bo and Cy", "Bo, Cy and 3 more".
-func listNames(names []string) string {
-	switch {
-	case len(names) == 1:
-		return names[0]
-	case len(names) > namesShown:
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
-	}
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " and " + names[last]
-}
+func peopleCount(n int) phrase.Phrase { return phrase.Count(n, "%s person", "%s people") }
 
-func seatCount(n int) string {
-	if n == 1 {
-		return "1 seat"
+func intervalAdverb(interval catalog.Interval) phrase.Phrase {
+	if interval == catalog.Yearly {
+		return phrase.Of("yearly")
 	}
-	return fmt.Sprintf("%d seats", n)
-}
-
-func peopleCount(n int) string {
-	if n == 1 {
-		return "1 person"
-	}
-	return fmt.Sprintf("%d people", n)
+	return phrase.Of("monthly")
 }

@@ -9,6 +9,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 // PlanChanges changes the plan of an organization's subscription. Preview shows what a change
@@ -200,7 +201,7 @@ func checkPlanChange(current Subscription, from, to PlanOffer, billed int) error
 		// All items of a subscription have one interval
 		// (https://docs.stripe.com/billing/subscriptions/multiple-products).
 		return apperr.Errorf(apperr.CodeConflict, "Your subscription has further items that are billed %s, so its interval cannot be changed here. Please write to us.",
-			intervalAdverb(from.Price.Interval))
+			phrase.In(intervalAdverb(from.Price.Interval)))
 	}
 	return to.Plan.RequireSeats(billed)
 }
@@ -208,7 +209,7 @@ func checkPlanChange(current Subscription, from, to PlanOffer, billed int) error
 // checkChangeable returns why the state of a subscription does not allow a change of its plan.
 func checkChangeable(current Subscription) error {
 	if end, ending := current.EndsAt(); ending {
-		return apperr.Errorf(apperr.CodeConflict, "Your plan ends on %s. Keep it first, then change it.", dateOf(end))
+		return apperr.Errorf(apperr.CodeConflict, "Your plan ends on %s. Keep it first, then change it.", phrase.Date(end))
 	}
 	switch current.Status {
 	case StatusActive, StatusTrialing:
@@ -226,7 +227,7 @@ func checkChangeable(current Subscription) error {
 		return apperr.Errorf(apperr.CodeConflict, "Your plan cannot be changed here. Please write to us.")
 	case current.ScheduledPriceID != "" && current.ScheduledAt != nil:
 		return apperr.Errorf(apperr.CodeConflict, "A change of your plan is set for %s already. Keep the present plan first, then choose again.",
-			dateOf(*current.ScheduledAt))
+			phrase.Date(*current.ScheduledAt))
 	case current.ScheduleID != "":
 		return apperr.Errorf(apperr.CodeConflict, "An earlier change of your plan is being completed. Please try again in a minute.")
 	}
@@ -235,13 +236,6 @@ func checkChangeable(current Subscription) error {
 
 // PlanChangeable reports whether the state of the subscription allows a change of its plan.
 func (s Subscription) PlanChangeable() bool { return checkChangeable(s) == nil }
-
-func intervalAdverb(interval catalog.Interval) string {
-	if interval == catalog.Yearly {
-		return "yearly"
-	}
-	return "monthly"
-}
 
 // currencyName returns the currency of an offer as people write it, such as USD.
 func currencyName(o PlanOffer) string { return strings.ToUpper(o.Price.Amount.Currency) }

@@ -35,7 +35,7 @@ func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription)
 			if _, err := tx.Organizations().Lock(ctx, current.OrganizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
-			return c.seats.recount(ctx, tx, current.OrganizationID, seatReason{reason: "compared with Stripe"})
+			return c.seats.recount(ctx, tx, current.OrganizationID, seatReason{reason: reasonReconciled})
 		})
 	})
 }

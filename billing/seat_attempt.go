@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"usher/billing/apperr"
 	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 // SeatAttempt is a quantity update that was sent to Stripe under one idempotency key.
@@ -174,12 +176,36 @@ func failedAttempt(update QuantityUpdate, cause error) SeatAttempt {
 func seatErrorMessage(refused *apperr.StripeError, cause error) string {
 	switch {
 	case refused == nil && errors.Is(cause, context.DeadlineExceeded), refused != nil && refused.OutcomeUnknown:
-		return "Stripe did not answer in time."
+		return seatErrorNoAnswer
 	case refused == nil:
-		return "The number of seats could not be sent to Stripe."
+		return seatErrorNotSent
 	case refused.Status == 429:
-		return "Stripe asked us to slow down."
+		return seatErrorTooFast
 	}
 	code := cmp.Or(refused.DeclineCode, refused.Code, fmt.Sprintf("status %d", refused.Status))
-	return fmt.Sprintf("Stripe refused the change: %s (%s, request %s)", refused.Message, code, refused.RequestID)
+	return seatErrorRefused + fmt.Sprintf("%s (%s, request %s)", refused.Message, code, refused.RequestID)
+}
+
+// The errors that are stored with seat updates.
+const (
+	seatErrorNoAnswer = "Stripe did not answer in time."
+	seatErrorNotSent  = "The number of seats could not be sent to Stripe."
+	seatErrorTooFast  = "Stripe asked us to slow down."
+	seatErrorRefused  = "Stripe refused the change: " // and Stripe's message
+)
+
+// SeatErrorPhrase returns a stored error of a seat update as a text to show.
+func SeatErrorPhrase(stored string) phrase.Phrase {
+	switch stored {
+	case seatErrorNoAnswer:
+		return phrase.Of("Stripe did not answer in time.")
+	case seatErrorNotSent:
+		return phrase.Of("The number of seats could not be sent to Stripe.")
+	case seatErrorTooFast:
+		return phrase.Of("Stripe asked us to slow down.")
+	}
+	if message, found := strings.CutPrefix(stored, seatErrorRefused); found {
+		return phrase.Of("Stripe refused the change: %s", phrase.Name(message))
+	}
+	return phrase.Verbatim(stored)
 }

@@ -37,7 +37,7 @@ const ReasonBought = "the subscription began"
 func (sc *SeatCounter) MembershipChanged(ctx context.Context, accountTx account.Tx, c account.MembershipChange) error {
 	tx, organizationID := accountTx.(Tx), c.After.OrganizationID
 	if c.Before.Billed() == c.After.Billed() {
-		return sc.recount(ctx, tx, organizationID, seatReason{actor: c.ActorID, reason: "the seats were counted again"})
+		return sc.recount(ctx, tx, organizationID, seatReason{actor: c.ActorID, reason: reasonRecounted})
 	}
 	before, _, err := apperr.Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"usher/billing/apperr"
 	"usher/billing/mail"
+	"usher/billing/phrase"
 )
 
 // sendDueSummaries mails the due summaries of seat changes to the billing contacts.
@@ -58,25 +59,25 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 	newest, oldest := changes[0], changes[len(changes)-1]
 	return sl.notices.queue(ctx, tx, mail.Message{
 		Kind: mail.KindSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
-		Data: mail.Data{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: describeChanges(changes)},
+		Data: mail.Data{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Lines: describeChanges(changes)},
 	})
 }
 
 // describeChanges returns a line about each change, oldest first.
-func describeChanges(changes []SeatChange) []string {
-	var lines []string
+func describeChanges(changes []SeatChange) []phrase.Phrase {
+	var lines []phrase.Phrase
 	for _, c := range slices.Backward(changes) {
-		line := c.Reason
+		line := ReasonPhrase(c.Reason)
 		if c.SubjectName != "" {
-			line = c.SubjectName + " " + c.Reason
+			line = phrase.Of("%s %s", phrase.Name(c.SubjectName), phrase.In(line))
 		}
 		if c.ActorName != "" && c.ActorUserID != c.SubjectUserID {
-			line += ", by " + c.ActorName
+			line = phrase.Of("%s, by %s", phrase.In(line), phrase.Name(c.ActorName))
 		}
 		lines = append(lines, line)
 	}
 	if more := len(lines) - summaryLines; more > 0 {
-		lines = append(lines[:summaryLines], fmt.Sprintf("and %d more, in the ledger", more))
+		lines = append(lines[:summaryLines], phrase.Of("and %s more, in the ledger", phrase.Number(more)))
 	}
 	return lines
 }

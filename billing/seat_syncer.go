@@ -90,7 +90,7 @@ func (sy *SeatSyncer) makeDue(ctx context.Context, a account.Access) (queued boo
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if err := sy.seats.recount(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "a retry was requested"}); err != nil {
+		if err := sy.seats.recount(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: reasonRetried}); err != nil {
 			return err
 		}
 		state, known, err := apperr.Found(tx.Seats().LockState(ctx, a.Organization.ID))
@@ -222,7 +222,7 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (a
 		stale := state.maybeStale(plan, current)
 		switch {
 		case !known, !seatsSynced(plan, current), equal && !stale && pendingIntervalChange(plan, current) == "":
-			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "checked before the seat update"})
+			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: reasonChecked})
 		case !equal && !stale && current.holdsSeats(state.quantity(plan), sy.Now()):
 			later := sy.Now().Add(pendingUpdateHold)
 			state.DueAt = &later
@@ -411,7 +411,7 @@ func (sy *SeatSyncer) refetchBeforeUpdate(ctx context.Context, attempt openedAtt
 		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return fmt.Errorf("write seat state: %w", err)
 		}
-		return sy.seats.recount(ctx, tx, opened.OrganizationID, seatReason{reason: "checked an unanswered seat update"})
+		return sy.seats.recount(ctx, tx, opened.OrganizationID, seatReason{reason: reasonUnanswered})
 	})
 }
 
@@ -452,7 +452,7 @@ func (sy *SeatSyncer) releaseUnusedSeats(ctx context.Context) error {
 			if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
-			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "unused seats were released before the renewal"})
+			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: reasonReleased})
 		})
 		if err != nil {
 			return fmt.Errorf("release unused seats: %w", err)

@@ -211,7 +211,7 @@ func (ss *Subscriptions) applyChange(ctx context.Context, tx Tx, before, fresh S
 			return fmt.Errorf("forget paid seats: %w", err)
 		}
 	}
-	return ss.seats.recountFor(ctx, tx, fresh.OrganizationID, current, seatReason{reason: "Stripe's subscription changed"})
+	return ss.seats.recountFor(ctx, tx, fresh.OrganizationID, current, seatReason{reason: reasonSubscriptionChanged})
 }
 
 // setCurrent stores which of an organization's subscriptions is the current one, after one of them

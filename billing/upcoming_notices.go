@@ -9,6 +9,7 @@ import (
 	"usher/billing/apperr"
 	"usher/billing/catalog"
 	"usher/billing/mail"
+	"usher/billing/phrase"
 )
 
 // upcomingNoticeLimit is the longest time before a renewal that a notice about it is for. The days
@@ -103,7 +104,7 @@ func (ui *UpcomingInvoices) renewalMail(ctx context.Context, kind mail.Kind, s S
 	}
 	sources.Currency = next.AmountDue.Currency
 	for _, line := range explainLines(invoiceLines(s.ID, next.Lines), sources) {
-		data.Changes = append(data.Changes, line.Text+": "+line.Amount.Format())
+		data.Lines = append(data.Lines, phrase.Of("%s: %s", phrase.In(line.Text), phrase.Money(line.Amount)))
 	}
 	return mail.Message{
 		Kind: kind, OrganizationID: s.OrganizationID, StaleAt: s.CurrentPeriodEnd, Data: data,

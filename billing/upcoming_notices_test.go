@@ -47,7 +47,7 @@ func TestNoticeBeforeYearlyRenewal(t *testing.T) {
 	env.stripe.AdvanceClock(current.CurrentPeriodEnd.AddDate(0, 0, -2))
 	env.deliverUpcoming()
 	got := env.queuedMails(mail.KindRenewalNotice)
-	if len(got) != 1 || !got[0].At.Equal(current.CurrentPeriodEnd) || got[0].Plan != "Pro" || len(got[0].Changes) != 2 {
+	if len(got) != 1 || !got[0].At.Equal(current.CurrentPeriodEnd) || got[0].Plan != "Pro" || len(got[0].Lines) != 2 {
 		t.Fatalf("notices %+v", got)
 	}
 	if n := len(env.queuedMails(mail.KindPriceChange)); n != 0 {

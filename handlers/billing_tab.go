@@ -62,7 +62,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
 		CanManageBilling: access.CanManageBilling(), Return: ret.state(o), Bought: ret.credits, PollURL: pollPath(r, 0),
-		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(o, access, p.now()), Credits: credits,
+		Subscription: subscription, Options: planOptions(o, p.prices.Catalog()), Seats: seatPanel(r.Context(), o, access, p.now()), Credits: credits,
 	}
 	panel.Trouble, panel.CanBuyCredits = p.trouble(r.Context(), o, access), len(p.packOffers(r)) > 0
 	panel.Ticket = returnTicket(r.Context(), o, ret)

@@ -30,6 +30,10 @@ func TestDashboardSaysWhatIsPaidNextAndWhy(t *testing.T) {
 	if why := page.text("#next-invoice"); !strings.Contains(why, "The Bo joined on "+today) || !strings.Contains(why, "The Bo, from "+today) {
 		t.Errorf("why: %s", why)
 	}
+	german := b.get("/dashboard", "Accept-Language", "de").text("#next-invoice")
+	if !strings.Contains(german, "Beitritt von The Bo am ") || !strings.Contains(german, "The Bo, ab ") || strings.Contains(german, " joined") {
+		t.Errorf("in German: %s", german)
+	}
 	table := page.text("#history-table")
 	if month := time.Now().UTC().Format("Jan 2006"); !strings.Contains(table, month+"4$87.00") {
 		t.Errorf("the table has no line of 4 seats and $87.00 in %s: %s", month, table)

@@ -9,7 +9,10 @@ import (
 	"net/url"
 	"strconv"
 
+	"slices"
+
 	"usher/billing/apperr"
+	"usher/billing/phrase"
 	"usher/views/locale"
 )
 
@@ -103,9 +106,20 @@ func messageIn(ctx context.Context, err error) string {
 	}
 	var e *apperr.Error
 	if errors.As(err, &e) && locale.Of(ctx) != locale.English && len(e.Args) > 0 {
-		return fmt.Sprintf(locale.Lookup(ctx, e.Format), e.Args...)
+		return locale.T(ctx, e.Format, argsIn(ctx, e.Args)...)
 	}
 	return locale.Lookup(ctx, apperr.MessageOf(err))
+}
+
+// argsIn returns what fills the verbs of a message, in the language of the context.
+func argsIn(ctx context.Context, args []any) []any {
+	shown := slices.Clone(args)
+	for i, arg := range args {
+		if arg, is := arg.(phrase.Arg); is {
+			shown[i] = locale.Arg(ctx, arg)
+		}
+	}
+	return shown
 }
 
 // fail responds to an error in the form of the route and records it for the log.

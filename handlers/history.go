@@ -78,10 +78,10 @@ func (p *billingPages) amountWhy(r *http.Request, next billing.UpcomingInvoice) 
 		return nil, err
 	}
 	why := &billingviews.AmountWhy{
-		Difference: change.Difference, Yearly: change.Yearly, Reason: change.Reason(), LastHref: invoicePath(change.Last), LastAmount: change.Last.TotalMoney(),
+		Difference: change.Difference, Yearly: change.Yearly, Reason: locale.Phrase(r.Context(), change.Reason()), LastHref: invoicePath(change.Last), LastAmount: change.Last.TotalMoney(),
 	}
 	for _, part := range change.Parts {
-		why.Parts = append(why.Parts, billingviews.ChangeLine{Text: part.Text, Amount: part.Amount})
+		why.Parts = append(why.Parts, billingviews.ChangeLine{Text: locale.Phrase(r.Context(), part.Text), Amount: part.Amount})
 	}
 	return why, nil
 }

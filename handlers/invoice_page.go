@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -56,7 +57,7 @@ func invoicePageProps(ctx context.Context, i billing.ExplainedInvoice) billingvi
 		Percent: e.Percent(), Groups: invoiceGroups(ctx, e),
 	}
 	for _, line := range e.Remainder() {
-		props.Remainder = append(props.Remainder, locale.Money(ctx, line.Amount)+" "+line.Text)
+		props.Remainder = append(props.Remainder, locale.Money(ctx, line.Amount)+" "+locale.Phrase(ctx, line.Text))
 	}
 	if i.Number != "" {
 		props.PDFHref, props.StripeHref = invoicePath(i.Invoice)+"/pdf", payInvoicePath(i.ID)
@@ -105,7 +106,7 @@ func invoiceGroups(ctx context.Context, e billing.Explanation) []billingviews.In
 const linePeopleShown = 100
 
 func invoiceLine(ctx context.Context, line billing.ExplainedLine) billingviews.InvoiceLine {
-	shown := billingviews.InvoiceLine{Text: line.Text, Amount: line.Amount, Explained: line.Explained, RequestID: line.RequestID}
+	shown := billingviews.InvoiceLine{Text: locale.Phrase(ctx, line.Text), Amount: line.Amount, Explained: line.Explained, RequestID: line.RequestID}
 	whole := line.Reason == billing.LineRenewal || line.Reason == billing.LinePlanBegan
 	for i, person := range line.People {
 		if i == linePeopleShown {
@@ -114,7 +115,7 @@ func invoiceLine(ctx context.Context, line billing.ExplainedLine) billingviews.I
 		}
 		who := billingviews.InvoicePerson{Name: person.Name}
 		if !whole {
-			who.What, who.By, who.At = seatReasonIn(ctx, person.Reason), person.By, person.At
+			who.What, who.By, who.At = locale.Phrase(ctx, billing.ReasonPhrase(person.Reason)), person.By, person.At
 		}
 		shown.People = append(shown.People, who)
 	}
@@ -243,7 +244,7 @@ func causeInWords(ctx context.Context, cause billing.InvoiceCause) string {
 	case billing.LineSeatsAdded, billing.LineSeatsRemoved:
 		return seatCauseInWords(ctx, cause)
 	}
-	return cause.Name
+	return cmp.Or(cause.Name, locale.T(ctx, "Another item"))
 }
 
 func seatCauseInWords(ctx context.Context, cause billing.InvoiceCause) string {

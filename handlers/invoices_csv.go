@@ -46,7 +46,7 @@ func invoiceRecord(ctx context.Context, i billing.ExplainedInvoice, line billing
 		}
 	}
 	return []string{
-		row.Number, row.Date.UTC().Format(time.DateOnly), row.Status.Label, escapeFormula(row.Why), string(line.Reason), escapeFormula(line.Text),
+		row.Number, row.Date.UTC().Format(time.DateOnly), row.Status.Label, escapeFormula(row.Why), string(line.Reason), escapeFormula(line.Text.String()),
 		escapeFormula(strings.Join(people, "; ")), escapeFormula(strings.Join(by, "; ")), dateOrEmpty(line.Start), dateOrEmpty(line.End),
 		line.Amount.Decimal(), line.Amount.Currency, strconv.FormatBool(line.Explained), i.TotalMoney().Decimal(), line.RequestID,
 	}

@@ -169,7 +169,7 @@ func (p *memberPages) rows(r *http.Request, members []account.Member) ([]organiz
 	for _, member := range members {
 		row := memberRow(r.Context(), member, identityOf(r))
 		if change, known := since[member.UserID]; known {
-			row.Why = organizationviews.BillingReason{Since: change.At, Event: seatReasonIn(r.Context(), change.Reason), By: change.ActorName}
+			row.Why = organizationviews.BillingReason{Since: change.At, Event: locale.Phrase(r.Context(), billing.ReasonPhrase(change.Reason)), By: change.ActorName}
 		}
 		rows = append(rows, row)
 	}

@@ -76,8 +76,8 @@ func (p *billingPages) nextInvoice(r *http.Request, o billing.Overview, answer b
 		return next, err
 	}
 	lines, err := p.upcoming.Explain(r.Context(), accessOf(r), answer)
-	next.Lines = append(explainedLines(lines.Lines), adjustmentLines(r.Context(), answer)...)
-	next.Renewal, next.TaxIncluded = explainedLines(lines.Renewal), answer.TaxIncluded
+	next.Lines = append(explainedLines(r.Context(), lines.Lines), adjustmentLines(r.Context(), answer)...)
+	next.Renewal, next.TaxIncluded = explainedLines(r.Context(), lines.Renewal), answer.TaxIncluded
 	return next, err
 }
 
@@ -109,10 +109,10 @@ func nextInvoiceKind(o billing.Overview, answer billing.UpcomingInvoice) billing
 	return billingviews.NextRegular
 }
 
-func explainedLines(lines []billing.ExplainedLine) []billingviews.ChangeLine {
+func explainedLines(ctx context.Context, lines []billing.ExplainedLine) []billingviews.ChangeLine {
 	var shown []billingviews.ChangeLine
 	for _, line := range lines {
-		shown = append(shown, billingviews.ChangeLine{Text: line.Text, Amount: line.Amount})
+		shown = append(shown, billingviews.ChangeLine{Text: locale.Phrase(ctx, line.Text), Amount: line.Amount})
 	}
 	return shown
 }

@@ -171,7 +171,7 @@ func TestSeatStates(t *testing.T) {
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncError, DueAt: &earlier}, "queued", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncError}, "failed", false},
 	} {
-		panel := seatPanel(billing.Overview{Seats: tt.seats}, account.Access{}, now)
+		panel := seatPanel(t.Context(), billing.Overview{Seats: tt.seats}, account.Access{}, now)
 		if string(panel.State) != tt.want || (panel.PollEvery > 0) != tt.polls {
 			t.Errorf("%+v: %s, polls every %v", tt.seats, panel.State, panel.PollEvery)
 		}

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"unicode"
+	"unicode/utf8"
+
 	"usher/billing"
 	"usher/views/layout"
 	"usher/views/locale"
@@ -120,12 +123,13 @@ func seatChangeRows(ctx context.Context, changes []billing.SeatChange, readsInvo
 
 // seatChangeText describes a ledger entry. It continues the name of the person, if there is one.
 func seatChangeText(ctx context.Context, c billing.SeatChange) string {
-	reason := seatReasonIn(ctx, c.Reason)
+	reason := locale.Phrase(ctx, billing.ReasonPhrase(c.Reason))
 	switch {
 	case c.SubjectName != "":
 		return reason
 	case reason == "":
 		return locale.T(ctx, "The number of seats changed")
 	}
-	return strings.ToUpper(reason[:1]) + reason[1:]
+	first, size := utf8.DecodeRuneInString(reason)
+	return string(unicode.ToUpper(first)) + reason[size:]
 }

@@ -36,7 +36,7 @@ func (p *seatPages) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	panel := seatPanel(overview, accessOf(r), p.now())
+	panel := seatPanel(r.Context(), overview, accessOf(r), p.now())
 	if isFragment(r) {
 		return render(w, r, http.StatusOK, billingviews.SeatPanel(panel))
 	}
@@ -59,7 +59,7 @@ func (p *seatPages) seatChart(r *http.Request) (*ui.LevelChartProps, error) {
 	}
 	chart := &ui.LevelChartProps{ID: "seat-levels", Title: locale.T(r.Context(), "Seats over the last 12 months"), From: from, Until: from.AddDate(1, 0, 0), Now: now, Unit: locale.T(r.Context(), "Seats")}
 	for _, level := range levels {
-		words := strings.TrimSpace(level.Change.SubjectName + " " + seatReasonIn(r.Context(), level.Change.Reason))
+		words := strings.TrimSpace(level.Change.SubjectName + " " + locale.Phrase(r.Context(), billing.ReasonPhrase(level.Change.Reason)))
 		chart.Levels = append(chart.Levels, ui.Level{At: level.At, Value: int64(level.Seats), Words: words})
 	}
 	return chart, nil
@@ -93,7 +93,7 @@ func (p *seatPages) undo(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews.SeatPanelProps {
+func seatPanel(ctx context.Context, o billing.Overview, a account.Access, now time.Time) billingviews.SeatPanelProps {
 	seats := o.Seats
 	panel := billingviews.SeatPanelProps{
 		OrganizationID: o.Organization.ID, Billable: seats.Billable, Desired: seats.Desired,
@@ -119,7 +119,7 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 			panel.InvoiceURL = payInvoicePath(open.ID)
 		}
 	}
-	setSeatAttempts(&panel, seats)
+	setSeatAttempts(ctx, &panel, seats)
 	return panel
 }
 
@@ -130,7 +130,7 @@ func chargesSeats(i billing.Invoice) bool {
 
 // setSeatAttempts sets when the panel polls, when the next attempt is due and why the last one
 // failed.
-func setSeatAttempts(panel *billingviews.SeatPanelProps, seats billing.SeatsOverview) {
+func setSeatAttempts(ctx context.Context, panel *billingviews.SeatPanelProps, seats billing.SeatsOverview) {
 	switch panel.State {
 	case billingviews.SeatsDebouncing:
 		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsPollInterval
@@ -140,9 +140,9 @@ func setSeatAttempts(panel *billingviews.SeatPanelProps, seats billing.SeatsOver
 		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsPollInterval
 	case billingviews.SeatsRetrying:
 		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsRetryPollInterval
-		panel.Attempt, panel.Reason = seats.Failures, seats.Error
+		panel.Attempt, panel.Reason = seats.Failures, locale.Phrase(ctx, billing.SeatErrorPhrase(seats.Error))
 	case billingviews.SeatsFailed:
-		panel.Attempt, panel.Reason = seats.Failures, seats.Error
+		panel.Attempt, panel.Reason = seats.Failures, locale.Phrase(ctx, billing.SeatErrorPhrase(seats.Error))
 	}
 }
 

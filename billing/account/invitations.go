@@ -26,7 +26,6 @@ const (
 	MessageMemberAlready     = "This person is already a member."
 	MessageInvitationAddress = "Enter an e-mail address such as ana@example.com."
 	MessageVerifyFirst       = "Confirm your own e-mail address first, because invitations are sent in your name. The link is in the e-mail you got after signing up. You can send it again from Settings."
-	reasonAccepted           = "accepted an invitation"
 )
 
 // Invitation invites a person to an organization by e-mail. Only the hash of its token is stored.

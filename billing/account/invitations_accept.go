@@ -204,6 +204,6 @@ func (iv *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User)
 	stranger := member
 	stranger.Billable = false
 	return iv.hooks.MembershipChanged(ctx, tx, MembershipChange{
-		Before: stranger, After: member, ActorID: i.Inviter.UserID, Reason: reasonAccepted,
+		Before: stranger, After: member, ActorID: i.Inviter.UserID, Reason: ReasonAccepted,
 	})
 }

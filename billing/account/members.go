@@ -175,13 +175,13 @@ func (ms *Members) recordChange(ctx context.Context, tx Tx, by AuditEntry, befor
 func changeReason(before, after Member) string {
 	switch {
 	case before.Status != after.Status && after.Status == MemberSuspended:
-		return "was suspended"
+		return ReasonSuspended
 	case before.Status != after.Status:
-		return "was reactivated"
+		return ReasonReactivated
 	case after.Billable:
-		return "was given a seat"
+		return ReasonSeatGiven
 	}
-	return "lost their seat"
+	return ReasonSeatTaken
 }
 
 // Remove removes a member from the organization. Sessions lose access at their next request, since
@@ -210,7 +210,7 @@ func (ms *Members) RemoveTx(ctx context.Context, tx Tx, actor Access, memberID s
 	if err := ms.record(ctx, tx, actor.Did(ActMemberRemoved).To(member.UserID, member.Name).Changed(AuditValues{"role": member.Role.Name}, nil)); err != nil {
 		return member, err
 	}
-	return member, ms.removeTx(ctx, tx, member, actor.User.ID, "was removed")
+	return member, ms.removeTx(ctx, tx, member, actor.User.ID, ReasonRemoved)
 }
 
 // Leave removes the actor from the organization. Error: CodeConflict for the last admin.
@@ -219,7 +219,7 @@ func (ms *Members) Leave(ctx context.Context, a Access) error {
 		if err := ms.record(ctx, tx, actor.Did(ActMemberLeft).To(actor.User.ID, actor.User.Name)); err != nil {
 			return err
 		}
-		return ms.removeTx(ctx, tx, actor.Member, actor.User.ID, "left")
+		return ms.removeTx(ctx, tx, actor.Member, actor.User.ID, ReasonLeft)
 	})
 	if err != nil {
 		return fmt.Errorf("leave organization: %w", err)
@@ -389,8 +389,8 @@ func (ms *Members) leaveTx(ctx context.Context, tx Tx, organizationID, memberID 
 		}
 	}
 	left := User{ID: member.UserID, Name: member.Name}.did(ActMemberLeft, organizationID).To(member.UserID, member.Name)
-	if err := ms.record(ctx, tx, left.Changed(nil, AuditValues{"reason": "deleted their account"})); err != nil {
+	if err := ms.record(ctx, tx, left.Changed(nil, AuditValues{"reason": ReasonAccountDeleted})); err != nil {
 		return err
 	}
-	return ms.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
+	return ms.removeMembership(ctx, tx, member, member.UserID, ReasonAccountDeleted)
 }

@@ -76,7 +76,7 @@ func (us *Users) PromoteMember(ctx context.Context, email, organizationID, roleI
 		if err := us.members.recordChange(ctx, tx, AuditEntry{OrganizationID: organizationID}, former, member); err != nil {
 			return err
 		}
-		return us.members.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: before, After: member, Reason: "was made " + member.Role.Name})
+		return us.members.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: before, After: member, Reason: ReasonRole + member.Role.Name})
 	})
 	if err != nil {
 		return member, fmt.Errorf("promote member: %w", err)

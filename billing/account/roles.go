@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"usher/billing/apperr"
+	"usher/billing/phrase"
 )
 
 // The ids of the built-in roles. Custom roles have ids of the form role_….
@@ -94,7 +95,7 @@ func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
 			return err
 		}
 		if members+invitations > 0 {
-			return apperr.Errorf(apperr.CodeConflict, "%s belongs to %s. Give them another role first.", role.Name, holders(members, invitations))
+			return apperr.Errorf(apperr.CodeConflict, "%s belongs to %s. Give them another role first.", role.Name, phrase.In(holders(members, invitations)))
 		}
 		if err := tx.Roles().Delete(ctx, a.Organization.ID, roleID); err != nil {
 			return err
@@ -118,22 +119,15 @@ func yesOrNo(yes bool) string {
 	return "no"
 }
 
-func holders(members, invitations int) string {
-	var parts []string
-	if members > 0 {
-		parts = append(parts, plural(members, "person", "people"))
+func holders(members, invitations int) phrase.Phrase {
+	people, open := phrase.Count(members, "%s person", "%s people"), phrase.Count(invitations, "%s invitation", "%s invitations")
+	switch {
+	case invitations == 0:
+		return people
+	case members == 0:
+		return open
 	}
-	if invitations > 0 {
-		parts = append(parts, plural(invitations, "invitation", "invitations"))
-	}
-	return strings.Join(parts, " and ")
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return phrase.Of("%s and %s", phrase.In(people), phrase.In(open))
 }
 
 // withCustomRole runs f with a custom role that the actor covers.

@@ -161,7 +161,7 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 			return err
 		}
 		member := Member{OrganizationID: organizationID, UserID: user.ID, Role: Role{ID: m.RoleID}, Billable: m.Billable}
-		if err := us.members.addTx(ctx, tx, member, "", "was added"); err != nil {
+		if err := us.members.addTx(ctx, tx, member, "", ReasonAdded); err != nil {
 			return err
 		}
 		role, err := tx.Roles().Get(ctx, organizationID, m.RoleID)

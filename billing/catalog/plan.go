@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"slices"
-	"strconv"
 
 	"usher/billing/apperr"
 )
@@ -88,10 +87,11 @@ func (p Plan) RequireSeats(billed int) error {
 	if !p.PerSeat || p.SeatMaximum == 0 || billed <= p.SeatMaximum {
 		return nil
 	}
-	free := "a seat"
-	if over := billed - p.SeatMaximum; over > 1 {
-		free = strconv.Itoa(over) + " seats"
+	over := billed - p.SeatMaximum
+	if over == 1 {
+		return apperr.Errorf(apperr.CodeConflict, "%s has seats for at most %d people, and %d would need one. Choose a larger plan, or free a seat.",
+			p.Name, p.SeatMaximum, billed)
 	}
-	return apperr.Errorf(apperr.CodeConflict, "%s has seats for at most %d people, and %d would need one. Choose a larger plan, or free %s.",
-		p.Name, p.SeatMaximum, billed, free)
+	return apperr.Errorf(apperr.CodeConflict, "%s has seats for at most %d people, and %d would need one. Choose a larger plan, or free %d seats.",
+		p.Name, p.SeatMaximum, billed, over)
 }

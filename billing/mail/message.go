@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 // Kind is the kind of an e-mail: its template and meaning.
@@ -33,7 +34,7 @@ const (
 	KindCardExpiring Kind = "card_expiring"
 	KindRenewed      Kind = "renewed"
 	// A yearly plan renews soon, or the next period has another price: At is when, Amount what
-	// Stripe will charge, Changes the lines of the invoice. Plan and Interval are those from then
+	// Stripe will charge, Lines those of the invoice. Plan and Interval are those from then
 	// on.
 	KindRenewalNotice Kind = "renewal_notice"
 	KindPriceChange   Kind = "price_change"
@@ -147,8 +148,10 @@ type Data struct {
 	// Protected: the account still has a second factor.
 	Protected bool  `json:"protected,omitempty"`
 	Credits   int64 `json:"credits,omitempty"` // pack receipt: purchased
-	// Seat summary: one line each, for example 'Ana added Bo'. Renewal and price change: the lines
-	// of the invoice.
+	// Seat summary: one line each, for example 'Bo was added, by Ana'. Renewal and price change:
+	// the lines of the invoice.
+	Lines []phrase.Phrase `json:"lines,omitempty"`
+	// Changes are the lines in messages that the previous version queued, in English.
 	Changes []string `json:"changes,omitempty"`
 	// URL is absolute. Invitation, verification, password reset: the link with the token; action
 	// required: Stripe's hosted page; others: the page about the subject, by default the billing

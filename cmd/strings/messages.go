@@ -61,6 +61,7 @@ var englishTexts = []string{
 // arguments.
 var messageCalls = map[string]int{
 	"locale.T": 1, "locale.N": 1, "locale.Mark": 0, "apperr.Errorf": 1, "apperr.FieldError": 1,
+	"phrase.Of": 0, "phrase.Count": 1,
 }
 
 // messages reads the messages of a repository, sorted by place. Templates are read in the Go code
@@ -92,7 +93,7 @@ func messages(root string) ([]message, error) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			ast.Inspect(files[name], func(n ast.Node) bool {
-				if m, ok := messageOf(n); ok && !slices.Contains(englishTexts, m.text) {
+				if m, ok := messageOf(n, files[name].Name.Name); ok && !slices.Contains(englishTexts, m.text) {
 					m.file, m.line = name, set.Position(n.Pos()).Line
 					all = append(all, m)
 				}
@@ -103,11 +104,11 @@ func messages(root string) ([]message, error) {
 	return all, nil
 }
 
-// messageOf returns the message that a node holds.
-func messageOf(n ast.Node) (message, bool) {
+// messageOf returns the message that a node of a package holds.
+func messageOf(n ast.Node, home string) (message, bool) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
-		return messageOfCall(n)
+		return messageOfCall(n, home)
 	case *ast.ValueSpec: // const messageLastAdmin = "…"
 		if len(n.Names) == 1 && len(n.Values) == 1 && strings.HasPrefix(strings.ToLower(n.Names[0].Name), "message") {
 			text, ok := literal(n.Values[0])
@@ -122,16 +123,19 @@ func messageOf(n ast.Node) (message, bool) {
 	return message{}, false
 }
 
-func messageOfCall(call *ast.CallExpr) (message, bool) {
-	function, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok {
-		return message{}, false
+func messageOfCall(call *ast.CallExpr, home string) (message, bool) {
+	var function string
+	switch called := call.Fun.(type) {
+	case *ast.Ident:
+		function = called.Name
+	case *ast.SelectorExpr:
+		imported, ok := called.X.(*ast.Ident)
+		if !ok {
+			return message{}, false
+		}
+		home, function = imported.Name, called.Sel.Name
 	}
-	home, ok := function.X.(*ast.Ident)
-	if !ok {
-		return message{}, false
-	}
-	at, ok := messageCalls[home.Name+"."+function.Sel.Name]
+	at, ok := messageCalls[home+"."+function]
 	if !ok || len(call.Args) <= at {
 		return message{}, false
 	}
@@ -140,7 +144,7 @@ func messageOfCall(call *ast.CallExpr) (message, bool) {
 		return message{}, false
 	}
 	m := message{text: text}
-	if function.Sel.Name == "N" {
+	if function == "N" || function == "Count" {
 		m.many, ok = literal(call.Args[at+1])
 	}
 	return m, ok

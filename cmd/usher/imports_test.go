@@ -31,7 +31,7 @@ var inside = map[string][]string{
 	// Pages show the domain's plain types. Components and the frame of a page are below them, so
 	// that a page can change alone.
 	"usher/views":              {},                                                       // documents the packages below it and tests all pages at once
-	"usher/views/locale":       {"usher/billing/catalog"},                                // formats amounts in a language
+	"usher/views/locale":       {"usher/billing/catalog", "usher/billing/phrase"},        // shows amounts and texts in a language
 	"usher/views/ui":           {"usher/billing/catalog", "usher/views/locale"},          // shows amounts and intervals
 	"usher/views/layout":       {"usher/views/ui", "usher/views/locale", "usher/static"}, // the head links to the style sheet
 	"usher/views/admin":        slices.Concat(domain, frame),
@@ -45,14 +45,15 @@ var inside = map[string][]string{
 
 	// The domain: billing uses account, account uses what both need.
 	"usher/billing": {
-		"usher/billing/account", "usher/billing/catalog", "usher/billing/mail",
+		"usher/billing/account", "usher/billing/catalog", "usher/billing/mail", "usher/billing/phrase",
 		"usher/billing/apperr", "usher/billing/env", "usher/billing/job", "usher/billing/secrets",
 	},
-	"usher/billing/account":               {"usher/billing/mail", "usher/billing/secrets", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
+	"usher/billing/account":               {"usher/billing/mail", "usher/billing/phrase", "usher/billing/secrets", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
 	"usher/billing/account/oidc":          {"usher/billing/account"}, // what the provider says becomes an assertion
 	"usher/billing/account/oidc/oidctest": {},                        // a provider for tests
-	"usher/billing/mail":                  {"usher/billing/catalog", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
+	"usher/billing/mail":                  {"usher/billing/catalog", "usher/billing/phrase", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
 	"usher/billing/catalog":               {"usher/billing/apperr"},
+	"usher/billing/phrase":                {"usher/billing/catalog"}, // amounts in texts
 	"usher/billing/env":                   {"usher/billing/job"},
 	"usher/billing/job":                   {},
 	"usher/billing/apperr":                {},
@@ -73,7 +74,7 @@ var inside = map[string][]string{
 // domain are the packages of the domain that others may use. Env is passed through New only.
 var domain = []string{
 	"usher/billing", "usher/billing/account", "usher/billing/catalog", "usher/billing/mail", "usher/billing/apperr",
-	"usher/billing/job",
+	"usher/billing/phrase", "usher/billing/job",
 }
 
 // frame is what every page is made with.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"usher/billing/catalog"
+	"usher/billing/phrase"
 )
 
 func TestFormats(t *testing.T) {
@@ -49,5 +50,27 @@ func TestUntranslatedTextIsEnglish(t *testing.T) {
 	}
 	if got, want := Lookup(german, "100 % of %s"), "100 % of %s"; got != want {
 		t.Errorf("Lookup = %q, want %q", got, want)
+	}
+}
+
+func TestPhrase(t *testing.T) {
+	german := With(t.Context(), German)
+	at := time.Date(2026, time.March, 1, 23, 2, 0, 0, time.FixedZone("west", -3600))
+	people := phrase.Names([]string{"Bo", "Cy", "Di", "Ed"})
+	for _, c := range []struct {
+		p    phrase.Phrase
+		want string
+	}{
+		{phrase.Of("%s joined on %s", phrase.In(people), phrase.Day(at)), "Beitritt von Bo, Cy und 2 weitere am 2. März"},
+		{phrase.Of("%s, until %s", phrase.Name("Pro"), phrase.Date(at)), "Pro, bis 2. März 2026"},
+		{phrase.Of("%s: %s", phrase.In(phrase.Of("Tax")), phrase.Money(catalog.Money{Minor: 290050, Currency: "usd"})), "Steuern: 2.900,50\u00a0$"},
+		{phrase.Of("%s, from %s", phrase.In(phrase.Count(1200, "%s seat", "%s seats")), phrase.Day(at)), "1.200 Plätze, ab 2. März"},
+		{phrase.Verbatim("Tax"), "Tax"}, // a plan can have any name
+		{phrase.Verbatim("100 %s"), "100 %s"},
+		{phrase.Phrase{}, ""},
+	} {
+		if got := Phrase(german, c.p); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }

@@ -30,7 +30,7 @@ func parse(file []byte) translation {
 // package fmt: a whole sentence with a verb for each part that varies, so that a translation can
 // put them in another order (%[2]s).
 func T(ctx context.Context, text string, args ...any) string {
-	if translation, ok := translations[Of(ctx)]; ok {
+	if translation, ok := translationFor(ctx, text); ok {
 		return translation.one(text, args...)
 	}
 	if len(args) == 0 {
@@ -59,8 +59,15 @@ func Mark(text string) string { return text }
 // Lookup translates a text that was marked, or that comes with an error. Any other text is returned
 // as it is.
 func Lookup(ctx context.Context, text string) string {
-	if translation, ok := translations[Of(ctx)]; ok && text != "" { // the empty key is the file's header
+	if translation, ok := translationFor(ctx, text); ok {
 		return translation.one(text)
 	}
 	return text
+}
+
+// translationFor returns the translation into the language of the context; false if the text is
+// shown as it is.
+func translationFor(ctx context.Context, text string) (translation, bool) {
+	found, ok := translations[Of(ctx)]
+	return found, ok && text != "" // the empty key is the file's header
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"slices"
+
 	"usher/billing/catalog"
 	"usher/billing/mail"
 	"usher/views/locale"
@@ -48,6 +50,15 @@ var letters = map[mail.Kind]func(context.Context, mail.Data) letter{
 }
 
 // sentences drops empty sentences and cleans the others with [oneLine].
+// listLines returns the lines of a letter with a list.
+func listLines(ctx context.Context, d mail.Data) []string {
+	lines := slices.Clone(d.Changes)
+	for _, line := range d.Lines {
+		lines = append(lines, locale.Phrase(ctx, line))
+	}
+	return sentences(lines...)
+}
+
 func sentences(sentences ...string) []string {
 	var all []string
 	for _, sentence := range sentences {
@@ -278,7 +289,7 @@ func renewalNoticeLetter(ctx context.Context, d mail.Data) letter {
 	return aboutAmount(ctx, letter{
 		subject: renewalSubject(ctx, d),
 		opening: sentences(renewal(ctx, d), locale.Lookup(ctx, d.Reason)),
-		lines:   sentences(d.Changes...),
+		lines:   listLines(ctx, d),
 		button:  linkTo(locale.T(ctx, "See the next invoice"), d),
 		closing: sentences(locale.T(ctx, "The amount changes if people join or leave before then. You can change or cancel the plan until then.")),
 		why:     contactWhy(ctx, d),
@@ -325,7 +336,7 @@ func priceChangeLetter(ctx context.Context, d mail.Data) letter {
 			onlyIf(d.Amount.Currency != "", locale.T(ctx, "The first invoice at the new price is %s.", formatAmount(ctx, d.Amount))),
 			locale.Lookup(ctx, d.Reason),
 		),
-		lines:   sentences(d.Changes...),
+		lines:   listLines(ctx, d),
 		button:  linkTo(locale.T(ctx, "See the next invoice"), d),
 		closing: sentences(locale.T(ctx, "The amount changes if people join or leave before then. You can keep the current plan until then.")),
 		why:     contactWhy(ctx, d),
@@ -418,7 +429,7 @@ func seatSummaryLetter(ctx context.Context, d mail.Data) letter {
 	return letter{
 		subject: locale.N(ctx, "%[2]s now has %[1]s seat", "%[2]s now has %[1]s seats", d.Seats, d.Organization),
 		opening: sentences(locale.T(ctx, "The number of seats at %s went from %s to %s.", d.Organization, locale.Count(ctx, d.FormerSeats), locale.Count(ctx, d.Seats))),
-		lines:   sentences(d.Changes...),
+		lines:   listLines(ctx, d),
 		button:  linkTo(locale.T(ctx, "See who has a seat"), d),
 		closing: sentences(locale.T(ctx, "The next invoice includes the change.")),
 		why:     contactWhy(ctx, d),

@@ -10,6 +10,7 @@ import (
 
 	"usher/billing/catalog"
 	"usher/billing/mail"
+	"usher/billing/phrase"
 	mailviews "usher/views/mail"
 	"usher/views/viewtest"
 )
@@ -21,7 +22,7 @@ func fullMail() mail.Data {
 	return mail.Data{
 		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
 		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500, CodesLeft: 7, Passkey: "Firefox on Windows", Provider: "accounts.example.com",
-		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2", Address: "olu@new.example",
+		Lines: []phrase.Phrase{phrase.Of("%s, by %s", phrase.In(phrase.Of("%s %s", phrase.Name("Chidi"), phrase.In(phrase.Of("was added")))), phrase.Name("Bo"))}, URL: "https://usher.test/the/link?a=1&b=2", Address: "olu@new.example",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
 	}
 }
@@ -58,13 +59,13 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		mail.KindActionRequired:  {"Confirm the payment of $2,610.00 for Lyric Street", "to confirm for Lyric Street", "Your bank wants the payment of $2,610.00 confirmed.", "Confirm payment"},
 		mail.KindCardExpiring:    {"Update the card for Lyric Street", "4242 expires on 30 Nov 2026, before the next charge on 4 Dec 2026.", "Update card"},
 		mail.KindTrialEnding:     {"ends on 1 Dec 2026", "then continues for $2,610.00 USD, for 9 seats"},
-		mail.KindRenewalNotice:   {"Lyric Street renews on 1 Dec 2026 for $2,610.00", "plan of Lyric Street (Pro, yearly) renews", "for $2,610.00 USD", "charged on 1 Dec 2026", "Bo added Chidi"},
+		mail.KindRenewalNotice:   {"Lyric Street renews on 1 Dec 2026 for $2,610.00", "plan of Lyric Street (Pro, yearly) renews", "for $2,610.00 USD", "charged on 1 Dec 2026", "Chidi was added, by Bo"},
 		mail.KindPriceChange:     {"The price for Lyric Street changes on 1 Dec 2026", "from Starter, monthly to Pro, yearly", "is $2,610.00 USD"},
 		mail.KindRenewed:         {"Receipt: $2,610.00 for Lyric Street", "paid for Lyric Street", "was renewed", "Paid: $2,610.00 USD", "For: 9 seats", "Renews on: 4 Dec 2026"},
 		mail.KindCanceled:        {"Lyric Street keeps Pro until 1 Dec 2026", "you won't be charged again"},
 		mail.KindResumed:         {"Lyric Street keeps Pro", "renews on 4 Dec 2026"},
 		mail.KindPackReceipt:     {"Receipt: 1,500 credits for Lyric Street", "Paid: $2,610.00 USD", "Date: 1 Dec 2026", "paid for 1,500 credits"},
-		mail.KindSeatSummary:     {"Lyric Street now has 9 seats", "from 8 to 9", "Bo added Chidi"},
+		mail.KindSeatSummary:     {"Lyric Street now has 9 seats", "from 8 to 9", "Chidi was added, by Bo"},
 
 		mail.KindDuplicateCanceled:    {"A duplicate plan for Lyric Street was canceled", "canceled the second plan on 1 Dec 2026", "The $2,610.00 USD paid for it will be refunded"},
 		mail.KindSecondFactorOn:       {"Two-step verification is on", "a code from your authenticator app", "This happened on 1 Dec 2026, 12:00 UTC.", "If it wasn't you"},
@@ -128,12 +129,23 @@ func TestMailWithLittleKnownReadsWell(t *testing.T) {
 	}
 }
 
+// The list of a letter is in the recipient's language. Lines that the previous version queued stay
+// English.
+func TestListedLinesInGerman(t *testing.T) {
+	data := fullMail()
+	data.Changes = []string{"Bo added Di"}
+	m, err := mailviews.Renderer{}.Render(t.Context(), mail.Message{Kind: mail.KindSeatSummary, Data: data, Language: "de"})
+	if err != nil || !strings.Contains(m.Text, "- Bo added Di\n- Chidi wurde hinzugefügt, durch Bo\n") {
+		t.Errorf("%v: %s", err, m.Text)
+	}
+}
+
 // Names are input of other people: they add no header line, hide no text and are no markup.
 func TestNamesInMailAreHarmless(t *testing.T) {
 	data := fullMail()
 	data.Organization = "Lyric\r\nBcc: evil@example.com\u2028\u202Egnp.exe<script>alert(1)</script>"
 	data.Inviter, data.Name, data.Role = data.Organization, data.Organization, data.Organization
-	data.Plan, data.Reason, data.Changes = data.Organization, data.Organization, []string{data.Organization}
+	data.Plan, data.Reason, data.Lines = data.Organization, data.Organization, []phrase.Phrase{phrase.Verbatim(data.Organization)}
 	for _, kind := range mail.Kinds() {
 		m := renderMail(t, kind, data)
 		if strings.ContainsAny(m.Subject, "\r\n\u2028\u202E") || strings.ContainsAny(m.Text+m.HTML, "\r\u2028\u202E") {

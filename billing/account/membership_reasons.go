@@ -1,0 +1,17 @@
+package account
+
+// The reasons of changes of a membership. The seat ledger stores them; each continues the name of
+// the member.
+const (
+	ReasonAdded          = "was added"
+	ReasonAccepted       = "accepted an invitation"
+	ReasonSeatGiven      = "was given a seat"
+	ReasonSeatTaken      = "lost their seat"
+	ReasonSuspended      = "was suspended"
+	ReasonReactivated    = "was reactivated"
+	ReasonRemoved        = "was removed"
+	ReasonLeft           = "left"
+	ReasonAccountDeleted = "deleted their account"
+	// ReasonRole is followed by the name of the role.
+	ReasonRole = "was made "
+)

@@ -1,0 +1,54 @@
+package billing
+
+import (
+	"strings"
+
+	"usher/billing/account"
+	"usher/billing/phrase"
+)
+
+// Reasons of the seat ledger that are about no person, beside [ReasonResent] and [ReasonBought].
+const (
+	reasonSubscriptionChanged = "Stripe's subscription changed"
+	reasonRecounted           = "the seats were counted again"
+	reasonReconciled          = "compared with Stripe"
+	reasonRetried             = "a retry was requested"
+	reasonChecked             = "checked before the seat update"
+	reasonUnanswered          = "checked an unanswered seat update"
+	reasonReleased            = "unused seats were released before the renewal"
+)
+
+// reasonPhrases are the reasons that the seat ledger stores, in English, as texts to show.
+var reasonPhrases = map[string]phrase.Phrase{
+	account.ReasonAdded:          phrase.Of("was added"),
+	account.ReasonAccepted:       phrase.Of("accepted an invitation"),
+	account.ReasonSeatGiven:      phrase.Of("was given a seat"),
+	account.ReasonSeatTaken:      phrase.Of("lost their seat"),
+	account.ReasonSuspended:      phrase.Of("was suspended"),
+	account.ReasonReactivated:    phrase.Of("was reactivated"),
+	account.ReasonRemoved:        phrase.Of("was removed"),
+	account.ReasonLeft:           phrase.Of("left the organization"), // "5 left" is another word
+	account.ReasonAccountDeleted: phrase.Of("deleted their account"),
+
+	ReasonResent:              phrase.Of("the number at Stripe was corrected"),
+	ReasonBought:              phrase.Of("the subscription began"),
+	reasonSubscriptionChanged: phrase.Of("Stripe's subscription changed"),
+	reasonRecounted:           phrase.Of("the seats were counted again"),
+	reasonReconciled:          phrase.Of("compared with Stripe"),
+	reasonRetried:             phrase.Of("a retry was requested"),
+	reasonChecked:             phrase.Of("checked before the seat update"),
+	reasonUnanswered:          phrase.Of("checked an unanswered seat update"),
+	reasonReleased:            phrase.Of("unused seats were released before the renewal"),
+}
+
+// ReasonPhrase returns a reason of the seat ledger as a text to show. One of an earlier version
+// stays English.
+func ReasonPhrase(reason string) phrase.Phrase {
+	if known, found := reasonPhrases[reason]; found {
+		return known
+	}
+	if role, found := strings.CutPrefix(reason, account.ReasonRole); found {
+		return phrase.Of("was made %s", phrase.Name(role))
+	}
+	return phrase.Verbatim(reason)
+}
