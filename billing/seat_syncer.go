@@ -19,6 +19,15 @@ type SeatSyncer struct {
 	*core
 	seats         *SeatCounter
 	subscriptions *Subscriptions
+	holds         sync.Map // ids of organizations, see [SeatSyncer.Hold]
+}
+
+// Hold keeps this replica from sending an organization's seats until release is called. The demo
+// plays an organization's past with a service of another clock: the worker of the present would
+// find every change long due.
+func (sy *SeatSyncer) Hold(organizationID string) (release func()) {
+	sy.holds.Store(organizationID, true)
+	return func() { sy.holds.Delete(organizationID) }
 }
 
 // QuantityUpdate is one update of a subscription item's quantity, of the subscription's pending
@@ -158,6 +167,9 @@ func (sy *SeatSyncer) syncDue(ctx context.Context, organizationID string) {
 // lost is repeated under the same idempotency key. The lease keeps two calls for one organization
 // from running at once.
 func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
+	if _, onHold := sy.holds.Load(organizationID); onHold {
+		return nil
+	}
 	attempt, err := sy.openAttempt(ctx, organizationID)
 	if err != nil || attempt.subscriptionID == "" {
 		return err

@@ -42,7 +42,7 @@ func (p *invitationPages) create(w http.ResponseWriter, r *http.Request) error {
 
 // confirmMany asks to confirm several invitations, which are then sent step by step.
 func (p *invitationPages) confirmMany(w http.ResponseWriter, r *http.Request, input account.NewInvitation, addresses []string) error {
-	cost, err := p.members.inviteCost(r, input.Billable)
+	cost, err := p.members.inviteCost(r, len(addresses), input.Billable)
 	if err != nil {
 		return err
 	}

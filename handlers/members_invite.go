@@ -59,8 +59,8 @@ func (p *memberPages) inviteProps(r *http.Request, roles []ui.Option, next organ
 	return props
 }
 
-// inviteCost says what a seat of an invited person costs.
-func (p *memberPages) inviteCost(r *http.Request, billable bool) (string, error) {
+// inviteCost says what the seats of a number of invited people cost.
+func (p *memberPages) inviteCost(r *http.Request, people int, billable bool) (string, error) {
 	if !billable {
 		return locale.T(r.Context(), "They get no seat, so nothing is charged."), nil
 	}
@@ -69,7 +69,7 @@ func (p *memberPages) inviteCost(r *http.Request, billable bool) (string, error)
 		return "", err
 	}
 	overview, err := p.overviews.Get(r.Context(), accessOf(r))
-	return nextSeat(overview, p.reservedSeats(invitations)).Words(r.Context()), err
+	return nextSeat(overview, p.reservedSeats(invitations)).WordsFor(r.Context(), people), err
 }
 
 // reservedSeats counts the seats reserved for open invitations.

@@ -136,19 +136,6 @@ func (j *billingJourney) seeSoon(name, path, visible, text string) {
 	j.see(name, visible, text)
 }
 
-// text returns the visible text of an element. It is read in one step: a node that is found first
-// and read then may be replaced meanwhile.
-func (j *billingJourney) text(selector string) string {
-	j.t.Helper()
-	text, script := "", fmt.Sprintf(`{ const found = document.querySelector(%q); found ? "=" + found.innerText : "" }`, selector)
-	eventually(j.t, selector, func() (found bool) {
-		read, err := chromedp.Run(j.tab, chromedp.Evaluate[string](script))
-		text, found = strings.CutPrefix(read, "=")
-		return found && err == nil
-	})
-	return strings.Join(strings.Fields(text), " ")
-}
-
 // has reports whether the page has an element now.
 func (j *billingJourney) has(selector string) bool {
 	j.t.Helper()

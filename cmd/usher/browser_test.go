@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,6 +152,19 @@ func (b *browser) evaluate(what, script string) {
 	if _, err := chromedp.Run(b.tab, chromedp.Evaluate[bool]("("+script+", true)")); err != nil {
 		b.fail(what, err)
 	}
+}
+
+// text returns the visible text of an element. It is read in one step: a node that is found first
+// and read then may be replaced meanwhile.
+func (b *browser) text(selector string) string {
+	b.t.Helper()
+	text, script := "", fmt.Sprintf(`{ const found = document.querySelector(%q); found ? "=" + found.innerText : "" }`, selector)
+	eventually(b.t, selector, func() (found bool) {
+		read, err := chromedp.Run(b.tab, chromedp.Evaluate[string](script))
+		text, found = strings.CutPrefix(read, "=")
+		return found && err == nil
+	})
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // markedPage selects the body of a page that has not been left or reloaded since markPage.

@@ -25,9 +25,9 @@ type demoPerson struct {
 // demoPeople returns the members of the demo organization. The first one signs up and creates it.
 func demoPeople() []demoPerson {
 	return []demoPerson{
-		{"Ana Castellanos", "admin@usher.example", account.RoleAdmin, true},
-		{"Bo Lindqvist", "billing@usher.example", account.RoleBillingAdmin, false},
-		{"Chidi Okafor", "member@usher.example", account.RoleMember, true},
+		{"Rosa Amador", "admin@usher.example", account.RoleAdmin, true},
+		{"Theo Lindgren", "billing@usher.example", account.RoleBillingAdmin, false},
+		{"Amara Okoye", "member@usher.example", account.RoleMember, true},
 		{"Dana Whitfield", "dana@usher.example", account.RoleMember, true},
 		{"Emre Aydın", "emre@usher.example", account.RoleMember, true},
 		{"Fumiko Tanabe", "fumiko@usher.example", account.RoleMember, true},

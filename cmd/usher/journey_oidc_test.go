@@ -44,7 +44,7 @@ func TestOIDCJourney(t *testing.T) {
 	b.expect(pageState{"signed-in", "h1", "Lyric Street"})
 	b.logOut()
 
-	provider.SignIn(oidctest.Person{Subject: "2", Email: "member@usher.example", Name: "Chidi Okafor", Verified: true})
+	provider.SignIn(oidctest.Person{Subject: "2", Email: "member@usher.example", Name: "Amara Okoye", Verified: true})
 	b.do("sign in with the address of an account", chromedp.Navigate(server.url+"/login/oidc"), click(atProvider), waitVisible(`button[value="yes"]`), click(`button[value="yes"]`))
 	b.expect(pageState{"address-in-use", `a[href^="/login?next"]`, "There is an account with this address"})
 	b.do("sign in to it", click(`a[href^="/login?next"]`), waitVisible(`form[action="/login"]`), typeInto("email", "member@usher.example"),

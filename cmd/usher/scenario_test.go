@@ -289,6 +289,9 @@ func TestDemoHistory(t *testing.T) {
 	if len(numbers) != 13 {
 		t.Errorf("%d invoices: %s", len(numbers), c.text("main"))
 	}
+	if why := c.text("main"); strings.Contains(why, "Seats adjusted") || !strings.Contains(why, "Kofi Mensah added") {
+		t.Errorf("invoices do not name the people: %s", why)
+	}
 	began := time.Now().UTC().AddDate(-1, 0, -6).Format("Jan 2006")
 	for path, shown := range map[string][]string{
 		"/organization?tab=activity": {began, "Fumiko Tanabe", "Ilse Brandt", "Mina Rossi"}, "/billing/credits": {began, "season poster", "640"},

@@ -80,7 +80,7 @@ func (c *client) setBillable(billable bool) {
 	response, err := c.http.PostForm(c.base+link, form)
 	c.load(response, err)
 	c.submit(confirmSeatsForm)
-	c.expectText("Chidi Okafor", "seat")
+	c.expectText("Amara Okoye", "seat")
 }
 
 // TestInvitationInChromium invites a guest, who signs up by the link of the e-mail. The seat panel

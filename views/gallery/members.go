@@ -112,7 +112,7 @@ func memberSpecimens() []Specimen {
 
 func inviteProgress(name, title string, done int, refused []string) Specimen {
 	p := organizationviews.InviteProgressProps{
-		OrganizationID: "org_4h2k9x", RoleID: account.RoleMember, Billable: true, Cost: nextSeat().Words(english), Done: done, Total: 48,
+		OrganizationID: "org_4h2k9x", RoleID: account.RoleMember, Billable: true, Cost: nextSeat().WordsFor(english, 48), Done: done, Total: 48,
 		Refused: refused,
 	}
 	for i := done; i < p.Total; i++ {

@@ -77,6 +77,9 @@ func (m *maker) year() error {
 	if err := m.found(cast()); err != nil {
 		return err
 	}
+	// The worker of the present would send a change with the time of the present, and the lines of
+	// its invoice would not be tied to it.
+	defer m.board.service.SeatSyncer.Hold(m.admin.Organization.ID)()
 	if err := m.customer(start); err != nil {
 		return err
 	}
@@ -152,8 +155,6 @@ func (m *maker) take(clock *yearClock, begins time.Time, step yearStep) error {
 	if err := m.changePeople(step); err != nil {
 		return err
 	}
-	// The worker of the present finds a debounced change long due, and would send it with the time
-	// of the present.
 	if _, err := m.service.SeatSyncer.Retry(m.ctx, m.admin); err != nil {
 		return err
 	}
