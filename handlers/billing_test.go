@@ -16,14 +16,25 @@ const invoicePoll = "#billing-invoice-poll"
 // setStatus overwrites the status in the stored subscription.
 func (h *testEnv) setStatus(status billing.SubscriptionStatus) {
 	h.t.Helper()
+	h.waitUntilReconciled()
 	if _, err := h.store.DB().ExecContext(h.t.Context(), `update subscriptions set status = $1`, status); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
+// waitUntilReconciled waits for the reconciliation with which the service starts: on a busy machine
+// it may end during a test and restore what the test has overwritten.
+func (h *testEnv) waitUntilReconciled() {
+	h.t.Helper()
+	waitFor(h.t, "the first reconciliation", func() bool {
+		return h.count(`select count(*) from reconcile_states where finished_at is not null`) == 1
+	})
+}
+
 // storeOpenInvoice stores an open invoice of the organization's subscription.
 func (h *testEnv) storeOpenInvoice() {
 	h.t.Helper()
+	h.waitUntilReconciled()
 	at := time.Date(2026, time.November, 3, 12, 0, 0, 0, time.UTC)
 	var subscription struct{ ID, Account string }
 	if err := h.store.DB().GetContext(h.t.Context(), &subscription, `select id, account from subscriptions`); err != nil {

@@ -199,6 +199,7 @@ func TestReturnFromPortalRefetchesSubscription(t *testing.T) {
 	b := h.signIn("admin")
 	b.follow(b.subscribe("pro", "month")).wantText("Active") // before any webhook
 	// The stored snapshot is wrong, and no webhook corrects it.
+	h.waitUntilReconciled()
 	if _, err := h.store.DB().ExecContext(t.Context(), `update subscriptions set status = 'past_due', as_of = as_of - interval '1 hour'`); err != nil {
 		t.Fatal(err)
 	}
