@@ -58,7 +58,8 @@ export default {
     fontWeight: { normal: '400', medium: '550', strong: '600' },
     borderRadius: { none: '0', DEFAULT: '0.5rem', card: '0.75rem', full: '9999px' },
     boxShadow: { float: '0 8px 28px -8px rgb(20 12 8 / 0.28)' },
-    screens: { sm: '640px', md: '800px', lg: '1024px' },
+    // In rem, so that large text gets the narrow layout.
+    screens: { sm: '40rem', md: '50rem', lg: '64rem' },
     extend: {
       maxWidth: { page: '67.5rem', text: '65ch', form: '27rem' },
       transitionDuration: { DEFAULT: '150ms' },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/chromedp/cdproto/page"
 
 	"usher/cmd/usher/scenario"
 )
@@ -100,7 +103,7 @@ func TestAccessibility(t *testing.T) {
 	if *tourNames == "" && tour.pages < 9 || tour.looks < 4*tour.pages {
 		t.Errorf("only %d pages were looked at %d times", tour.pages, tour.looks)
 	}
-	t.Logf("%d pages of %d scenarios and roles, looked at %d times (light and dark, 320 and 1280, %d after a swap): %d problems",
+	t.Logf("%d pages of %d scenarios and roles, looked at %d times (light and dark, 320 and 1280, %d after a swap), and zoomed to 200 %%: %d problems",
 		tour.pages, len(stops), tour.looks, tour.swaps, tour.problems)
 }
 
@@ -181,6 +184,13 @@ func (tr *tour) visitPage(tab context.Context, stop, base, path string) {
 	tr.count(func() { tr.pages++ })
 	for _, variant := range tourVariants {
 		tr.lookAt(tab, stop, path, variant, "")
+	}
+	if *picturesIn == "" {
+		found, err := zoomPage(tab)
+		if err != nil {
+			found = append(found, err.Error())
+		}
+		tr.report(stop+" "+path, "zoomed", found)
 	}
 	swapped, err := chromedp.Run(tab, chromedp.Evaluate[bool](swapOnce, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -266,11 +276,64 @@ func checkPage(ctx context.Context, _ string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return chromedp.Run(ctx, chromedp.Evaluate[[]string](`(async () => {
+	violations, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`(async () => {
 		if (!window.axe) { `+script+` }
 		const result = await axe.run(document, {resultTypes: ['violations']});
 		return result.violations.map((v) => v.id + ' (' + v.help + '): ' + v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join(' | '));
 	})()`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		return violations, err
+	}
+	layout, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](layoutProblems))
+	return append(violations, layout...), err
+}
+
+// layoutProblems finds what makes the page scroll sideways, and, on a narrow screen, primary
+// buttons that are smaller than a finger (44 px, WCAG 2.2 AAA,
+// https://www.w3.org/TR/WCAG22/#target-size-enhanced). A page 320 pixels wide is one of 1280 at
+// 400 % (https://www.w3.org/TR/WCAG22/#reflow).
+const layoutProblems = `(() => {
+	const problems = [], name = (e) => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + ' "' + e.textContent.trim().slice(0, 40) + '"';
+	if (document.documentElement.scrollWidth > window.innerWidth) {
+		const wide = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > window.innerWidth + 1);
+		problems.push('the page scrolls sideways: ' + wide.slice(0, 3).map(name).join(' | '));
+	}
+	if (window.innerWidth <= 320) for (const button of document.querySelectorAll('main a.bg-velvet, main button.bg-velvet')) {
+		const box = button.getBoundingClientRect();
+		if (button.checkVisibility() && (box.height < 44 || box.width < 44)) {
+			problems.push('a primary button of ' + Math.round(box.width) + ' × ' + Math.round(box.height) + ' px: ' + name(button));
+		}
+	}
+	return problems;
+})()`
+
+// zoomPage looks for what makes the page scroll sideways at 200 %, of the page and of the browser's
+// text size alone (https://www.w3.org/TR/WCAG22/#resize-text).
+func zoomPage(tab context.Context) (found []string, err error) {
+	for _, zoom := range []struct{ width, text int64 }{{640, 16}, {1280, 32}} {
+		problems, failed := layoutAt(tab, zoom.width, zoom.text)
+		found, err = append(found, problems...), errors.Join(err, failed)
+	}
+	return found, errors.Join(err, chromedp.Do(tab, textSize(16)))
+}
+
+func layoutAt(tab context.Context, width, text int64) ([]string, error) {
+	if err := chromedp.Do(tab, textSize(text), chromedp.EmulateViewport(width, 900)); err != nil {
+		return nil, err
+	}
+	problems, err := chromedp.Run(tab, chromedp.Evaluate[[]string](layoutProblems))
+	for i := range problems {
+		problems[i] += fmt.Sprintf(" (%d px wide, text of %d px)", width, text)
+	}
+	return problems, err
+}
+
+// textSize sets the size of text in the settings of the browser, in pixels.
+func textSize(size int64) action {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size}})
+		return err
+	})
 }
 
 // takePicture writes a picture of the page.

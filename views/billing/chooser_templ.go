@@ -34,7 +34,7 @@ func intervalLabel(ctx context.Context, interval catalog.Interval) string {
 }
 
 func intervalClass(current bool) string {
-	class := "inline-flex min-h-10 flex-1 items-center justify-center gap-1.5 rounded px-2 text-center text-small whitespace-nowrap transition-colors sm:px-4 sm:text-body"
+	class := "inline-flex min-h-11 flex-1 items-center justify-center gap-1.5 rounded px-2 text-center text-small whitespace-nowrap transition-colors sm:px-4 sm:text-body"
 	if current {
 		return class + " bg-velvet font-medium text-on-velvet"
 	}

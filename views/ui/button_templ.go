@@ -44,7 +44,7 @@ type Hidden struct {
 
 // ButtonClass returns the CSS classes of a button. Wide buttons fill the width of their parent.
 func ButtonClass(kind ButtonKind, wide bool) string {
-	class := "inline-flex min-h-10 items-center justify-center gap-2 rounded border py-2 text-center font-medium transition-colors"
+	class := "inline-flex min-h-11 items-center justify-center gap-2 rounded border py-2 text-center font-medium transition-colors"
 	switch kind {
 	case Primary:
 		class += " border-velvet bg-velvet px-4 text-on-velvet hover:border-velvet-deep hover:bg-velvet-deep"
