@@ -89,5 +89,8 @@ func TestReturnedAndDisputedInvoicesAreShown(t *testing.T) {
 				t.Errorf("%s on %s: status %q, amount %q", c.name, path, status, amount)
 			}
 		}
+		if needs := b.get("/dashboard").text("main"); strings.Contains(needs, "is disputed") != (c.name == "disputed") || strings.Contains(needs, "Nothing needs you") == (c.name == "disputed") {
+			t.Errorf("%s, on the dashboard: %s", c.name, needs)
+		}
 	}
 }

@@ -1,9 +1,12 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
+	"slices"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/locale"
@@ -31,15 +34,18 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 	if props.Credits, err = p.creditsWithRate(r, overview); err != nil {
 		return err
 	}
-	if props.History, err = p.monthChart(r, true); err != nil {
+	months, err := p.histories.Months(r.Context(), accessOf(r))
+	if err != nil {
 		return err
 	}
+	props.History = chartOf(r, months, true)
 	if props.Plan == nil {
 		if props.Start, err = p.start(r, overview); err != nil {
 			return err
 		}
 	}
-	props.Needs = append(returnNotices(ret.state(overview), ret.credits, r), p.attentionNotices(r, overview, props.Start != nil)...)
+	props.Needs = slices.Concat(returnNotices(ret.state(overview), ret.credits, r), disputeNotices(r.Context(), billing.SumOf(months).Disputed),
+		p.attentionNotices(r, overview, props.Start != nil))
 	return render(w, r, http.StatusOK, billingviews.DashboardPage(props))
 }
 
@@ -98,6 +104,18 @@ func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request
 		}}
 	}
 	return nil
+}
+
+// disputeNotices names an amount that cardholders have disputed, to those who see invoices.
+func disputeNotices(ctx context.Context, disputed catalog.Money) []ui.NoticeProps {
+	if disputed.Minor == 0 {
+		return nil
+	}
+	return []ui.NoticeProps{{
+		Tone: ui.Wait, Title: locale.T(ctx, "A payment of %s is disputed.", locale.Money(ctx, disputed)),
+		Body: locale.T(ctx, "The card's bank is checking it. If the dispute is a mistake, ask the bank to withdraw it."),
+		Link: &ui.LinkButtonProps{Label: locale.T(ctx, "See invoices"), Href: "/billing/invoices", Kind: ui.Secondary},
+	}}
 }
 
 // attentionNotices lists what a member has to act on. The steps of a new organization say

@@ -12,12 +12,6 @@ import (
 	"usher/views/ui"
 )
 
-// monthChart returns the chart of the last twelve months; see [chartOf].
-func (p *billingPages) monthChart(r *http.Request, drawSeats bool) (*ui.MonthChartProps, error) {
-	months, err := p.histories.Months(r.Context(), accessOf(r))
-	return chartOf(r, months, drawSeats), err
-}
-
 // chartOf draws months; nil if no plan ran and nothing was invoiced in them.
 func chartOf(r *http.Request, months []billing.Month, drawSeats bool) *ui.MonthChartProps {
 	known := func(m billing.Month) bool { return m.Planned || m.Invoices > 0 || len(m.Others) > 0 }

@@ -154,9 +154,11 @@ func (p *billingPages) addInvoices(r *http.Request, o billing.Overview, panel bi
 	}
 	if total > 0 {
 		panel.InvoicesHref = "/billing/invoices"
-		if panel.History, err = p.monthChart(r, false); err != nil {
+		months, err := p.histories.Months(r.Context(), accessOf(r))
+		if err != nil {
 			return panel, err
 		}
+		panel.History = chartOf(r, months, false)
 	}
 	duplicates, err := p.duplicates.List(r.Context(), accessOf(r))
 	for _, duplicate := range duplicates {

@@ -86,6 +86,7 @@ var contradictions = []contradiction{
 	{`could not be collected`, `nothing is billed`},
 	{`\bopen since\b`, `nothing is billed`},
 	{`\bpayment due\b`, `nothing needs you`},
+	{`\d disputed`, `nothing needs you`},
 	{`could not be collected`, `nothing needs you`},
 	{`payment failed`, `nothing is billed`},
 	{`\bnot renewed\b|is not renewed`, `\brenews on\b`},

@@ -111,10 +111,11 @@ func drift(m *maker) error {
 	if err := m.stripe.call(m.ctx, http.MethodGet, "/v1/subscriptions/"+m.subscriptionID, nil, &current); err != nil {
 		return err
 	}
-	if err := m.update(url.Values{"items[0][id]": {current.Items.Data[0].ID}, "items[0][quantity]": {"9"}}); err != nil {
+	// Before the change, which would otherwise be corrected at once. It takes another path.
+	if err := m.refuseUpdates(); err != nil {
 		return err
 	}
-	if err := m.refuseUpdates(); err != nil {
+	if err := m.post("/v1/subscription_items/"+current.Items.Data[0].ID, url.Values{"quantity": {"9"}}, nil); err != nil {
 		return err
 	}
 	return m.overview("the drift", func(o billing.Overview) bool { return o.Seats.Drift && o.Seats.Quantity == 9 })
