@@ -85,9 +85,12 @@ func (p *billingPages) trouble(ctx context.Context, o billing.Overview, a accoun
 	if t.Invoice != nil {
 		props.InvoiceID, props.ConfirmHref = t.Invoice.ID, payInvoicePath(t.Invoice.ID)
 	}
-	if t.Kind == billing.TroubleIncomplete && o.OpenCheckout != nil {
-		// The first payment is completed on the page of its Checkout session.
-		props.FinishHref = o.OpenCheckout.URL
+	if t.Kind == billing.TroubleIncomplete {
+		// The first payment is completed on the page of its Checkout session, or of its invoice
+		// (https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses).
+		if props.FinishHref = props.ConfirmHref; o.OpenCheckout != nil {
+			props.FinishHref = o.OpenCheckout.URL
+		}
 	}
 	if t.Kind != billing.TroubleIncomplete {
 		props.Attempts = attemptRows(ctx, t.Attempts)

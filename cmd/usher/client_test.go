@@ -43,6 +43,16 @@ func (c *client) open(location string) *client {
 	return c
 }
 
+// openLink opens the address of a link.
+func (c *client) openLink(selector string) *client {
+	c.t.Helper()
+	link, err := c.location.Parse(c.page.Find(selector).AttrOr("href", ""))
+	if err != nil || c.page.Find(selector).Length() != 1 {
+		c.t.Fatalf("%s: no one link %s on %q: %v", c.location, selector, c.text("body"), err)
+	}
+	return c.open(link.String())
+}
+
 // load makes a response the current page.
 func (c *client) load(response *http.Response, err error) {
 	c.t.Helper()

@@ -194,6 +194,15 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// A first payment that the bank wants confirmed is finished on the page of its invoice.
+func TestFirstPaymentIsFinished(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, scenarioPlans)
+	c := server.enter(t, "first-payment-3ds", "").open("/organization?tab=billing")
+	c.openLink(`main a:contains("Finish the payment")`).openLink("a.button").pressButton("complete")
+	eventually(t, "the plan", func() bool { return strings.Contains(c.open("/organization?tab=billing").text("main"), "Renews on") })
+}
+
 // TestContradictionsAreFound shows each pair to the check once.
 func TestContradictionsAreFound(t *testing.T) {
 	for _, page := range []string{

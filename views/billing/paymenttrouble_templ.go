@@ -36,7 +36,7 @@ type PaymentTroubleProps struct {
 	InvoiceID        string // the open invoice
 	CanPay           bool   // paying with the card on file can help
 	ConfirmHref      string // our redirect to Stripe's page
-	FinishHref       string // incomplete: page of the Checkout session
+	FinishHref       string // incomplete: page of the Checkout session or of the invoice
 	NewCard          bool   // paying: a replaced card is charged
 	HasCard          bool   // paused: there is a card now
 	At               time.Time
