@@ -52,8 +52,8 @@ func (c AmountChange) Reason() phrase.Phrase {
 const reasonsShown = 2
 
 // SinceLast compares the next invoice with the last one that charged a period of the same
-// subscription; false if there is none, if the next one renews nothing, or if the lines of either
-// are not known. It calls nothing at Stripe. Error: CodeForbidden.
+// subscription; false if there is none, if that was a free trial, if the next one renews nothing,
+// or if the lines of either are not known. It calls nothing at Stripe. Error: CodeForbidden.
 func (h *Histories) SinceLast(ctx context.Context, a account.Access, next UpcomingInvoice) (AmountChange, bool, error) {
 	if err := a.RequireBilling(); err != nil || next.None || next.SubscriptionID == "" {
 		return AmountChange{}, false, err
@@ -111,7 +111,7 @@ func compareAmounts(next UpcomingInvoice, last Invoice, details InvoiceDetails, 
 	before := explainLines(details.Lines, sources)
 	nextPeriod, ok1 := periodOf(after)
 	lastPeriod, ok2 := periodOf(before)
-	if !ok1 || !ok2 || !strings.EqualFold(next.AmountDue.Currency, last.Currency) {
+	if !ok1 || !ok2 || lastPeriod.Trial || !strings.EqualFold(next.AmountDue.Currency, last.Currency) {
 		return AmountChange{}, false
 	}
 	_, price, _ := sources.Catalog.ByPrice(lastPeriod.Lines[0].PriceID)

@@ -36,6 +36,7 @@ type ExplainedLine struct {
 	Text   phrase.Phrase // such as "Bo, from 26 Nov"
 	Item   string        // the name of a pack or of an item that is not from Usher; empty: not known
 	Amount catalog.Money // the sum of the amounts of Lines
+	Trial  bool          // it is the line of a free trial, without an amount
 	// Explained means that the cause is known. Otherwise Text names what is charged.
 	Explained bool
 	People    []LinePerson // whose seats it charges or gives back
@@ -259,6 +260,7 @@ func (x lineExplainer) explainPeriod(e *ExplainedLine) {
 		e.PlanChangeID = change.ID
 	}
 	if line.Amount == 0 && subscription.TrialEnd != nil && sameTime(line.PeriodEnd, *subscription.TrialEnd) {
+		e.Trial = true
 		e.Text = phrase.Of("Free trial of %s until %s", phrase.Name(plan.Name), phrase.Date(line.PeriodEnd))
 		return
 	}

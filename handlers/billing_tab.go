@@ -11,6 +11,7 @@ import (
 	"usher/views/layout"
 	"usher/views/locale"
 	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 // showTab shows the billing tab as a page, or as the fragment that replaces the polling element.
@@ -69,6 +70,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	if err := p.addInvite(r, o, &panel); err != nil {
 		return panel, err
 	}
+	panel.Notices = p.openCheckoutNotices(r, o, panel.Return)
 	if ret.shouldPoll(o) || o.Trouble != nil && o.Trouble.Kind == billing.TroublePaying && !o.MissesInvoice() && ret.polls < returnPolls {
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
 	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && ret.polls < returnPolls {
@@ -83,6 +85,23 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	members, err := p.members.List(r.Context(), access)
 	panel.BillingNames = billingNames(members)
 	return panel, err
+}
+
+// openCheckoutNotices offer to continue a Checkout that was left before it was paid.
+func (p *billingPages) openCheckoutNotices(r *http.Request, o billing.Overview, ret billingviews.CheckoutReturn) []ui.NoticeProps {
+	if o.OpenCheckout == nil || o.Subscription != nil && !o.Subscription.Status.Ended() || ret != billingviews.ReturnNone || !accessOf(r).CanManageBilling() {
+		return nil
+	}
+	plan, price, known := p.prices.Catalog().ByPrice(o.OpenCheckout.PriceID)
+	if !known {
+		return nil
+	}
+	ctx := r.Context()
+	return []ui.NoticeProps{{
+		Tone: ui.Note, Title: locale.T(ctx, "You chose %s and have not paid yet.", ui.PlanName(ctx, plan.Name, price.Interval)),
+		Body: locale.T(ctx, "The payment page stays open until %s.", locale.DateTime(ctx, *o.OpenCheckout.ExpiresAt)),
+		Link: &ui.LinkButtonProps{Label: locale.T(ctx, "Continue to payment"), Href: o.OpenCheckout.URL, Kind: ui.Secondary},
+	}}
 }
 
 // addRunning shows the change of plan and the cancellation that Stripe has not acknowledged, what

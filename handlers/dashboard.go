@@ -28,6 +28,7 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
 		Seats: seatRowProps(r.Context(), overview.Seats, p.now()), CanManageBilling: accessOf(r).CanManageBilling(), Trouble: p.trouble(r.Context(), overview, accessOf(r)),
 	}
+	props.Deleting = overview.Organization.DeletesAt != nil
 	if props.Plan, err = p.planSummary(r, overview); err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 			return err
 		}
 	}
-	props.Needs = slices.Concat(returnNotices(ret.state(overview), ret.credits, r), disputeNotices(r.Context(), billing.SumOf(months).Disputed),
+	props.Needs = slices.Concat(returnNotices(ret.state(overview), ret.credits, r), p.openCheckoutNotices(r, overview, ret.state(overview)), disputeNotices(r.Context(), billing.SumOf(months).Disputed),
 		p.attentionNotices(r, overview, props.Start != nil))
 	return render(w, r, http.StatusOK, billingviews.DashboardPage(props))
 }

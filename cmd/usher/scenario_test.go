@@ -34,7 +34,7 @@ var shownIn = map[string][]string{
 	"trial-ends-soon":    {`trial`},
 	"incomplete":         {`payment (failed|not finished)|declined`},
 	"first-payment-3ds":  {`confirm`},
-	"checkout-open":      {`no plan|choose a plan|checkout`},
+	"checkout-open":      {`no plan`, `continue to payment`},
 
 	"active":            {`active`, `4242`, `\$116\.00`},
 	"yearly":            {`active`, `yearly`, `\$1,160\.00`},
@@ -87,6 +87,8 @@ var contradictions = []contradiction{
 	{`\bopen since\b`, `nothing is billed`},
 	{`\bpayment due\b`, `nothing needs you`},
 	{`\d disputed`, `nothing needs you`},
+	{`organization will be deleted`, `nothing needs you`},
+	{`first payment ·`, `since last`}, // it is not compared with a free trial
 	{`could not be collected`, `nothing needs you`},
 	{`payment failed`, `nothing is billed`},
 	{`\bnot renewed\b|is not renewed`, `\brenews on\b`},
