@@ -146,16 +146,14 @@ func (m *maker) advanceYear(clock *yearClock, to time.Time) error {
 }
 
 func (m *maker) take(clock *yearClock, begins time.Time, step yearStep) error {
-	if err := m.advanceYear(clock, begins.AddDate(0, 0, step.day).Add(time.Duration(step.day)*37*time.Minute)); err != nil {
+	at := begins.AddDate(0, 0, step.day).Add(time.Duration(step.day) * 37 * time.Minute)
+	if err := m.advanceYear(clock, at); err != nil {
 		return err
 	}
 	if step.consumes > 0 {
 		return m.consumeInYear(step)
 	}
-	if err := m.changePeople(step); err != nil {
-		return err
-	}
-	if _, err := m.service.SeatSyncer.Retry(m.ctx, m.admin); err != nil {
+	if err := errors.Join(m.changePeople(step), m.advanceYear(clock, at.Add(billing.DebounceQuiet+time.Second))); err != nil {
 		return err
 	}
 	return m.until("the seats", func() (bool, error) {
