@@ -10,6 +10,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // This file tests package account from outside, because accepted invitations change seats, which
@@ -21,7 +22,11 @@ func TestInvitationIsBoundToAddressAndSingleUse(t *testing.T) {
 	env := newTestEnv(t)
 	org, admin := env.insertOrganization()
 	ctx := t.Context()
+	env.must(env.service.Users.SetLanguage(ctx, admin.User.ID, "de"))
 	env.invite(admin, " Noa@Example.com ", true)
+	if sent := env.queuedMails(mail.KindInvitation); len(sent) != 1 || sent[0].SenderLanguage != "de" {
+		t.Errorf("the invitation does not know the sender's language: %+v", sent)
+	}
 	token := env.invitationToken("Noa@Example.com")
 	if n := env.queryInt(`select count(*) from invitations where encode(token_hash, 'escape') like '%' || $1 || '%'`, token); n != 0 {
 		t.Error("the table contains the token")

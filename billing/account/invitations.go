@@ -261,7 +261,7 @@ func (iv *Invitations) send(ctx context.Context, tx Tx, actor Access, i Invitati
 		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
 		Data: mail.Data{
 			Organization: actor.Organization.Name, Inviter: actor.User.Name, Role: i.Role.Name,
-			URL: iv.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt,
+			URL: iv.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt, SenderLanguage: actor.User.Language,
 		},
 	})
 }

@@ -123,6 +123,9 @@ type Data struct {
 	Name string `json:"name,omitempty"`
 	// Identity: the host of its provider.
 	Provider string `json:"provider,omitempty"`
+	// SenderLanguage is the language of whoever caused an invitation, for a recipient whose own is
+	// not known.
+	SenderLanguage string `json:"senderLanguage,omitempty"`
 	// Change of an e-mail address: the new one. Identity: its address.
 	Address string `json:"address,omitempty"`
 	// The organization's name; all kinds except those about a person.

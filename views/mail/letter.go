@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -37,7 +38,7 @@ func (Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, erro
 	if !known {
 		return mail.Rendered{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
 	}
-	if language, known := locale.Named(m.Language); known {
+	if language, known := locale.Named(cmp.Or(m.Language, m.Data.SenderLanguage)); known {
 		ctx = locale.With(ctx, language)
 	}
 	l := write(ctx, m.Data)

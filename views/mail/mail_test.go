@@ -140,6 +140,20 @@ func TestListedLinesInGerman(t *testing.T) {
 	}
 }
 
+// An invitation is in the language of its recipient, or else of its sender.
+func TestLanguageOfInvitation(t *testing.T) {
+	for languages, want := range map[[2]string]string{
+		{"", "de"}: "eingeladen", {"en", "de"}: "invited", {"de", ""}: "eingeladen", {"", ""}: "invited", {"", "xx"}: "invited",
+	} {
+		data := fullMail()
+		data.SenderLanguage = languages[1]
+		m, err := mailviews.Renderer{}.Render(t.Context(), mail.Message{Kind: mail.KindInvitation, Data: data, Language: languages[0]})
+		if err != nil || !strings.Contains(m.Subject+m.Text, want) {
+			t.Errorf("of the recipient %q and the sender %q: %v: %s", languages[0], languages[1], err, m.Text)
+		}
+	}
+}
+
 // Names are input of other people: they add no header line, hide no text and are no markup.
 func TestNamesInMailAreHarmless(t *testing.T) {
 	data := fullMail()
