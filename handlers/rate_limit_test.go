@@ -21,13 +21,12 @@ import (
 // limited returns an environment with rate limits behind a trusted proxy, so that requests name
 // their client in X-Forwarded-For.
 func limited(t *testing.T) *testEnv {
-	h := newTestEnv(t)
-	h.server.rateLimits = h.service.RateLimits
-	h.server.trustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	handler := h.server.handler()
-	h.handler.Store(&handler)
-	return h
+	return newTestEnv(t, behindProxy, func(h *testEnv) { h.limited = true })
 }
+
+// behindProxy trusts requests from this machine to name their client. It is set before the server
+// starts: webhooks arrive from then on.
+func behindProxy(h *testEnv) { h.trustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 // logInFrom tries to log in from a client address.
 func (b *browser) logInFrom(from, address, password string) response {

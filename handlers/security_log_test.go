@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -51,8 +50,7 @@ func (h *testEnv) wantSecurityEvent(event securityEvent, want map[string]any) {
 
 // A failed log-in says from where, about which account and why, without password and address.
 func TestFailedLogInIsLogged(t *testing.T) {
-	h := newTestEnv(t)
-	h.server.trustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	h := newTestEnv(t, behindProxy)
 	b := h.newBrowser()
 	wrong := url.Values{"email": {email("member")}, "password": {"hunter2-secret"}}
 	b.post("/login", wrong, "X-Forwarded-For", "203.0.113.9").wantStatus(http.StatusUnprocessableEntity)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -59,8 +60,11 @@ type testEnv struct {
 	started      time.Time
 	stripeLimit  time.Duration // of the service; 0: that of production
 	log          *syncBuffer
-	handler      atomic.Pointer[http.Handler]
-	origin       string // Stripe's
+	// trustedProxies and limited configure the server, see [limited].
+	trustedProxies []netip.Prefix
+	limited        bool
+	handler        atomic.Pointer[http.Handler]
+	origin         string // Stripe's
 
 	organization      account.Organization // of the users admin, billing and member
 	otherOrganization account.Organization // of the stranger
@@ -133,6 +137,10 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.clockOffset.Load())) },
 		Log: h.logger(),
 	})
+	h.server.trustedProxies = h.trustedProxies
+	if h.limited {
+		h.server.rateLimits = h.service.RateLimits
+	}
 	h.server.checkout.returnTimeout = returnTimeout
 	if h.stripeLimit > 0 {
 		h.server.answerTimeout = h.stripeLimit
