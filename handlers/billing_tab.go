@@ -98,8 +98,8 @@ func (p *billingPages) openCheckoutNotices(r *http.Request, o billing.Overview, 
 	}
 	ctx := r.Context()
 	return []ui.NoticeProps{{
-		Tone: ui.Note, Title: locale.T(ctx, "You chose %s and have not paid yet.", ui.PlanName(ctx, plan.Name, price.Interval)),
-		Body: locale.T(ctx, "The payment page stays open until %s.", locale.DateTime(ctx, *o.OpenCheckout.ExpiresAt)),
+		Tone: ui.Note, Title: locale.T(ctx, "You chose %s. We have not received the payment yet.", ui.PlanName(ctx, plan.Name, price.Interval)),
+		Body: locale.T(ctx, "If you have paid, it shows here in a moment. Otherwise the payment page stays open until %s.", locale.DateTime(ctx, *o.OpenCheckout.ExpiresAt)),
 		Link: &ui.LinkButtonProps{Label: locale.T(ctx, "Continue to payment"), Href: o.OpenCheckout.URL, Kind: ui.Secondary},
 	}}
 }
