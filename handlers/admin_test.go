@@ -20,8 +20,9 @@ func TestOperatorPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := h.signIn("admin")
-	// The visitor does not return from Checkout: the return reads the invoice too, and what it
-	// grants would not be a change of an event.
+	// Only events may grant the credits here: the first reconciliation is over, and the visitor does
+	// not return from Checkout, because both read the invoice too.
+	h.waitUntilReconciled()
 	admin.subscribe("pro", "month")
 	waitFor(t, "the subscription", func() bool {
 		return admin.summary().Subscription != nil && admin.summary().Subscription.Status == "active"
