@@ -20,8 +20,8 @@ func TestOperatorPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := h.signIn("admin")
-	// Only events may grant the credits here: the first reconciliation is over, and the visitor does
-	// not return from Checkout, because both read the invoice too.
+	// Only events may grant the credits here. The first reconciliation and the return from Checkout
+	// read the invoice too: the one is over, and the visitor does not return.
 	h.waitUntilReconciled()
 	admin.subscribe("pro", "month")
 	waitFor(t, "the subscription", func() bool {
