@@ -34,17 +34,21 @@ func (h *testEnv) waitUntilReconciled() {
 // storeOpenInvoice stores an open invoice of the organization's subscription.
 func (h *testEnv) storeOpenInvoice() {
 	h.t.Helper()
+	h.storeInvoice(billing.Invoice{ID: "in_open", Number: "N-1", Status: billing.InvoiceOpen, AmountDue: 8700}, time.Date(2026, time.November, 3, 12, 0, 0, 0, time.UTC))
+}
+
+// storeInvoice stores a renewal's invoice of the organization's subscription over $87.00.
+func (h *testEnv) storeInvoice(invoice billing.Invoice, at time.Time) {
+	h.t.Helper()
 	h.waitUntilReconciled()
-	at := time.Date(2026, time.November, 3, 12, 0, 0, 0, time.UTC)
 	var subscription struct{ ID, Account string }
 	if err := h.store.DB().GetContext(h.t.Context(), &subscription, `select id, account from subscriptions`); err != nil {
 		h.t.Fatal(err)
 	}
-	err := h.store.Invoices().Put(h.t.Context(), billing.Invoice{
-		ID: "in_open", OrganizationID: h.organization.ID, SubscriptionID: subscription.ID, Account: subscription.Account, Number: "N-1",
-		Status: billing.InvoiceOpen, Reason: "subscription_cycle", Currency: "usd", Total: 8700, AmountDue: 8700, CreatedAt: at, FinalizedAt: &at, AsOf: at,
-	})
-	if err != nil {
+	invoice.OrganizationID, invoice.SubscriptionID, invoice.Account = h.organization.ID, subscription.ID, subscription.Account
+	invoice.Reason, invoice.Currency, invoice.Total = "subscription_cycle", "usd", 8700
+	invoice.CreatedAt, invoice.FinalizedAt, invoice.AsOf = at, &at, at
+	if err := h.store.Invoices().Put(h.t.Context(), invoice); err != nil {
 		h.t.Fatal(err)
 	}
 }

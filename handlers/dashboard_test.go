@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"usher/billing"
 	"usher/billing/account"
 )
 
@@ -34,6 +35,11 @@ func TestDashboardSaysWhatIsPaidNextAndWhy(t *testing.T) {
 	if !strings.Contains(german, "Beitritt von The Bo am ") || !strings.Contains(german, "The Bo, ab ") || strings.Contains(german, " joined") {
 		t.Errorf("in German: %s", german)
 	}
+	if n := page.doc().Find("#history-table").Length(); n != 0 {
+		t.Error("a chart of a single month")
+	}
+	h.storeInvoice(billing.Invoice{ID: "in_before", Number: "N-1", Status: billing.InvoicePaid, AmountPaid: 8700}, time.Now().AddDate(0, 0, -40))
+	page = b.get("/dashboard").wantStatus(http.StatusOK)
 	table := page.text("#history-table")
 	if month := time.Now().UTC().Format("Jan 2006"); !strings.Contains(table, month+"4$87.00") {
 		t.Errorf("the table has no line of 4 seats and $87.00 in %s: %s", month, table)

@@ -12,10 +12,11 @@ import (
 	"usher/views/ui"
 )
 
-// chartOf draws months; nil if no plan ran and nothing was invoiced in them.
+// chartOf draws months; nil if fewer than two have a plan or an invoice: a single column compares
+// nothing.
 func chartOf(r *http.Request, months []billing.Month, drawSeats bool) *ui.MonthChartProps {
 	known := func(m billing.Month) bool { return m.Planned || m.Invoices > 0 || len(m.Others) > 0 }
-	if !slices.ContainsFunc(months, known) {
+	if first := slices.IndexFunc(months, known); first < 0 || !slices.ContainsFunc(months[first+1:], known) {
 		return nil
 	}
 	chart := &ui.MonthChartProps{ID: "history", DrawSeats: drawSeats, HideAmounts: !accessOf(r).CanManageBilling()}

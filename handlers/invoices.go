@@ -46,8 +46,10 @@ func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	sum := billing.SumOf(months)
-	props.History, props.Total, props.TotalNotes = chartOf(r, months, false), sum.Invoiced, monthNotes(r.Context(), sum)
+	if sum := billing.SumOf(months); sum.Invoiced.Minor > 0 || len(sum.Others) > 0 {
+		props.Total, props.TotalNotes = &sum.Invoiced, monthNotes(r.Context(), sum)
+	}
+	props.History = chartOf(r, months, false)
 	return render(w, r, http.StatusOK, billingviews.InvoicesPage(props))
 }
 

@@ -66,10 +66,10 @@ func invoiceSpecimens() []Specimen {
 			{Label: "All", Href: "/billing/invoices"}, {Label: "2026", Href: "/billing/invoices?year=2026", Current: true}, {Label: "2025", Href: "/billing/invoices?year=2025"},
 		},
 		Pager: ui.PagerProps{From: 1, To: 25, Total: 31, NextHref: "/billing/invoices?page=2"}, History: invoiceHistory(failing(smallYear())),
-		Total: dollars(165_300), TotalNotes: []string{"$58.00 refunded or credited", "$261.00 could not be collected"},
+		Total: new(dollars(165_300)), TotalNotes: []string{"$58.00 refunded or credited", "$261.00 could not be collected"},
 	}
 	empty := list
-	empty.Invoices, empty.History = nil, nil
+	empty.Invoices, empty.Total, empty.History = nil, nil, nil
 	return []Specimen{
 		{Name: "invoices", Title: "Invoices", Page: billingviews.InvoicesPage(list)},
 		{Name: "invoices-none", Title: "Invoices, none", Page: billingviews.InvoicesPage(empty)},
