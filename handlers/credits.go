@@ -54,13 +54,13 @@ func (p *billingPages) packOffers(r *http.Request) []billingviews.PackOffer {
 }
 
 // creditChart draws the ledger with the grants marked, and where it leads at the present rate; nil
-// without a ledger.
+// on the first day, when there is nothing to see yet.
 func (p *billingPages) creditChart(ctx context.Context, o billing.Overview, h billing.CreditHistory) *ui.LevelChartProps {
-	if len(h.Entries) == 0 {
+	if len(h.Entries) == 0 || h.Now.Sub(h.Entries[0].At) < 24*time.Hour {
 		return nil
 	}
 	chart := &ui.LevelChartProps{
-		ID: "credit-levels", Title: locale.T(ctx, "Credits left since %s", locale.Date(ctx, h.Since.UTC())), From: h.Since, Until: h.Until, Now: h.Now, Unit: "Credits", MarkWords: locale.T(ctx, "credits granted or bought"),
+		ID: "credit-levels", Title: locale.T(ctx, "Credits left since %s", locale.Date(ctx, h.Since.UTC())), From: h.Since, Until: h.Until, Now: h.Now, Unit: locale.T(ctx, "Credits"), MarkWords: locale.T(ctx, "credits granted or bought"),
 	}
 	for _, entry := range h.Entries {
 		chart.Levels = addLevel(chart.Levels, creditLevel(ctx, p.prices.Catalog(), entry))
@@ -75,7 +75,7 @@ func creditLevel(ctx context.Context, plans catalog.Catalog, e billing.CreditEnt
 	level := ui.Level{At: e.At, Value: int64(e.Balance), Words: creditText(ctx, plans, e)}
 	level.Mark = e.Kind == billing.CreditGrant || e.Kind == billing.CreditPack || e.Kind == billing.CreditUpgrade
 	if e.Kind == billing.CreditConsume {
-		level.Words = "Used"
+		level.Words = locale.T(ctx, "Used")
 	}
 	return level
 }
@@ -127,11 +127,11 @@ func creditText(ctx context.Context, plans catalog.Catalog, e billing.CreditEntr
 	offer := offerName(plans, e)
 	switch e.Kind {
 	case billing.CreditGrant:
-		return locale.T(ctx, "%s was paid", offer)
+		return locale.T(ctx, "Monthly credits of %s", offer)
 	case billing.CreditUpgrade:
 		return locale.T(ctx, "Changed to %s", offer)
 	case billing.CreditExpire:
-		return locale.T(ctx, "Unused credits of the month before")
+		return locale.T(ctx, "Unused credits expired")
 	case billing.CreditPack:
 		return locale.T(ctx, "%s was bought", offer)
 	case billing.CreditReturn:

@@ -26,7 +26,7 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 		}
 	}
 	statement := b.get("/billing/credits")
-	if !strings.Contains(statement.body, "Pro was paid") || !strings.Contains(statement.body, "+1,000") {
+	if !strings.Contains(statement.body, "Monthly credits of Pro") || !strings.Contains(statement.body, "+1,000") {
 		t.Errorf("credit ledger: %s", statement.body)
 	}
 	link, ok := tab.doc().Find(`a[href^="/billing/invoices/in_"]`).Attr("href")

@@ -8,6 +8,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/account"
+	billingviews "usher/views/billing"
 	"usher/views/locale"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
@@ -20,8 +21,7 @@ func (p *memberPages) addSeats(r *http.Request, props *organizationviews.Members
 	if err != nil {
 		return err
 	}
-	setMemberSeats(r.Context(), &props.Seats, overview.Seats)
-	props.Seats.OnHold = overview.Subscription != nil && !overview.Subscription.Status.Ended()
+	setMemberSeats(r.Context(), &props.Seats, overview)
 	props.SeatPrice = seatPrice(r.Context(), overview)
 	if overview.Seats.Synced && access.CanManageBilling() {
 		props.SeatsProposed = overview.Seats.Desired + 1
@@ -35,10 +35,11 @@ func (p *memberPages) addSeats(r *http.Request, props *organizationviews.Members
 	return err
 }
 
-// setMemberSeats sets the numbers of seats, if seats are paid for.
-func setMemberSeats(ctx context.Context, props *organizationviews.MemberSeats, s billing.SeatsOverview) {
+// setMemberSeats sets the numbers of seats, or why none are paid for.
+func setMemberSeats(ctx context.Context, props *organizationviews.MemberSeats, o billing.Overview) {
+	s := o.Seats
 	if !s.Synced {
-		props.Row = ui.SeatRowProps{Vacant: s.Billable}
+		props.Row, props.Waiting = ui.SeatRowProps{Vacant: s.Billable}, billingviews.SeatsWaiting(ctx, planStatus(o), s.Billable)
 		return
 	}
 	props.Synced, props.Needed, props.Paid, props.CheckedAt = true, s.Desired, s.Quantity, s.CheckedAt

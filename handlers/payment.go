@@ -93,14 +93,17 @@ func (p *billingPages) trouble(ctx context.Context, o billing.Overview, a accoun
 		}
 	}
 	if t.Kind != billing.TroubleIncomplete {
-		props.Attempts = attemptRows(ctx, t.Attempts)
+		props.Attempts, props.EarlierAttempts = attemptRows(ctx, t.Attempts), max(0, len(t.Attempts)-attemptsShown)
 	}
 	return props
 }
 
+// attemptsShown are named one by one; of the earlier ones the page has the number.
+const attemptsShown = 3
+
 func attemptRows(ctx context.Context, attempts []billing.PaymentAttempt) []billingviews.AttemptRow {
 	var rows []billingviews.AttemptRow
-	for _, attempt := range attempts {
+	for _, attempt := range attempts[:min(len(attempts), attemptsShown)] {
 		rows = append(rows, billingviews.AttemptRow{At: attempt.At, Result: locale.Lookup(ctx, attempt.Decline().Reason)})
 	}
 	return rows

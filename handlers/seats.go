@@ -102,9 +102,7 @@ func seatPanel(ctx context.Context, o billing.Overview, a account.Access, now ti
 	if seats.PaidUntil != nil {
 		panel.PaidUntil = *seats.PaidUntil
 	}
-	if o.Subscription != nil {
-		panel.Status = o.Subscription.Status
-	}
+	panel.Status = planStatus(o)
 	if o.Plan != nil {
 		panel.Plan, panel.OverMaximum = o.Plan.Name, seats.OverMaximum
 	}
@@ -121,6 +119,14 @@ func seatPanel(ctx context.Context, o billing.Overview, a account.Access, now ti
 	}
 	setSeatAttempts(ctx, &panel, seats)
 	return panel
+}
+
+// planStatus returns the status of an organization's plan; empty if it never had one.
+func planStatus(o billing.Overview) billing.SubscriptionStatus {
+	if o.Subscription == nil {
+		return ""
+	}
+	return o.Subscription.Status
 }
 
 // chargesSeats reports whether an invoice charges changes of seats or of the plan within a period.

@@ -4,14 +4,18 @@
   const byId = (id) => document.getElementById(id);
   let focused = null;
 
-  const showToast = (kind) => {
+  const showToast = (kind, reason) => {
     const toast = byId('toast');
     if (!toast) return;
-    toast.firstElementChild.textContent = toast.dataset[kind];
+    toast.firstElementChild.textContent = reason || toast.dataset[kind];
     toast.hidden = false;
   };
 
-  addEventListener('htmx:responseError', () => showToast('failed'));
+  // A refused request says why in plain text.
+  const reasonOf = (xhr) =>
+    xhr.status < 500 && (xhr.getResponseHeader('Content-Type') || '').startsWith('text/plain') ? xhr.responseText.trim() : '';
+
+  addEventListener('htmx:responseError', (event) => showToast('failed', reasonOf(event.detail.xhr)));
   addEventListener('htmx:sendError', () => showToast('offline'));
   addEventListener('htmx:timeout', () => showToast('offline'));
 

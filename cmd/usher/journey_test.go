@@ -297,7 +297,7 @@ func TestRenewal(t *testing.T) {
 	}
 	c.openUntil("the renewal's invoice", "/billing/invoices", "Renewal", "Paid")
 	c.openUntil("the new month's credits", "/billing/credits",
-		"Pro was paid", "Unused credits of the month before")
+		"Monthly credits of Pro", "Unused credits expired")
 	advance("1 month", "1 month", "1 month", "1 month", "1 month", "1 month", "2 hours")
 	eventually(t, "the invoices of all seven renewals", func() bool {
 		c.open("/billing/invoices")

@@ -114,3 +114,14 @@ func TestInvitationInChromium(t *testing.T) {
 		return s.Sync.Status == "ok" && *s.Seats.LastAppliedSeats == 2
 	})
 }
+
+// A refused request of htmx says why, in the toast.
+func TestRefusalSaysWhyInChromium(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, scenarioPlans)
+	server.enter(t, "cap", "")
+	b := newBrowser(t, "refusal")
+	b.do("sign in", chromedp.Navigate(server.url+"/dev/scenarios"), click("#cap-admin"), waitVisible(`form[action="/logout"]`))
+	b.do("ask for a ninth seat", chromedp.Navigate(server.url+"/organization?tab=members"), waitVisible("#seats-cost"), click("#seats-cost"))
+	b.expect(pageState{"refused", "#toast", "Studio has seats for at most 8 people"})
+}

@@ -15,7 +15,7 @@ func burnDown() *ui.LevelChartProps {
 	return &ui.LevelChartProps{
 		ID: "credit-levels", Title: "Credits left since " + locale.Date(english, days(-18)), From: days(-18), Until: days(12), Now: now, Unit: "Credits", MarkWords: "credits granted or bought",
 		Levels: []ui.Level{
-			{At: days(-18), Value: 1000, Words: "Pro was paid", Mark: true}, {At: days(-15), Value: 880, Words: "Used"}, {At: days(-11), Value: 610, Words: "Used"},
+			{At: days(-18), Value: 1000, Words: "Monthly credits of Pro", Mark: true}, {At: days(-15), Value: 880, Words: "Used"}, {At: days(-11), Value: 610, Words: "Used"},
 			{At: days(-8), Value: 310, Words: "Used"}, {At: days(-7), Value: 810, Words: "Small pack was bought", Mark: true}, {At: days(-2), Value: 640, Words: "Used"},
 		},
 		Projects: true, EmptyAt: days(13), Projected: 48,
@@ -30,7 +30,7 @@ func creditSpecimens() []Specimen {
 			Packs: []billingviews.PackOffer{{ID: "small", Credits: 500, Price: dollars(1900)}, {ID: "large", Credits: 5000, Price: dollars(14900)}},
 			Entries: []billingviews.CreditRow{
 				{At: days(-2), What: "Seat plan for " + rightToLeft, Amount: -170, Balance: 640}, {At: days(-7), What: "Small pack was bought", Amount: 500, Balance: 810},
-				{At: days(-8), What: "Used", Amount: -690, Balance: 310}, {At: days(-18), What: "Pro was paid", Amount: 1000, Balance: 1000},
+				{At: days(-8), What: "Used", Amount: -690, Balance: 310}, {At: days(-18), What: "Monthly credits of Pro", Amount: 1000, Balance: 1000},
 			},
 		}
 		change(&p)
