@@ -31,6 +31,14 @@ func (h *testEnv) waitUntilReconciled() {
 	})
 }
 
+// dropWebhooks answers webhooks with 503 from now on. It waits for the first reconciliation, which
+// would store the events that no webhook delivers.
+func (h *testEnv) dropWebhooks() {
+	h.t.Helper()
+	h.waitUntilReconciled()
+	h.webhooksDropped.Store(true)
+}
+
 // storeOpenInvoice stores an open invoice of the organization's subscription.
 func (h *testEnv) storeOpenInvoice() {
 	h.t.Helper()
@@ -62,7 +70,7 @@ func polls(page *goquery.Document, path string) bool {
 // event of its invoice.
 func TestBillingTabBeforeTheInvoiceEvent(t *testing.T) {
 	h := newTestEnv(t)
-	h.dropWebhooks.Store(true)
+	h.dropWebhooks()
 	b := h.signIn("admin")
 	b.follow(b.subscribe("pro", "month")).wantText("Active")
 	const path, title = "/organization?tab=billing", "$87.00 could not be collected on 3 Nov 2026."
@@ -103,7 +111,7 @@ func TestBillingTabBeforeTheInvoiceEvent(t *testing.T) {
 // page at Stripe, whose address is fetched when it is clicked.
 func TestPagesShowThatAPaymentNeedsConfirmation(t *testing.T) {
 	h := newTestEnv(t)
-	h.dropWebhooks.Store(true)
+	h.dropWebhooks()
 	b := h.signIn("admin")
 	b.follow(b.subscribe("pro", "month")).wantText("Active")
 	h.setStatus(billing.StatusPastDue)

@@ -195,7 +195,7 @@ func TestPortal(t *testing.T) {
 
 func TestReturnFromPortalRefetchesSubscription(t *testing.T) {
 	h := newTestEnv(t)
-	h.dropWebhooks.Store(true)
+	h.dropWebhooks()
 	b := h.signIn("admin")
 	b.follow(b.subscribe("pro", "month")).wantText("Active") // before any webhook
 	// The stored snapshot is wrong, and no webhook corrects it.

@@ -14,7 +14,7 @@ import (
 // without, a link leads to the page.
 func TestNextInvoiceWithAndWithoutJavaScript(t *testing.T) {
 	h := newTestEnv(t)
-	h.dropWebhooks.Store(true) // each event is a later state of the subscription
+	h.dropWebhooks() // each event is a later state of the subscription
 	b := h.signIn("admin")
 	tab := b.follow(b.subscribe("pro", "month")).wantText("Active")
 	section := tab.doc().Find("#next-invoice")

@@ -456,7 +456,7 @@ func (h *outageEnv) visitor(v visit) *browser {
 // datePages sets the time at which what the pages show was read.
 func (h *outageEnv) datePages() {
 	h.t.Helper()
-	h.dropWebhooks.Store(true)
+	h.dropWebhooks()
 	for _, table := range []string{"upcoming_invoices set fetched_at", "subscriptions set as_of", "invoices set as_of"} {
 		if _, err := h.store.DB().ExecContext(h.t.Context(), "update "+table+" = '2026-01-02 14:02:00Z'"); err != nil {
 			h.t.Fatal(err)

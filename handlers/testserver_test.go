@@ -46,20 +46,20 @@ const busyLimit = 15 * time.Second
 // testEnv is the whole site with PostgreSQL and a local Stripe. It has two organizations; the user
 // "stranger" is the admin of the other one.
 type testEnv struct {
-	t            testing.TB
-	server       *server
-	url          string
-	service      *billing.Service
-	store        *db.Store
-	stripe       *stripelocal.Server
-	stripeHangs  atomic.Bool  // Stripe's API accepts requests and never responds
-	stripeDown   atomic.Bool  // Stripe's API aborts every connection
-	dropWebhooks atomic.Bool  // webhooks are answered with 503
-	clockOffset  atomic.Int64 // nanoseconds added to the site's clock
-	wallOffset   atomic.Int64 // nanoseconds added to the service's wall clock
-	started      time.Time
-	stripeLimit  time.Duration // of the service; 0: that of production
-	log          *syncBuffer
+	t               testing.TB
+	server          *server
+	url             string
+	service         *billing.Service
+	store           *db.Store
+	stripe          *stripelocal.Server
+	stripeHangs     atomic.Bool  // Stripe's API accepts requests and never responds
+	stripeDown      atomic.Bool  // Stripe's API aborts every connection
+	webhooksDropped atomic.Bool  // webhooks are answered with 503
+	clockOffset     atomic.Int64 // nanoseconds added to the site's clock
+	wallOffset      atomic.Int64 // nanoseconds added to the service's wall clock
+	started         time.Time
+	stripeLimit     time.Duration // of the service; 0: that of production
+	log             *syncBuffer
 	// trustedProxies and limited configure the server, see [limited].
 	trustedProxies []netip.Prefix
 	limited        bool
@@ -118,9 +118,9 @@ func newTestEnv(t testing.TB, prepare ...func(*testEnv)) *testEnv {
 	return h
 }
 
-// serveHTTP serves the site and drops webhooks if dropWebhooks is set.
+// serveHTTP serves the site and drops webhooks if webhooksDropped is set.
 func (h *testEnv) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.dropWebhooks.Load() && strings.HasPrefix(r.URL.Path, "/stripe") {
+	if h.webhooksDropped.Load() && strings.HasPrefix(r.URL.Path, "/stripe") {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
