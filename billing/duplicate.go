@@ -31,8 +31,10 @@ const (
 	DuplicateCanceling DuplicateStatus = "ending"
 	DuplicateCanceled  DuplicateStatus = "ended" // and refunded
 	// DuplicateKept means that it is needed after all or was ended elsewhere. Nothing was done.
-	DuplicateKept   DuplicateStatus = "kept"
-	DuplicateFailed DuplicateStatus = "failed" // no further attempts: an operator has to handle it
+	DuplicateKept DuplicateStatus = "kept"
+	// DuplicateFailed means that an operator has to act. It is tried again every hour, so that it
+	// ends once the cause is fixed, or it is canceled and refunded at Stripe.
+	DuplicateFailed DuplicateStatus = "failed"
 )
 
 // DuplicateSubscription is a subscription that was bought beside a live one: two Checkout pages of
@@ -48,7 +50,7 @@ type DuplicateSubscription struct {
 	CancelingAt   *time.Time    `db:"canceling_at"`
 	Attempts      int           `db:"attempts"`
 	Error         string        `db:"error"`
-	NextAttemptAt *time.Time    `db:"next_attempt_at"` // while Status is DuplicateCanceling
+	NextAttemptAt *time.Time    `db:"next_attempt_at"` // while it is canceling or failed
 	Refunded      catalog.Money `db:"refunded,joined"`
 	DoneAt        *time.Time    `db:"done_at"`
 }
@@ -76,6 +78,8 @@ const (
 	duplicateLease     = time.Minute
 	duplicateTimeout   = 45 * time.Second // several calls to Stripe
 	duplicatesShownFor = 30 * 24 * time.Hour
+	// failedDuplicateEvery is how often a failed one is tried again.
+	failedDuplicateEvery = time.Hour
 )
 
 // recheckDuplicates is recordDuplicates for a caller that has not read the subscriptions. The
@@ -186,10 +190,13 @@ func (ds *Duplicates) cancelDue(ctx context.Context) (bool, error) {
 func (ds *Duplicates) scheduleRetry(duplicate *DuplicateSubscription, cause error) {
 	duplicate.Error = cause.Error()
 	if duplicate.Attempts >= duplicateAttempts || isPermanent(cause) {
-		duplicate.Status, duplicate.NextAttemptAt = DuplicateFailed, nil
-		return
+		duplicate.Status = DuplicateFailed
 	}
-	next := ds.Now().Add(ds.Backoff(duplicate.Attempts))
+	wait := ds.Backoff(duplicate.Attempts)
+	if duplicate.Status == DuplicateFailed {
+		wait = failedDuplicateEvery
+	}
+	next := ds.Now().Add(wait)
 	duplicate.NextAttemptAt = &next
 }
 

@@ -143,6 +143,26 @@ func TestDuplicateIsKeptAfterAFailedAttempt(t *testing.T) {
 	env.waitForDuplicate(billing.DuplicateKept)
 }
 
+// A duplicate that was given up ends once it was canceled at Stripe by hand, and what was not
+// refunded there is.
+func TestFailedDuplicateIsTriedAgain(t *testing.T) {
+	env := newTestEnv(t)
+	env.registerWebhook()
+	env.buyTwoPlans()
+	env.processEventsUntil(func() bool { return env.queryInt(`select count(*) from duplicate_subscriptions`) == 1 })
+	env.exec(`update duplicate_subscriptions set status = 'failed', attempts = 12, canceling_at = now()`)
+	var second string
+	env.must(env.store.DB().GetContext(t.Context(), &second, `select subscription_id from duplicate_subscriptions`))
+	env.stripeRequest(http.MethodDelete, "/v1/subscriptions/"+second, url.Values{"invoice_now": {"false"}})
+	env.startWorker(env.service)
+	env.waitForDuplicate(billing.DuplicateCanceled)
+	var refunds refundList
+	env.stripeGet("/v1/refunds", &refunds)
+	if len(refunds.Data) != 1 || env.queryInt(`select count(*) from duplicate_subscriptions where next_attempt_at is null`) != 1 {
+		t.Errorf("refunds %+v", refunds)
+	}
+}
+
 // lossyGateway loses its first responses after the call succeeded.
 type lossyGateway struct {
 	billing.Gateway

@@ -35,7 +35,7 @@ func (q duplicateStore) Insert(ctx context.Context, s billing.DuplicateSubscript
 
 // As in claimDueEvent: skip locked rows, and update what the select found.
 var claimDueDuplicate = `with due as materialized (
-		select subscription_id from duplicate_subscriptions where status = 'ending' and next_attempt_at <= $1
+		select subscription_id from duplicate_subscriptions where next_attempt_at <= $1
 		order by next_attempt_at limit 1 for no key update skip locked
 	)
 	update duplicate_subscriptions set next_attempt_at = $2, attempts = attempts + 1 where subscription_id = (select subscription_id from due)
