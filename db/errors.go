@@ -39,8 +39,8 @@ func conflictOf(constraint string) conflict {
 	return conflict{"", "This exists already. Please reload the page."}
 }
 
-// wrap adds the operation to an error and converts database errors to [apperr.Error].
-// The cause stays in the chain, where InTx finds serialization failures and deadlocks.
+// wrap adds the operation to an error and converts database errors to [apperr.Error]. The cause
+// stays in the chain, where InTx finds serialization failures and deadlocks.
 func wrap(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
@@ -56,7 +56,10 @@ func wrap(ctx context.Context, operation string, err error) error {
 	err = fmt.Errorf("%s: %w", operation, err)
 	var pqErr *pq.Error
 	if errors.As(err, &pqErr) {
-		return explain(pqErr, err)
+		err = explain(pqErr, err)
+	}
+	if ctx.Err() == nil { // otherwise the caller gave up
+		err = outage(err)
 	}
 	return err
 }
