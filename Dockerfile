@@ -12,4 +12,5 @@ COPY --from=build /usher /usher
 ENV APP_ENV=production ADDR=:4312
 USER 65532:65532
 EXPOSE 4312
+HEALTHCHECK --interval=10s --timeout=4s --start-period=30s CMD ["/usher", "healthcheck"]
 ENTRYPOINT ["/usher"]

@@ -33,6 +33,7 @@ var commands = []command{
 		runPlans},
 	{"webhook", "setup [--json]", "create or update the webhook endpoint at Stripe", runWebhook},
 	{"doctor", "[--json]", "check configuration, database, Stripe and mail server", runDoctor},
+	{"healthcheck", "[--ready]", "fail unless the server with the same ADDR answers", runHealthcheck},
 	{"reconcile", "[--dry-run] [--org ID] [--json]", "compare with Stripe and repair differences",
 		runReconcile},
 	{"adopt", "--customer cus_… --org org_… [--dry-run] [--json]", "link a customer at Stripe to an organization",
