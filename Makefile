@@ -66,6 +66,11 @@ bench-webhook: build ## compare the webhook rate with a bare pgbench transaction
 bench-pages: build ## compare the billing tab with a bare handler
 	go run ./cmd/bench -usher .build/usher -pages
 
+.PHONY: alerts
+alerts: ## test the alert rules of Prometheus
+	@.ci/install
+	go test -count=1 -v -run Alert ./docs
+
 .PHONY: strings
 strings: ## list every text that people can read, with its place
 	@go run ./cmd/strings

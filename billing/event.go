@@ -21,6 +21,9 @@ type Event struct {
 	ChargeID string
 	// InvoiceID is set for a credit note. It is not stored, since the payload has it.
 	InvoiceID string
+	// PendingWebhooks is how many endpoints have not accepted it yet, when it was listed. It is not
+	// stored.
+	PendingWebhooks int64
 	// OrgID is the metadata orgId of the object or of its subscription.
 	OrgID     string `db:"org_id"`
 	TestClock bool   `db:"test_clock"`

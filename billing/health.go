@@ -9,6 +9,7 @@ type ProblemKind string
 const (
 	ProblemFailedEvents        ProblemKind = "failed_events"        // dead letters
 	ProblemLateEvents          ProblemKind = "late_events"          // pending for longer than lateAfter
+	ProblemMissedEvents        ProblemKind = "missed_events"        // no webhook delivered them, the last comparison found them
 	ProblemFailingSeats        ProblemKind = "failing_seats"        // organizations whose last seat update failed
 	ProblemFailedDuplicates    ProblemKind = "failed_duplicates"    // could not be canceled
 	ProblemSecondSubscriptions ProblemKind = "second_subscriptions" // an operator has to decide
@@ -43,6 +44,7 @@ func (b Backlog) Problems(now time.Time) []Problem {
 	var found []Problem
 	for _, problem := range []Problem{
 		{Kind: ProblemFailedEvents, Count: b.FailedEvents, Since: b.FailedSince}, late,
+		{Kind: ProblemMissedEvents, Count: b.MissedEvents, Since: b.ComparedAt},
 		{Kind: ProblemFailingSeats, Count: b.FailingSeats}, {Kind: ProblemFailedDuplicates, Count: b.FailedDuplicates},
 		{Kind: ProblemSecondSubscriptions, Count: b.SecondSubscriptions}, {Kind: ProblemMischargedChanges, Count: b.MischargedChanges},
 		{Kind: ProblemPricesNotOffered, Count: b.PricesNotOffered}, drifts, {Kind: ProblemFailedMails, Count: b.FailedMails},

@@ -17,10 +17,10 @@ func TestProblems(t *testing.T) {
 	}
 	ill := Backlog{
 		PendingEvents: 9, OldestPending: &old, FailedEvents: 2, FailedSince: &recent, FailingSeats: 1, PricesNotOffered: 1, FailedMails: 5,
-		FailedDuplicates: 1, SecondSubscriptions: 1, MischargedChanges: 1, Drifts: map[DriftKind]int{DriftInvoice: 2, DriftForeignSubscription: 4},
+		FailedDuplicates: 1, SecondSubscriptions: 1, MischargedChanges: 1, MissedEvents: 3, Drifts: map[DriftKind]int{DriftInvoice: 2, DriftForeignSubscription: 4},
 	}
 	want := []Problem{
-		{ProblemFailedEvents, 2, &recent}, {ProblemLateEvents, 9, &old}, {Kind: ProblemFailingSeats, Count: 1}, {Kind: ProblemFailedDuplicates, Count: 1},
+		{ProblemFailedEvents, 2, &recent}, {ProblemLateEvents, 9, &old}, {Kind: ProblemMissedEvents, Count: 3}, {Kind: ProblemFailingSeats, Count: 1}, {Kind: ProblemFailedDuplicates, Count: 1},
 		{Kind: ProblemSecondSubscriptions, Count: 1}, {Kind: ProblemMischargedChanges, Count: 1}, {Kind: ProblemPricesNotOffered, Count: 1},
 		{Kind: ProblemDrifts, Count: 2}, {Kind: ProblemFailedMails, Count: 5},
 	}

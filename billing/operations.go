@@ -61,8 +61,14 @@ type Backlog struct {
 	PricesNotOffered int
 	// Drifts counts what the last whole comparison with Stripe found and did not repair.
 	Drifts map[DriftKind]int `db:"drifts,json"`
+	// MissedEvents counts the events that it found at Stripe and that no webhook had delivered.
+	MissedEvents int `db:"missed_events"`
 	// ComparedAt is when that comparison ended; nil: none has.
 	ComparedAt *time.Time `db:"compared_at"`
+	// LastReceived is when the last event was received; nil: none was, or all are pruned.
+	LastReceived *time.Time `db:"last_received"`
+	// OldestJob is since when the oldest job waits that no process has taken; nil: none waits.
+	OldestJob *time.Time `db:"oldest_job"`
 }
 
 // EventHour counts the events received in one hour.

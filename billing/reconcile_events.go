@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"usher/billing/apperr"
 )
@@ -33,6 +34,10 @@ var reconciledEventTypes = []string{
 	"payment_method.detached",
 	"subscription_schedule.updated",
 }
+
+// deliveryTime is how long the webhook of an event may take before it counts as missed. The first
+// delivery usually takes seconds.
+const deliveryTime = 5 * time.Minute
 
 // compareEvents receives events of our customers that Stripe has created and whose webhooks did not
 // arrive. It reads one page, from the newest event to the oldest. If there are more pages than one
@@ -103,6 +108,9 @@ func (c *reconcileRun) compareEventPage(ctx context.Context, events []Event) err
 		}
 		if !ours {
 			continue // another application's, or an unknown organization's: see compareUnlinked
+		}
+		if c.Now().Sub(e.Created) > deliveryTime {
+			c.state.Progress.Missed++
 		}
 		drift := Drift{Kind: DriftEvent, ObjectID: e.ID, OrganizationID: link.OrganizationID, Difference: e.Type + " was not received"}
 		if err := c.addDrift(ctx, drift, func(ctx context.Context) error { return c.inbox.storeEvent(ctx, e) }); err != nil {

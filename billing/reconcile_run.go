@@ -22,6 +22,8 @@ type ReconcileProgress struct {
 	Units int    `json:"units,omitempty"` // of the step that were done
 	// Unrepaired counts the differences of this comparison that were not repaired.
 	Unrepaired map[DriftKind]int `json:"unrepaired,omitempty"`
+	// Missed counts the events of this comparison that no webhook delivered within deliveryTime.
+	Missed int `json:"missed,omitempty"`
 	// Events is the position in the list of events. It outlives a comparison, so that a long list
 	// does not delay everything else.
 	Events EventPosition `json:"events,omitzero"`
@@ -174,7 +176,8 @@ func (c *reconcileRun) saveState(ctx context.Context) error {
 	return c.store.Reconciliation().SaveState(ctx, c.account, c.state)
 }
 
-// complete ends a comparison of the whole account: what was not repaired is stored for the metrics.
+// complete ends a comparison of the whole account: what was not repaired and what no webhook
+// delivered is stored for the metrics.
 func (c *reconcileRun) complete(ctx context.Context) error {
 	if c.options.DryRun || c.options.OrganizationID != "" {
 		return nil
@@ -183,10 +186,10 @@ func (c *reconcileRun) complete(ctx context.Context) error {
 	if unrepaired == nil {
 		unrepaired = map[DriftKind]int{}
 	}
-	if err := c.store.Reconciliation().PutUnrepaired(ctx, c.account, unrepaired, c.Now()); err != nil {
+	if err := c.store.Reconciliation().PutCompared(ctx, c.account, unrepaired, c.state.Progress.Missed, c.Now()); err != nil {
 		return err
 	}
-	c.state.Progress.Unrepaired = nil
+	c.state.Progress.Unrepaired, c.state.Progress.Missed = nil, 0
 	return c.saveState(ctx)
 }
 

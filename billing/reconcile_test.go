@@ -59,6 +59,33 @@ func TestReconcilerAppliesMissedChanges(t *testing.T) {
 	}
 }
 
+// Events count as missed if no webhook delivered them in time, and until the next comparison.
+func TestReconcilerCountsMissedEvents(t *testing.T) {
+	env := newTestEnv(t)
+	env.stripeClock()
+	missed := func() int {
+		t.Helper()
+		env.reconcile(billing.ReconcileOptions{})
+		backlog, err := env.service.Operations.Backlog(t.Context())
+		env.must(err)
+		return backlog.MissedEvents
+	}
+	session, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+	env.must(err)
+	env.pay(session)
+	if n := missed(); n != 0 {
+		t.Errorf("%d events are missed whose webhooks may still come", n)
+	}
+	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+env.overview().Subscription.ID, map[string][]string{"cancel_at_period_end": {"true"}})
+	env.advanceStripe(10 * time.Minute)
+	if n := missed(); n != 1 {
+		t.Errorf("%d events are missed, want 1", n)
+	}
+	if n := missed(); n != 0 {
+		t.Errorf("%d events are missed after they were read", n)
+	}
+}
+
 // Objects of other applications on the same Stripe account are ignored.
 func TestReconcilerIgnoresOtherApplications(t *testing.T) {
 	env := newTestEnv(t)

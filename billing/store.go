@@ -506,9 +506,9 @@ type ReconciliationStore interface {
 	SaveState(ctx context.Context, acct StripeAccount, s ReconcileState) error
 	// Finish releases the lease.
 	Finish(ctx context.Context, acct StripeAccount, finishedAt time.Time) error
-	// PutUnrepaired stores how many differences a comparison of the whole account found and did not
-	// repair.
-	PutUnrepaired(ctx context.Context, acct StripeAccount, unrepaired map[DriftKind]int, comparedAt time.Time) error
+	// PutCompared stores how many differences a comparison of the whole account found and did not
+	// repair, and how many events no webhook had delivered.
+	PutCompared(ctx context.Context, acct StripeAccount, unrepaired map[DriftKind]int, missed int, comparedAt time.Time) error
 	InsertReport(ctx context.Context, r DriftReport) error
 	// Reports lists reports, newest first; an empty id lists all organizations' and the whole
 	// account's.

@@ -71,7 +71,10 @@ const selectBacklog = `select
 	(select count(*) from emails where status = 'failed') as failed_mails,
 	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs,
 	coalesce((select unrepaired from reconcile_states where compared_at is not null order by compared_at desc limit 1), '{}') as drifts,
-	(select max(compared_at) from reconcile_states) as compared_at`
+	coalesce((select missed_events from reconcile_states where compared_at is not null order by compared_at desc limit 1), 0) as missed_events,
+	(select max(compared_at) from reconcile_states) as compared_at,
+	(select max(received_at) from stripe_events) as last_received,
+	(select min(scheduled_at) from river_job where state = 'available') as oldest_job`
 
 // Backlog implements [billing.OperationsStore].
 func (q operationsStore) Backlog(ctx context.Context) (billing.Backlog, error) {

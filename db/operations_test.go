@@ -69,12 +69,16 @@ func TestBacklog(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined", DueAt: ptr(at(0))}))
 	must(t, store.Jobs().Enqueue(ctx, job.Job{Kind: job.KindEvent, ID: "evt_1"}))
-	must(t, store.Reconciliation().PutUnrepaired(ctx, testAccount, map[billing.DriftKind]int{billing.DriftCharge: 2}, at(7)))
+	must(t, store.Reconciliation().PutCompared(ctx, testAccount, map[billing.DriftKind]int{billing.DriftCharge: 2}, 3, at(7)))
 	got, err := store.Operations().Backlog(ctx)
 	must(t, err)
+	if got.OldestJob == nil {
+		t.Error("no job waits")
+	}
+	got.OldestJob = nil // the time of this test
 	wantEqual(t, got, billing.Backlog{
 		PendingEvents: 1, OldestPending: ptr(pending.ReceivedAt.UTC()), FailedEvents: 1, FailedSince: ptr(failed.ReceivedAt.UTC()), PendingSeats: 1, FailingSeats: 1, Jobs: map[string]int{"available": 1},
-		Drifts: map[billing.DriftKind]int{billing.DriftCharge: 2}, ComparedAt: ptr(at(7)),
+		Drifts: map[billing.DriftKind]int{billing.DriftCharge: 2}, MissedEvents: 3, ComparedAt: ptr(at(7)), LastReceived: ptr(failed.ReceivedAt.UTC()),
 	})
 	if _, err := store.DB().ExecContext(ctx, `update river_job set state = 'retryable', attempt = 2, errors = array['{"error":"first"}', '{"error":"second"}']::jsonb[]`); err != nil {
 		t.Fatal(err)

@@ -43,14 +43,15 @@ func (q reconciliationStore) Finish(ctx context.Context, acct billing.StripeAcco
 	return q.exec(ctx, "finish reconciliation", finishReconciliation, acct.ID, acct.Livemode, finishedAt)
 }
 
-const putUnrepaired = `insert into reconcile_states (account, livemode, unrepaired, compared_at) values ($1, $2, $3, $4)
-	on conflict (account, livemode) do update set unrepaired = excluded.unrepaired, compared_at = excluded.compared_at`
+const putCompared = `insert into reconcile_states (account, livemode, unrepaired, missed_events, compared_at) values ($1, $2, $3, $4, $5)
+	on conflict (account, livemode) do update
+		set unrepaired = excluded.unrepaired, missed_events = excluded.missed_events, compared_at = excluded.compared_at`
 
-// PutUnrepaired implements [billing.ReconciliationStore].
-func (q reconciliationStore) PutUnrepaired(
-	ctx context.Context, acct billing.StripeAccount, unrepaired map[billing.DriftKind]int, comparedAt time.Time,
+// PutCompared implements [billing.ReconciliationStore].
+func (q reconciliationStore) PutCompared(
+	ctx context.Context, acct billing.StripeAccount, unrepaired map[billing.DriftKind]int, missed int, comparedAt time.Time,
 ) error {
-	return q.exec(ctx, "put unrepaired differences", putUnrepaired, acct.ID, acct.Livemode, jsonColumn{unrepaired}, comparedAt)
+	return q.exec(ctx, "put the result of a comparison", putCompared, acct.ID, acct.Livemode, jsonColumn{unrepaired}, missed, comparedAt)
 }
 
 var driftReportTable = tableOf[billing.DriftReport]("drift_reports")

@@ -32,7 +32,7 @@ func TestReconciliationLease(t *testing.T) {
 	state, err = take(81)
 	must(t, err)
 	wantEqual(t, state, stopped)
-	must(t, store.Reconciliation().PutUnrepaired(ctx, testAccount, map[billing.DriftKind]int{billing.DriftCharge: 2}, at(82)))
+	must(t, store.Reconciliation().PutCompared(ctx, testAccount, map[billing.DriftKind]int{billing.DriftCharge: 2}, 3, at(82)))
 	must(t, store.Reconciliation().Finish(ctx, testAccount, at(82)))
 	state, err = take(200)
 	must(t, err)

@@ -119,7 +119,7 @@ func TestMetrics(t *testing.T) {
 	open := b.get("/metrics").wantStatus(http.StatusOK)
 	for _, line := range []string{
 		`usher_http_requests_total{method="GET",route="/pricing",status="200"} 1`, `usher_events{outcome="failed"} 0`,
-		`usher_seat_syncs{state="failing"} 0`, `usher_second_subscriptions 0`, "go_goroutines",
+		`usher_seat_syncs{state="failing"} 0`, `usher_second_subscriptions 0`, "usher_database_up 1", "usher_events_missed 0", "go_goroutines",
 	} {
 		if !strings.Contains(open.body, line) {
 			t.Errorf("missing from the metrics: %s", line)
@@ -141,4 +141,16 @@ func TestMetrics(t *testing.T) {
 	}
 	h.server.system.metricsToken, h.server.development = "", false
 	b.get("/metrics").wantStatus(http.StatusNotFound)
+}
+
+// Without the database /metrics still counts requests, and has no zero that would hide the outage.
+func TestMetricsDuringAnOutage(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.newBrowser()
+	b.get("/pricing")
+	h.store.Close()
+	page := b.get("/metrics").wantStatus(http.StatusOK)
+	if !strings.Contains(page.body, "usher_database_up 0") || !strings.Contains(page.body, `usher_http_requests_total{method="GET",route="/pricing"`) || strings.Contains(page.body, "usher_events{") {
+		t.Errorf("without the database:\n%s", page.body)
+	}
 }

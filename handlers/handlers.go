@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"io"
 	"log/slog"
 	"net/http"
@@ -48,6 +49,9 @@ type Options struct {
 	SecondFactor account.SecondFactorPolicy
 	// Provider signs people in besides passwords, or instead of them; nil: there is none.
 	Provider *oidc.Provider
+	Version  string         // of the program, for /metrics
+	Stripe   *StripeMetrics // for /metrics; nil: requests to Stripe are not counted
+	Pool     *sql.DB        // the database whose connections /metrics counts; nil: none
 	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not
 	// found in production.
 	MetricsToken string
@@ -143,7 +147,7 @@ func New(o Options) http.Handler { return newServer(o).handler() }
 func newServer(o Options) *server {
 	setDefaults(&o)
 	base := newSite(o)
-	metrics := newMetrics(o.Billing.Operations, base.security)
+	metrics := newMetrics(o, base.security)
 	s := &server{
 		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),

@@ -15,6 +15,43 @@ import (
 	"usher/billing"
 )
 
+// StripeMetrics counts and times the requests to Stripe.
+type StripeMetrics struct {
+	requests *prometheus.CounterVec
+	seconds  prometheus.Histogram
+}
+
+// NewStripeMetrics returns metrics without requests.
+func NewStripeMetrics() *StripeMetrics {
+	return &StripeMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usher_stripe_requests_total", Help: "Requests to Stripe, by what they do and by the status of the response; 0: none came.",
+		}, []string{"operation", "status"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "usher_stripe_request_duration_seconds", Help: "Time from sending a request to Stripe to the header of the response.",
+			Buckets: []float64{.05, .1, .2, .4, .8, 1.6, 3.2, 6.4, 12.8, 25.6},
+		}),
+	}
+}
+
+// Observe counts a request. The status is 0 if no response came.
+func (m *StripeMetrics) Observe(operation string, status int, took time.Duration) {
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	m.seconds.Observe(took.Seconds())
+}
+
+// Describe implements [prometheus.Collector].
+func (m *StripeMetrics) Describe(into chan<- *prometheus.Desc) {
+	m.requests.Describe(into)
+	m.seconds.Describe(into)
+}
+
+// Collect implements [prometheus.Collector].
+func (m *StripeMetrics) Collect(into chan<- prometheus.Metric) {
+	m.requests.Collect(into)
+	m.seconds.Collect(into)
+}
+
 // metrics are the Prometheus metrics of this site, named by
 // https://prometheus.io/docs/practices/naming/. Each site has its own registry.
 type metrics struct {
@@ -23,7 +60,7 @@ type metrics struct {
 	handler  http.Handler
 }
 
-func newMetrics(operations *billing.Operations, security *securityLog) *metrics {
+func newMetrics(o Options, security *securityLog) *metrics {
 	registry := prometheus.NewRegistry()
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -35,8 +72,18 @@ func newMetrics(operations *billing.Operations, security *securityLog) *metrics 
 		}, []string{"route"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
-	registry.MustRegister(m.requests, m.seconds, security.events, backlogCollector{operations},
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "usher_build_info", Help: "The running program; its value is 1.", ConstLabels: prometheus.Labels{"version": o.Version},
+	})
+	build.Set(1)
+	registry.MustRegister(m.requests, m.seconds, security.events, backlogCollector{o.Billing.Operations}, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if o.Stripe != nil {
+		registry.MustRegister(o.Stripe)
+	}
+	if o.Pool != nil {
+		registry.MustRegister(collectors.NewDBStatsCollector(o.Pool, "usher"))
+	}
 	return m
 }
 
@@ -65,6 +112,10 @@ const backlogTimeout = 5 * time.Second
 
 // Gauges of the backlog.
 var (
+	databaseGauge    = prometheus.NewDesc("usher_database_up", "1 if the gauges of the backlog could be read from the database; otherwise 0, and they are missing.", nil, nil)
+	receivedGauge    = prometheus.NewDesc("usher_events_received_timestamp_seconds", "When the last Stripe event was received; 0 if none is stored.", nil, nil)
+	missedGauge      = prometheus.NewDesc("usher_events_missed", "Events that the last whole comparison found at Stripe and that no webhook had delivered.", nil, nil)
+	oldestJobGauge   = prometheus.NewDesc("usher_jobs_oldest_available_timestamp_seconds", "Since when the oldest River job waits that no process has taken; 0 if none waits.", nil, nil)
 	eventsGauge      = prometheus.NewDesc("usher_events", "Stored Stripe events that are pending or failed, by outcome.", []string{"outcome"}, nil)
 	oldestEventGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0 if none is pending.", nil, nil)
 	seatsGauge       = prometheus.NewDesc("usher_seat_syncs", "Organizations with a pending or failing seat sync, by state.", []string{"state"}, nil)
@@ -80,24 +131,28 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mischargedGauge, mailsGauge, pricesGauge, driftsGauge, comparedGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{databaseGauge, receivedGauge, missedGauge, oldestJobGauge, eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mischargedGauge, mailsGauge, pricesGauge, driftsGauge, comparedGauge, jobsGauge} {
 		into <- gauge
 	}
 }
 
-// Collect implements [prometheus.Collector]. If the database is unavailable the whole scrape fails:
-// zeros would hide the outage.
+// Collect implements [prometheus.Collector]. While the database is unavailable the gauges are
+// missing: zeros would hide the outage.
 func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()
 	backlog, err := c.operations.Backlog(ctx)
-	if err != nil {
-		into <- prometheus.NewInvalidMetric(eventsGauge, err)
-		return
-	}
 	emit := func(gauge *prometheus.Desc, value int, labels ...string) {
 		into <- prometheus.MustNewConstMetric(gauge, prometheus.GaugeValue, float64(value), labels...)
 	}
+	if err != nil {
+		emit(databaseGauge, 0)
+		return
+	}
+	emit(databaseGauge, 1)
+	emit(receivedGauge, unixOrZero(backlog.LastReceived))
+	emit(missedGauge, backlog.MissedEvents)
+	emit(oldestJobGauge, unixOrZero(backlog.OldestJob))
 	emit(eventsGauge, backlog.PendingEvents, "pending")
 	emit(eventsGauge, backlog.FailedEvents, "failed")
 	emit(oldestEventGauge, unixOrZero(backlog.OldestPending))

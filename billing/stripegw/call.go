@@ -22,7 +22,7 @@ func call[T any](ctx context.Context, operation string, f func(context.Context) 
 	}
 	done := make(chan result, 1)
 	go func() {
-		var info callInfo
+		info := callInfo{operation: operation}
 		value, err := f(context.WithValue(ctx, callInfoKey{}, &info))
 		done <- result{value, info, err}
 	}()
@@ -41,7 +41,8 @@ func call[T any](ctx context.Context, operation string, f func(context.Context) 
 
 // callInfo is what was observed of the requests and responses of one call.
 type callInfo struct {
-	attempts int
+	operation string
+	attempts  int
 	// maybeExecuted: an attempt before the last may have been executed, since it got no response or
 	// one that stripe-go retried.
 	maybeExecuted bool
@@ -71,7 +72,17 @@ type callInfoKey struct{}
 // recordingTransport records requests and responses in the callInfo of the request's context. It is
 // below stripe-go's retries, so that earlier attempts and the sleep after them do not count as
 // duration of the last response.
-type recordingTransport struct{ next http.RoundTripper }
+type recordingTransport struct {
+	next    http.RoundTripper
+	observe func(Attempt) // nil: nobody looks
+}
+
+// Attempt is one request to Stripe. A call makes several if stripe-go retries.
+type Attempt struct {
+	Operation string        // what the call does, such as "list events"
+	Status    int           // of the response; 0: none came
+	Took      time.Duration // from the last transmission to the header of the response
+}
 
 // RoundTrip measures the time from the last transmission of the request to the response header.
 func (t recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -84,6 +95,9 @@ func (t recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	count, took := s.read()
 	info.record(response, err, count, took)
+	if t.observe != nil {
+		t.observe(Attempt{Operation: info.operation, Status: info.status, Took: took})
+	}
 	return response, err
 }
 

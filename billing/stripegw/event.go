@@ -34,7 +34,10 @@ type envelope struct {
 	Livemode   bool   `json:"livemode"`
 	Account    string `json:"account"`
 	Created    int64  `json:"created"`
-	Data       struct {
+	// PendingWebhooks counts the deliveries that are not successful yet, this one included
+	// (https://docs.stripe.com/api/events/object#event_object-pending_webhooks).
+	PendingWebhooks int64 `json:"pending_webhooks"`
+	Data            struct {
 		Object   json.RawMessage `json:"object"`
 		Previous json.RawMessage `json:"previous_attributes"`
 	} `json:"data"`
@@ -59,6 +62,8 @@ func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 		Account:    validID(e.Account),
 		Created:    time.Unix(e.Created, 0).UTC(),
 		Payload:    payload,
+
+		PendingWebhooks: e.PendingWebhooks,
 	}
 	if !g.readObject(&event, e.Data.Object) {
 		readIDs(&event, e.Data.Object)

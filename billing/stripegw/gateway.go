@@ -49,7 +49,8 @@ type Options struct {
 	WebhookSecrets []string
 	// Receives stripe-go's messages at debug level, without bodies; nil: none.
 	Log        *slog.Logger
-	HTTPClient *http.Client // nil: a client of the gateway's own
+	HTTPClient *http.Client  // nil: a client of the gateway's own
+	Observe    func(Attempt) // is called after each request, by several goroutines; nil: nobody is
 }
 
 // Gateway calls the API of one Stripe account. It is safe for concurrent use.
@@ -141,7 +142,7 @@ func newClient(o Options) *client {
 func newBackend(o Options) stripe.Backend {
 	config := &stripe.BackendConfig{
 		EnableTelemetry:   stripe.Bool(false),
-		HTTPClient:        newHTTPClient(o.HTTPClient),
+		HTTPClient:        newHTTPClient(o.HTTPClient, o.Observe),
 		LeveledLogger:     debugLog{cmp.Or(o.Log, slog.New(slog.DiscardHandler))},
 		MaxNetworkRetries: stripe.Int64(maxNetworkRetries),
 	}
@@ -152,7 +153,7 @@ func newBackend(o Options) stripe.Backend {
 }
 
 // newHTTPClient returns a copy of the given client, or a new one, with a [recordingTransport].
-func newHTTPClient(given *http.Client) *http.Client {
+func newHTTPClient(given *http.Client, observe func(Attempt)) *http.Client {
 	client := &http.Client{Timeout: requestTimeout}
 	if given != nil {
 		*client = *given
@@ -164,7 +165,7 @@ func newHTTPClient(given *http.Client) *http.Client {
 		transport.MaxIdleConnsPerHost = 32
 		client.Transport = transport
 	}
-	client.Transport = recordingTransport{client.Transport}
+	client.Transport = recordingTransport{client.Transport, observe}
 	// Stripe's API does not redirect. Following would send the parameters to wherever the response
 	// says; not followed, its body is no object of the API, which is an error.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

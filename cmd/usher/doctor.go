@@ -41,10 +41,14 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 	d := &doctor{config: config, plans: plans}
 	d.checkConfiguration(err)
 	d.checkDatabase(ctx)
+	if d.store != nil {
+		defer d.store.Close()
+	}
 	if d.openStripe(ctx, inv) && d.checkAccount(ctx) { // otherwise the others fail the same way
 		d.checkPrices(ctx)
 		d.checkPortal(ctx)
 		d.checkWebhook(ctx)
+		d.checkDeliveries(ctx)
 		d.checkClock(ctx)
 	}
 	d.checkMail(ctx)
@@ -59,7 +63,8 @@ type doctor struct {
 	config   Config
 	plans    catalog.Catalog
 	gateway  *stripegw.Gateway
-	local    bool // uses the local Stripe of a running server
+	local    bool      // uses the local Stripe of a running server
+	store    *db.Store // nil: the database can't be read
 	findings []finding
 }
 
@@ -100,15 +105,17 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 		d.fail("database", err.Error(), "Check that PostgreSQL runs and that DATABASE_URL is correct")
 		return
 	}
-	defer store.Close()
 	current, err := store.MigrationsCurrent(ctx)
 	switch {
 	case err != nil:
 		d.fail("database", err.Error(), "Check that the user of DATABASE_URL may read the schema")
+		_ = store.Close()
 	case !current:
 		d.fail("database", "migrations are missing", "Run `usher migrate`")
+		_ = store.Close()
 	default:
 		d.ok("database", "reachable, and every migration is applied")
+		d.store = store
 		d.checkBacklog(ctx, store)
 		d.checkSecrets(ctx, store)
 	}
@@ -127,6 +134,9 @@ func (d *doctor) checkBacklog(ctx context.Context, store *db.Store) {
 			"%d cancellations of duplicate subscriptions, %d e-mails",
 			backlog.FailedEvents, backlog.FailingSeats, backlog.FailedDuplicates, backlog.FailedMails),
 			"See /admin/events and /admin/jobs, or `usher events list --outcome failed`")
+	case backlog.MissedEvents > 0:
+		d.fail("work", fmt.Sprintf("the last comparison found %d events at Stripe that no webhook had delivered", backlog.MissedEvents),
+			"See the deliveries below, and docs/runbooks.md")
 	default:
 		d.ok("work", "%d events and %d e-mails pending, none failed",
 			backlog.PendingEvents, backlog.QueuedMails)
@@ -174,7 +184,7 @@ func (d *doctor) openStripe(ctx context.Context, inv *invocation) bool {
 			return false
 		}
 	}
-	d.gateway = newGateway(d.config, local, newLogger(inv.stderr, d.config))
+	d.gateway = newGateway(d.config, local, newLogger(inv.stderr, d.config), nil)
 	return true
 }
 
@@ -231,23 +241,17 @@ func (d *doctor) checkPrices(ctx context.Context) {
 // checkPortal names why the customer portal offers fewer plan switches than the catalog has. Plans
 // can be changed on the billing tab all the same.
 func (d *doctor) checkPortal(ctx context.Context) {
+	if d.store == nil {
+		return // checkDatabase has named it
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	acct, err := d.gateway.Account(ctx)
 	if err != nil {
 		return // checkAccount has named it
 	}
-	dsn, err := findDatabase(d.config)
-	if err != nil {
-		return // checkDatabase has named it
-	}
-	store, err := db.Open(ctx, dsn)
-	if err != nil {
-		return
-	}
-	defer store.Close()
-	d.checkCheckout(ctx, store, acct)
-	problem, err := store.Stripe().PortalProblem(ctx, acct)
+	d.checkCheckout(ctx, acct)
+	problem, err := d.store.Stripe().PortalProblem(ctx, acct)
 	switch {
 	case err != nil:
 		d.fail("portal", err.Error(), "Run `usher migrate`")
@@ -261,8 +265,8 @@ func (d *doctor) checkPortal(ctx context.Context) {
 
 // checkCheckout names what Stripe refused of the plan file's Checkout settings: the account lacks
 // something that no API shows, such as the URL of its terms.
-func (d *doctor) checkCheckout(ctx context.Context, store *db.Store, acct billing.StripeAccount) {
-	problem, err := store.Stripe().CheckoutProblem(ctx, acct)
+func (d *doctor) checkCheckout(ctx context.Context, acct billing.StripeAccount) {
+	problem, err := d.store.Stripe().CheckoutProblem(ctx, acct)
 	switch {
 	case err != nil:
 		d.fail("checkout", err.Error(), "Run `usher migrate`")
@@ -293,32 +297,6 @@ func (d *doctor) checkTax(ctx context.Context) {
 		d.fail("checkout", "Stripe Tax lacks "+strings.Join(missing, ", "), "Complete https://dashboard.stripe.com/settings/tax and add a registration")
 	default:
 		d.ok("checkout", "Stripe Tax is active; it adds tax where the account has a registration")
-	}
-}
-
-// checkWebhook checks that a webhook endpoint at Stripe sends the handled events to this
-// installation. The local Stripe needs no endpoint.
-func (d *doctor) checkWebhook(ctx context.Context) {
-	if d.local {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	url := webhookURL(d.config)
-	endpoint, exists, err := d.gateway.WebhookEndpoint(ctx, url, billing.EventTypes())
-	const remediation = "Run `usher webhook setup`"
-	switch {
-	case err != nil:
-		d.fail("webhook", err.Error(), "Check that the key may read webhook endpoints")
-	case !exists:
-		d.fail("webhook", "no endpoint at Stripe for "+url,
-			remediation+", unless another process forwards events to this installation")
-	case endpoint.Disabled:
-		d.fail("webhook", endpoint.ID+" is disabled", remediation)
-	case len(endpoint.MissingEvents) > 0:
-		d.fail("webhook", endpoint.ID+" lacks "+strings.Join(endpoint.MissingEvents, ", "), remediation)
-	default:
-		d.ok("webhook", "%s sends every handled event to %s", endpoint.ID, url)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"usher/billing/stripegw"
 	"usher/db"
 )
 
@@ -48,7 +50,7 @@ func TestDoctorWithRunningServer(t *testing.T) {
 	dataDir := newDataDir(t)
 	startServer(t, "DATA_DIR="+dataDir)
 	passed, _ := doctorChecks(t, exitOK, "DATA_DIR="+dataDir)
-	expectChecks(t, "passed", passed, "configuration", "database", "work", "secrets", "Stripe", "prices", "checkout", "portal", "e-mail")
+	expectChecks(t, "passed", passed, "configuration", "database", "work", "secrets", "Stripe", "prices", "checkout", "portal", "deliveries", "e-mail")
 	code, stdout, _ := runCommand(t, []string{"doctor"}, "DATA_DIR="+dataDir)
 	line := "ok     database       reachable, and every migration is applied.\n"
 	if code != exitOK || !strings.Contains(stdout, line) {
@@ -78,6 +80,35 @@ func TestDoctorNamesPortalProblem(t *testing.T) {
 	expectChecks(t, "failed", failed, "portal")
 	if _, stdout, _ := runCommand(t, []string{"doctor"}, "DATA_DIR="+dataDir); !strings.Contains(stdout, "pro (month) is left out") {
 		t.Errorf("the reason is not named:\n%s", stdout)
+	}
+}
+
+// An event that Stripe created a while ago, and that is not stored, was not delivered.
+func TestDoctorFindsMissingDeliveries(t *testing.T) {
+	dataDir := newDataDir(t)
+	startServer(t, "DATA_DIR="+dataDir)
+	dsn, err := findDatabase(Config{DataDir: dataDir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := db.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	now := time.Now().Unix()
+	stripe := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"object":"list","has_more":false,"data":[
+			{"id":"evt_new","object":"event","type":"invoice.paid","created":%d,"pending_webhooks":1,"data":{"object":{"id":"in_1","object":"invoice"}}},
+			{"id":"evt_lost","object":"event","type":"invoice.paid","created":%d,"pending_webhooks":1,"data":{"object":{"id":"in_2","object":"invoice"}}},
+			{"id":"evt_other","object":"event","type":"balance.available","created":%d,"pending_webhooks":1,"data":{"object":{"object":"balance"}}}]}`,
+			now, now-3600, now-3600)
+	}))
+	defer stripe.Close()
+	d := doctor{store: store, gateway: stripegw.New(stripegw.Options{SecretKey: "sk_test_1234567890abcdef", APIBase: stripe.URL})}
+	d.checkDeliveries(t.Context())
+	if len(d.findings) != 1 || d.findings[0].OK || !strings.Contains(d.findings[0].Found, "1 of the last 1 events have not arrived, the oldest is evt_lost, invoice.paid") {
+		t.Errorf("found %+v", d.findings)
 	}
 }
 

@@ -45,7 +45,7 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	if args[0] == "push" {
 		sync = pushPlans
 	}
-	results, err := sync(ctx, newGateway(config, nil, newLogger(inv.stderr, config)), plans)
+	results, err := sync(ctx, newGateway(config, nil, newLogger(inv.stderr, config), nil), plans)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/catalog"
+	"usher/billing/stripegw"
 	"usher/cmd/usher/scenario"
 	"usher/db"
 	"usher/handlers"
@@ -49,7 +50,7 @@ func runServe(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	app := &app{config: config.listeningOn(listener.Addr()), log: log}
+	app := &app{config: config.listeningOn(listener.Addr()), log: log, stripeCalls: handlers.NewStripeMetrics()}
 	defer func() { err = errors.Join(err, app.closers.close()) }()
 	app.closers.add("listener", func(context.Context) error { return ignoreClosed(listener.Close()) })
 	if err := app.open(ctx, plans, listener.Addr()); err != nil {
@@ -67,6 +68,8 @@ type app struct {
 	sessions *db.SessionStore
 	local    *localStripe // nil with a Stripe account
 	service  *billing.Service
+	// stripeCalls counts the requests of the service to Stripe.
+	stripeCalls *handlers.StripeMetrics
 	// serviceAt returns a service like the running one with another clock.
 	serviceAt func(ctx context.Context, now func() time.Time) (*billing.Service, error)
 	board     *scenario.Board // nil in production and with a Stripe account
@@ -93,7 +96,7 @@ func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) er
 			return err
 		}
 	}
-	gateway := newGateway(a.config, a.local, a.log)
+	gateway := newGateway(a.config, a.local, a.log, func(at stripegw.Attempt) { a.stripeCalls.Observe(at.Operation, at.Status, at.Took) })
 	if a.local != nil {
 		if _, err := pushPlans(ctx, gateway, plans); err != nil {
 			return fmt.Errorf("create the local Stripe's prices: %w", err)
@@ -245,6 +248,7 @@ func (a *app) handlerOptions() handlers.Options {
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
+		Version: readVersion().Version, Stripe: a.stripeCalls, Pool: a.store.DB().DB,
 	}
 	// Another Stripe API serves its hosted pages under the same origin.
 	if base, err := url.Parse(a.config.StripeAPIBase); err == nil && base.Host != "" {

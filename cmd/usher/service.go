@@ -60,15 +60,16 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 		return nil, err
 	}
 	log := newLogger(inv.stderr, config)
-	service := newService(config, local, store, newGateway(config, local, log), plans, nil, keyring, log)
+	service := newService(config, local, store, newGateway(config, local, log, nil), plans, nil, keyring, log)
 	return service, service.Prices.Start(ctx)
 }
 
-// newGateway returns a client for the configured Stripe account, or for the local Stripe.
-func newGateway(c Config, local *localStripe, log *slog.Logger) *stripegw.Gateway {
+// newGateway returns a client for the configured Stripe account, or for the local Stripe. observe,
+// if not nil, is called after each request.
+func newGateway(c Config, local *localStripe, log *slog.Logger, observe func(stripegw.Attempt)) *stripegw.Gateway {
 	o := stripegw.Options{
 		SecretKey: c.StripeKey, APIBase: c.StripeAPIBase,
-		WebhookSecrets: c.StripeWebhookSecrets, Log: log,
+		WebhookSecrets: c.StripeWebhookSecrets, Log: log, Observe: observe,
 	}
 	if local != nil {
 		o.SecretKey, o.APIBase, o.WebhookSecrets = localStripeKey, local.apiBase, local.webhookSecrets

@@ -31,7 +31,7 @@ func runWebhook(ctx context.Context, inv *invocation) error {
 	if err := config.require("this subcommand needs it", "STRIPE_SECRET_KEY", "BASE_URL"); err != nil {
 		return err
 	}
-	gateway := newGateway(config, nil, newLogger(inv.stderr, config))
+	gateway := newGateway(config, nil, newLogger(inv.stderr, config), nil)
 	result := webhookResult{URL: webhookURL(config)}
 	result.ID, result.Secret, result.Created, err =
 		gateway.EnsureWebhookEndpoint(ctx, result.URL, billing.EventTypes())

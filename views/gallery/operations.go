@@ -14,7 +14,7 @@ func operationsSpecimens() []Specimen {
 	ill := wellRunning()
 	ill.Backlog = billing.Backlog{
 		PendingEvents: 12, OldestPending: ago(2 * time.Hour), FailedEvents: 2, FailedSince: ago(26 * time.Hour), FailingSeats: 1, PendingSeats: 4,
-		SecondSubscriptions: 1, FailedDuplicates: 1, MischargedChanges: 1, PricesNotOffered: 1, QueuedMails: 3, FailedMails: 1,
+		SecondSubscriptions: 1, FailedDuplicates: 1, MischargedChanges: 1, MissedEvents: 6, PricesNotOffered: 1, QueuedMails: 3, FailedMails: 1,
 		Drifts: map[billing.DriftKind]int{billing.DriftInvoice: 2}, ComparedAt: ago(40 * time.Minute), Jobs: map[string]int{"available": 3, "completed": 1204},
 	}
 	ill.Problems = ill.Backlog.Problems(now)
