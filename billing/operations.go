@@ -71,6 +71,14 @@ type Backlog struct {
 	OldestJob *time.Time `db:"oldest_job"`
 }
 
+// PoolStats is the state of a process's connections to its database.
+type PoolStats struct {
+	InUse, Idle int
+	Limit       int           // as many are opened at most
+	Waits       int64         // how often a connection was waited for
+	Waited      time.Duration // how long, in all
+}
+
 // EventHour counts the events received in one hour.
 type EventHour struct {
 	Hour   time.Time `db:"hour"` // its beginning

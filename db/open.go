@@ -82,6 +82,12 @@ func newStore(pool *sqlx.DB) (*Store, error) {
 	return &Store{queries: queries{ext: pool, jobs: jobs}, db: pool, pause: pauseJittered}, nil
 }
 
+// Pool returns the state of the connections.
+func (s *Store) Pool() billing.PoolStats {
+	stats := s.db.Stats()
+	return billing.PoolStats{InUse: stats.InUse, Idle: stats.Idle, Limit: stats.MaxOpenConnections, Waits: stats.WaitCount, Waited: stats.WaitDuration}
+}
+
 // connect opens a pool and pings the database.
 func connect(ctx context.Context, s settings) (*sqlx.DB, error) {
 	connector, err := s.connector()

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"io"
 	"log/slog"
 	"net/http"
@@ -49,9 +48,9 @@ type Options struct {
 	SecondFactor account.SecondFactorPolicy
 	// Provider signs people in besides passwords, or instead of them; nil: there is none.
 	Provider *oidc.Provider
-	Version  string         // of the program, for /metrics
-	Stripe   *StripeMetrics // for /metrics; nil: requests to Stripe are not counted
-	Pool     *sql.DB        // the database whose connections /metrics counts; nil: none
+	Version  string                   // of the program, for /metrics
+	Stripe   *StripeMetrics           // for /metrics; nil: requests to Stripe are not counted
+	Pool     func() billing.PoolStats // the database connections, for /metrics; nil: they are not shown
 	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not
 	// found in production.
 	MetricsToken string

@@ -82,7 +82,7 @@ func newMetrics(o Options, security *securityLog) *metrics {
 		registry.MustRegister(o.Stripe)
 	}
 	if o.Pool != nil {
-		registry.MustRegister(collectors.NewDBStatsCollector(o.Pool, "usher"))
+		registry.MustRegister(poolCollector{o.Pool})
 	}
 	return m
 }
@@ -102,6 +102,33 @@ func (m *metrics) observe(method, route string, status int, elapsed time.Duratio
 
 // knownMethods bounds the label values: a client can send any method.
 var knownMethods = map[string]bool{get: true, post: true, http.MethodHead: true}
+
+// poolCollector shows the database connections of this replica.
+type poolCollector struct{ stats func() billing.PoolStats }
+
+// What poolCollector shows.
+var (
+	connectionsGauge = prometheus.NewDesc("usher_database_connections", "Database connections of this replica, by state; limit: as many are opened at most.", []string{"state"}, nil)
+	waitsCounter     = prometheus.NewDesc("usher_database_connection_waits_total", "How often a connection was waited for.", nil, nil)
+	waitedCounter    = prometheus.NewDesc("usher_database_connection_wait_seconds_total", "How long connections were waited for in all.", nil, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (poolCollector) Describe(into chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{connectionsGauge, waitsCounter, waitedCounter} {
+		into <- desc
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c poolCollector) Collect(into chan<- prometheus.Metric) {
+	pool := c.stats()
+	for state, n := range map[string]int{"in_use": pool.InUse, "idle": pool.Idle, "limit": pool.Limit} {
+		into <- prometheus.MustNewConstMetric(connectionsGauge, prometheus.GaugeValue, float64(n), state)
+	}
+	into <- prometheus.MustNewConstMetric(waitsCounter, prometheus.CounterValue, float64(pool.Waits))
+	into <- prometheus.MustNewConstMetric(waitedCounter, prometheus.CounterValue, pool.Waited.Seconds())
+}
 
 // backlogCollector reads the backlog from the database at each scrape, so that every replica
 // reports the same values.

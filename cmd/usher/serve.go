@@ -248,7 +248,7 @@ func (a *app) handlerOptions() handlers.Options {
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
-		Version: readVersion().Version, Stripe: a.stripeCalls, Pool: a.store.DB().DB,
+		Version: readVersion().Version, Stripe: a.stripeCalls, Pool: a.store.Pool,
 	}
 	// Another Stripe API serves its hosted pages under the same origin.
 	if base, err := url.Parse(a.config.StripeAPIBase); err == nil && base.Host != "" {
