@@ -42,7 +42,7 @@ type settings struct {
 // parseDSN reads a URL or key=value DSN and the PG… environment variables, and sets defaults for
 // what neither contains.
 func parseDSN(dsn string) (settings, error) {
-	config, err := pq.NewConfig(dsn)
+	config, err := pq.NewConfig(severalHosts(dsn))
 	if err != nil {
 		return settings{}, errDSN
 	}
@@ -61,6 +61,12 @@ func parseDSN(dsn string) (settings, error) {
 		config.BinaryParameters = true
 	}
 	return settings{config: config, pooler: pooler, prepare: !pooler, local: map[string]string{}}, nil
+}
+
+// CheckDSN returns an error, which does not contain dsn, if [Open] could not read it.
+func CheckDSN(dsn string) error {
+	_, err := parseDSN(dsn)
+	return err
 }
 
 // ServerUnverified reports whether a connection of the DSN goes to another machine and does not

@@ -2,12 +2,17 @@ package db
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/url"
 	"testing"
 	"time"
 
+	"github.com/lib/pq"
+
 	"usher/billing"
 	"usher/billing/apperr"
+	"usher/db/dbtest"
 )
 
 // What an outage or a failover causes is temporary: the response says when to try again.
@@ -46,5 +51,70 @@ func TestOutageIsTemporary(t *testing.T) {
 	<-ctx.Done()
 	if _, err := store.Users().Get(ctx, "usr_1"); apperr.CodeOf(err) != apperr.CodeInternal {
 		t.Errorf("a request that gave up has code %s", apperr.CodeOf(err))
+	}
+}
+
+// A DSN may name several servers, in both forms; the one that accepts writes is used.
+func TestSeveralHosts(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.New(t, Migrate)
+	config, err := pq.NewConfig(dsn)
+	must(t, err)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	down := closed.Addr().(*net.TCPAddr).Port
+	must(t, closed.Close())
+	user := url.UserPassword(config.User, config.Password)
+	for form, dsn := range map[string]string{
+		"keys": fmt.Sprintf("host='127.0.0.1,%s' port=%d,%d user=%s password='%s' dbname=%s sslmode=disable target_session_attrs=read-write",
+			config.Host, down, config.Port, config.User, config.Password, config.Database),
+		"url": fmt.Sprintf("postgres://%s@/%s?host=127.0.0.1,%s&port=%d,%d&sslmode=disable&target_session_attrs=read-write",
+			user, config.Database, url.QueryEscape(config.Host), down, config.Port),
+	} {
+		store, err := Open(t.Context(), dsn)
+		if err != nil {
+			t.Errorf("%s: %v", form, err)
+			continue
+		}
+		must(t, store.Ready(t.Context()))
+		must(t, store.Close())
+	}
+}
+
+// Several hosts in the form of libpq, with the ports beside them.
+func TestSeveralHostsBesideTheirPorts(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"postgres://usher:p%2Fw@one.internal:5433,two.internal/usher?sslmode=disable": "one.internal:5433 two.internal:5432 usher p/w usher",
+		"postgresql://usher@[2001:db8::1]:5433,[2001:db8::2]/usher":                   "2001:db8::1:5433 2001:db8::2:5432 usher  usher",
+		"postgres://usher:a,b@one.internal:5433/usher":                                "one.internal:5433 usher a,b usher",
+		"host=one.internal,two.internal port=5433,5434 user=usher dbname=usher":       "one.internal:5433 two.internal:5434 usher  usher",
+	} {
+		s, err := parseDSN(dsn)
+		must(t, err)
+		got := fmt.Sprintf("%s:%d ", s.config.Host, s.config.Port)
+		for _, more := range s.config.Multi {
+			got += fmt.Sprintf("%s:%d ", more.Host, more.Port)
+		}
+		if got += s.config.User + " " + s.config.Password + " " + s.config.Database; got != want {
+			t.Errorf("%s: %s, want %s", dsn, got, want)
+		}
+	}
+}
+
+// After a failover a connection may lead to a server that only reads. It is not used again.
+func TestConnectionToAStandbyIsClosed(t *testing.T) {
+	t.Parallel()
+	store, err := OpenPool(t.Context(), dbtest.New(t, Migrate), 1)
+	must(t, err)
+	defer store.Close()
+	must(t, store.exec(t.Context(), "become a standby", `set default_transaction_read_only = on`))
+	remove := func() error {
+		return store.exec(t.Context(), "delete", `delete from rate_limits where key = $1`, "none")
+	}
+	if err := remove(); apperr.CodeOf(err) != apperr.CodeUnavailable {
+		t.Fatalf("on a standby: %v", err)
+	}
+	if err := remove(); err != nil {
+		t.Errorf("on the next connection: %v", err)
 	}
 }

@@ -62,7 +62,12 @@ type pqStmt interface {
 type preparingConn struct {
 	pqConn
 	prepared map[string]pqStmt
+	demoted  bool // the server has become a standby
 }
+
+// IsValid implements [driver.Validator]. A connection to a server that has become a standby is
+// closed: the next one finds the new primary, by the DSN's hosts or by the balancer between.
+func (c *preparingConn) IsValid() bool { return !c.demoted && c.pqConn.IsValid() }
 
 // ExecContext implements [driver.ExecerContext].
 func (c *preparingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -74,7 +79,7 @@ func (c *preparingConn) ExecContext(ctx context.Context, query string, args []dr
 		return c.pqConn.ExecContext(ctx, query, args)
 	}
 	result, err := stmt.ExecContext(ctx, args)
-	c.forgetStale(query, err)
+	c.learn(query, err)
 	return result, err
 }
 
@@ -88,7 +93,7 @@ func (c *preparingConn) QueryContext(ctx context.Context, query string, args []d
 		return c.pqConn.QueryContext(ctx, query, args)
 	}
 	rows, err := stmt.QueryContext(ctx, args)
-	c.forgetStale(query, err)
+	c.learn(query, err)
 	return rows, err
 }
 
@@ -113,10 +118,12 @@ func (c *preparingConn) statement(ctx context.Context, query string, args []driv
 	return stmt, nil
 }
 
-// forgetStale removes a statement that the server can no longer run, because a migration changed
-// its result type or the session was reset. The next use prepares it again.
-func (c *preparingConn) forgetStale(query string, err error) {
+// learn notes what an error says about the connection. A statement that the server can no longer
+// run, because a migration changed its result type or the session was reset, is prepared again at
+// its next use.
+func (c *preparingConn) learn(query string, err error) {
 	if hasCode(err, pqerror.FeatureNotSupported, pqerror.InvalidSQLStatementName) {
 		delete(c.prepared, query)
 	}
+	c.demoted = c.demoted || hasCode(err, pqerror.ReadOnlySQLTransaction)
 }

@@ -15,6 +15,7 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/secrets"
+	"usher/db"
 )
 
 // The formats of Stripe's credentials (https://docs.stripe.com/keys,
@@ -175,9 +176,8 @@ func isLoopback(u *url.URL) bool {
 // parseDSN accepts both forms of a PostgreSQL DSN and does not connect.
 func parseDSN(value string) (string, error) {
 	scheme, _, isURL := strings.Cut(value, "://")
-	_, err := url.Parse(value)
 	valid := !isURL && strings.Contains(value, "=") ||
-		isURL && err == nil && (scheme == "postgres" || scheme == "postgresql")
+		isURL && db.CheckDSN(value) == nil && (scheme == "postgres" || scheme == "postgresql")
 	return value, validate(check{!valid, "not a PostgreSQL DSN"})
 }
 
