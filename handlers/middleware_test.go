@@ -321,3 +321,15 @@ func TestIsFragment(t *testing.T) {
 		}
 	}
 }
+
+// A visit without a session is led to the log-in, which is nothing to look at in the log.
+func TestSignedOutVisitIsNoWarning(t *testing.T) {
+	h := newTestEnv(t)
+	h.newBrowser().get("/dashboard").wantStatus(http.StatusSeeOther)
+	waitFor(t, "the line of the request", func() bool { return strings.Contains(h.log.String(), `"route":"/dashboard"`) })
+	for line := range strings.Lines(h.log.String()) {
+		if strings.Contains(line, `"route":"/dashboard"`) && !strings.Contains(line, `"level":"INFO"`) {
+			t.Errorf("%s", line)
+		}
+	}
+}

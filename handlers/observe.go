@@ -59,8 +59,8 @@ func logLevel(r *http.Request, t *requestState, status int) slog.Level {
 	switch {
 	case status < http.StatusBadRequest && r.Method == http.MethodGet && (t.response == asset || t.response == stateless):
 		return slog.LevelDebug
-	case status < http.StatusBadRequest && t.err != nil: // the page was rendered from stored data
-		return slog.LevelWarn
+	case status < http.StatusBadRequest && t.err != nil && problemOf(t.err).status != http.StatusUnauthorized:
+		return slog.LevelWarn // the page was rendered from stored data
 	case status < http.StatusInternalServerError || r.Context().Err() != nil:
 		return slog.LevelInfo
 	case status == http.StatusBadGateway || status == http.StatusServiceUnavailable:
