@@ -12,31 +12,25 @@ import (
 	"usher/billing/apperr"
 )
 
-// conflict is the message for a violated unique constraint.
-type conflict struct {
-	field   string
-	message string
-}
-
 // conflictOf returns the conflict for the name of a constraint or unique index.
-func conflictOf(constraint string) conflict {
+func conflictOf(constraint string) *apperr.Error {
 	switch constraint {
 	case "users_email_key":
-		return conflict{"email", "There is an account with this e-mail address already. Sign in instead."}
+		return &apperr.Error{Code: apperr.CodeConflict, Field: "email", Message: "There is an account with this e-mail address already. Sign in instead."}
 	case "organization_members_organization_user_key":
-		return conflict{"", "This person is a member of the organization already."}
+		return &apperr.Error{Code: apperr.CodeConflict, Message: "This person is a member of the organization already."}
 	case "roles_organization_name_key":
-		return conflict{"name", "There is a role with this name already."}
+		return &apperr.Error{Code: apperr.CodeConflict, Field: "name", Message: "There is a role with this name already."}
 	case "billing_customers_customer_key":
-		return conflict{"", "This Stripe customer belongs to another organization."}
+		return &apperr.Error{Code: apperr.CodeConflict, Message: "This Stripe customer belongs to another organization."}
 	case "checkout_sessions_one_open_key":
-		return conflict{"", "A checkout of this organization is open already. Finish or cancel it first."}
+		return &apperr.Error{Code: apperr.CodeConflict, Message: "A checkout of this organization is open already. Finish or cancel it first."}
 	case "passkeys_credential_id_key":
-		return conflict{"", "This passkey was added already."}
+		return &apperr.Error{Code: apperr.CodeConflict, Message: "This passkey was added already."}
 	case "subscriptions_one_current_key":
-		return conflict{"", "The organization's subscription changed at the same moment. Please try again."}
+		return &apperr.Error{Code: apperr.CodeConflict, Message: "The organization's subscription changed at the same moment. Please try again."}
 	}
-	return conflict{"", "This exists already. Please reload the page."}
+	return &apperr.Error{Code: apperr.CodeConflict, Message: "This exists already. Please reload the page."}
 }
 
 // wrap adds the operation to an error and converts database errors to [apperr.Error]. The cause
@@ -69,8 +63,9 @@ func wrap(ctx context.Context, operation string, err error) error {
 func explain(pqErr *pq.Error, err error) error {
 	switch pqErr.Code {
 	case pqerror.UniqueViolation:
-		c := conflictOf(pqErr.Constraint)
-		return &apperr.Error{Code: apperr.CodeConflict, Field: c.field, Message: c.message, Err: err}
+		conflict := conflictOf(pqErr.Constraint)
+		conflict.Err = err
+		return conflict
 	case pqerror.CharacterNotInRepertoire, pqerror.UntranslatableCharacter:
 		// A zero byte or invalid UTF-8: the request is invalid, and a retry would fail too.
 		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The text contains characters that can't be stored.", Err: err}

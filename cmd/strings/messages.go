@@ -40,7 +40,7 @@ func readGerman(root string) (map[string]*gotext.Translation, error) {
 
 // messageFolders hold the texts of visitors, members and billing admins, with the folders below
 // them. Operators' and developers' pages are in English.
-var messageFolders = []string{"billing", "handlers", "views"}
+var messageFolders = []string{"billing", "db", "handlers", "views"}
 
 // englishFolders have no translations.
 var englishFolders = []string{"views/admin", "views/dev", "views/gallery"}
