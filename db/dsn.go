@@ -37,6 +37,8 @@ type settings struct {
 	prepare bool // statements are prepared at their first use
 	// local are the server parameters of each transaction, with a pooler.
 	local map[string]string
+	// answer is how long the server may be silent; 0: without limit.
+	answer time.Duration
 }
 
 // parseDSN reads a URL or key=value DSN and the PG… environment variables, and sets defaults for
@@ -94,6 +96,14 @@ func isLocalHost(host string) bool {
 
 // withTimeouts sets the server's timeouts, so that no statement or lock waits without limit.
 func (s settings) withTimeouts() settings {
+	_, own := s.config.Runtime["statement_timeout"]
+	switch {
+	case own || strings.Contains(s.config.Options, "statement_timeout"): // the DSN decides
+	case s.pooler:
+		s.answer = answerTimeoutPooler
+	default:
+		s.answer = answerTimeout
+	}
 	s.setDefault("statement_timeout", statementTimeout)
 	s.setDefault("lock_timeout", lockTimeout)
 	s.setDefault("idle_in_transaction_session_timeout", idleInTxTimeout)

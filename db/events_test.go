@@ -48,7 +48,7 @@ func TestEventRoundTrip(t *testing.T) {
 		OrganizationID: "org_1", Outcome: billing.OutcomePending, Attempts: 3, Error: "not yet", ReceivedAt: testTime,
 		NextAttemptAt: ptr(testTime), Changes: []string{"a line", "another"},
 	}
-	wantFilled(t, full.Event, "Subscription", "Invoice", "Checkout", "ChargeID", "InvoiceID")
+	wantFilled(t, full.Event, "Subscription", "Invoice", "Checkout", "ChargeID", "InvoiceID", "PendingWebhooks")
 	wantFilled(t, full)
 	insertEvents(t, store, full, event("evt_2"))
 	full.Created, full.ReceivedAt, full.NextAttemptAt = at(0), at(0), ptr(at(0))

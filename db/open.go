@@ -128,6 +128,9 @@ func (s settings) connector() (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.answer > 0 {
+		connector.Dialer(answerDialer{timeout: s.answer})
+	}
 	switch {
 	case s.pooler:
 		return poolerConnector{connector, setLocal(s.local)}, nil

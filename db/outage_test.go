@@ -3,8 +3,12 @@ package db
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,4 +121,69 @@ func TestConnectionToAStandbyIsClosed(t *testing.T) {
 	if err := remove(); err != nil {
 		t.Errorf("on the next connection: %v", err)
 	}
+}
+
+// A server that hangs in the middle of a statement does not keep the caller waiting.
+func TestServerThatHangs(t *testing.T) {
+	t.Parallel()
+	server, err := pq.NewConfig(dbtest.New(t, Migrate))
+	must(t, err)
+	proxy, hang := newHangingProxy(t, server)
+	s, err := parseDSN(fmt.Sprintf("host=127.0.0.1 port=%d user=%s password='%s' dbname=%s sslmode=disable", proxy, server.User, server.Password, server.Database))
+	must(t, err)
+	s = s.withTimeouts()
+	if s.answer != answerTimeout {
+		t.Errorf("the server may be silent for %s", s.answer)
+	}
+	s.answer = 300 * time.Millisecond
+	pool, err := connect(t.Context(), s)
+	must(t, err)
+	defer pool.Close()
+	store, err := newStore(pool)
+	must(t, err)
+	hang()
+	if _, err := store.Users().Get(t.Context(), "usr_1"); apperr.CodeOf(err) != apperr.CodeUnavailable {
+		t.Errorf("code %s: %v", apperr.CodeOf(err), err)
+	}
+}
+
+// newHangingProxy returns the port of a proxy of a server, and what makes it forward nothing more
+// from the server.
+func newHangingProxy(t *testing.T, server pq.Config) (port int, hang func()) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	network, address := "tcp", net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
+	if strings.HasPrefix(server.Host, "/") {
+		network, address = "unix", fmt.Sprintf("%s/.s.PGSQL.%d", server.Host, server.Port)
+	}
+	var hanging atomic.Bool
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			backend, err := net.Dial(network, address)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			t.Cleanup(func() { _, _ = client.Close(), backend.Close() })
+			go func() { _, _ = io.Copy(backend, client) }()
+			go func() {
+				buffer := make([]byte, 64<<10)
+				for {
+					n, err := backend.Read(buffer)
+					if err != nil {
+						return
+					}
+					if !hanging.Load() {
+						_, _ = client.Write(buffer[:n])
+					}
+				}
+			}()
+		}
+	}()
+	return listener.Addr().(*net.TCPAddr).Port, func() { hanging.Store(true) }
 }

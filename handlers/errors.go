@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"slices"
 
@@ -77,6 +78,12 @@ var statuses = map[apperr.Code]int{
 	apperr.CodeInternal:        http.StatusInternalServerError,
 }
 
+// unavailableRetryAfter is for a 503 whose error does not say when to try again.
+const unavailableRetryAfter = 5 * time.Second
+
+// messageTooLong is for a request that reached its time limit.
+var messageTooLong = locale.Mark("This took too long. Please try again in a moment.")
+
 // problem is the public part of an error.
 type problem struct {
 	status  int
@@ -90,6 +97,9 @@ func problemOf(err error) problem {
 		return problem{edge.status, edge.code, edge.message}
 	}
 	code := apperr.CodeOf(err)
+	if code == apperr.CodeInternal && errors.Is(err, context.DeadlineExceeded) {
+		return problem{http.StatusServiceUnavailable, apperr.CodeUnavailable, messageTooLong}
+	}
 	status, known := statuses[code]
 	if !known {
 		status = http.StatusInternalServerError
@@ -108,7 +118,7 @@ func messageIn(ctx context.Context, err error) string {
 	if errors.As(err, &e) && locale.Of(ctx) != locale.English && len(e.Args) > 0 {
 		return locale.T(ctx, e.Format, argsIn(ctx, e.Args)...)
 	}
-	return locale.Lookup(ctx, apperr.MessageOf(err))
+	return locale.Lookup(ctx, problemOf(err).message)
 }
 
 // argsIn returns what fills the verbs of a message, in the language of the context.
@@ -128,7 +138,11 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	state.err = err
 	problem := problemOf(err)
 	w.Header().Set("Cache-Control", "no-store")
-	if wait := apperr.RetryAfterOf(err); wait > 0 {
+	wait := apperr.RetryAfterOf(err)
+	if wait == 0 && problem.status == http.StatusServiceUnavailable {
+		wait = unavailableRetryAfter
+	}
+	if wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	if problem.status == http.StatusRequestEntityTooLarge {

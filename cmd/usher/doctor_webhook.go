@@ -65,7 +65,7 @@ func (d *doctor) checkDeliveries(ctx context.Context) {
 		oldest := missing[len(missing)-1]
 		d.fail("deliveries", fmt.Sprintf("%d of the last %d events have not arrived, the oldest is %s, %s, of %s; Stripe still tries to deliver %d of them",
 			len(missing), len(sent), oldest.ID, oldest.Type, oldest.Created.Format(time.RFC3339), countPending(missing)),
-			"See why at https://dashboard.stripe.com/webhooks. `usher reconcile` fetches them")
+			"See why at https://dashboard.stripe.com/webhooks. `usher reconcile` repairs what they changed; this check looks at the last 24 hours")
 	default:
 		d.ok("deliveries", "the last %d events have arrived", len(sent))
 	}
