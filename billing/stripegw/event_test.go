@@ -36,7 +36,7 @@ func TestSubscriptionEventIsASnapshot(t *testing.T) {
 		t.Errorf("AsOf %v, created %v, want the event's time", s.AsOf, event.Created)
 	}
 	event.Subscription = nil
-	want := billing.Event{ID: "evt_1", Type: "customer.subscription.updated", APIVersion: "2024-06-20", Livemode: true, Created: event.Created,
+	want := billing.Event{ID: "evt_1", Type: "customer.subscription.updated", APIVersion: "2024-06-20", Livemode: true, Created: event.Created, PendingWebhooks: 1,
 		Payload: payload, ObjectID: "sub_1", ObjectType: "subscription", CustomerID: "cus_1", SubscriptionID: "sub_1", OrgID: "org_1", TestClock: true}
 	if !reflect.DeepEqual(event, want) {
 		t.Errorf("got  %+v\nwant %+v", event, want)
