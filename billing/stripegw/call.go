@@ -74,7 +74,7 @@ type callInfoKey struct{}
 // duration of the last response.
 type recordingTransport struct {
 	next    http.RoundTripper
-	observe func(Attempt) // nil: nobody looks
+	observe func(Attempt) // called after each request; may be nil
 }
 
 // Attempt is one request to Stripe. A call makes several if stripe-go retries.

@@ -50,7 +50,7 @@ type Options struct {
 	// Receives stripe-go's messages at debug level, without bodies; nil: none.
 	Log        *slog.Logger
 	HTTPClient *http.Client  // nil: a client of the gateway's own
-	Observe    func(Attempt) // is called after each request, by several goroutines; nil: nobody is
+	Observe    func(Attempt) // called after each request, by several goroutines; may be nil
 }
 
 // Gateway calls the API of one Stripe account. It is safe for concurrent use.

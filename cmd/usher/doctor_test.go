@@ -58,10 +58,9 @@ func TestDoctorWithRunningServer(t *testing.T) {
 	}
 }
 
-// The doctor names why the customer portal offers fewer plan switches.
-func TestDoctorNamesPortalProblem(t *testing.T) {
-	dataDir := newDataDir(t)
-	startServer(t, "DATA_DIR="+dataDir)
+// openStoreOf opens the database of a running server.
+func openStoreOf(t *testing.T, dataDir string) *db.Store {
+	t.Helper()
 	dsn, err := findDatabase(Config{DataDir: dataDir})
 	if err != nil {
 		t.Fatal(err)
@@ -70,8 +69,16 @@ func TestDoctorNamesPortalProblem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
-	_, err = store.DB().ExecContext(t.Context(), `insert into portal_problems (account, livemode, problem)
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// The doctor names why the customer portal offers fewer plan switches.
+func TestDoctorNamesPortalProblem(t *testing.T) {
+	dataDir := newDataDir(t)
+	startServer(t, "DATA_DIR="+dataDir)
+	store := openStoreOf(t, dataDir)
+	_, err := store.DB().ExecContext(t.Context(), `insert into portal_problems (account, livemode, problem)
 		select account, livemode, 'pro (month) is left out' from stripe_accounts limit 1`)
 	if err != nil {
 		t.Fatal(err)
@@ -87,15 +94,7 @@ func TestDoctorNamesPortalProblem(t *testing.T) {
 func TestDoctorFindsMissingDeliveries(t *testing.T) {
 	dataDir := newDataDir(t)
 	startServer(t, "DATA_DIR="+dataDir)
-	dsn, err := findDatabase(Config{DataDir: dataDir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := db.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+	store := openStoreOf(t, dataDir)
 	now := time.Now().Unix()
 	stripe := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"object":"list","has_more":false,"data":[
