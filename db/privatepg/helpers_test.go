@@ -51,6 +51,18 @@ var sharedCluster = sync.OnceValues(func() (string, error) {
 	return dir, s.Stop(context.Background())
 })
 
+// writeProgram writes an executable file. No process may be forked meanwhile: the child of another
+// test would have the file open for writing, and executing it would fail with ETXTBSY
+// (https://go.dev/issue/22315).
+func writeProgram(t *testing.T, path string, text []byte) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // initializedDir returns a data directory with a cluster of an earlier run.
 func initializedDir(t *testing.T) string {
 	t.Helper()

@@ -94,9 +94,7 @@ func fakeInstall(t *testing.T, version, initdb string) string {
 	t.Helper()
 	dir := traversableDir(t)
 	for name, script := range map[string]string{"postgres": "echo 'postgres (PostgreSQL) " + version + "'", "initdb": initdb} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		writeProgram(t, filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"))
 	}
 	return dir
 }

@@ -334,9 +334,7 @@ func copyTestBinary(t *testing.T, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(to, text, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	writeProgram(t, to, text)
 }
 
 // A child process between fork and exec has the lock file open too.
