@@ -180,7 +180,7 @@ func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	notice, err := resyncNotice(await(r.Context(), p.site, resyncTimeout, func(ctx context.Context) (billing.DriftReport, error) {
-		report, err := p.reconciler.ReconcileForOperator(r.Context(), id)
+		report, err := p.reconciler.ReconcileForOperator(ctx, id)
 		if err != nil {
 			err = apperr.StripeFailed("reconcile organization", err)
 		}

@@ -52,7 +52,7 @@ const resyncTimeout = 10 * time.Second
 func (p *billingPages) resync(w http.ResponseWriter, r *http.Request) error {
 	access := accessOf(r)
 	notice, err := resyncNotice(await(r.Context(), p.site, resyncTimeout, func(ctx context.Context) (billing.DriftReport, error) {
-		return p.reconciler.Resync(r.Context(), access)
+		return p.reconciler.Resync(ctx, access)
 	}))
 	if err != nil {
 		return err

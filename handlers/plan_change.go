@@ -36,7 +36,7 @@ func (p *planPages) change(w http.ResponseWriter, r *http.Request) error {
 	plan, interval := r.PostFormValue("plan"), catalog.Interval(r.PostFormValue("interval"))
 	access, confirm := accessOf(r), r.PostFormValue("confirm")
 	change, err := await(r.Context(), p.site, requestTimeout, func(ctx context.Context) (billing.PlanChange, error) {
-		return p.planChanges.Apply(r.Context(), access, plan, interval, confirm)
+		return p.planChanges.Apply(ctx, access, plan, interval, confirm)
 	})
 	if errors.Is(err, errContinues) {
 		redirect(w, r, billingPath) // which says that the change is being made

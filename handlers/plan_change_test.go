@@ -107,6 +107,9 @@ func TestPlanChangeContinuesAfterTheResponse(t *testing.T) {
 	b.follow(answer).wantText("We're switching you to Pro, monthly.")
 	waitFor(t, "the change", func() bool { return h.count(`select count(*) from plan_changes where status = 'applied'`) == 1 })
 	b.get(billingPath).wantText("Pro, monthly").wantNoText("We're switching you")
+	if log := h.log.String(); strings.Contains(log, "plan change failed") {
+		t.Error("the end of the request ended the change")
+	}
 }
 
 // callStripe posts to Stripe's API as another client.

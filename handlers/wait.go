@@ -45,6 +45,11 @@ func await[T any](ctx context.Context, s *site, limit time.Duration, action func
 		}
 		return r.value, r.err
 	case <-timer.C:
+		go func() {
+			if r := <-done; r.err != nil {
+				s.log.WarnContext(ctx, "action failed after its page was answered", "err", r.err)
+			}
+		}()
 		var none T
 		return none, errContinues
 	}
