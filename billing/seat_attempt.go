@@ -48,12 +48,11 @@ func (s *SeatState) retries(plan catalog.Plan, current Subscription) bool {
 // sent with.
 func (s *SeatState) nextAttempt(plan catalog.Plan, current Subscription, proration catalog.Proration, interval string, now time.Time) QuantityUpdate {
 	if !s.retries(plan, current) {
-		s.Attempt++
+		s.open(current.ItemID, s.SyncVersion, now)
 		s.OpenProration, s.OpenInterval = proration, interval
 	}
 	lease := now.Add(seatLease)
-	s.AttemptOpen, s.OpenItemID, s.OpenQuantity, s.OpenVersion = true, current.ItemID, s.quantity(plan), s.SyncVersion
-	s.LeaseUntil = &lease
+	s.OpenQuantity, s.LeaseUntil = s.quantity(plan), &lease
 	return QuantityUpdate{
 		SubscriptionID: current.ID, ItemID: current.ItemID, Quantity: s.OpenQuantity,
 		Proration: string(s.OpenProration), PendingInvoiceInterval: s.OpenInterval,
@@ -76,13 +75,29 @@ func sentBefore(earlier []SeatAttempt, attempt SeatAttempt) SeatAttempt {
 // answer, the subscription is refetched instead of repeating it.
 func (s *SeatState) intervalAttempt(plan catalog.Plan, current Subscription, interval string, now time.Time) QuantityUpdate {
 	lease := now.Add(seatLease)
-	s.Attempt++
-	s.AttemptOpen, s.OpenItemID, s.OpenQuantity, s.OpenVersion = true, current.ItemID, s.quantity(plan), 0
-	s.OpenProration, s.OpenInterval, s.LeaseUntil = "", interval, &lease
+	s.open(current.ItemID, 0, now)
+	s.OpenQuantity, s.OpenProration, s.OpenInterval, s.LeaseUntil = s.quantity(plan), "", interval, &lease
 	return QuantityUpdate{SubscriptionID: current.ID, PendingInvoiceInterval: interval, IdempotencyKey: s.attemptKey()}
 }
 
+// open opens an attempt under a new idempotency key. The key contains the time, because versions
+// and attempts repeat after the restore of an older database, while Stripe remembers a key for 24
+// hours at least (https://docs.stripe.com/api/idempotent_requests).
+func (s *SeatState) open(itemID string, version int64, now time.Time) {
+	s.Attempt++
+	s.AttemptOpen, s.OpenItemID, s.OpenVersion = true, itemID, version
+	s.OpenKey = fmt.Sprintf("%s:%d", s.attemptName(), now.UnixMilli())
+}
+
+// attemptKey returns the idempotency key of the open attempt.
 func (s *SeatState) attemptKey() string {
+	if name := s.attemptName(); !strings.HasPrefix(s.OpenKey, name+":") {
+		return name // a replica of a release before migration 68 opened it
+	}
+	return s.OpenKey
+}
+
+func (s *SeatState) attemptName() string {
 	return fmt.Sprintf("seats:%s:%d:%d", s.OpenItemID, s.OpenVersion, s.Attempt)
 }
 

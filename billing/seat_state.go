@@ -36,6 +36,8 @@ type SeatState struct {
 	OpenProration catalog.Proration `db:"open_proration"`
 	// OpenInterval is the open attempt's change of the pending invoice interval.
 	OpenInterval string `db:"open_pending_interval"`
+	// OpenKey is the idempotency key of the open attempt.
+	OpenKey string `db:"open_key"`
 	// AcknowledgedAt is when Stripe last accepted an update. Older snapshots do not show it.
 	AcknowledgedAt *time.Time `db:"acknowledged_at"`
 	Failures       int        `db:"failures"`    // in a row, for the backoff

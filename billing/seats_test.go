@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -108,8 +109,18 @@ func TestNextAttemptIdempotencyKey(t *testing.T) {
 		t.Errorf("another quantity: %+v, want another key and quantity 6", changed)
 	}
 	current.ItemID = "si_2"
-	if item := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now); !strings.HasPrefix(item.IdempotencyKey, "seats:si_2:5:4:") {
 		t.Errorf("another item: key %s", item.IdempotencyKey)
+	}
+	rolledBack := SeatState{DesiredSeats: 5, SyncVersion: 4}
+	later := rolledBack.nextAttempt(perSeatPlan, Subscription{ItemID: "si_1"}, catalog.ProrationCreateProrations, "", now.Add(time.Hour))
+	if later.IdempotencyKey == first.IdempotencyKey {
+		t.Error("after a restore the key of an attempt that is no longer known was used again")
+	}
+	// A replica of the previous release neither writes nor removes the key.
+	state.Attempt, state.OpenVersion = state.Attempt+1, 5
+	if former := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, "", now); former.IdempotencyKey != "seats:si_2:5:5" {
+		t.Errorf("an attempt of the previous release is repeated under the key %s", former.IdempotencyKey)
 	}
 }
 
