@@ -234,6 +234,7 @@ func newAccessTest(t *testing.T) *accessTest {
 		"/admin/events/":             "evt_1",
 		"/admin/organizations/":      h.organization.ID,
 		"/admin/people/":             ofMember,
+		"/admin/profiles/":           "goroutine",
 		passkeysPath + "/":           "pky_of_the_admin",
 		"/settings/sessions/":        a.id(`select 'ses_' || encode(substring(token_hash for 12), 'hex') from sessions where user_id = $1`, h.users["admin"].ID),
 	}

@@ -193,6 +193,7 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/admin/people/{id}", policy: operator, handler: s.adminPeople.show},
 		{method: post, pattern: "/admin/people/{id}/sessions/end", policy: operator, recent: formAt("/admin/people/{id}", ""), handler: s.adminPeople.endSessions},
 		{method: get, pattern: "/admin/jobs", policy: operator, handler: s.admin.listJobs},
+		{method: get, pattern: "/admin/profiles/{id}", policy: operator, response: api, handler: s.admin.showProfile},
 		{method: get, pattern: "/admin/audit", policy: operator, handler: s.audit.showAll},
 
 		{method: get, pattern: "/api/v1/entitlements", policy: member, scope: account.ScopeEntitlementsRead, response: api, handler: s.api.getEntitlements},
