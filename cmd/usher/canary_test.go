@@ -10,7 +10,6 @@ import (
 	"go/token"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"usher/billing/account/oidc/oidctest"
 	"usher/db"
@@ -179,29 +177,16 @@ func newCanaryRun(t *testing.T) *canaryRun {
 // startStripe starts a Stripe that can refuse the key.
 func (r *canaryRun) startStripe() (origin string) {
 	r.t.Helper()
-	stripe, err := stripelocal.New(stripelocal.Options{})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	r.stripe, origin = startStripe(r.t, func(stripe http.Handler, w http.ResponseWriter, request *http.Request) {
 		if r.keyFails.Load() && strings.HasPrefix(request.URL.Path, "/v1/") {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = w.Write([]byte(`{"error":{"type":"invalid_request_error","message":"Invalid API Key provided: sk_test_****"}}`))
 			return
 		}
-		stripe.Handler().ServeHTTP(w, request)
-	}))
-	stripe.SetOrigin(web.URL)
-	r.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = stripe.Close(ctx)
-		web.CloseClientConnections()
-		web.Close()
+		stripe.ServeHTTP(w, request)
 	})
-	r.stripe = stripe
-	return web.URL
+	return origin
 }
 
 // command runs a subcommand; what it prints is evidence.
