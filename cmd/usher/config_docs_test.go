@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/joho/godotenv"
@@ -70,6 +71,22 @@ func TestEnvExampleShowsTheDefaults(t *testing.T) {
 	}
 	if !slices.Equal(unset, withoutDefault) {
 		t.Errorf(".env.example shows no default for %v, want %v", unset, withoutDefault)
+	}
+}
+
+// TestComposePassesEveryVariable compares compose.yaml with the variables that are read. The others
+// make no sense there: the image sets the first two, production has no local Stripe and no demo.
+func TestComposePassesEveryVariable(t *testing.T) {
+	elsewhere := []string{"ADDR", "APP_ENV", "DATA_DIR", "DEMO_HISTORY", "MIGRATE_DATABASE_URL", "STRIPE_API_BASE"}
+	var passed []string
+	for _, match := range regexp.MustCompile(`(?m)^      ([A-Z0-9_]+): `).FindAllStringSubmatch(readRepositoryFile(t, "compose.yaml"), -1) {
+		passed = append(passed, match[1])
+	}
+	passed = slices.DeleteFunc(passed, func(name string) bool { return strings.HasPrefix(name, "POSTGRES_") })
+	want := slices.DeleteFunc(variablesRead(t), func(name string) bool { return slices.Contains(elsewhere, name) })
+	slices.Sort(passed)
+	if !slices.Equal(passed, want) {
+		t.Errorf("compose.yaml passes %v, want %v", passed, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -16,6 +17,9 @@ type versionInfo struct {
 	Go        string `json:"go"`
 	StripeAPI string `json:"stripeApi"`
 }
+
+// linkedVersion is the version of a build without a repository; the Dockerfile sets it by -ldflags.
+var linkedVersion string
 
 func runVersion(_ context.Context, inv *invocation) error {
 	inv.jsonFlag()
@@ -33,7 +37,7 @@ func readVersion() versionInfo {
 	if !ok {
 		return info
 	}
-	info.Version = build.Main.Version
+	info.Version = cmp.Or(linkedVersion, build.Main.Version)
 	for _, setting := range build.Settings {
 		if setting.Key == "vcs.revision" {
 			info.Revision = setting.Value
