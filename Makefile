@@ -10,11 +10,13 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
 # gosec and govulncheck look for weaknesses, see scan.
 GOSEC := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
+GO_LICENSES := github.com/google/go-licenses/v2@v2.0.1
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO_FOLDERS := billing cmd db docs handlers static stripelocal views
 TEXT := $(GO_FOLDERS) ops .ci .github .env.example Makefile $(wildcard *.md)
 
-.PHONY: help run build test proofs simulation bench-webhook bench-pages bench-attack generate check-generated check-format fmt lint
+.PHONY: help run build test proofs restore-drill ha simulation bench-webhook bench-pages bench-attack generate check-generated check-format fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,21 @@ run: ## serve on http://localhost:4312; what is not configured gets a local stan
 
 build: ## build the program into .build/usher
 	CGO_ENABLED=0 go build -trimpath -o .build/usher ./cmd/usher
+
+.PHONY: check-reproducible
+check-reproducible: ## build the program in two folders and fail unless both files are equal
+	@rm -rf .build/one .build/two && mkdir -p .build/one .build/two
+	@for copy in one two; do git archive HEAD | tar -x -C .build/$$copy && \
+		(cd .build/$$copy && CGO_ENABLED=0 go build -trimpath -o usher ./cmd/usher) || exit 1; done
+	@cmp .build/one/usher .build/two/usher && sha256sum .build/one/usher
+
+# The list of components (CycloneDX) names the licence of each module.
+.PHONY: sbom
+sbom: build ## write the list of components into .build/usher.cdx.json, and the texts of their licences into .build/licenses
+	go run $(CYCLONEDX) app -json -licenses -main cmd/usher -output .build/usher.cdx.json
+	rm -rf .build/licenses
+	go run $(GO_LICENSES) save ./cmd/usher --ignore usher --save_path .build/licenses
+	go run $(GO_LICENSES) report ./cmd/usher --ignore usher
 
 # Tests wait more than they compute, so that four of a package run at a time, on two cores too.
 # CI sets RACE=-race, which takes about twice as long and needs a C compiler.
@@ -40,7 +57,22 @@ proofs: ## the long forms of tests that make test runs in part; takes up to 15 m
 	go test -v -timeout 14m -run 'TestConfirmedAmount|TestForecastIsWhatIsInvoiced|TestYearIsCharged' ./billing \
 		-confirmed-changes=500 -all-forecasts -all-years
 	go test -v -timeout 14m -run DuringOutage ./handlers -all-outages
-	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run TestBillingJourneys ./cmd/usher -all-journeys
+	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run 'TestBillingJourneys|TestReplicasThroughPgBouncer' ./cmd/usher \
+		-all-journeys -pooler-requests=10000
+
+restore-drill: ## lose the database, restore an older dump, and print what comes back from Stripe
+	@.ci/install
+	go test -count=1 -v -run TestRestoreDrill ./cmd/usher
+
+# FORMER is the release that the replicas are upgraded from: by default the one before the last migration.
+FORMER ?= $(shell git log -1 --format=%H -- db/migrations/'*.sql')~1
+
+ha: build ## run Usher on Patroni, PgBouncer and HAProxy with three replicas, break parts of it, and print what is noticed
+	@.ci/install --ha
+	@rm -rf .build/former && mkdir -p .build/former
+	git archive $(FORMER) | tar -x -C .build/former
+	cd .build/former && go build -o ../usher-former ./cmd/usher
+	go run ./cmd/ha -v -usher .build/usher -former .build/usher-former
 
 # PAGE_LANGUAGE=de shows the pages in German, STOPS=year,active only these scenarios.
 PAGE_LANGUAGE ?= en

@@ -24,6 +24,7 @@ var inside = map[string][]string{
 	"usher/cmd/usher/scenario": slices.Concat(domain, []string{"usher/stripelocal", "usher/views/dev"}), // acts from outside
 	"usher/cmd/simulation":     {"usher/"},                                                              // wires everything and injects faults
 	"usher/cmd/bench":          {"usher/"},                                                              // wires everything and measures it
+	"usher/cmd/ha":             {"usher/db", "usher/stripelocal"},                                       // starts programs and reads what they stored
 	"usher/cmd/strings":        {},                                                                      // reads files
 	"usher/handlers": slices.Concat(domain, areas,
 		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery", "usher/views/locale"}),
