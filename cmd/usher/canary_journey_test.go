@@ -398,7 +398,7 @@ func (r *canaryRun) crawl(v *visitor) {
 			queue = append(queue, path)
 		}
 	}
-	queue = append(queue, "/", "/admin/people?q="+ownerEmail, "/no/such/page", "/login?next=%2Finvite%2F"+r.secret("token in next"))
+	queue = append(queue, "/", "/admin/people?q="+ownerEmail, "/admin/profiles/goroutine", "/no/such/page", "/login?next=%2Finvite%2F"+r.secret("token in next"))
 	opened, pages := map[string]bool{}, map[string]int{}
 	for ; len(queue) > 0; queue = queue[1:] {
 		path, _, _ := strings.Cut(queue[0], "#")
