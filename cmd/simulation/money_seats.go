@@ -34,10 +34,11 @@ func (o *moneyOracle) confirmedAt(h *history, past *subscriptionPast, n int) (co
 	return confirmedSeats{}, false
 }
 
-// seatVersion reads the version of the seats from the key of their update.
+// seatVersion reads the version of the seats from the key of their update:
+// seats:item:version:attempt:time.
 func seatVersion(key string) int64 {
 	parts := strings.Split(key, ":")
-	if len(parts) != 4 || parts[0] != "seats" {
+	if len(parts) != 5 || parts[0] != "seats" {
 		return 0
 	}
 	version, _ := strconv.ParseInt(parts[2], 10, 64)
