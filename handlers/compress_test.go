@@ -25,6 +25,9 @@ func TestResponsesAreCompressed(t *testing.T) {
 		if got.header.Get("No-Gzip-Compression") != "" {
 			t.Errorf("GET %s: an internal header is sent", v.address)
 		}
+		if strings.HasPrefix(v.route, "/admin/profiles/") {
+			continue // a file that is compressed by itself
+		}
 		isCompressed := got.header.Get("Content-Encoding") == "gzip"
 		if large := len(got.content) >= minCompressed; isCompressed != (large && !secret[get+v.route]) && !strings.HasPrefix(v.route, "/static/") && v.route != "/metrics" {
 			t.Errorf("GET %s: compressed: %t, with %d bytes", v.address, isCompressed, len(got.content))

@@ -185,7 +185,7 @@ func (h *outageEnv) addresses(pattern string) []string {
 	parameters := map[string][]string{
 		"/reset/": {h.resetToken}, "/verify/": {h.verifyToken}, "/invite/": {h.inviteToken}, "/email/": {h.emailToken},
 		"/organization/members/": {h.memberID("member")}, "/organization/roles/": {h.roleID},
-		"/billing/invoices/": {h.openInvoice, h.paidInvoice}, "/admin/events/": {h.eventID}, "/admin/organizations/": {h.organization.ID}, "/admin/people/": {h.users["member"].ID},
+		"/billing/invoices/": {h.openInvoice, h.paidInvoice}, "/admin/events/": {h.eventID}, "/admin/organizations/": {h.organization.ID}, "/admin/people/": {h.users["member"].ID}, "/admin/profiles/": {"goroutine"},
 	}
 	before, rest, parametric := strings.Cut(pattern, "{")
 	switch {
