@@ -162,7 +162,7 @@ const InvoiceLimit = 1000
 // reads nothing from Stripe: an invoice whose lines are not stored is not Known. Error:
 // CodeForbidden.
 func (iv *Invoices) Search(ctx context.Context, a account.Access, search InvoiceSearch) (invoices []ExplainedInvoice, total int, err error) {
-	if err := a.RequireBilling(); err != nil {
+	if err := a.RequireBillingRead(); err != nil {
 		return nil, 0, err
 	}
 	search.Limit = min(search.Limit, InvoiceLimit)

@@ -117,6 +117,7 @@ var (
 		"POST /login/oidc/link", "POST /settings/security/identity", "POST /settings/security/identity/unlink", "POST /settings/security/password",
 	}
 	scopesOfRoutes = map[string]string{
+		"GET /api/v1/members": account.ScopeMembersRead, "GET /api/v1/seats": account.ScopeBillingRead, "GET /api/v1/invoices": account.ScopeBillingRead,
 		"GET /api/v1/entitlements": account.ScopeEntitlementsRead, "POST /api/v1/credits/consume": account.ScopeCreditsWrite,
 		"GET /billing/getSummary": account.ScopeBillingRead, "POST /billing/createSubscriptionCheckout": account.ScopeBillingWrite,
 		"POST /billing/createCustomerPortal": account.ScopeBillingWrite, "POST /billing/retrySeatSync": account.ScopeBillingWrite,

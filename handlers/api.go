@@ -17,6 +17,8 @@ type jsonAPI struct {
 	checkouts       *billing.Checkouts
 	portal          *billing.Portal
 	seatSyncer      *billing.SeatSyncer
+	members         *account.Members
+	invoices        *billing.Invoices
 	credits         *billing.Credits
 	portalReturnURL string
 }

@@ -34,7 +34,7 @@ func (a *jsonAPI) getEntitlements(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, entitlementsOf(o))
+	return writeTagged(w, r, entitlementsOf(o))
 }
 
 func entitlementsOf(o billing.Overview) entitlements {

@@ -51,7 +51,8 @@ func (p *apiKeyPages) renderPage(w http.ResponseWriter, r *http.Request, status 
 var scopeWords = map[string]string{
 	account.ScopeEntitlementsRead: locale.Mark("Read plan, access, seats and credits"),
 	account.ScopeCreditsWrite:     locale.Mark("Use up credits"),
-	account.ScopeBillingRead:      locale.Mark("Read the billing summary"),
+	account.ScopeMembersRead:      locale.Mark("Read the people and their seats"),
+	account.ScopeBillingRead:      locale.Mark("Read the billing summary, seats and invoices"),
 	account.ScopeBillingWrite:     locale.Mark("Open Checkout and the customer portal, and sync the seats"),
 }
 

@@ -201,7 +201,7 @@ func newAreas(o Options, base *site) areas {
 	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews, promotions: b.Promotions, lookupTimeout: returnTimeout}
 	a.api = &jsonAPI{
 		organizations: b.Organizations, overviews: b.Overviews, checkouts: b.Checkouts, portal: b.Portal,
-		seatSyncer: b.SeatSyncer, credits: b.Credits, portalReturnURL: portalReturn,
+		seatSyncer: b.SeatSyncer, members: b.Members, invoices: b.Invoices, credits: b.Credits, portalReturnURL: portalReturn,
 	}
 	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}

@@ -196,7 +196,11 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/admin/profiles/{id}", policy: operator, response: api, handler: s.admin.showProfile},
 		{method: get, pattern: "/admin/audit", policy: operator, handler: s.audit.showAll},
 
+		{method: get, pattern: "/api/openapi.json", policy: public, response: stateless, handler: s.api.showOpenAPI},
 		{method: get, pattern: "/api/v1/entitlements", policy: member, scope: account.ScopeEntitlementsRead, response: api, handler: s.api.getEntitlements},
+		{method: get, pattern: "/api/v1/members", policy: member, scope: account.ScopeMembersRead, response: api, handler: s.api.listMembers},
+		{method: get, pattern: "/api/v1/seats", policy: member, scope: account.ScopeBillingRead, response: api, handler: s.api.getSeats},
+		{method: get, pattern: "/api/v1/invoices", policy: billingAdmin, scope: account.ScopeBillingRead, response: api, handler: s.api.listInvoices},
 		{method: post, pattern: "/api/v1/credits/consume", policy: member, scope: account.ScopeCreditsWrite, response: api, handler: s.api.consumeCredits},
 
 		{method: get, pattern: "/billing/getSummary", policy: member, scope: account.ScopeBillingRead, response: api, handler: s.api.getSummary},

@@ -10,6 +10,9 @@ type Access struct {
 	User         User
 	Organization Organization
 	Member       Member
+	// ReadsBilling means that the actor, a program, may read what billing admins see, and change
+	// nothing.
+	ReadsBilling bool
 }
 
 // CanManageBilling reports whether the actor may change plan, payment and seats: active admins,
@@ -29,6 +32,14 @@ func (a Access) RequireBilling() error {
 		return nil
 	}
 	return apperr.Errorf(apperr.CodeForbidden, apperr.MessageBillingAccess)
+}
+
+// RequireBillingRead returns CodeForbidden unless the actor may see invoices and amounts.
+func (a Access) RequireBillingRead() error {
+	if a.ReadsBilling {
+		return nil
+	}
+	return a.RequireBilling()
 }
 
 // IsAdmin reports whether the actor is an active admin of the organization.

@@ -18,13 +18,14 @@ import (
 const (
 	ScopeEntitlementsRead = "entitlements:read"
 	ScopeCreditsWrite     = "credits:write"
+	ScopeMembersRead      = "members:read"
 	ScopeBillingRead      = "billing:read"
 	ScopeBillingWrite     = "billing:write"
 )
 
 // Scopes lists every scope.
 func Scopes() []string {
-	return []string{ScopeEntitlementsRead, ScopeCreditsWrite, ScopeBillingRead, ScopeBillingWrite}
+	return []string{ScopeEntitlementsRead, ScopeCreditsWrite, ScopeMembersRead, ScopeBillingRead, ScopeBillingWrite}
 }
 
 // APIKey lets a program act for an organization. Only the hash of the key is stored.
@@ -217,7 +218,7 @@ func (ks *APIKeys) access(ctx context.Context, key APIKey, organizationID string
 	}
 	access := Access{Organization: organization, Member: Member{
 		Status: MemberActive, Role: Role{Name: key.Name, CanManageBilling: key.Has(ScopeBillingWrite)},
-	}}
+	}, ReadsBilling: key.Has(ScopeBillingRead)}
 	if !key.Has(ScopeBillingWrite) {
 		return access, nil
 	}

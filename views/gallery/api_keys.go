@@ -11,7 +11,7 @@ func apiKeySpecimens() []Specimen {
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabGeneral),
 		Scopes: []organizationviews.ScopeChoice{
 			{Scope: account.ScopeEntitlementsRead, Does: "Read plan, access, seats and credits"}, {Scope: account.ScopeCreditsWrite, Does: "Use up credits"},
-			{Scope: account.ScopeBillingRead, Does: "Read the billing summary"}, {Scope: account.ScopeBillingWrite, Does: "Open Checkout and the customer portal, and sync the seats"},
+			{Scope: account.ScopeBillingRead, Does: "Read the billing summary, seats and invoices"}, {Scope: account.ScopeBillingWrite, Does: "Open Checkout and the customer portal, and sync the seats"},
 		},
 		Expiries: []organizationviews.Expiry{{Value: "90", Label: "90 days"}, {Value: "365", Label: "One year"}, {Value: "never", Label: "Never"}},
 	}

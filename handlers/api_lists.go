@@ -1,0 +1,167 @@
+package handlers
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+)
+
+// memberList is the response of GET /api/v1/members.
+type memberList struct {
+	Members []memberObject `json:"members"` // by name
+}
+
+type memberObject struct {
+	ID       string               `json:"id"`
+	Email    string               `json:"email"`
+	Name     string               `json:"name"`
+	Role     string               `json:"role"` // the id; of a custom role role_…
+	Status   account.MemberStatus `json:"status"`
+	Billable bool                 `json:"billable"`
+	JoinedAt int64                `json:"joinedAt"`
+}
+
+// listMembers responds with the organization's members.
+func (a *jsonAPI) listMembers(w http.ResponseWriter, r *http.Request) error {
+	members, err := a.members.List(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	response := memberList{Members: make([]memberObject, 0, len(members))}
+	for _, m := range members {
+		response.Members = append(response.Members, memberObject{
+			ID: m.ID, Email: m.Email, Name: m.Name, Role: m.Role.ID, Status: m.Status, Billable: m.Billable, JoinedAt: m.JoinedAt.Unix(),
+		})
+	}
+	return writeTagged(w, r, response)
+}
+
+// seatState is the response of GET /api/v1/seats.
+type seatState struct {
+	OrganizationID string `json:"organizationId"`
+	summarySeats
+	// Quantity is what the subscription has at Stripe; null: there is none.
+	Quantity *int        `json:"quantity"`
+	Sync     summarySync `json:"sync"`
+}
+
+// getSeats responds with the seats that are needed and those at Stripe.
+func (a *jsonAPI) getSeats(w http.ResponseWriter, r *http.Request) error {
+	o, err := a.overviews.Get(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	all := summaryOf(o)
+	response := seatState{OrganizationID: all.OrganizationID, summarySeats: all.Seats, Sync: all.Sync}
+	if o.Subscription != nil {
+		response.Quantity = &o.Seats.Quantity
+	}
+	return writeTagged(w, r, response)
+}
+
+// invoiceList is the response of GET /api/v1/invoices.
+type invoiceList struct {
+	Invoices []invoiceObject `json:"invoices"` // newest first
+	Total    int             `json:"total"`    // of all that match
+}
+
+// invoiceObject is an invoice. Amounts are in the currency's minor unit.
+type invoiceObject struct {
+	ID         string        `json:"id"`
+	Number     *string       `json:"number"` // null until it is finalized
+	Status     string        `json:"status"` // Stripe's
+	Currency   string        `json:"currency"`
+	Total      int64         `json:"total"`
+	AmountPaid int64         `json:"amountPaid"`
+	AmountDue  int64         `json:"amountDue"`
+	Refunded   int64         `json:"refunded"` // to the card
+	Credited   int64         `json:"credited"` // by credit notes
+	CreatedAt  int64         `json:"createdAt"`
+	PaidAt     *int64        `json:"paidAt"`
+	Lines      []invoiceLine `json:"lines"`
+}
+
+// invoiceLine is what an invoice charges, with its cause.
+type invoiceLine struct {
+	Reason    billing.LineReason `json:"reason"`
+	Text      string             `json:"text"` // in English
+	Amount    int64              `json:"amount"`
+	Explained bool               `json:"explained"` // the cause is known
+	Start     *int64             `json:"start"`     // of the time that is charged
+	End       *int64             `json:"end"`
+	People    []string           `json:"people"` // whose seats it charges or gives back
+}
+
+// The number of invoices in one response.
+const (
+	defaultInvoices = 100
+	maxInvoices     = billing.InvoiceLimit
+)
+
+// listInvoices responds with the invoices and the causes of their lines.
+func (a *jsonAPI) listInvoices(w http.ResponseWriter, r *http.Request) error {
+	search := billing.InvoiceSearch{Limit: defaultInvoices}
+	for _, field := range []struct {
+		name        string
+		into        *int
+		least, most int
+	}{{"year", &search.Year, 1000, 9999}, {"offset", &search.Offset, 0, maxPage}, {"limit", &search.Limit, 1, maxInvoices}} {
+		text := r.URL.Query().Get(field.name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < field.least || n > field.most {
+			return &apperr.Error{
+				Code: apperr.CodeInvalid, Field: field.name,
+				Message: field.name + " must be a whole number from " + strconv.Itoa(field.least) + " to " + strconv.Itoa(field.most) + ".",
+			}
+		}
+		*field.into = n
+	}
+	invoices, total, err := a.invoices.Search(r.Context(), accessOf(r), search)
+	if err != nil {
+		return err
+	}
+	response := invoiceList{Invoices: make([]invoiceObject, 0, len(invoices)), Total: total}
+	for _, i := range invoices {
+		response.Invoices = append(response.Invoices, invoiceObjectOf(i))
+	}
+	return writeTagged(w, r, response)
+}
+
+func invoiceObjectOf(i billing.ExplainedInvoice) invoiceObject {
+	object := invoiceObject{
+		ID: i.ID, Status: i.Status, Currency: i.Currency, Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountDue,
+		Refunded: i.Refunded, Credited: i.Credited, CreatedAt: i.CreatedAt.Unix(), Lines: []invoiceLine{},
+	}
+	if i.Number != "" {
+		object.Number = &i.Number
+	}
+	if i.PaidAt != nil {
+		object.PaidAt = secondsOrNull(*i.PaidAt)
+	}
+	for _, line := range i.Explanation.Lines {
+		people := []string{}
+		for _, person := range line.People {
+			people = append(people, person.Name)
+		}
+		object.Lines = append(object.Lines, invoiceLine{
+			Reason: line.Reason, Text: line.Text.String(), Amount: line.Amount.Minor, Explained: line.Explained,
+			Start: secondsOrNull(line.Start), End: secondsOrNull(line.End), People: people,
+		})
+	}
+	return object
+}
+
+func secondsOrNull(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	seconds := t.Unix()
+	return &seconds
+}
