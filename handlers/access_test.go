@@ -102,7 +102,7 @@ var (
 	publicRoutes = []string{
 		"GET /{$}", "GET /pricing", "POST /theme", "POST /language", "GET /signup", "POST /signup", "GET /login", "POST /login", "GET /login/second-factor", "POST /login/second-factor",
 		"POST /logout", "GET /forgot", "POST /forgot", "GET /reset/{token}", "POST /reset/{token}", "GET /verify/{token}", "GET /email/{token}",
-		"POST /email/{token}/stop", "GET /invite/{token}", "POST /invite/{token}", "GET /healthz", "GET /readyz", "GET /static/",
+		"POST /email/{token}/stop", "GET /invite/{token}", "POST /invite/{token}", "GET /api/openapi.json", "GET /healthz", "GET /readyz", "GET /static/",
 		"POST /login/passkey", "POST /login/passkey/options", "POST /login/second-factor/passkey", "POST /login/second-factor/passkey/options",
 		"GET /login/oidc", "POST /login/oidc", "GET /login/oidc/callback", "GET /login/oidc/signup", "POST /login/oidc/signup", "GET /login/oidc/link",
 		"GET /dev/ui", "GET /dev/mail", "GET /dev/clock", "POST /dev/clock",

@@ -40,8 +40,8 @@ func (a *jsonAPI) listMembers(w http.ResponseWriter, r *http.Request) error {
 	return writeTagged(w, r, response)
 }
 
-// seatState is the response of GET /api/v1/seats.
-type seatState struct {
+// seatsObject is the response of GET /api/v1/seats.
+type seatsObject struct {
 	OrganizationID string `json:"organizationId"`
 	summarySeats
 	// Quantity is what the subscription has at Stripe; null: there is none.
@@ -56,7 +56,7 @@ func (a *jsonAPI) getSeats(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	all := summaryOf(o)
-	response := seatState{OrganizationID: all.OrganizationID, summarySeats: all.Seats, Sync: all.Sync}
+	response := seatsObject{OrganizationID: all.OrganizationID, summarySeats: all.Seats, Sync: all.Sync}
 	if o.Subscription != nil {
 		response.Quantity = &o.Seats.Quantity
 	}
@@ -82,11 +82,11 @@ type invoiceObject struct {
 	Credited   int64         `json:"credited"` // by credit notes
 	CreatedAt  int64         `json:"createdAt"`
 	PaidAt     *int64        `json:"paidAt"`
-	Lines      []invoiceLine `json:"lines"`
+	Lines      []invoiceLineObject `json:"lines"`
 }
 
-// invoiceLine is what an invoice charges, with its cause.
-type invoiceLine struct {
+// invoiceLineObject is what an invoice charges, with its cause.
+type invoiceLineObject struct {
 	Reason    billing.LineReason `json:"reason"`
 	Text      string             `json:"text"` // in English
 	Amount    int64              `json:"amount"`
@@ -137,7 +137,7 @@ func (a *jsonAPI) listInvoices(w http.ResponseWriter, r *http.Request) error {
 func invoiceObjectOf(i billing.ExplainedInvoice) invoiceObject {
 	object := invoiceObject{
 		ID: i.ID, Status: i.Status, Currency: i.Currency, Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountDue,
-		Refunded: i.Refunded, Credited: i.Credited, CreatedAt: i.CreatedAt.Unix(), Lines: []invoiceLine{},
+		Refunded: i.Refunded, Credited: i.Credited, CreatedAt: i.CreatedAt.Unix(), Lines: []invoiceLineObject{},
 	}
 	if i.Number != "" {
 		object.Number = &i.Number
@@ -150,7 +150,7 @@ func invoiceObjectOf(i billing.ExplainedInvoice) invoiceObject {
 		for _, person := range line.People {
 			people = append(people, person.Name)
 		}
-		object.Lines = append(object.Lines, invoiceLine{
+		object.Lines = append(object.Lines, invoiceLineObject{
 			Reason: line.Reason, Text: line.Text.String(), Amount: line.Amount.Minor, Explained: line.Explained,
 			Start: secondsOrNull(line.Start), End: secondsOrNull(line.End), People: people,
 		})

@@ -127,7 +127,7 @@ func TestAPILists(t *testing.T) {
 	if len(members.Members) != 3 || members.Members[0].Role == "" || !strings.Contains(members.Members[0].Email, "@") {
 		t.Errorf("%+v", members)
 	}
-	var seats seatState
+	var seats seatsObject
 	admin.getInto("/api/v1/seats", &seats)
 	if seats.BillableMembers != 3 || seats.Quantity == nil || *seats.Quantity != 3 {
 		t.Errorf("%+v", seats)

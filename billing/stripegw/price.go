@@ -40,6 +40,23 @@ func (c *priceCalls) Prices(ctx context.Context, lookupKeys, ids []string) ([]ca
 	return prices, nil
 }
 
+// SoldPrices returns all active prices of active products, the newest first.
+func (c *priceCalls) SoldPrices(ctx context.Context) ([]catalog.StripePrice, error) {
+	found, _, err := call(ctx, "list prices", func(ctx context.Context) ([]catalog.StripePrice, error) {
+		params := &stripe.PriceListParams{Active: stripe.Bool(true), Expand: stripe.StringSlice([]string{"data.product"})}
+		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
+		var sold []catalog.StripePrice
+		list := c.prices.List(params)
+		for list.Next() {
+			if p := list.Price(); p.Product != nil && p.Product.Active {
+				sold = append(sold, mapPrice(p))
+			}
+		}
+		return sold, list.Err()
+	})
+	return found, err
+}
+
 func (c *priceCalls) pricesByLookupKey(ctx context.Context, keys []string, activeOnly bool) ([]*stripe.Price, error) {
 	found, _, err := call(ctx, "list prices", func(ctx context.Context) ([]*stripe.Price, error) {
 		params := &stripe.PriceListParams{LookupKeys: stripe.StringSlice(keys), Expand: stripe.StringSlice([]string{"data.product"})}

@@ -29,7 +29,7 @@ const (
 var commands = []command{
 	{"serve", "", "run the web application (the default)", runServe},
 	{"migrate", "", "apply the database migrations", runMigrate},
-	{"plans", "diff|push [--json]", "compare the plans with Stripe, or create what is missing there",
+	{"plans", "diff|push|pull [--json]", "compare the plans with Stripe, create what is missing there, or write a plan file from Stripe",
 		runPlans},
 	{"webhook", "setup [--json]", "create or update the webhook endpoint at Stripe", runWebhook},
 	{"doctor", "[--json]", "check configuration, database, Stripe and mail server", runDoctor},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"usher/billing/catalog"
@@ -27,8 +28,8 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	if len(args) != 1 || args[0] != "diff" && args[0] != "push" {
-		return usageError("takes one argument, diff or push")
+	if len(args) != 1 || !slices.Contains([]string{"diff", "push", "pull"}, args[0]) {
+		return usageError("takes one argument, diff, push or pull")
 	}
 	config, err := loadConfig(inv.getenv, dotenvFile)
 	if err != nil {
@@ -36,6 +37,10 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	}
 	if err := config.require("this subcommand needs it", "STRIPE_SECRET_KEY"); err != nil {
 		return err
+	}
+	gateway := newGateway(config, nil, newLogger(inv.stderr, config), nil)
+	if args[0] == "pull" {
+		return pullPlans(ctx, inv, gateway)
 	}
 	plans, err := config.catalog()
 	if err != nil {
@@ -45,11 +50,25 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	if args[0] == "push" {
 		sync = pushPlans
 	}
-	results, err := sync(ctx, newGateway(config, nil, newLogger(inv.stderr, config), nil), plans)
+	results, err := sync(ctx, gateway, plans)
 	if err != nil {
 		return err
 	}
 	return inv.print(results, formatPrices(results))
+}
+
+// pullPlans prints a plan file that sells what the account sells already, and on the standard error
+// which prices it leaves out.
+func pullPlans(ctx context.Context, inv *invocation, gateway *stripegw.Gateway) error {
+	prices, err := gateway.SoldPrices(ctx)
+	if err != nil {
+		return fmt.Errorf("read the prices from Stripe: %w", err)
+	}
+	draft := catalog.DraftPlans(prices)
+	for _, left := range draft.LeftOut {
+		fmt.Fprintf(inv.stderr, "Left out: %s of %s: %s.\n", left.PriceID, left.Product, left.Reason)
+	}
+	return inv.print(draft, draft.Text)
 }
 
 // pushPlans creates the prices at Stripe that the catalog names by lookup key and that do not

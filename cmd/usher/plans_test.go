@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -102,4 +103,20 @@ func TestAnotherAPIBase(t *testing.T) {
 		t.Errorf("the policy allows no redirect of a form to %s: %s", apiBase, policy)
 	}
 	server.client(t).open("/pricing").expectText("Pro", "$29", "$29 per person")
+}
+
+// A file that was pulled sells exactly what the account has.
+func TestPlansPull(t *testing.T) {
+	environment := newStripeAccount(t)
+	runPlansCommand(t, "push", environment)
+	once := createPrice(t, environment, url.Values{"currency": {"usd"}, "unit_amount": {"900"}, "product_data[name]": {"Setup"}})
+	code, pulled, left := runCommand(t, []string{"plans", "pull"}, environment...)
+	if code != exitOK || !strings.Contains(left, once+" of Setup: it is paid once") {
+		t.Fatalf("exit code %d: %s", code, left)
+	}
+	for _, r := range runPlansCommand(t, "diff", append(slices.Clone(environment), writePlans(t, pulled))) {
+		if r.Result != "unchanged" {
+			t.Errorf("%+v of\n%s", r, pulled)
+		}
+	}
 }
