@@ -49,6 +49,7 @@ var gatewayOperations = map[string][]string{
 	"PendingProrations":     {"GET /v1/invoiceitems"},
 	"PreviewQuantity":       {"GET /v1/invoices/upcoming/lines", "POST /v1/invoices/create_preview"},
 	"Prices":                {"GET /v1/prices", "GET /v1/prices/{price}"},
+	"SoldPrices":            {"GET /v1/prices"},
 	"PromotionCodes":        {"GET /v1/promotion_codes"},
 	"ReleaseSchedule":       {"POST /v1/subscription_schedules/{schedule}/release"},
 	"ResumePaused":          {"POST /v1/subscriptions/{subscription}/resume"},
