@@ -1,13 +1,12 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
-	"strconv"
 	"time"
 
 	"usher/billing"
 	"usher/billing/account"
-	"usher/billing/apperr"
 )
 
 // memberList is the response of GET /api/v1/members.
@@ -71,17 +70,17 @@ type invoiceList struct {
 
 // invoiceObject is an invoice. Amounts are in the currency's minor unit.
 type invoiceObject struct {
-	ID         string        `json:"id"`
-	Number     *string       `json:"number"` // null until it is finalized
-	Status     string        `json:"status"` // Stripe's
-	Currency   string        `json:"currency"`
-	Total      int64         `json:"total"`
-	AmountPaid int64         `json:"amountPaid"`
-	AmountDue  int64         `json:"amountDue"`
-	Refunded   int64         `json:"refunded"` // to the card
-	Credited   int64         `json:"credited"` // by credit notes
-	CreatedAt  int64         `json:"createdAt"`
-	PaidAt     *int64        `json:"paidAt"`
+	ID         string              `json:"id"`
+	Number     *string             `json:"number"` // null until it is finalized
+	Status     string              `json:"status"` // Stripe's
+	Currency   string              `json:"currency"`
+	Total      int64               `json:"total"`
+	AmountPaid int64               `json:"amountPaid"`
+	AmountDue  int64               `json:"amountDue"`
+	Refunded   int64               `json:"refunded"` // to the card
+	Credited   int64               `json:"credited"` // by credit notes
+	CreatedAt  int64               `json:"createdAt"`
+	PaidAt     *int64              `json:"paidAt"`
 	Lines      []invoiceLineObject `json:"lines"`
 }
 
@@ -96,33 +95,17 @@ type invoiceLineObject struct {
 	People    []string           `json:"people"` // whose seats it charges or gives back
 }
 
-// The number of invoices in one response.
-const (
-	defaultInvoices = 100
-	maxInvoices     = billing.InvoiceLimit
-)
+const defaultInvoices = 100 // in one response
 
 // listInvoices responds with the invoices and the causes of their lines.
 func (a *jsonAPI) listInvoices(w http.ResponseWriter, r *http.Request) error {
-	search := billing.InvoiceSearch{Limit: defaultInvoices}
-	for _, field := range []struct {
-		name        string
-		into        *int
-		least, most int
-	}{{"year", &search.Year, 1000, 9999}, {"offset", &search.Offset, 0, maxPage}, {"limit", &search.Limit, 1, maxInvoices}} {
-		text := r.URL.Query().Get(field.name)
-		if text == "" {
-			continue
-		}
-		n, err := strconv.Atoi(text)
-		if err != nil || n < field.least || n > field.most {
-			return &apperr.Error{
-				Code: apperr.CodeInvalid, Field: field.name,
-				Message: field.name + " must be a whole number from " + strconv.Itoa(field.least) + " to " + strconv.Itoa(field.most) + ".",
-			}
-		}
-		*field.into = n
+	year, yearErr := queryNumber(r, "year", 0, 1000, 9999)
+	offset, offsetErr := queryNumber(r, "offset", 0, 0, maxPage)
+	limit, limitErr := queryNumber(r, "limit", defaultInvoices, 1, billing.InvoiceLimit)
+	if err := cmp.Or(yearErr, offsetErr, limitErr); err != nil {
+		return err
 	}
+	search := billing.InvoiceSearch{Year: year, Offset: offset, Limit: limit}
 	invoices, total, err := a.invoices.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"usher/billing/apperr"
 	"usher/views/ui"
 )
 
@@ -39,4 +40,18 @@ func pagePath(r *http.Request, number int) string {
 	query := r.URL.Query()
 	query.Set("page", strconv.Itoa(number))
 	return r.URL.Path + "?" + query.Encode()
+}
+
+// queryNumber returns a whole number of the query, or the default if it is not given. Error:
+// CodeInvalid.
+func queryNumber(r *http.Request, name string, byDefault, least, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return byDefault, nil
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil || number < least || number > most {
+		return 0, apperr.Errorf(apperr.CodeInvalid, "%s must be a whole number from %d to %d.", name, least, most)
+	}
+	return number, nil
 }

@@ -7,16 +7,16 @@ import (
 	"net/http"
 	"runtime/pprof"
 	"runtime/trace"
-	"strconv"
 	"time"
 
 	"usher/billing/apperr"
 )
 
-// Bounds of a recording. The longest leaves time to send it before the server's write timeout.
+// Bounds of a recording, in seconds. The longest leaves time to send it before the server's write
+// timeout.
 const (
-	defaultRecording = 10 * time.Second
-	maxRecording     = 20 * time.Second
+	defaultRecording = 10
+	maxRecording     = 20
 )
 
 // showProfile sends a profile of the running program as a file for `go tool pprof`: cpu and trace
@@ -24,18 +24,22 @@ const (
 // snapshots. Profiles name functions and lines of code, and hold no data of customers.
 func (p *adminPages) showProfile(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("id")
+	seconds, err := queryNumber(r, "seconds", defaultRecording, 1, maxRecording)
+	if err != nil {
+		return err
+	}
 	var profile bytes.Buffer
-	if err := writeProfile(r.Context(), &profile, name, r.URL.Query().Get("seconds")); err != nil {
+	if err := writeProfile(r.Context(), &profile, name, seconds); err != nil {
 		return err
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/octet-stream")
 	header.Set("Content-Disposition", `attachment; filename="usher-`+name+`"`)
-	_, err := profile.WriteTo(w)
+	_, err = profile.WriteTo(w)
 	return err
 }
 
-func writeProfile(ctx context.Context, to io.Writer, name, seconds string) error {
+func writeProfile(ctx context.Context, to io.Writer, name string, seconds int) error {
 	switch name {
 	case "cpu":
 		return record(ctx, seconds, func() error { return pprof.StartCPUProfile(to) }, pprof.StopCPUProfile)
@@ -51,20 +55,12 @@ func writeProfile(ctx context.Context, to io.Writer, name, seconds string) error
 
 // record records for a time, or until the request ends. Error: CodeConflict if such a recording
 // runs already.
-func record(ctx context.Context, seconds string, start func() error, stop func()) error {
-	length := defaultRecording
-	if seconds != "" {
-		n, err := strconv.Atoi(seconds)
-		if err != nil || n < 1 || n > int(maxRecording.Seconds()) {
-			return &apperr.Error{Code: apperr.CodeInvalid, Field: "seconds", Message: "seconds must be a whole number from 1 to 20."}
-		}
-		length = time.Duration(n) * time.Second
-	}
+func record(ctx context.Context, seconds int, start func() error, stop func()) error {
 	if err := start(); err != nil {
 		return &apperr.Error{Code: apperr.CodeConflict, Message: "Such a profile is being recorded already. Try again when it is done."}
 	}
 	defer stop()
-	timer := time.NewTimer(length)
+	timer := time.NewTimer(time.Duration(seconds) * time.Second)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
