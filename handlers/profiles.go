@@ -12,11 +12,11 @@ import (
 	"usher/billing/apperr"
 )
 
-// Bounds of a recording, in seconds. The longest leaves time to send it before the server's write
-// timeout.
+// Bounds of a recording, in seconds. The longest leaves time to send it before the request
+// times out.
 const (
 	defaultRecording = 10
-	maxRecording     = 20
+	maxRecording     = 15
 )
 
 // showProfile sends a profile of the running program as a file for `go tool pprof`: cpu and trace

@@ -27,7 +27,7 @@ func TestOperatorsReadProfiles(t *testing.T) {
 		}
 	}
 	b.get("/admin/profiles/unknown").wantStatus(http.StatusNotFound)
-	for _, seconds := range []string{"0", "21", "x", "-1"} {
-		b.get("/admin/profiles/cpu?seconds="+seconds).wantError(http.StatusBadRequest, apperr.CodeInvalid, "seconds must be a whole number from 1 to 20.")
+	for _, seconds := range []string{"0", "16", "x", "-1"} {
+		b.get("/admin/profiles/cpu?seconds="+seconds).wantError(http.StatusBadRequest, apperr.CodeInvalid, "seconds must be a whole number from 1 to 15.")
 	}
 }
