@@ -212,6 +212,42 @@ func TestSeatsOfScheduledDowngradeFollowMembers(t *testing.T) {
 	}
 }
 
+// A phase that begins with an older number of seats is no change that somebody made at Stripe: the
+// number is corrected without a line about one, and is not accepted as the minimum.
+func TestPhaseBeginsWithAnOlderNumberOfSeats(t *testing.T) {
+	for name, perSeat := range map[string]bool{"after a plan per seat": true, "after a flat plan": false} {
+		t.Run(name, func(t *testing.T) {
+			env := newTestEnv(t)
+			env.changePlans(func(plans map[string]*catalog.Plan) {
+				plans["pro"].PerSeat, plans["starter"].AcceptQuantity = perSeat, true
+			})
+			env.registerWebhook()
+			env.addMembers(2)
+			env.subscribe("pro")
+			env.changePlan("starter", catalog.Monthly)
+			env.removeMembers(1)
+			env.makeSeatsDueNow()
+			env.must(env.syncSeats())
+			current := env.overview().Subscription
+			if current.ScheduledQuantity != 3 {
+				t.Fatalf("subscription %+v", current)
+			}
+			env.advanceStripe(current.CurrentPeriodEnd.Sub(env.stripe.Now()) + 2*time.Hour)
+			env.processEvents()
+			env.makeSeatsDueNow()
+			env.must(env.syncSeats())
+			wantPlan(t, env, "starter", catalog.Monthly, 2)
+			wantSeats(t, env, 2, 2, billing.SyncOK)
+			if n := env.queryInt(`select count(*) from seat_changes where reason = '` + billing.ReasonResent + `'`); n != 0 {
+				t.Errorf("%d lines about a change at Stripe", n)
+			}
+			if n := env.queryInt(`select minimum_seats + drift_count from billing_seat_state`); n != 0 {
+				t.Errorf("minimum and drifts: %d", n)
+			}
+		})
+	}
+}
+
 // A scheduled downgrade can be withdrawn, and gives way to a cancellation and a deletion.
 func TestScheduledDowngradeIsWithdrawn(t *testing.T) {
 	for name, act := range map[string]func(*testing.T, *testEnv) error{

@@ -128,14 +128,24 @@ func (sc *SeatCounter) wakeScheduled(ctx context.Context, tx Tx, current Subscri
 	return nil
 }
 
-// forgetPaidSeats drops the seats that are paid for the current period at the former price.
-func (sc *SeatCounter) forgetPaidSeats(ctx context.Context, tx Tx, organizationID string) error {
-	state, known, err := apperr.Found(tx.Seats().LockState(ctx, organizationID))
-	if err != nil || !known || state.PaidUntil == nil {
+// priceChanged drops what is known about the seats at the former price: those that are paid for its
+// period, and, if a scheduled phase has begun, that Stripe has the desired number. A phase has its
+// own number, which may be older than the members. It is corrected, but nobody has changed it at
+// Stripe: a plan that accepts such changes would keep it as its minimum.
+func (sc *SeatCounter) priceChanged(ctx context.Context, tx Tx, before, fresh Subscription) error {
+	state, known, err := apperr.Found(tx.Seats().LockState(ctx, fresh.OrganizationID))
+	if err != nil || !known {
 		return err
 	}
-	state.PaidSeats, state.PaidUntil, state.ReleaseAt = 0, nil, nil
-	return tx.Seats().PutState(ctx, state)
+	changed := state
+	changed.PaidSeats, changed.PaidUntil, changed.ReleaseAt = 0, nil, nil
+	if before.ScheduledPriceID == fresh.PriceID && before.ScheduledQuantity == fresh.Quantity {
+		changed.AppliedVersion = min(state.AppliedVersion, max(0, state.SyncVersion-1))
+	}
+	if changed == state {
+		return nil
+	}
+	return tx.Seats().PutState(ctx, changed)
 }
 
 // processAllDue works on the changes that are due: those without an answer, those whose payment is

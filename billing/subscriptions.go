@@ -207,8 +207,8 @@ func (ss *Subscriptions) applyChange(ctx context.Context, tx Tx, before, fresh S
 		}
 	}
 	if before.Revision > 0 && before.PriceID != fresh.PriceID && fresh.ID == current.ID {
-		if err := ss.seats.forgetPaidSeats(ctx, tx, fresh.OrganizationID); err != nil {
-			return fmt.Errorf("forget paid seats: %w", err)
+		if err := ss.seats.priceChanged(ctx, tx, before, fresh); err != nil {
+			return fmt.Errorf("change the price of the seats: %w", err)
 		}
 	}
 	return ss.seats.recountFor(ctx, tx, fresh.OrganizationID, current, seatReason{reason: reasonSubscriptionChanged})
