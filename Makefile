@@ -11,7 +11,6 @@ MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
 # gosec and govulncheck look for weaknesses, see scan.
 GOSEC := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
-GO_LICENSES := github.com/google/go-licenses/v2@v2.0.1
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO_FOLDERS := billing cmd db docs handlers static stripelocal views
 TEXT := $(GO_FOLDERS) ops .ci .github .env.example Makefile $(wildcard *.md)
@@ -34,13 +33,10 @@ check-reproducible: ## build the program in two folders and fail unless both fil
 		(cd .build/$$copy && CGO_ENABLED=0 go build -trimpath -o usher ./cmd/usher) || exit 1; done
 	@cmp .build/one/usher .build/two/usher && sha256sum .build/one/usher
 
-# The list of components (CycloneDX) names the licence of each module.
 .PHONY: sbom
-sbom: build ## write the list of components into .build/usher.cdx.json, and the texts of their licences into .build/licenses
+sbom: ## write the components of the program with their licences (CycloneDX) into .build/usher.cdx.json
+	@mkdir -p .build
 	go run $(CYCLONEDX) app -json -licenses -main cmd/usher -output .build/usher.cdx.json
-	rm -rf .build/licenses
-	go run $(GO_LICENSES) save ./cmd/usher --ignore usher --save_path .build/licenses
-	go run $(GO_LICENSES) report ./cmd/usher --ignore usher
 
 # Tests wait more than they compute, so that four of a package run at a time, on two cores too.
 # CI sets RACE=-race, which takes about twice as long and needs a C compiler.
