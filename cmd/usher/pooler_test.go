@@ -25,6 +25,7 @@ var poolerRequests = flag.Int("pooler-requests", 1000, "number of requests to re
 // four connections to PostgreSQL. Every answer is right and about the organization that asked, and
 // every credit is taken once.
 func TestReplicasThroughPgBouncer(t *testing.T) {
+	t.Parallel()
 	const replicas, organizations, clients, serverConnections = 3, 4, 24, 4
 	dsn := dbtest.New(t, db.Migrate)
 	stripe, stripeURL := startStripe(t, http.Handler.ServeHTTP)

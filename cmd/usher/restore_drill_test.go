@@ -32,6 +32,7 @@ type restoreDrill struct {
 // TestRestoreDrill loses the changes after a dump, restores it, and shows which of them come back:
 // what Stripe knows does, who belongs to an organization and which credits were used does not.
 func TestRestoreDrill(t *testing.T) {
+	t.Parallel()
 	d := &restoreDrill{t: t, dataDir: newDataDir(t), began: time.Now()}
 	d.server = startServer(t, "DATA_DIR="+d.dataDir)
 	seated := d.server.client(t).logIn("admin@usher.example")
