@@ -349,7 +349,8 @@ func (i *installation) startReplica(ctx context.Context, n int, r *replica, bina
 	return i.await(ctx, r.name+" is ready", r.process, func() bool { return answers("http://" + r.address + "/readyz") })
 }
 
-// restartReplicas stops one replica after the other and starts it again.
+// restartReplicas stops one replica after the other and starts it again with the present release.
+// The first one that is new migrates the database.
 func (i *installation) restartReplicas(ctx context.Context) error {
 	for n, r := range i.replicas {
 		i.say("restart %s", r.name)
@@ -360,10 +361,6 @@ func (i *installation) restartReplicas(ctx context.Context) error {
 	}
 	return nil
 }
-
-// upgradeReplicas is restartReplicas: the replicas have run the former release until now, and the
-// first that starts with the new one migrates the database.
-func (i *installation) upgradeReplicas(ctx context.Context) error { return i.restartReplicas(ctx) }
 
 // killReplica kills a replica, and starts it again after a while.
 func (i *installation) killReplica(ctx context.Context) error {

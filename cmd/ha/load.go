@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"usher/db"
 )
 
 const (
@@ -298,9 +296,4 @@ func (i *installation) eventsAtStripe(ctx context.Context) (ids []string, err er
 			return ids, nil
 		}
 	}
-}
-
-// openStore opens the database at the primary.
-func (i *installation) openStore(ctx context.Context) (*db.Store, error) {
-	return db.Open(ctx, dsn(i.primary))
 }

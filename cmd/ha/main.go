@@ -88,7 +88,7 @@ type phase struct {
 func phases(i *installation) []phase {
 	all := []phase{{"nothing happens", func(context.Context) error { return nil }}}
 	if i.former != "" {
-		all = append(all, phase{"rolling upgrade from the former release", i.upgradeReplicas})
+		all = append(all, phase{"rolling upgrade from the former release", i.restartReplicas})
 	}
 	return append(all,
 		phase{"rolling restart of the replicas", i.restartReplicas},

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"usher/db"
 )
 
 // report prints what was noticed in each phase.
@@ -90,7 +92,7 @@ func (l *load) awaitWebhooks(ctx context.Context) (int, error) {
 
 // storedEvents returns the ids of the events in the database.
 func (l *load) storedEvents(ctx context.Context) (map[string]bool, error) {
-	store, err := l.openStore(ctx)
+	store, err := db.Open(ctx, dsn(l.primary))
 	if err != nil {
 		return nil, err
 	}
