@@ -57,7 +57,7 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 func TestReturnedAndDisputedInvoicesAreShown(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
-	b.subscribe("pro", "month")
+	b.follow(b.subscribe("pro", "month")).wantText("Active") // the invoice and the subscription come with two events
 	waitFor(t, "the paid invoice", func() bool { return strings.Contains(b.get("/billing/invoices").body, "Paid") })
 	var invoice billing.Invoice
 	row := `select id, account, currency, total from invoices`
