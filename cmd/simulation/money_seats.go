@@ -18,7 +18,7 @@ func (s shownSeats) behavior() string {
 }
 
 // confirmedAt returns the confirmed change that an event carries out: its update was sent for that
-// version of the seats, in the period in which it was previewed. A preview includes what is not
+// version of the seats, in the period from which it is prorated. A preview includes what is not
 // sent yet, so the last one that was confirmed for a version is what the person has seen.
 func (o *moneyOracle) confirmedAt(h *history, past *subscriptionPast, n int) (confirmedSeats, bool) {
 	e, before := past.events[n], past.events[n-1].Data.Object
@@ -27,11 +27,17 @@ func (o *moneyOracle) confirmedAt(h *history, past *subscriptionPast, n int) (co
 	for i := len(h.seats) - 1; i >= 0; i-- {
 		s := h.seats[i].shown
 		if version > 0 && s.Version == version && s.Subscription == past.ID && s.Item == is.ID && s.To == is.Quantity &&
-			s.PeriodEnd == before.PeriodEnd && s.Known && s.Proration != "" && s.Kind != billing.SeatInvitation {
+			s.proratesWithin(before) && s.Known && s.Proration != "" && s.Kind != billing.SeatInvitation {
 			return h.seats[i], true
 		}
 	}
 	return confirmedSeats{}, false
+}
+
+// proratesWithin reports whether a change can be prorated as it was shown. The period that was shown
+// is an older one if Usher did not know yet that somebody else had changed the plan.
+func (s shownSeats) proratesWithin(current recordedSubscription) bool {
+	return s.PeriodEnd == current.PeriodEnd || s.ProratedAt != 0 && s.ProratedAt >= current.PeriodStart
 }
 
 // seatVersion reads the version of the seats from the key of their update:
@@ -62,10 +68,10 @@ func (o *moneyOracle) datesOf(h *history, c itemChange) []int64 {
 // between a preview and the event that carried it out: the change must be charged as confirmed.
 func (o *moneyOracle) undisturbed(past *subscriptionPast, n int, made confirmedSeats) bool {
 	e, since := past.events[n], made.at-clockError
-	was, _ := past.events[n-1].Data.Object.seatItem()
-	discount := past.events[n-1].Data.Object.Discount
-	if was.Quantity != made.shown.From || was.Price.ID != made.shown.Price || past.events[n-1].Created >= since ||
-		discount != nil && !discount.counts(e.Created) {
+	before := past.events[n-1].Data.Object
+	was, _ := before.seatItem()
+	if was.Quantity != made.shown.From || was.Price.ID != made.shown.Price || before.PeriodEnd != made.shown.PeriodEnd ||
+		past.events[n-1].Created >= since || before.Discount != nil && !before.Discount.counts(e.Created) {
 		return false
 	}
 	return !slices.ContainsFunc(o.invoices, func(i recordedInvoice) bool {
