@@ -7,11 +7,13 @@ import (
 )
 
 // playFinalScenarios plays three situations on purpose, not at random, and only where the result is
-// then verified by the events alone.
+// then verified by the events alone. Usher knows every earlier change at Stripe when they begin, so
+// that the verifier can tell those changes from what the scenarios cause.
 func (e *environment) playFinalScenarios(ctx context.Context) error {
 	if e.losesEvents() {
 		return nil
 	}
+	e.webhookProxy.deliverHeld(afterLastRound)
 	for _, scenario := range []func(context.Context) error{
 		e.awaitIdle, e.delaySeatResponses, e.loseSeatResponses,
 	} {
