@@ -34,8 +34,8 @@ func (o *moneyOracle) confirmedAt(h *history, past *subscriptionPast, n int) (co
 	return confirmedSeats{}, false
 }
 
-// proratesWithin reports whether a change can be prorated as it was shown. The period that was shown
-// is an older one if Usher did not know yet that somebody else had changed the plan.
+// proratesWithin reports whether a change can be prorated as it was shown. The period that was
+// shown is an older one if Usher did not know yet that somebody else had changed the plan.
 func (s shownSeats) proratesWithin(current recordedSubscription) bool {
 	return s.PeriodEnd == current.PeriodEnd || s.ProratedAt != 0 && s.ProratedAt >= current.PeriodStart
 }
