@@ -83,16 +83,33 @@ type Service struct {
 	Reconciler      *Reconciler
 	Operations      *Operations
 	Worker          *Worker
+
+	options Options
+	env     *env.Env
 }
 
 // New returns a Service. It calls neither Stripe nor the store; [Prices.Start] does.
 func New(o Options) *Service {
 	e := env.New(o.Now, o.WallClock, o.Rand, o.Log)
-	baseURL := strings.TrimSuffix(o.BaseURL, "/")
 	prices := &Prices{Env: e, store: o.Store, gateway: o.Gateway, keyFingerprint: o.KeyFingerprint, configured: o.Catalog}
 	prices.catalog.Store(&o.Catalog)
+	return assemble(o, e, prices)
+}
+
+// ReadingFrom returns a service that reads from another store, which may be a few seconds behind
+// and refuse writes, and that knows the same account, plans and prices.
+func (s *Service) ReadingFrom(store Store) *Service {
+	o := s.options
+	o.Store = store
+	return assemble(o, s.env, s.Prices)
+}
+
+// assemble returns a service whose parts share an environment, the prices and a store.
+func assemble(o Options, e *env.Env, prices *Prices) *Service {
+	baseURL := strings.TrimSuffix(o.BaseURL, "/")
 	c := &core{Env: e, Prices: prices, store: o.Store, gateway: o.Gateway, stripeLimit: cmp.Or(o.StripeLimit, stripeLimit)}
 	s := &Service{
+		options: o, env: e,
 		Outbox:    mail.NewOutbox(e, o.Store, o.Renderer, o.Mailer, baseURL),
 		Prices:    prices,
 		Customers: &Customers{core: c}, Promotions: &PromotionCodes{core: c},

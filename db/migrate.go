@@ -35,7 +35,7 @@ func Migrate(ctx context.Context, dsn string) error {
 	}
 	s.prepare = false // every statement runs only once
 	s.setDefault("lock_timeout", lockTimeout)
-	pool, err := connect(ctx, s)
+	pool, err := connect(ctx, s, DefaultConnections)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

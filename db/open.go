@@ -65,12 +65,10 @@ func OpenPool(ctx context.Context, dsn string, connections int) (*Store, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	pool, err := connect(ctx, s.withTimeouts())
+	pool, err := connect(ctx, s.withTimeouts(), connections)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
 	return newStore(pool)
 }
 
@@ -89,20 +87,29 @@ func (s *Store) Pool() billing.PoolStats {
 }
 
 // connect opens a pool and pings the database.
-func connect(ctx context.Context, s settings) (*sqlx.DB, error) {
+func connect(ctx context.Context, s settings, connections int) (*sqlx.DB, error) {
+	pool, err := openPool(s, connections)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(ctx, pool.DB); err != nil {
+		_ = pool.Close()
+		return nil, fmt.Errorf("PostgreSQL at %s: %w", address(s.config), err)
+	}
+	return pool, nil
+}
+
+// openPool opens a pool, which connects when it is used.
+func openPool(s settings, connections int) (*sqlx.DB, error) {
 	connector, err := s.connector()
 	if err != nil {
 		return nil, errDSN
 	}
 	pool := sql.OpenDB(connector)
-	pool.SetMaxOpenConns(DefaultConnections)
-	pool.SetMaxIdleConns(DefaultConnections)
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxLifetime(maxLifetime)
 	pool.SetConnMaxIdleTime(maxIdleTime)
-	if err := s.check(ctx, pool); err != nil {
-		_ = pool.Close()
-		return nil, fmt.Errorf("PostgreSQL at %s: %w", address(s.config), err)
-	}
 	return sqlx.NewDb(pool, "postgres"), nil
 }
 

@@ -136,7 +136,7 @@ func TestServerThatHangs(t *testing.T) {
 		t.Errorf("the server may be silent for %s", s.answer)
 	}
 	s.answer = 300 * time.Millisecond
-	pool, err := connect(t.Context(), s)
+	pool, err := connect(t.Context(), s, DefaultConnections)
 	must(t, err)
 	defer pool.Close()
 	store, err := newStore(pool)

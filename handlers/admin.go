@@ -39,7 +39,7 @@ func (p *adminPages) listEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	search := eventSearchFor(text)
 	search.Outcome, search.Before, search.Limit = outcome, query.Get("before"), eventsPerPage+1
-	events, err := p.inbox.Search(r.Context(), search)
+	events, err := p.reads().Inbox.Search(r.Context(), search)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (p *adminPages) health(r *http.Request) (adminviews.HealthProps, error) {
 	if err != nil {
 		return adminviews.HealthProps{}, err
 	}
-	hours, err := p.operations.EventsByHour(r.Context())
+	hours, err := p.reads().Operations.EventsByHour(r.Context())
 	return adminviews.HealthProps{Backlog: backlog, Problems: backlog.Problems(p.now()), Hours: hours}, err
 }
 
@@ -136,7 +136,7 @@ func (p *adminPages) listOrganizations(w http.ResponseWriter, r *http.Request) e
 	search := billing.OrganizationSearch{
 		Text: r.URL.Query().Get("q"), Offset: (pageNumber(r) - 1) * organizationsPerPage, Limit: organizationsPerPage,
 	}
-	lines, total, err := p.operations.SearchOrganizations(r.Context(), search)
+	lines, total, err := p.reads().Operations.SearchOrganizations(r.Context(), search)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (p *auditPages) show(w http.ResponseWriter, r *http.Request) error {
 // showAll shows the audit log of all organizations and of the installation.
 func (p *auditPages) showAll(w http.ResponseWriter, r *http.Request) error {
 	search, problem := auditSearch(r)
-	entries, err := p.audit.SearchAll(r.Context(), search)
+	entries, err := p.reads().Audit.SearchAll(r.Context(), search)
 	if err != nil {
 		return err
 	}
@@ -69,8 +69,9 @@ func (p *auditPages) export(w http.ResponseWriter, r *http.Request) error {
 	out.UseCRLF = true
 	_ = out.Write([]string{"time", "by", "kind of actor", "actor id", "act", "what happened", "target id", "target", "before", "after", "address", "request"})
 	english := locale.With(r.Context(), locale.English) // programs read the file
+	audit := p.reads().Audit
 	for written := 0; written < auditExportLimit; {
-		entries, err := p.audit.Search(r.Context(), accessOf(r), search)
+		entries, err := audit.Search(r.Context(), accessOf(r), search)
 		if err != nil {
 			return err
 		}

@@ -15,15 +15,16 @@ import (
 
 // showCredits shows how long the credits last, the packs on sale and the credit ledger.
 func (p *billingPages) showCredits(w http.ResponseWriter, r *http.Request) error {
-	overview, err := p.overviews.Get(r.Context(), accessOf(r))
+	reads := p.reads()
+	overview, err := reads.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	entries, err := p.credits.Entries(r.Context(), accessOf(r))
+	entries, err := reads.Credits.Entries(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	history, err := p.credits.History(r.Context(), accessOf(r), overview)
+	history, err := reads.Credits.History(r.Context(), accessOf(r), overview)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,10 @@ import (
 // Options configure the handler that [New] returns. Now, Rand and Log have defaults; Billing,
 // Sessions, Ready and BaseURL are required.
 type Options struct {
-	Billing  *billing.Service
+	Billing *billing.Service
+	// Reads returns the service for lists, statements and exports, whose answers may be a few
+	// seconds old; nil: Billing.
+	Reads    func() *billing.Service
 	Sessions SessionStore
 	// Ready returns an error unless requests can be served: the database is reachable and its
 	// migrations are current.
@@ -51,6 +54,9 @@ type Options struct {
 	Version  string                   // of the program, for /metrics
 	Stripe   *StripeMetrics           // for /metrics; nil: requests to Stripe are not counted
 	Pool     func() billing.PoolStats // the database connections, for /metrics; nil: they are not shown
+	// ReadLag returns how far a standby is behind and whether that is known, for /metrics; nil:
+	// there is none.
+	ReadLag func() (time.Duration, bool)
 	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not
 	// found in production.
 	MetricsToken string
@@ -165,6 +171,9 @@ func (s *server) handler() http.Handler {
 }
 
 func setDefaults(o *Options) {
+	if o.Reads == nil {
+		o.Reads = func() *billing.Service { return o.Billing }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -15,7 +15,7 @@ import (
 // exportInvoices sends the invoices as CSV (RFC 4180), newest first: one row for each explained
 // line. The amounts of an invoice's rows add up to its total.
 func (p *billingPages) exportInvoices(w http.ResponseWriter, r *http.Request) error {
-	invoices, _, err := p.invoices.Search(r.Context(), accessOf(r), billing.InvoiceSearch{Year: queryYear(r), Limit: billing.InvoiceLimit})
+	invoices, _, err := p.reads().Invoices.Search(r.Context(), accessOf(r), billing.InvoiceSearch{Year: queryYear(r), Limit: billing.InvoiceLimit})
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,9 @@ func newMetrics(o Options, security *securityLog) *metrics {
 	if o.Pool != nil {
 		registry.MustRegister(poolCollector{o.Pool})
 	}
+	if o.ReadLag != nil {
+		registry.MustRegister(lagCollector{o.ReadLag})
+	}
 	return m
 }
 
@@ -128,6 +131,23 @@ func (c poolCollector) Collect(into chan<- prometheus.Metric) {
 	}
 	into <- prometheus.MustNewConstMetric(waitsCounter, prometheus.CounterValue, float64(pool.Waits))
 	into <- prometheus.MustNewConstMetric(waitedCounter, prometheus.CounterValue, pool.Waited.Seconds())
+}
+
+// lagCollector shows how far the standby is behind.
+type lagCollector struct {
+	lag func() (time.Duration, bool)
+}
+
+var lagGauge = prometheus.NewDesc("usher_read_database_lag_seconds", "How far the standby of READ_DATABASE_URL is behind; missing while that is not known.", nil, nil)
+
+// Describe implements [prometheus.Collector].
+func (lagCollector) Describe(into chan<- *prometheus.Desc) { into <- lagGauge }
+
+// Collect implements [prometheus.Collector].
+func (c lagCollector) Collect(into chan<- prometheus.Metric) {
+	if lag, known := c.lag(); known {
+		into <- prometheus.MustNewConstMetric(lagGauge, prometheus.GaugeValue, lag.Seconds())
+	}
 }
 
 // backlogCollector reads the backlog from the database at each scrape, so that every replica

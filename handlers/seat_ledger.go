@@ -41,7 +41,7 @@ func ledgerCSVPath(search billing.LedgerSearch) string {
 func (p *seatPages) exportLedger(w http.ResponseWriter, r *http.Request) error {
 	search := ledgerSearch(r)
 	search.Limit = billing.SeatLedgerLimit
-	changes, _, err := p.seatLedger.Search(r.Context(), accessOf(r), search)
+	changes, _, err := p.reads().SeatLedger.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/account/oidc"
 	"usher/views/ui"
@@ -31,6 +32,7 @@ type site struct {
 	provider      *oidc.Provider // nil: there is none
 	identities    *account.Identities
 	signInPolicy  account.SignInPolicy
+	reads         func() *billing.Service // see Options
 }
 
 func newSite(o Options) *site {
@@ -52,5 +54,6 @@ func newSite(o Options) *site {
 		provider:      o.Provider,
 		identities:    o.Billing.Identities,
 		signInPolicy:  o.Billing.SignInPolicy,
+		reads:         o.Reads,
 	}
 }

@@ -114,7 +114,7 @@ func (r *canaryRun) secretEnvironment(dsn string) (environment []string) {
 		template, known := secretTemplates[name]
 		value := strings.Replace(template, "%s", secret, 1)
 		switch name {
-		case "DATABASE_URL", "MIGRATE_DATABASE_URL":
+		case "DATABASE_URL", "MIGRATE_DATABASE_URL", "READ_DATABASE_URL":
 			value = r.withPassword(dsn, secret)
 		case "SMTP_URL":
 			value = "smtp://mailer:" + secret + "@" + r.mails.address

@@ -28,6 +28,7 @@ type Config struct {
 
 	DatabaseURL string // PostgreSQL DSN; empty: a private PostgreSQL
 	MigrateURL  string // PostgreSQL DSN for migrations; empty: DatabaseURL
+	ReadURL     string // PostgreSQL DSN of a standby for lists, statements and exports; empty: none
 	Connections int    // of this process to the database, at most
 	DataDir     string // state of the private PostgreSQL and the local Stripe
 
@@ -81,6 +82,7 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		BaseURL:              readVar(r, "BASE_URL", nil, r.parseOrigin),
 		DatabaseURL:          readVar(r, "DATABASE_URL", "", parseDSN),
 		MigrateURL:           readVar(r, "MIGRATE_DATABASE_URL", "", parseDSN),
+		ReadURL:              readVar(r, "READ_DATABASE_URL", "", parseDSN),
 		Connections:          readVar(r, "DATABASE_POOL", db.DefaultConnections, parseConnections),
 		DataDir:              readVar(r, "DATA_DIR", ".usher", parseString),
 		StripeKey:            readVar(r, "STRIPE_SECRET_KEY", "", parseSecretKey),

@@ -33,6 +33,7 @@ var remedies = map[string]string{
 	"DATABASE_URL": "Set postgres://user:password@host:5432/database, " +
 		"with special characters percent-encoded",
 	"MIGRATE_DATABASE_URL": "Set postgres://user:password@host:5432/database, with special characters percent-encoded",
+	"READ_DATABASE_URL":    "Set postgres://user:password@host:5432/database, with special characters percent-encoded",
 	"DATABASE_POOL":        "Set a number from 2 to 500, or unset it",
 	"STRIPE_SECRET_KEY": "Copy the secret key (sk_…) or a restricted key (rk_…) " +
 		"from Stripe's dashboard, Developers, API keys",

@@ -156,6 +156,7 @@ func TestInvalidValues(t *testing.T) {
 		{"DATABASE_URL", "mysql://db/usher", "not a PostgreSQL DSN"},
 		{"DATABASE_URL", "usher", "not a PostgreSQL DSN"},
 		{"MIGRATE_DATABASE_URL", "mysql://db/usher", "not a PostgreSQL DSN"},
+		{"READ_DATABASE_URL", "mysql://db/usher", "not a PostgreSQL DSN"},
 		{"DATABASE_POOL", "1", "Set a number from 2 to 500"},
 		{"DATABASE_URL", "postgres://u:50%@db/usher", "percent-encoded"},
 		{"STRIPE_SECRET_KEY", "pk_test_123456789012", "a publishable key"},

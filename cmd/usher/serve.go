@@ -65,9 +65,11 @@ type app struct {
 	log      *slog.Logger
 	database database
 	store    *db.Store
+	standby  *db.Standby // nil without READ_DATABASE_URL
 	sessions *db.SessionStore
 	local    *localStripe // nil with a Stripe account
 	service  *billing.Service
+	reads    *billing.Service // service on the standby
 	// stripeCalls counts the requests of the service to Stripe.
 	stripeCalls *handlers.StripeMetrics
 	// serviceAt returns a service like the running one with another clock.
@@ -103,6 +105,9 @@ func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) er
 		}
 	}
 	a.service = newService(a.config, a.local, a.store, gateway, plans, mailer, keyring, a.log)
+	if a.standby != nil {
+		a.reads = a.service.ReadingFrom(a.standby)
+	}
 	a.serviceAt = func(ctx context.Context, now func() time.Time) (*billing.Service, error) {
 		local := *a.local
 		local.now = now
@@ -127,7 +132,27 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	a.sessions = db.NewSessionStore(a.store.DB())
+	return a.openStandby()
+}
+
+func (a *app) openStandby() (err error) {
+	if a.config.ReadURL == "" {
+		return nil
+	}
+	a.standby, err = db.OpenStandby(a.config.ReadURL, a.config.Connections, a.store, a.log)
+	if err != nil {
+		return err
+	}
+	a.closers.add("standby pool", func(context.Context) error { return a.standby.Close() })
 	return nil
+}
+
+// readService returns the service for what may be a few seconds old.
+func (a *app) readService() *billing.Service {
+	if a.standby != nil && a.standby.Fresh() {
+		return a.reads
+	}
+	return a.service
 }
 
 // serve serves requests and does background work until ctx ends or a server fails.
@@ -208,6 +233,9 @@ func (a *app) startWorkers(ctx context.Context) error {
 	workCtx, stop := context.WithCancel(context.WithoutCancel(ctx)) // closers end it after ctx
 	a.closers.start("queue", stop, func() error { return queue.Run(workCtx) })
 	a.closers.start("background work", stop, func() error { return a.service.Worker.Run(workCtx) })
+	if a.standby != nil {
+		a.closers.start("standby", stop, func() error { return a.standby.Run(workCtx) })
+	}
 	a.closers.start("session sweep", stop, func() error { return a.sweepSessions(workCtx) })
 	return nil
 }
@@ -244,11 +272,14 @@ func (a *app) httpServer() *http.Server {
 
 func (a *app) handlerOptions() handlers.Options {
 	o := handlers.Options{
-		Billing: a.service, Sessions: a.sessions, Ready: a.ready, BaseURL: a.config.BaseURL,
+		Billing: a.service, Reads: a.readService, Sessions: a.sessions, Ready: a.ready, BaseURL: a.config.BaseURL,
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
 		Version: readVersion().Version, Stripe: a.stripeCalls, Pool: a.store.Pool,
+	}
+	if a.standby != nil {
+		o.ReadLag = a.standby.Lag
 	}
 	// Another Stripe API serves its hosted pages under the same origin.
 	if base, err := url.Parse(a.config.StripeAPIBase); err == nil && base.Host != "" {
