@@ -43,9 +43,11 @@ func (o *moneyOracle) verifyCharges(h *history) {
 		}
 		book := o.openChargeBook(past)
 		book.explainPeriods()
+		var uncertain [][][]charge
 		for n := 1; n < len(past.events); n++ {
-			o.explainChange(h, book, n)
+			uncertain = append(uncertain, o.explainChange(h, book, n))
 		}
+		book.explainUncertain(uncertain)
 		o.closeBook(h, book)
 	}
 }
@@ -104,23 +106,33 @@ func samePeriod(a, b recordedSubscription) bool {
 	return a.PeriodStart == b.PeriodStart && a.PeriodEnd == b.PeriodEnd
 }
 
-// explainChange expects the prorations of a change of the seat item.
-func (o *moneyOracle) explainChange(h *history, b *chargeBook, n int) {
+// explainChange expects the prorations of a change of the seat item. If the change may also have
+// cost nothing, it returns the alternatives for [chargeBook.explainUncertain] instead.
+func (o *moneyOracle) explainChange(h *history, b *chargeBook, n int) (uncertain [][]charge) {
 	c, changed := b.past.changeAt(n)
 	if !changed {
-		return
+		return nil
 	}
 	at := c.event.Created
 	switch behavior := o.behavior(h, b.past, n, c.was, c.is); behavior {
 	case "none":
 	case "either": // Usher may not have known yet that the subscription is past due
-		if expected := b.found(c.charges(o.datesOf(h, c)...)); b.hasAll(expected) {
-			b.explainAll(expected)
-		}
+		return c.charges(o.datesOf(h, c)...)
 	case "confirmed": // at the time of the preview, up to an hour earlier
 		b.explainAll(b.found(c.charges(b.previewedAt(c.was, at))))
 	default:
 		b.explainAll(b.found(c.charges(o.datesOf(h, c)...)))
+	}
+	return nil
+}
+
+// explainUncertain takes the lines of changes that may have cost nothing. It comes last: a change
+// that is made twice within a second has the same lines, and one of the two may be certain.
+func (b *chargeBook) explainUncertain(changes [][][]charge) {
+	for _, alternatives := range changes {
+		if i := slices.IndexFunc(alternatives, b.hasAll); i >= 0 {
+			b.explainAll(alternatives[i])
+		}
 	}
 }
 
