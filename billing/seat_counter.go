@@ -20,6 +20,8 @@ type seatReason struct {
 	actor   string // user id; empty: the system or Stripe
 	subject string // user id of the member whose membership changed; empty: none
 	reason  string
+	// members are several changes at once, each with its own reason, instead of subject and reason.
+	members []account.MembershipChange
 }
 
 // ReasonResent is the ledger's reason for a version whose number did not change: Stripe had another
@@ -55,6 +57,87 @@ func (sc *SeatCounter) MembershipChanged(ctx context.Context, accountTx account.
 		return nil // the recount has written the line
 	}
 	return tx.SeatLedger().Insert(ctx, sc.seatChange(before, after, cause))
+}
+
+// MembershipsChanged recounts the seats once for several changes. The ledger gets a line about each
+// member who begins or ceases to be billed, with the same version; together they lead from the
+// former number to the new one.
+func (sc *SeatCounter) MembershipsChanged(ctx context.Context, accountTx account.Tx, organizationID string, changes []account.MembershipChange) error {
+	tx := accountTx.(Tx)
+	changes = billingChanges(changes)
+	if len(changes) == 0 {
+		return nil
+	}
+	before, billed, err := tx.Seats().LockAndCount(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock seat state and count billable members: %w", err)
+	}
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("look up subscription: %w", err)
+	}
+	if known && !current.Status.Ended() && addedSeats(changes) > 0 {
+		if err := requireSeats(sc.planOf(current), billed); err != nil {
+			return err
+		}
+	}
+	cause := seatReason{members: changes}
+	if err := sc.recountFor(ctx, tx, organizationID, current, cause); err != nil {
+		return err
+	}
+	after, err := tx.Seats().State(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("read seat state: %w", err)
+	}
+	if after.DesiredSeats != before.DesiredSeats {
+		return nil // the recount has written the lines
+	}
+	return tx.SeatLedger().InsertAll(ctx, sc.memberLines(before, after, current, billed, cause))
+}
+
+// billingChanges returns the changes of who is billed, those who cease to be first.
+func billingChanges(changes []account.MembershipChange) []account.MembershipChange {
+	var ended, begun []account.MembershipChange
+	for _, c := range changes {
+		switch {
+		case c.Before.Billed() && !c.After.Billed():
+			ended = append(ended, c)
+		case !c.Before.Billed() && c.After.Billed():
+			begun = append(begun, c)
+		}
+	}
+	return append(ended, begun...)
+}
+
+// addedSeats returns by how many the billed members grow.
+func addedSeats(changes []account.MembershipChange) (added int) {
+	for _, c := range changes {
+		if c.After.Billed() {
+			added++
+		} else {
+			added--
+		}
+	}
+	return added
+}
+
+// memberLines returns a line of the ledger for each change. billed is the number of billed members
+// after all of them.
+func (sc *SeatCounter) memberLines(before, after SeatState, current Subscription, billed int, cause seatReason) []SeatChange {
+	plan, state := sc.planOf(current), after
+	count, from := billed-addedSeats(cause.members), before.DesiredSeats
+	lines := make([]SeatChange, len(cause.members))
+	for i, c := range cause.members {
+		count += addedSeats(cause.members[i : i+1])
+		to := state.desiredSeats(plan, count, sc.Now())
+		if i == len(lines)-1 {
+			to = after.DesiredSeats
+		}
+		lines[i] = sc.seatChange(before, after, seatReason{actor: c.ActorID, subject: c.After.UserID, reason: c.Reason})
+		lines[i].From, lines[i].To = from, to
+		from = to
+	}
+	return lines
 }
 
 // recount counts the billed members, stores the desired seats and schedules the update at Stripe.
@@ -101,7 +184,7 @@ func (sc *SeatCounter) recountFor(ctx context.Context, tx Tx, organizationID str
 		after.scheduleSummary(sc.Now())
 	}
 	if !began || after.DesiredSeats != before.DesiredSeats {
-		if err := sc.insertSeatChange(ctx, tx, before, after, current, cause); err != nil {
+		if err := sc.insertSeatChange(ctx, tx, before, after, current, billed, cause); err != nil {
 			return err
 		}
 	}
@@ -166,10 +249,13 @@ func (sc *SeatCounter) boughtVersion(ctx context.Context, tx Tx, plan catalog.Pl
 	if err != nil {
 		return 0, fmt.Errorf("read the seat ledger: %w", err)
 	}
+	newer := int64(-1)
 	for _, change := range changes {
-		if plan.Quantity(change.To) == current.Quantity {
+		// Of several lines of a version, the newest has its number.
+		if change.Version != newer && plan.Quantity(change.To) == current.Quantity {
 			return change.Version, nil
 		}
+		newer = change.Version
 	}
 	return 0, nil
 }
@@ -179,16 +265,21 @@ const boughtLines = 1000
 
 // insertSeatChange writes the ledger line of a new version: another number, or the same number sent
 // again because Stripe has another one.
-func (sc *SeatCounter) insertSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, cause seatReason) error {
+func (sc *SeatCounter) insertSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, billed int, cause seatReason) error {
 	if after.SyncVersion == before.SyncVersion {
 		return nil
 	}
-	change := sc.seatChange(before, after, cause)
-	if after.DesiredSeats == before.DesiredSeats {
+	change, lines := sc.seatChange(before, after, cause), []SeatChange(nil)
+	if after.DesiredSeats != before.DesiredSeats {
+		lines = sc.memberLines(before, after, current, billed, cause)
+	} else {
 		change.From, change.To = current.Quantity, after.quantity(sc.planOf(current))
 		change.ActorUserID, change.SubjectUserID, change.Reason = "", "", ReasonResent
 	}
-	if err := tx.SeatLedger().Insert(ctx, change); err != nil {
+	if len(lines) == 0 {
+		lines = []SeatChange{change}
+	}
+	if err := tx.SeatLedger().InsertAll(ctx, lines); err != nil {
 		return fmt.Errorf("write seat ledger: %w", err)
 	}
 	tx.Record("desired seats: %d, before: %d", change.To, change.From)
@@ -218,7 +309,12 @@ func (sc *SeatCounter) RequireFreeSeat(ctx context.Context, accountTx account.Tx
 	if err != nil {
 		return fmt.Errorf("count billable members: %w", err)
 	}
-	if err := plan.RequireSeats(billed + promised + 1); err != nil {
+	return requireSeats(plan, billed+promised+1)
+}
+
+// requireSeats returns CodeConflict with the field billable unless the plan has room for so many.
+func requireSeats(plan catalog.Plan, billed int) error {
+	if err := plan.RequireSeats(billed); err != nil {
 		return &apperr.Error{Code: apperr.CodeConflict, Field: "billable", Message: apperr.MessageOf(err)}
 	}
 	return nil

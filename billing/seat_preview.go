@@ -19,6 +19,7 @@ type SeatPreviews struct {
 	*core
 	members       *account.Members
 	invitations   *account.Invitations
+	provisioning  *account.Provisioning
 	subscriptions *Subscriptions
 }
 
@@ -41,15 +42,17 @@ const (
 	SeatRemoval    SeatRequestKind = "removal"    // remove members
 	SeatInvitation SeatRequestKind = "invitation" // invite a person; the seat is charged when they join
 	SeatCount      SeatRequestKind = "count"      // nothing: what would this number of seats cost
+	SeatSet        SeatRequestKind = "set"        // make these the members; only estimated
 )
 
 // SeatRequest is a change that a person asks for.
 type SeatRequest struct {
 	Kind       SeatRequestKind
-	MemberIDs  []string              // of members and removal
-	Change     account.MemberChange  // of members
-	Invitation account.NewInvitation // of invitation
-	Seats      int                   // of count
+	MemberIDs  []string                                // of members and removal
+	Change     account.MemberChange                    // of members
+	Invitation account.NewInvitation                   // of invitation
+	Seats      int                                     // of count
+	make       func(tx Tx, actor account.Access) error // of set
 }
 
 // maxSeatRequest bounds the members of one request.

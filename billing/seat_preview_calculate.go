@@ -108,8 +108,11 @@ func (sp *SeatPreviews) try(ctx context.Context, a account.Access, request SeatR
 
 // inOrganization runs f in a transaction of an actor who may make the request.
 func (sp *SeatPreviews) inOrganization(ctx context.Context, a account.Access, request SeatRequest, f func(Tx, account.Access) error) error {
-	if request.Kind == SeatCount {
+	switch request.Kind {
+	case SeatCount:
 		return sp.members.InLockedOrganization(ctx, a, inTx(f))
+	case SeatSet:
+		return sp.provisioning.InOrganization(ctx, a, inTx(f))
 	}
 	return sp.members.AsMemberManager(ctx, a, inTx(f))
 }
@@ -168,6 +171,8 @@ func (sp *SeatPreviews) make(ctx context.Context, tx Tx, actor account.Access, r
 	switch request.Kind {
 	case SeatMembers, SeatRemoval:
 		return 0, sp.changeMembers(ctx, tx, actor, request, t)
+	case SeatSet:
+		return 0, request.make(tx, actor)
 	case SeatInvitation:
 		if promised, err = tx.Invitations().CountPromisedSeats(ctx, actor.Organization.ID, "", sp.Now()); err != nil {
 			return 0, fmt.Errorf("count promised seats: %w", err)

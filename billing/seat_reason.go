@@ -41,10 +41,29 @@ var reasonPhrases = map[string]phrase.Phrase{
 	reasonReleased:            phrase.Of("unused seats were released before the renewal"),
 }
 
+// keyReason returns a reason that ends with the name of an API key as a text to show.
+func keyReason(reason string) (phrase.Phrase, bool) {
+	after := func(prefix string) phrase.Arg { return phrase.Name(strings.TrimPrefix(reason, prefix)) }
+	switch {
+	case strings.HasPrefix(reason, account.ReasonKeyAdded):
+		return phrase.Of("was added by the API key %s", after(account.ReasonKeyAdded)), true
+	case strings.HasPrefix(reason, account.ReasonKeyRemoved):
+		return phrase.Of("was removed by the API key %s", after(account.ReasonKeyRemoved)), true
+	case strings.HasPrefix(reason, account.ReasonKeySeatGiven):
+		return phrase.Of("was given a seat by the API key %s", after(account.ReasonKeySeatGiven)), true
+	case strings.HasPrefix(reason, account.ReasonKeySeatTaken):
+		return phrase.Of("lost their seat by the API key %s", after(account.ReasonKeySeatTaken)), true
+	}
+	return phrase.Phrase{}, false
+}
+
 // ReasonPhrase returns a reason of the seat ledger as a text to show. One of an earlier version
 // stays English.
 func ReasonPhrase(reason string) phrase.Phrase {
 	if known, found := reasonPhrases[reason]; found {
+		return known
+	}
+	if known, found := keyReason(reason); found {
 		return known
 	}
 	if role, found := strings.CutPrefix(reason, account.ReasonRole); found {

@@ -67,6 +67,7 @@ type Service struct {
 	SeatSyncer      *SeatSyncer
 	SeatLedger      *SeatLedgers
 	SeatPreviews    *SeatPreviews
+	MemberSets      *MemberSets
 	Invoices        *Invoices
 	Payments        *Payments
 	Attempts        *PaymentAttempts
@@ -130,7 +131,8 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions, upcoming: s.Upcoming}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
-	s.SeatPreviews = &SeatPreviews{core: c, members: s.Members, invitations: s.Invitations, subscriptions: s.Subscriptions}
+	s.SeatPreviews = &SeatPreviews{core: c, members: s.Members, invitations: s.Invitations, provisioning: s.Provisioning, subscriptions: s.Subscriptions}
+	s.MemberSets = &MemberSets{core: c, provisioning: s.Provisioning, previews: s.SeatPreviews}
 	s.Checkouts = &Checkouts{
 		core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices,
 		successURL: o.SuccessURL, cancelURL: o.CancelURL, allowedOrigins: o.AllowedOrigins,

@@ -210,6 +210,8 @@ type SeatLedgerStore interface {
 	// Latest reads the newest line of the seat ledger about each of the users; some have none.
 	Latest(ctx context.Context, organizationID string, userIDs []string) ([]SeatChange, error)
 	Insert(ctx context.Context, c SeatChange) error
+	// InsertAll inserts lines in their order.
+	InsertAll(ctx context.Context, changes []SeatChange) error
 	// Newest first.
 	List(ctx context.Context, organizationID string, limit int) ([]SeatChange, error)
 	// MonthEnds lists the seats after the last change of each month (UTC), oldest first. All

@@ -17,6 +17,7 @@ type Worker struct {
 	recovery      *account.Recovery
 	rateLimits    *account.RateLimits
 	loginDevices  *account.LoginDevices
+	idempotency   *account.IdempotencyKeys
 	audit         *account.Audit
 	outbox        *mail.Outbox
 	inbox         *Inbox
@@ -36,7 +37,7 @@ type Worker struct {
 
 func newWorker(c *core, s *Service) *Worker {
 	return &Worker{
-		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, loginDevices: s.LoginDevices, audit: s.Audit, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
+		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, loginDevices: s.LoginDevices, idempotency: s.Idempotency, audit: s.Audit, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
 		payments: s.InvoicePayments, seatLedger: s.SeatLedger, previews: s.SeatPreviews, plans: s.PlanChanges, cancellations: s.Cancellations, credits: s.Credits,
 		trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
 		reconciler: s.Reconciler,
@@ -88,6 +89,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"old events", pruneInterval, 1, w.inbox.prune},
 		{"foreign prices", pruneInterval, 1, w.pruneForeign},
 		{"old rate limit counts", setupInterval, 1, w.rateLimits.Prune},
+		{"old answers to keyed requests", pruneInterval, 1, w.idempotency.Prune},
 		{"old log-in devices", pruneInterval, 1, w.loginDevices.Prune},
 		{"old audit entries", pruneInterval, 1, w.audit.Prune},
 	}

@@ -42,7 +42,8 @@ func TestKnownEmailIsAConflictOfTheEmailField(t *testing.T) {
 func TestOrganizationRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2)), PlannedPeople: 8, RequireSecondFactor: true}
+	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2)), PlannedPeople: 8, RequireSecondFactor: true,
+		ExternalID: "acme/1", RequestDigest: "5e"}
 	wantFilled(t, want)
 	must(t, store.Organizations().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
@@ -53,6 +54,16 @@ func TestOrganizationRoundTrip(t *testing.T) {
 	got, err = store.Organizations().Lock(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, got, want)
+
+	_, err = store.Organizations().ByExternalID(ctx, "acme/1")
+	wantNotFound(t, err) // it is deleted
+	want.ID, want.DeletedAt = "org_3", nil
+	must(t, store.Organizations().Insert(ctx, want))
+	got, err = store.Organizations().ByExternalID(ctx, "acme/1")
+	must(t, err)
+	wantEqual(t, got, want)
+	want.ID = "org_4"
+	wantConflict(t, store.Organizations().Insert(ctx, want), "organizations_external_id_key", "externalId")
 
 	_, err = store.Organizations().Get(ctx, "org_2")
 	wantNotFound(t, err)
@@ -87,7 +98,8 @@ func TestMemberRoundTrip(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	run(t, store, `insert into roles values ('role_1', 'org_1', 'Buyer', true, true)`)
 	want := account.Member{
-		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Name: "Name of usr_1", Email: "usr_1@example.com",
+		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Name: "Ada", Email: "ada@example.com",
+		ManagedName: "Ada", ManagedEmail: "ada@example.com", ExternalID: "1", Provisional: true,
 		Role:     account.Role{ID: "role_1", OrganizationID: "org_1", Name: "Buyer", CanManageBilling: true, CanManageMembers: true},
 		Billable: true, Status: account.MemberActive, JoinedAt: testTime, LastSeenAt: ptr(testTime),
 	}
@@ -103,10 +115,64 @@ func TestMemberRoundTrip(t *testing.T) {
 	access, err := store.Organizations().Access(ctx, "usr_1", "org_1")
 	must(t, err)
 	wantEqual(t, access, account.Access{
-		User:         account.User{ID: "usr_1", Email: "usr_1@example.com", Name: "Name of usr_1", CreatedAt: at(0)},
+		User:         account.User{ID: "usr_1", Email: "ada@example.com", Name: "Name of usr_1", CreatedAt: at(0)},
 		Organization: account.Organization{ID: "org_1", Name: "Acme", CreatedAt: at(0)},
 		Member:       want,
 	})
+}
+
+// Many rows written by one statement are read as they were, in their order.
+func TestManyMembersRoundTrip(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_9", "org_9")
+	users := []account.User{
+		{ID: "usr_2", Email: "provisional:usr_2", Name: `Q"uo\te`, CreatedAt: testTime}, {ID: "usr_3", Email: "provisional:usr_3", Name: "Zoë 𝒁", CreatedAt: testTime},
+	}
+	must(t, store.Users().InsertAll(ctx, users))
+	want := make([]account.Member, len(users))
+	for i, u := range users {
+		want[i] = member("mem_"+u.ID, "org_1", u.ID)
+		want[i].Role = account.Role{ID: account.RoleMember, Name: "Member"}
+		want[i].Name, want[i].ManagedName, want[i].ManagedEmail, want[i].Email = u.Name, u.Name, u.ID+"@example.com", u.ID+"@example.com"
+		want[i].ExternalID, want[i].Provisional = u.ID, true
+	}
+	must(t, store.Members().InsertAll(ctx, want))
+	got, err := store.Members().List(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, got, want)
+
+	want[0].ManagedName, want[0].Name, want[0].Billable, want[0].ExternalID = "Quote", "Quote", false, ""
+	must(t, store.Members().UpdateManaged(ctx, want[:1]))
+	got, err = store.Members().List(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, got, want)
+	user, err := store.Users().Get(ctx, "usr_2")
+	must(t, err)
+	wantEqual(t, user.Name, "Quote")
+
+	must(t, store.SeatLedger().InsertAll(ctx, []billing.SeatChange{
+		{OrganizationID: "org_1", At: at(0), SubjectUserID: "usr_2", Reason: "a", To: 1, Version: 1}, {OrganizationID: "org_1", At: at(0), SubjectUserID: "usr_3", Reason: "b", From: 1, To: 2, Version: 1},
+	}))
+	found, err := store.Members().ProvisionalByEmail(ctx, "org_1", "USR_3@example.com")
+	must(t, err)
+	wantEqual(t, found, want[1:])
+	must(t, store.Members().Link(ctx, want[1], "usr_1", at(9)))
+	wantNotFound(t, store.Members().Link(ctx, want[1], "usr_9", at(9))) // once
+	changes, err := store.SeatLedger().History(ctx, "org_1")
+	must(t, err)
+	if len(changes) != 2 || changes[0].SubjectUserID != "usr_2" || changes[1].SubjectUserID != "usr_1" || changes[1].To != 2 {
+		t.Errorf("%+v", changes)
+	}
+
+	must(t, store.Members().DeleteAll(ctx, "org_9", []string{"mem_usr_2"})) // of another organization
+	must(t, store.Members().DeleteAll(ctx, "org_1", []string{"mem_usr_2"}))
+	got, err = store.Members().List(ctx, "org_1")
+	must(t, err)
+	if len(got) != 1 || got[0].UserID != "usr_1" || got[0].Provisional || got[0].Name != "Zoë 𝒁" {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestAccessIsForActiveMembersOnly(t *testing.T) {

@@ -36,6 +36,13 @@ func (q apiKeyStore) OfOrganization(ctx context.Context, organizationID string) 
 	return list[account.APIKey](ctx, q.queries, "list API keys", selectAPIKeys, organizationID)
 }
 
+var selectInstallationKeys = `select ` + apiKeyTable.list("") + ` from api_keys where organization_id is null order by created_at desc, id`
+
+// OfInstallation implements [account.APIKeyStore].
+func (q apiKeyStore) OfInstallation(ctx context.Context) ([]account.APIKey, error) {
+	return list[account.APIKey](ctx, q.queries, "list API keys of the installation", selectInstallationKeys)
+}
+
 const touchAPIKey = `update api_keys set last_used_at = $2 where id = $1`
 
 // Touch implements [account.APIKeyStore].
@@ -49,4 +56,11 @@ var revokeAPIKey = `update api_keys set revoked_at = coalesce(revoked_at, $3) wh
 // Revoke implements [account.APIKeyStore].
 func (q apiKeyStore) Revoke(ctx context.Context, organizationID, keyID string, at time.Time) (account.APIKey, error) {
 	return get[account.APIKey](ctx, q.queries, "revoke API key", revokeAPIKey, organizationID, keyID, at)
+}
+
+var revokeAnyAPIKey = `update api_keys set revoked_at = coalesce(revoked_at, $2) where id = $1 returning ` + apiKeyTable.list("")
+
+// RevokeAny implements [account.APIKeyStore].
+func (q apiKeyStore) RevokeAny(ctx context.Context, keyID string, at time.Time) (account.APIKey, error) {
+	return get[account.APIKey](ctx, q.queries, "revoke API key", revokeAnyAPIKey, keyID, at)
 }

@@ -25,6 +25,17 @@ func (q auditStore) Insert(ctx context.Context, e account.AuditEntry) error {
 	return q.exec(ctx, "insert audit entry", insertAuditEntry, auditTable.values(e)...)
 }
 
+var insertAuditEntries = auditTable.insertAll()
+
+// InsertAll implements [account.AuditStore].
+func (q auditStore) InsertAll(ctx context.Context, entries []account.AuditEntry) error {
+	rows, err := auditTable.rows(entries)
+	if err != nil {
+		return err
+	}
+	return q.exec(ctx, "insert audit entries", insertAuditEntries, rows)
+}
+
 var selectLastAuditEntry = `select ` + auditTable.list("") + ` from audit_entries
 	where organization_id = $1 and act = $2 and actor_id = $3 order by at desc, id desc limit 1`
 

@@ -19,6 +19,10 @@ func conflictOf(constraint string) *apperr.Error {
 		return &apperr.Error{Code: apperr.CodeConflict, Field: "email", Message: "There is an account with this e-mail address already. Sign in instead."}
 	case "organization_members_organization_user_key":
 		return &apperr.Error{Code: apperr.CodeConflict, Message: "This person is a member of the organization already."}
+	case "organizations_external_id_key":
+		return &apperr.Error{Code: apperr.CodeConflict, Field: "externalId", Message: "Another organization has this externalId."}
+	case "organization_members_external_id_key":
+		return &apperr.Error{Code: apperr.CodeConflict, Field: "externalId", Message: "Another member has this externalId."}
 	case "roles_organization_name_key":
 		return &apperr.Error{Code: apperr.CodeConflict, Field: "name", Message: "There is a role with this name already."}
 	case "billing_customers_customer_key":

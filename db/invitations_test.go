@@ -19,6 +19,7 @@ func TestInvitationRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	want := invitation("inv_1", "Noa@example.com")
+	want.InvitedByKey = "product"
 	must(t, store.Invitations().Insert(ctx, want))
 	wantFilled(t, want, "AcceptedAt", "RevokedAt")
 	got, err := store.Invitations().Get(ctx, "org_1", "inv_1")

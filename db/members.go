@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/lib/pq"
+
 	"usher/billing/account"
 )
 
@@ -17,8 +19,12 @@ var (
 	// memberTable stores the role's id; the role is joined when a member is read.
 	memberTable = tableOf[account.Member]("organization_members").
 			computed("role_id", func(m account.Member) any { return m.Role.ID })
-	memberColumns = memberTable.list("m") + `, u.name, u.email, ` + roleTable.nested("r", "role")
+	memberColumns = memberTable.list("m") + `, ` + memberName + ` as name, coalesce(nullif(m.managed_email, ''), u.email) as email, ` +
+		roleTable.nested("r", "role")
 )
+
+// memberName is what a program sent, if it did, before the person's own name.
+const memberName = `coalesce(nullif(m.managed_name, ''), u.name)`
 
 var insertMember = memberTable.insert()
 
@@ -30,7 +36,7 @@ func (q memberStore) Insert(ctx context.Context, m account.Member) error {
 var selectMembers = `select ` + memberColumns + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
-	where m.organization_id = $1 order by lower(u.name), lower(u.email)`
+	where m.organization_id = $1 order by lower(` + memberName + `), lower(coalesce(nullif(m.managed_email, ''), u.email)), m.id`
 
 // List implements [account.MemberStore].
 func (q memberStore) List(ctx context.Context, organizationID string) ([]account.Member, error) {
@@ -60,7 +66,7 @@ func (q memberStore) OfUser(ctx context.Context, userID string) ([]account.Membe
 var selectBillingManagers = `select ` + userTable.list("u") + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
-	where m.organization_id = $1 and m.status = 'active' and (r.id = 'admin' or r.can_manage_billing)
+	where m.organization_id = $1 and m.status = 'active' and not m.provisional and (r.id = 'admin' or r.can_manage_billing)
 	order by m.joined_at, m.id`
 
 // BillingManagers implements [account.MemberStore].
@@ -98,6 +104,60 @@ func (q memberStore) Update(ctx context.Context, m account.Member) error {
 	return q.execOne(ctx, "update member", updateMember, memberSettings.values(m)...)
 }
 
+var insertMembers = memberTable.insertAll()
+
+// InsertAll implements [account.MemberStore].
+func (q memberStore) InsertAll(ctx context.Context, members []account.Member) error {
+	rows, err := memberTable.rows(members)
+	if err != nil {
+		return err
+	}
+	return q.exec(ctx, "insert members", insertMembers, rows)
+}
+
+// The name of a provisional user is the program's too: the seat ledger shows it.
+var updateManaged = `with given as (select * from ` + memberTable.recordset() + `),
+		named as (update users u set name = g.managed_name from given g where u.id = g.user_id and g.provisional and u.name <> g.managed_name)
+	update organization_members m set role_id = g.role_id, billable = g.billable, external_id = g.external_id,
+		managed_name = g.managed_name, managed_email = g.managed_email
+	from given g where m.organization_id = g.organization_id and m.id = g.id`
+
+// UpdateManaged implements [account.MemberStore].
+func (q memberStore) UpdateManaged(ctx context.Context, members []account.Member) error {
+	rows, err := memberTable.rows(members)
+	if err != nil {
+		return err
+	}
+	return q.exec(ctx, "update members", updateManaged, rows)
+}
+
+const deleteMembers = `delete from organization_members where organization_id = $1 and id = any($2)`
+
+// DeleteAll implements [account.MemberStore].
+func (q memberStore) DeleteAll(ctx context.Context, organizationID string, memberIDs []string) error {
+	return q.exec(ctx, "delete members", deleteMembers, organizationID, pq.Array(memberIDs))
+}
+
+var selectProvisional = selectMemberOf + ` and m.provisional and lower(m.managed_email) = lower($2) order by m.id`
+
+// ProvisionalByEmail implements [account.MemberStore].
+func (q memberStore) ProvisionalByEmail(ctx context.Context, organizationID, email string) ([]account.Member, error) {
+	return list[account.Member](ctx, q.queries, "list provisional members", selectProvisional, organizationID, email)
+}
+
+const (
+	linkMember      = `update organization_members set user_id = $3, joined_at = $4, provisional = false where organization_id = $1 and id = $2 and provisional`
+	linkSeatChanges = `update seat_changes set subject_user_id = $3 where organization_id = $1 and subject_user_id = $2`
+)
+
+// Link implements [account.MemberStore].
+func (q memberStore) Link(ctx context.Context, m account.Member, userID string, at time.Time) error {
+	if err := q.execOne(ctx, "link member", linkMember, m.OrganizationID, m.ID, userID, at); err != nil {
+		return err
+	}
+	return q.exec(ctx, "link seat changes", linkSeatChanges, m.OrganizationID, m.UserID, userID)
+}
+
 const deleteMember = `delete from organization_members where organization_id = $1 and id = $2`
 
 // Delete implements [account.MemberStore].
@@ -106,7 +166,7 @@ func (q memberStore) Delete(ctx context.Context, organizationID, memberID string
 }
 
 const countOtherAdmins = `select count(*) from organization_members
-	where organization_id = $1 and id <> $2 and role_id = 'admin' and status = 'active'`
+	where organization_id = $1 and id <> $2 and role_id = 'admin' and status = 'active' and not provisional`
 
 // CountOtherAdmins implements [account.MemberStore].
 func (q memberStore) CountOtherAdmins(ctx context.Context, organizationID, exceptMemberID string) (int, error) {

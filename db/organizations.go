@@ -28,6 +28,14 @@ func (q organizationStore) Get(ctx context.Context, id string) (account.Organiza
 	return get[account.Organization](ctx, q.queries, "read organization", selectOrganization, id)
 }
 
+var selectOrganizationByExternalID = `select ` + organizationTable.list("o") + ` from organizations o
+	where o.external_id = $1 and o.deleted_at is null`
+
+// ByExternalID implements [account.OrganizationStore].
+func (q organizationStore) ByExternalID(ctx context.Context, externalID string) (account.Organization, error) {
+	return get[account.Organization](ctx, q.queries, "read organization by external id", selectOrganizationByExternalID, externalID)
+}
+
 // "No key update" locks allow other transactions to insert rows that refer to the locked row.
 var lockOrganization = selectOrganization + ` for no key update`
 
@@ -56,6 +64,9 @@ var selectAccess = `select ` + memberColumns + `, ` + userTable.nested("u", "use
 // Access implements [account.OrganizationStore].
 func (q organizationStore) Access(ctx context.Context, userID, organizationID string) (account.Access, error) {
 	row, err := get[accessRow](ctx, q.queries, "read access", selectAccess, userID, organizationID)
+	if row.Member.Provisional { // a program acts in the name of somebody who has no address yet
+		row.User.Email = row.Member.Email
+	}
 	return account.Access{User: row.User, Organization: row.Organization, Member: row.Member}, err
 }
 

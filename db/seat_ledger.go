@@ -33,6 +33,17 @@ func (q seatLedgerStore) Insert(ctx context.Context, c billing.SeatChange) error
 	return q.exec(ctx, "insert seat change", insertSeatChange, seatChangeTable.values(c)...)
 }
 
+var insertSeatChanges = seatChangeTable.insertAll()
+
+// InsertAll implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) InsertAll(ctx context.Context, changes []billing.SeatChange) error {
+	rows, err := seatChangeTable.rows(changes)
+	if err != nil {
+		return err
+	}
+	return q.exec(ctx, "insert seat changes", insertSeatChanges, rows)
+}
+
 var seatChangeColumns = seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name, attempt.request_id,
 	charge.invoice_id, charge.invoice_number, charge.amount as "invoiced.minor", charge.currency as "invoiced.currency"`
 

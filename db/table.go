@@ -1,6 +1,9 @@
 package db
 
 import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -23,6 +26,7 @@ type tableColumn struct {
 	value    func(row reflect.Value) any
 	readable bool
 	writable bool
+	json     bool
 }
 
 // tableOf returns the table with the given name that stores T.
@@ -30,7 +34,7 @@ func tableOf[T any](name string) table[T] {
 	t := table[T]{name: name}
 	for _, f := range fieldsOf(reflect.TypeFor[T]()) {
 		if !f.joined {
-			t.columns = append(t.columns, tableColumn{name: f.name, value: f.argument, readable: true, writable: !f.readonly})
+			t.columns = append(t.columns, tableColumn{name: f.name, value: f.argument, readable: true, writable: !f.readonly, json: f.json})
 		}
 	}
 	return t
@@ -80,6 +84,22 @@ func (t table[T]) insert() string {
 	return "insert into " + t.name + " (" + names + ") values (" + placeholders + ")"
 }
 
+// insertAll returns a statement that inserts many rows, in their order; its argument is that of
+// [table.rows].
+func (t table[T]) insertAll() string {
+	names := t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name })
+	values := t.join(tableColumn.isWritable, func(c tableColumn, _ int) string {
+		if c.json { // its null is a value
+			return "coalesce(" + c.name + ", 'null')"
+		}
+		return c.name
+	})
+	return "insert into " + t.name + " (" + names + ") select " + values + " from " + t.recordset()
+}
+
+// recordset returns the rows of [table.rows] as a set that statements can read.
+func (t table[T]) recordset() string { return "jsonb_populate_recordset(null::" + t.name + ", $1)" }
+
 // upsert returns an insert that overwrites the columns of an existing row with the same key.
 func (t table[T]) upsert(key ...string) string {
 	return t.insert() + " on conflict (" + strings.Join(key, ", ") + ") do update set " + t.without(key...).excluded()
@@ -115,6 +135,38 @@ func (t table[T]) values(row T) []any {
 		}
 	}
 	return arguments
+}
+
+// rows returns the writable columns of many rows as one JSON argument. Columns of bytes are not
+// supported.
+func (t table[T]) rows(rows []T) (string, error) {
+	all := make([]map[string]any, len(rows))
+	for i, row := range rows {
+		all[i] = make(map[string]any, len(t.columns))
+		for _, c := range t.columns {
+			if !c.writable {
+				continue
+			}
+			value, err := jsonValue(c.value(reflect.ValueOf(row)))
+			if err != nil {
+				return "", fmt.Errorf("encode %s.%s: %w", t.name, c.name, err)
+			}
+			all[i][c.name] = value
+		}
+	}
+	text, err := json.Marshal(all)
+	return string(text), err
+}
+
+// jsonValue returns an argument of a statement as a value to encode as JSON.
+func jsonValue(argument any) (any, error) {
+	switch a := argument.(type) {
+	case jsonColumn:
+		return a.value, nil
+	case driver.Valuer:
+		return a.Value()
+	}
+	return argument, nil
 }
 
 // join formats the columns that pass; n is the position of a column among the writable ones, from

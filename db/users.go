@@ -22,6 +22,17 @@ func (q userStore) Insert(ctx context.Context, u account.User) error {
 	return q.exec(ctx, "insert user", insertUser, userTable.values(u)...)
 }
 
+var insertUsers = userTable.insertAll()
+
+// InsertAll implements [account.UserStore].
+func (q userStore) InsertAll(ctx context.Context, users []account.User) error {
+	rows, err := userTable.rows(users)
+	if err != nil {
+		return err
+	}
+	return q.exec(ctx, "insert users", insertUsers, rows)
+}
+
 var selectUser = `select ` + userTable.list("u") + ` from users u where u.id = $1`
 
 // Get implements [account.UserStore].

@@ -23,6 +23,8 @@ type caller struct {
 	scope  string   // of the API key; empty: a person
 	// A key that counts no more.
 	revoked bool
+	// A key of the installation.
+	everywhere bool
 	// outside: what the caller gets must not show the test organization.
 	outside bool
 	// required is REQUIRE_2FA; nobody but "secured" has a second factor.
@@ -57,6 +59,7 @@ func callers() []caller {
 		columns = append(columns, caller{name: "key " + scope, scope: scope, required: account.SecondFactorAll, again: true}) // a program has no second factor
 	}
 	return append(columns,
+		caller{name: "key of the installation", scope: account.ScopeMembersWrite, everywhere: true, required: account.SecondFactorAll, again: true},
 		caller{name: "revoked key", scope: account.ScopeBillingRead, revoked: true, outside: true, again: true},
 		caller{name: "admin with a stale log-in", person: "admin", admits: ofAdmin, stale: true, again: true},
 		caller{name: "operator with a stale log-in", person: "operator", admits: ofOperator, outside: true, stale: true, again: true},
@@ -117,7 +120,10 @@ var (
 		"POST /login/oidc/link", "POST /settings/security/identity", "POST /settings/security/identity/unlink", "POST /settings/security/password",
 	}
 	scopesOfRoutes = map[string]string{
-		"GET /api/v1/members": account.ScopeMembersRead, "GET /api/v1/seats": account.ScopeBillingRead, "GET /api/v1/invoices": account.ScopeBillingRead,
+		"PUT /api/v1/members": account.ScopeMembersWrite, "POST /api/v1/members": account.ScopeMembersWrite, "DELETE /api/v1/members/{id}": account.ScopeMembersWrite,
+		"GET /api/v1/organizations": account.ScopeMembersRead, "GET /api/v1/organizations/{id}": account.ScopeMembersRead,
+		"POST /api/v1/organizations": account.ScopeMembersWrite,
+		"GET /api/v1/members":        account.ScopeMembersRead, "GET /api/v1/seats": account.ScopeBillingRead, "GET /api/v1/invoices": account.ScopeBillingRead,
 		"GET /api/v1/entitlements": account.ScopeEntitlementsRead, "POST /api/v1/credits/consume": account.ScopeCreditsWrite,
 		"GET /billing/getSummary": account.ScopeBillingRead, "POST /billing/createSubscriptionCheckout": account.ScopeBillingWrite,
 		"POST /billing/createCustomerPortal": account.ScopeBillingWrite, "POST /billing/retrySeatSync": account.ScopeBillingWrite,
@@ -136,19 +142,21 @@ func expect(rt route, c caller) verdict {
 		return badKey
 	case c.scope != "" && isAPI && scopesOfRoutes[rt.key()] == "":
 		return takesNoKey
+	case c.scope != "" && rt.policy == installation && !c.everywhere:
+		return refused
 	case c.scope != "" && isAPI && scopesOfRoutes[rt.key()] != c.scope:
 		return lacksScope
 	case c.scope != "" && isAPI:
 		return admitted
 	case len(c.admits) == 0: // pages ignore keys
 		return atLogIn
-	case !slices.Contains(c.admits, rt.policy) && rt.policy != operator && len(c.admits) == 1:
+	case !slices.Contains(c.admits, rt.policy) && rt.policy != operator && rt.policy != installation && len(c.admits) == 1:
 		return noOrganization
 	case !slices.Contains(c.admits, rt.policy):
 		return refused
 	case !slices.Contains(routesBeforeSecondFactor, rt.key()) && c.mustSetUp(rt):
 		return atSecondFactor
-	case c.outside && ofOrganization(rt) && (rt.method == post || strings.Contains(rt.pattern, "{id}")):
+	case c.outside && ofOrganization(rt) && !slices.Contains(ofCaller, rt.key()) && (rt.method == post || strings.Contains(rt.pattern, "{id}")):
 		return foreign
 	case c.stale && rt.needsRecent():
 		return atConfirm
@@ -158,13 +166,18 @@ func expect(rt route, c caller) verdict {
 	return admitted
 }
 
+// ofCaller lists the routes that take no other organization than the caller's own.
+var ofCaller = []string{"PUT /api/v1/members", "POST /api/v1/members"}
+
 // needsRecent reports whether recentRoutes names the route. Pages with a form need no recent
 // authentication, but the one that begins a passkey.
 func (rt route) needsRecent() bool {
 	return recentRoutes[rt.pattern] != "" && (rt.method == post || rt.pattern == newPasskeyPath)
 }
 
-func ofOrganization(rt route) bool { return rt.policy != signedIn && rt.policy != operator }
+func ofOrganization(rt route) bool {
+	return rt.policy != signedIn && rt.policy != operator && rt.policy != installation
+}
 
 // mustSetUp reports whether a caller without a second factor needs one for a route.
 func (c caller) mustSetUp(rt route) bool {
@@ -230,6 +243,8 @@ func newAccessTest(t *testing.T) *accessTest {
 		"/organization/invitations/": a.id(`select id from invitations where organization_id = $1`, h.organization.ID),
 		"/organization/members/":     a.id(`select id from organization_members where user_id = $1`, ofMember),
 		"/organization/roles/":       customRole,
+		"/api/v1/members/":           a.id(`select id from organization_members where user_id = $1`, ofMember),
+		"/api/v1/organizations/":     h.organization.ID,
 		"/organization/api-keys/":    a.id(`select id from api_keys where organization_id = $1`, h.organization.ID),
 		"/billing/invoices/":         "in_of_the_organization",
 		"/admin/events/":             "evt_1",
@@ -259,14 +274,6 @@ func (a *accessTest) createPeople(customRole string) {
 	}
 	a.secured = a.signIn("secured")
 	a.setUpAuthenticator(a.secured)
-}
-
-func (a *accessTest) id(query string, args ...any) (id string) {
-	a.t.Helper()
-	if err := a.store.DB().GetContext(a.t.Context(), &id, query, args...); err != nil {
-		a.t.Fatal(err)
-	}
-	return id
 }
 
 // checkSets compares what the routes declare with the sets above.
@@ -331,11 +338,11 @@ func (a *accessTest) signInAs(c caller) {
 	b := a.newBrowser()
 	switch {
 	case c.scope != "":
-		secret := a.signIn("admin").createKey(c.scope)
+		secret := a.createKeyFor(c)
 		if c.revoked {
 			a.exec(`update api_keys set revoked_at = now() where key_hash = sha256($1::bytea)`, secret)
 		}
-		a.headers[c.name] = []string{"Authorization", "Bearer " + secret}
+		a.headers[c.name] = []string{"Authorization", "Bearer " + secret, "Usher-Organization", a.organization.ID}
 	case c.halfway:
 		b.logIn(c.person, "").wantRedirect(secondStepPath)
 	case c.person == "secured":
@@ -346,16 +353,26 @@ func (a *accessTest) signInAs(c caller) {
 	a.browsers[c.name] = b
 }
 
+func (a *accessTest) createKeyFor(c caller) string {
+	a.t.Helper()
+	if c.everywhere {
+		return a.installationKey(c.scope)
+	}
+	return a.signIn("admin").createKey(c.scope)
+}
+
 // sendTo calls a route with the test organization and one of its objects.
 func (a *accessTest) sendTo(b *browser, rt route, id string, headers []string) response {
 	path := strings.NewReplacer("{$}", "", "{id}", id).Replace(rt.pattern)
 	switch {
+	case rt.key() == "GET /api/v1/organizations":
+		return b.get(path+"?externalId=none", headers...)
 	case rt.method == get:
 		return b.get(path, headers...)
 	case rt.response == page:
 		return b.post(path, url.Values{"organizationId": {a.organization.ID}, "plan": {"pro"}}, headers...)
 	}
-	return b.send(post, path, `{"organizationId":"`+a.organization.ID+`"}`, append(slices.Clone(headers), "Content-Type", "application/json")...)
+	return b.send(rt.method, path, `{"organizationId":"`+a.organization.ID+`"}`, append(slices.Clone(headers), "Content-Type", "application/json")...)
 }
 
 // volatile are the tables that every request, or work in the background, may write.
@@ -389,7 +406,7 @@ func (a *accessTest) fingerprint() map[string]string {
 // refusals are the messages of the policies.
 var refusals = map[policy]string{
 	billingAdmin: "Only organization admins can manage billing", memberAdmin: account.MessageMemberAccess,
-	organizationAdmin: account.MessageAdminsOnly, operator: account.MessageOperatorsOnly,
+	organizationAdmin: account.MessageAdminsOnly, operator: account.MessageOperatorsOnly, installation: account.MessageInstallationKey,
 }
 
 // checkVerdict compares an answer with what is expected of it.
@@ -479,6 +496,8 @@ var allowedErrors = map[string]string{
 	"/billing/createCustomerPortal":       apperr.MessageNoCustomer,
 	"/billing/createSubscriptionCheckout": apperr.MessageInvalidPrice,
 	"/api/v1/credits/consume":             "amount must be",
+	"/api/v1/members":                     `Unknown field \"organizationId\"`,
+	"/api/v1/organizations":               `Unknown field \"organizationId\"`,
 	"/organization/seats/undo":            billing.MessageNothingPending,
 	"/organization/leave":                 account.MessageLastAdmin,
 	"/organization":                       "Please name your organization",
@@ -527,7 +546,7 @@ func checkAdmitted(t *testing.T, rt route, got response) {
 	case strings.Contains(rt.pattern, "{id}"), strings.Contains(rt.pattern, "{token}"): // the object does not exist
 		got.wantStatus(http.StatusNotFound)
 	case rt.pattern == "/organization/switch" && got.status == http.StatusNotFound: // in no organization
-	case got.status >= 400 && (!listed || rt.method != post || !strings.Contains(got.body, message)):
+	case got.status >= 400 && (!listed || rt.method == get || !strings.Contains(got.body, message)):
 		t.Errorf("%d: %s", got.status, got.body)
 	case strings.HasPrefix(got.header.Get("Location"), "/login"):
 		t.Error("redirected to the log-in page")

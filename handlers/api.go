@@ -18,9 +18,13 @@ type jsonAPI struct {
 	portal          *billing.Portal
 	seatSyncer      *billing.SeatSyncer
 	members         *account.Members
+	memberSets      *billing.MemberSets
+	provisioning    *account.Provisioning
 	invoices        *billing.Invoices
 	credits         *billing.Credits
 	portalReturnURL string
+	// allowInvitation counts an invitation, see [server.allowInvitation].
+	allowInvitation func(*http.Request) error
 }
 
 // summary is the response of /billing/getSummary. Times are Unix seconds.

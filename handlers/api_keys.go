@@ -52,6 +52,7 @@ var scopeWords = map[string]string{
 	account.ScopeEntitlementsRead: locale.Mark("Read plan, access, seats and credits"),
 	account.ScopeCreditsWrite:     locale.Mark("Use up credits"),
 	account.ScopeMembersRead:      locale.Mark("Read the people and their seats"),
+	account.ScopeMembersWrite:     locale.Mark("Add, change and remove people, with any role"),
 	account.ScopeBillingRead:      locale.Mark("Read the billing summary, seats and invoices"),
 	account.ScopeBillingWrite:     locale.Mark("Open Checkout and the customer portal, and sync the seats"),
 }

@@ -22,6 +22,16 @@ func (b *browser) createKey(scopes ...string) string {
 	return keyPattern.FindString(page.body)
 }
 
+// installationKey creates a key of the installation and returns the secret.
+func (h *testEnv) installationKey(scopes ...string) string {
+	h.t.Helper()
+	_, secret, err := h.service.APIKeys.CreateByOperator(h.t.Context(), "", account.APIKeyDraft{Name: "product", Scopes: scopes})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return secret
+}
+
 // withKey calls a route with a key.
 func (h *testEnv) withKey(t *testing.T, rt route, secret string, header ...string) response {
 	t.Helper()

@@ -16,12 +16,14 @@ type memberList struct {
 
 type memberObject struct {
 	ID       string               `json:"id"`
+	External *string              `json:"externalId"`
 	Email    string               `json:"email"`
 	Name     string               `json:"name"`
 	Role     string               `json:"role"` // the id; of a custom role role_…
 	Status   account.MemberStatus `json:"status"`
 	Billable bool                 `json:"billable"`
-	JoinedAt int64                `json:"joinedAt"`
+	Joined   bool                 `json:"joined"`   // false: the person has not accepted yet
+	JoinedAt int64                `json:"joinedAt"` // or since when a program named them
 }
 
 // listMembers responds with the organization's members.
@@ -30,13 +32,22 @@ func (a *jsonAPI) listMembers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	response := memberList{Members: make([]memberObject, 0, len(members))}
-	for _, m := range members {
-		response.Members = append(response.Members, memberObject{
-			ID: m.ID, Email: m.Email, Name: m.Name, Role: m.Role.ID, Status: m.Status, Billable: m.Billable, JoinedAt: m.JoinedAt.Unix(),
-		})
+	return writeTagged(w, r, memberList{memberObjects(members)})
+}
+
+func memberObjects(members []account.Member) []memberObject {
+	objects := make([]memberObject, len(members))
+	for i, m := range members {
+		objects[i] = memberObjectOf(m)
 	}
-	return writeTagged(w, r, response)
+	return objects
+}
+
+func memberObjectOf(m account.Member) memberObject {
+	return memberObject{
+		ID: m.ID, External: textOrNull(m.ExternalID), Email: m.Email, Name: m.Name, Role: m.Role.ID, Status: m.Status, Billable: m.Billable,
+		Joined: !m.Provisional, JoinedAt: m.JoinedAt.Unix(),
+	}
 }
 
 // seatsObject is the response of GET /api/v1/seats.
@@ -139,6 +150,13 @@ func invoiceObjectOf(i billing.ExplainedInvoice) invoiceObject {
 		})
 	}
 	return object
+}
+
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func secondsOrNull(t time.Time) *int64 {

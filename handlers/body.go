@@ -17,6 +17,7 @@ import (
 const (
 	maxFormBody    = 64 << 10
 	maxWebhookBody = 1 << 20
+	maxMembersBody = 4 << 20 // 5,000 members with long names
 )
 
 // bodyTimeout bounds how long a request body may take to arrive.
@@ -33,14 +34,14 @@ func (s *server) setReadDeadline(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.bodyTimeout))
 }
 
-// bodyLimit reads the whole body of a POST, up to the limit of its response type, and refuses text
-// that cannot be stored.
+// bodyLimit reads the whole body of a POST or PUT, up to the limit of its response type, and
+// refuses text that cannot be stored.
 func bodyLimit(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !validText(r.URL.Query()) {
 			return errText
 		}
-		if rt.method != post {
+		if rt.method != post && rt.method != put {
 			return next(w, r)
 		}
 		if err := readBody(r, rt); err != nil {
@@ -54,6 +55,9 @@ func readBody(r *http.Request, rt route) error {
 	limit := int64(maxFormBody)
 	if rt.policy == webhook {
 		limit = maxWebhookBody
+	}
+	if rt.maxBody > 0 {
+		limit = rt.maxBody
 	}
 	content, err := readAtMost(r, limit)
 	if err != nil {

@@ -50,6 +50,15 @@ func (b *bufferedResponse) Write(p []byte) (int, error) {
 	return b.body.Write(p)
 }
 
+// copyTo writes the response to another one that is not sent yet.
+func (b *bufferedResponse) copyTo(w http.ResponseWriter) {
+	for name, values := range b.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(b.status)
+	_, _ = w.Write(b.body.Bytes())
+}
+
 // discard clears status and body. It keeps the headers, so that a 405 keeps its Allow.
 func (b *bufferedResponse) discard() {
 	b.status = 0

@@ -99,16 +99,17 @@ type SessionStore interface {
 type server struct {
 	*site
 	areas
-	apiKeys        *account.APIKeys
-	rateLimits     *account.RateLimits // nil: rate limits are disabled
-	trustedProxies []netip.Prefix
-	proxyWarnedAt  atomic.Int64 // when an untrusted proxy was last logged, in Unix seconds
-	metrics        *metrics
-	rand           io.Reader
-	bodyTimeout    time.Duration // for a request body to arrive
-	crossOrigin    *http.CrossOriginProtection
-	headers        map[string]string // security headers, sent with every response
-	compress       func(http.Handler) http.HandlerFunc
+	apiKeys         *account.APIKeys
+	idempotencyKeys *account.IdempotencyKeys
+	rateLimits      *account.RateLimits // nil: rate limits are disabled
+	trustedProxies  []netip.Prefix
+	proxyWarnedAt   atomic.Int64 // when an untrusted proxy was last logged, in Unix seconds
+	metrics         *metrics
+	rand            io.Reader
+	bodyTimeout     time.Duration // for a request body to arrive
+	crossOrigin     *http.CrossOriginProtection
+	headers         map[string]string // security headers, sent with every response
+	compress        func(http.Handler) http.HandlerFunc
 }
 
 // areas are the parts of the site, each with its handlers.
@@ -154,7 +155,7 @@ func newServer(o Options) *server {
 	base := newSite(o)
 	metrics := newMetrics(o, base.security)
 	s := &server{
-		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
+		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, idempotencyKeys: o.Billing.Idempotency, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
 		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins), compress: newCompressor(),
 	}
@@ -163,6 +164,7 @@ func newServer(o Options) *server {
 		s.rateLimits = o.Billing.RateLimits
 	}
 	s.recent.allowCode = s.allowCode
+	s.api.allowInvitation = s.allowInvitation
 	return s
 }
 
@@ -210,7 +212,7 @@ func newAreas(o Options, base *site) areas {
 	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews, promotions: b.Promotions, lookupTimeout: returnTimeout}
 	a.api = &jsonAPI{
 		organizations: b.Organizations, overviews: b.Overviews, checkouts: b.Checkouts, portal: b.Portal,
-		seatSyncer: b.SeatSyncer, members: b.Members, invoices: b.Invoices, credits: b.Credits, portalReturnURL: portalReturn,
+		seatSyncer: b.SeatSyncer, members: b.Members, memberSets: b.MemberSets, provisioning: b.Provisioning, invoices: b.Invoices, credits: b.Credits, portalReturnURL: portalReturn,
 	}
 	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}

@@ -30,12 +30,20 @@ func (s *server) identify(w http.ResponseWriter, r *http.Request, rt route) (ide
 	if !ok || rt.response != api || rt.policy == public {
 		return s.sessions.identify(r.Context())
 	}
-	key, access, err := s.apiKeys.Authenticate(r.Context(), secret, r.Header.Get("Usher-Organization"))
-	if err != nil {
+	v, err := s.identifyKey(r, rt, secret)
+	if err != nil && apperr.CodeOf(err) != apperr.CodeForbidden {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		return identity{}, err
 	}
-	return identity{key: &key, access: access}, nil
+	return v, err
+}
+
+func (s *server) identifyKey(r *http.Request, rt route, secret string) (identity, error) {
+	if rt.policy == installation {
+		key, err := s.apiKeys.AuthenticateInstallation(r.Context(), secret)
+		return identity{key: &key}, err
+	}
+	key, access, err := s.apiKeys.Authenticate(r.Context(), secret, r.Header.Get("Usher-Organization"))
+	return identity{key: &key, access: access}, err
 }
 
 func identityOf(r *http.Request) identity { return stateOf(r).identity }

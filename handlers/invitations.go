@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -174,7 +175,7 @@ func (p *invitationPages) renderPage(w http.ResponseWriter, r *http.Request, sta
 }
 
 func (p *invitationPages) fillProps(r *http.Request, open account.OpenInvitation, props *authviews.InvitationPageProps) error {
-	props.Organization, props.Inviter, props.Role = open.Organization.Name, open.Inviter.Name, open.Role.Name
+	props.Organization, props.Inviter, props.Role = open.Organization.Name, cmp.Or(open.Inviter.Name, open.Organization.Name), open.Role.Name
 	props.Email, props.ExpiresAt = open.Email, open.ExpiresAt
 	props.Action = "/invite/" + url.PathEscape(r.PathValue("token"))
 	props.LoginHref = withNext("/login", props.Action)

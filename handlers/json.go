@@ -72,6 +72,11 @@ func decodeJSON(r *http.Request, into any) error {
 	if err != nil {
 		return errBody.withCause(err)
 	}
+	return decodeObject(content, into)
+}
+
+// decodeObject decodes one JSON object like [decodeJSON].
+func decodeObject(content []byte, into any) error {
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(content, &given); err != nil || given == nil {
 		return jsonError(err)
@@ -117,9 +122,26 @@ func rejectUnknownFields(given map[string]json.RawMessage, into any) error {
 func jsonError(err error) error {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
-		return &apperr.Error{Code: apperr.CodeInvalid, Message: fmt.Sprintf("The field %q has to be a string.", wrongType.Field), Err: err}
+		return &apperr.Error{Code: apperr.CodeInvalid, Message: fmt.Sprintf("The field %q has to be %s.", wrongType.Field, jsonType(wrongType.Type)), Err: err}
 	}
 	return &apperr.Error{Code: apperr.CodeInvalid, Message: "The body has to be one JSON object.", Err: err}
+}
+
+// jsonType names the JSON type of a Go type in messages.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return jsonType(t.Elem())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct:
+		return "an object"
+	}
+	return "a string"
 }
 
 // hasBody reports whether the request has a JSON body, for the endpoint that does not require one.

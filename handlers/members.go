@@ -179,7 +179,7 @@ func (p *memberPages) rows(r *http.Request, members []account.Member) ([]organiz
 func memberRow(ctx context.Context, m account.Member, v identity) organizationviews.MemberRow {
 	return organizationviews.MemberRow{
 		ID: m.ID, Name: m.Name, Email: m.Email, RoleID: m.Role.ID, Role: roleName(ctx, m.Role), Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
-		JoinedAt: m.JoinedAt, LastSeenAt: timeOrZero(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role),
+		JoinedAt: m.JoinedAt, LastSeenAt: timeOrZero(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role), Provisional: m.Provisional,
 	}
 }
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -88,7 +89,7 @@ func (p *memberPages) invitationRows(ctx context.Context, invitations []account.
 	rows := make([]organizationviews.InvitationRow, 0, len(invitations))
 	for _, i := range invitations {
 		row := organizationviews.InvitationRow{
-			ID: i.ID, Email: i.Email, Role: roleName(ctx, i.Role), Billable: i.Billable, By: i.Inviter.Name, ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
+			ID: i.ID, Email: i.Email, Role: roleName(ctx, i.Role), Billable: i.Billable, By: cmp.Or(i.Inviter.Name, i.InvitedByKey), ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
 		}
 		switch {
 		case i.Expired(p.now()):

@@ -20,7 +20,7 @@ func (s *server) serve(rt route) http.Handler {
 	if rt.response == asset || rt.response == stateless {
 		return s.wrap(rt, s.withoutSession(rt))
 	}
-	next := s.limitRate(rt, rt.handler)
+	next := s.limitRate(rt, s.idempotent(rt, rt.handler))
 	next = s.requireRecent(rt, next)
 	next = s.checkFormOrganization(rt, next)
 	next = bodyLimit(rt, next)

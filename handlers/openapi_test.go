@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -32,10 +33,16 @@ func TestOpenAPI(t *testing.T) {
 		"/billing/createCustomerPortal":       `{"organizationId":"` + h.organization.ID + `"}`,
 		"/billing/retrySeatSync":              `{}`,
 		"/api/v1/credits/consume":             `{"amount":1,"reason":"export","idempotencyKey":"openapi"}`,
+		"PUT /api/v1/members":                 `{"members":[{"externalId":"1","email":"` + email("admin") + `","name":"Ada","role":"admin"}]}`,
+		"POST /api/v1/members":                `{"email":"new@example.com","name":"New","invite":true}`,
+		"/api/v1/organizations":               `{"name":"Beacon","externalId":"b/1","admin":{"email":"boss@beacon.example","name":"Bo"}}`,
 	}
+	queries := map[string]string{"GET /api/v1/organizations": "?externalId=b%2F1", "PUT /api/v1/members": "?dry_run=true"}
+	paths := strings.NewReplacer("/api/v1/members/{id}", "/api/v1/members/"+h.memberID("member"), "/api/v1/organizations/{id}", "/api/v1/organizations/"+h.organization.ID)
+	created := []string{"POST /api/v1/members", "POST /api/v1/organizations"}
 	program := h.newBrowser()
 	call := func(rt route, key, body string, headers ...string) response {
-		return program.send(rt.method, rt.pattern, body, append(headers, "Content-Type", "application/json", "Authorization", "Bearer "+key)...)
+		return program.send(rt.method, paths.Replace(rt.pattern)+queries[rt.key()], body, append(headers, "Content-Type", "application/json", "Authorization", "Bearer "+key)...)
 	}
 	var described []string
 	for _, rt := range h.server.routes() {
@@ -43,16 +50,36 @@ func TestOpenAPI(t *testing.T) {
 			continue
 		}
 		described = append(described, rt.key())
-		key := keys[rt.scope]
-		good := call(rt, key, bodies[rt.pattern]).wantStatus(http.StatusOK)
-		d.validate(rt, good)
+		key, body, want := keys[rt.scope], cmp.Or(bodies[rt.key()], bodies[rt.pattern]), http.StatusOK
+		switch {
+		case rt.policy == installation:
+			d.validate(rt, call(rt, key, body).wantStatus(http.StatusForbidden))
+			key = h.installationKey(rt.scope)
+		case rt.method == remove:
+			want = http.StatusNoContent
+		}
+		if slices.Contains(created, rt.key()) {
+			want = http.StatusCreated
+		}
+		d.validate(rt, call(rt, key, body).wantStatus(want))
+		switch want {
+		case http.StatusCreated: // the same again
+			d.validate(rt, call(rt, key, body).wantStatus(http.StatusOK))
+		case http.StatusNoContent:
+			d.validate(rt, call(rt, key, body).wantStatus(http.StatusNotFound))
+		}
+		good := call(rt, key, body)
 		if tag := good.header.Get("ETag"); tag != "" {
 			d.validate(rt, call(rt, key, "", "If-None-Match", tag).wantStatus(http.StatusNotModified))
 		}
-		if rt.method == post {
+		if rt.method == post || rt.method == put {
 			d.validate(rt, call(rt, key, `{"unknown":1}`).wantStatus(http.StatusBadRequest))
 		}
-		d.validate(rt, call(rt, "uk_test_unknown", bodies[rt.pattern]).wantStatus(http.StatusUnauthorized))
+		if rt.method == post {
+			d.validate(rt, call(rt, key, body, "Idempotency-Key", "1"))
+			d.validate(rt, call(rt, key, `{"other":1}`, "Idempotency-Key", "1").wantStatus(http.StatusUnprocessableEntity))
+		}
+		d.validate(rt, call(rt, "uk_test_unknown", body).wantStatus(http.StatusUnauthorized))
 	}
 	slices.Sort(described)
 	if documented := d.operations(); !slices.Equal(documented, described) {

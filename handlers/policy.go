@@ -19,6 +19,7 @@ const (
 	memberAdmin              // a member who may manage members
 	organizationAdmin        // an admin
 	operator                 // an operator of this installation, member of an organization or not
+	installation             // a program with an API key of the installation; nobody signed in
 	metricsToken             // holders of METRICS_TOKEN; the handler checks it, there is no session
 	webhook                  // Stripe; the handler checks the signature, there is no session
 )
@@ -35,6 +36,8 @@ func (n policy) authorize(v identity) error {
 		return errSignedOut
 	case n == signedIn:
 		return nil
+	case n == installation:
+		return apperr.Errorf(apperr.CodeForbidden, account.MessageInstallationKey)
 	case n == operator:
 		if !v.operator {
 			return apperr.Errorf(apperr.CodeForbidden, account.MessageOperatorsOnly)

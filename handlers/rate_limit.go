@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -68,6 +70,53 @@ var (
 	promotionLookups      = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork, applies: hasPromotionCode}
 )
 
+// Limits of the API, for each API key or person.
+var (
+	apiReads      = rateLimit{Limit: account.Limit{Name: "api reads", Max: 6000, Per: time.Minute}, key: credentialKey}
+	apiWrites     = rateLimit{Limit: account.Limit{Name: "api writes", Max: 600, Per: time.Minute}, key: credentialKey}
+	apiMemberSets = rateLimit{Limit: account.Limit{Name: "member sets", Max: 60, Per: time.Minute}, key: credentialKey}
+)
+
+func credentialKey(_ *server, r *http.Request) string { return identityOf(r).credential() }
+
+// allLimits returns the limits of a route. Those of the API apply to every route that programs
+// call.
+func (rt route) allLimits() []rateLimit {
+	switch {
+	case rt.scope == "":
+		return rt.limits
+	case rt.method == get:
+		return append([]rateLimit{apiReads}, rt.limits...)
+	}
+	return append([]rateLimit{apiWrites}, rt.limits...)
+}
+
+// allowInvitation counts an invitation that a program sends with those that people send.
+func (s *server) allowInvitation(r *http.Request) error {
+	if s.rateLimits == nil {
+		return nil
+	}
+	return s.rateLimits.Allow(r.Context(), newInvitations.Limit, organizationKey(s, r))
+}
+
+// describedIn returns a function that adds an attempt to the headers of an answer of the API
+// (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/). Pages have none.
+func describedIn(w http.ResponseWriter, rt route) func(account.Attempt) {
+	if rt.scope == "" {
+		return func(account.Attempt) {}
+	}
+	var policies, limits []string
+	return func(a account.Attempt) {
+		if a.Count == 0 { // counting failed
+			return
+		}
+		policies = append(policies, fmt.Sprintf("%q;q=%d;w=%d", a.Limit.Name, a.Limit.Max, int(a.Limit.Per/time.Second)))
+		limits = append(limits, fmt.Sprintf("%q;r=%d;t=%d", a.Limit.Name, a.Remaining(), int(math.Ceil(a.Resets.Seconds()))))
+		w.Header().Set("RateLimit-Policy", strings.Join(policies, ", "))
+		w.Header().Set("RateLimit", strings.Join(limits, ", "))
+	}
+}
+
 // hasPromotionCode reports whether the pricing page looks a promotion code up. Codes could be
 // guessed.
 func hasPromotionCode(_ *server, r *http.Request) bool { return r.URL.Query().Get("code") != "" }
@@ -106,12 +155,13 @@ func organizationKey(s *server, r *http.Request) string {
 
 // limitRate refuses requests above the route's limits, if rate limits are enabled.
 func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
-	if s.rateLimits == nil || len(rt.limits) == 0 {
+	limits := rt.allLimits()
+	if s.rateLimits == nil || len(limits) == 0 {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		s.warnOfProxy(r)
-		counted, failures, err := s.countRequest(r, rt.limits)
+		counted, failures, err := s.countRequest(r, limits, describedIn(w, rt))
 		if apperr.CodeOf(err) == apperr.CodeRateLimited {
 			stateOf(r).maskedEmail = maskEmail(r.PostFormValue("email"))
 		}
@@ -126,13 +176,14 @@ func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
 }
 
 // countRequest counts a request for each limit that applies, until one refuses it. It returns what
-// counts only guesses, and the failures by which a password waits.
-func (s *server) countRequest(r *http.Request, limits []rateLimit) (guesses []account.Attempt, failures int, err error) {
+// counts only guesses, and the failures by which a password waits. counted is called for each.
+func (s *server) countRequest(r *http.Request, limits []rateLimit, counted func(account.Attempt)) (guesses []account.Attempt, failures int, err error) {
 	for _, l := range limits {
 		if l.applies != nil && !l.applies(s, r) {
 			continue
 		}
 		attempt, err := s.rateLimits.Begin(r.Context(), l.Limit, l.key(s, r))
+		counted(attempt)
 		if l.onlyGuesses {
 			guesses = append(guesses, attempt)
 		}

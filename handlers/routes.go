@@ -42,6 +42,8 @@ type route struct {
 	// secret: the response shows a secret that is not in the request, such as a seed. It is not
 	// compressed (docs/security.md, Compression).
 	secret bool
+	// maxBody is the largest body, in bytes; 0: that of the response type.
+	maxBody int64
 	// limits are the rate limits, applied if rate limits are enabled.
 	limits []rateLimit
 }
@@ -50,8 +52,10 @@ type route struct {
 type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 const (
-	get  = http.MethodGet
-	post = http.MethodPost
+	get    = http.MethodGet
+	post   = http.MethodPost
+	put    = http.MethodPut
+	remove = http.MethodDelete
 )
 
 // routes returns the whole route map. Each route names who may call it (policy) and the form of its
@@ -199,6 +203,12 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/api/openapi.json", policy: public, response: stateless, handler: s.api.showOpenAPI},
 		{method: get, pattern: "/api/v1/entitlements", policy: member, scope: account.ScopeEntitlementsRead, response: api, handler: s.api.getEntitlements},
 		{method: get, pattern: "/api/v1/members", policy: member, scope: account.ScopeMembersRead, response: api, handler: s.api.listMembers},
+		{method: put, pattern: "/api/v1/members", policy: memberAdmin, scope: account.ScopeMembersWrite, response: api, maxBody: maxMembersBody, handler: s.api.putMembers, limits: []rateLimit{apiMemberSets}},
+		{method: post, pattern: "/api/v1/members", policy: memberAdmin, scope: account.ScopeMembersWrite, response: api, handler: s.api.addMember},
+		{method: remove, pattern: "/api/v1/members/{id}", policy: memberAdmin, scope: account.ScopeMembersWrite, response: api, handler: s.api.removeMember},
+		{method: get, pattern: "/api/v1/organizations", policy: installation, scope: account.ScopeMembersRead, response: api, handler: s.api.findOrganization},
+		{method: post, pattern: "/api/v1/organizations", policy: installation, scope: account.ScopeMembersWrite, response: api, handler: s.api.createOrganization},
+		{method: get, pattern: "/api/v1/organizations/{id}", policy: installation, scope: account.ScopeMembersRead, response: api, handler: s.api.getOrganization},
 		{method: get, pattern: "/api/v1/seats", policy: member, scope: account.ScopeBillingRead, response: api, handler: s.api.getSeats},
 		{method: get, pattern: "/api/v1/invoices", policy: billingAdmin, scope: account.ScopeBillingRead, response: api, handler: s.api.listInvoices},
 		{method: post, pattern: "/api/v1/credits/consume", policy: member, scope: account.ScopeCreditsWrite, response: api, handler: s.api.consumeCredits},

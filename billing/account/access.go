@@ -13,6 +13,16 @@ type Access struct {
 	// ReadsBilling means that the actor, a program, may read what billing admins see, and change
 	// nothing.
 	ReadsBilling bool
+	// Key is the API key of a program that acts; nil: a person does.
+	Key *APIKey
+}
+
+// ActorID returns the id of the user who acts; empty: a program does.
+func (a Access) ActorID() string {
+	if a.Key != nil {
+		return ""
+	}
+	return a.User.ID
 }
 
 // CanManageBilling reports whether the actor may change plan, payment and seats: active admins,
@@ -53,11 +63,11 @@ func (a Access) RequireAdmin() error {
 	return nil
 }
 
-// Covers reports whether the actor holds every permission of a role. Built-in admins cover every
-// role, and only they cover the built-in admin role.
+// Covers reports whether the actor holds every permission of a role. Built-in admins and programs
+// that may change members cover every role, and only they cover the built-in admin role.
 func (a Access) Covers(r Role) bool {
 	switch {
-	case a.Member.isAdmin():
+	case a.Member.isAdmin(), a.Key != nil && a.Key.Has(ScopeMembersWrite):
 		return true
 	case r.ID == RoleAdmin:
 		return false

@@ -19,13 +19,14 @@ const (
 	ScopeEntitlementsRead = "entitlements:read"
 	ScopeCreditsWrite     = "credits:write"
 	ScopeMembersRead      = "members:read"
+	ScopeMembersWrite     = "members:write"
 	ScopeBillingRead      = "billing:read"
 	ScopeBillingWrite     = "billing:write"
 )
 
 // Scopes lists every scope.
 func Scopes() []string {
-	return []string{ScopeEntitlementsRead, ScopeCreditsWrite, ScopeMembersRead, ScopeBillingRead, ScopeBillingWrite}
+	return []string{ScopeEntitlementsRead, ScopeCreditsWrite, ScopeMembersRead, ScopeMembersWrite, ScopeBillingRead, ScopeBillingWrite}
 }
 
 // APIKey lets a program act for an organization. Only the hash of the key is stored.
@@ -182,14 +183,7 @@ func (ks *APIKeys) wellFormed(secret string) bool {
 // installation's key needs organizationID. Errors: CodeUnauthenticated; CodeInvalid if
 // organizationID is missing; [apperr.ErrNotFound] for an organization that the key is not for.
 func (ks *APIKeys) Authenticate(ctx context.Context, secret, organizationID string) (APIKey, Access, error) {
-	invalid := apperr.Errorf(apperr.CodeUnauthenticated, messageKeyInvalid)
-	if !ks.wellFormed(secret) {
-		return APIKey{}, Access{}, invalid
-	}
-	key, found, err := apperr.Found(ks.store.APIKeys().ByHash(ctx, hashToken(secret)))
-	if err == nil && (!found || !key.Valid(ks.Now())) {
-		err = invalid
-	}
+	key, err := ks.find(ctx, secret)
 	if err != nil {
 		return APIKey{}, Access{}, err
 	}
@@ -198,6 +192,35 @@ func (ks *APIKeys) Authenticate(ctx context.Context, secret, organizationID stri
 		return APIKey{}, Access{}, err
 	}
 	return key, access, ks.touch(ctx, key)
+}
+
+// AuthenticateInstallation returns the key of a secret for what concerns no organization. Errors:
+// CodeUnauthenticated; CodeForbidden for the key of an organization.
+func (ks *APIKeys) AuthenticateInstallation(ctx context.Context, secret string) (APIKey, error) {
+	key, err := ks.find(ctx, secret)
+	if err != nil {
+		return APIKey{}, err
+	}
+	if key.OrganizationID != "" {
+		return APIKey{}, apperr.Errorf(apperr.CodeForbidden, MessageInstallationKey)
+	}
+	return key, ks.touch(ctx, key)
+}
+
+// MessageInstallationKey is shown where only keys of the installation are taken.
+const MessageInstallationKey = "Only a key of the installation can do this. An operator creates one with usher api-key create --all."
+
+// find returns the valid key of a secret.
+func (ks *APIKeys) find(ctx context.Context, secret string) (APIKey, error) {
+	invalid := apperr.Errorf(apperr.CodeUnauthenticated, messageKeyInvalid)
+	if !ks.wellFormed(secret) {
+		return APIKey{}, invalid
+	}
+	key, found, err := apperr.Found(ks.store.APIKeys().ByHash(ctx, hashToken(secret)))
+	if err == nil && (!found || !key.Valid(ks.Now())) {
+		err = invalid
+	}
+	return key, err
 }
 
 // access returns what a key may do in an organization. It acts in the name of the first person who
@@ -217,16 +240,33 @@ func (ks *APIKeys) access(ctx context.Context, key APIKey, organizationID string
 		return Access{}, err
 	}
 	access := Access{Organization: organization, Member: Member{
-		Status: MemberActive, Role: Role{Name: key.Name, CanManageBilling: key.Has(ScopeBillingWrite)},
-	}, ReadsBilling: key.Has(ScopeBillingRead)}
-	if !key.Has(ScopeBillingWrite) {
-		return access, nil
-	}
-	managers, err := ks.store.Members().BillingManagers(ctx, organizationID)
-	if err == nil && len(managers) > 0 {
-		access.User = managers[0]
+		Status: MemberActive, Role: Role{
+			Name: key.Name, CanManageBilling: key.Has(ScopeBillingWrite), CanManageMembers: key.Has(ScopeMembersWrite),
+		},
+	}, ReadsBilling: key.Has(ScopeBillingRead), Key: &key}
+	if key.Has(ScopeBillingWrite) {
+		access.User, err = ks.billingManager(ctx, organizationID)
 	}
 	return access, err
+}
+
+// billingManager returns the first person who may manage billing. As long as nobody has joined, it
+// is one whom a program named. The zero value: there is none.
+func (ks *APIKeys) billingManager(ctx context.Context, organizationID string) (User, error) {
+	managers, err := ks.store.Members().BillingManagers(ctx, organizationID)
+	if err != nil || len(managers) > 0 {
+		return append(managers, User{})[0], err
+	}
+	members, err := ks.store.Members().List(ctx, organizationID)
+	if err != nil {
+		return User{}, err
+	}
+	for _, m := range members {
+		if (Access{Member: m}).CanManageBilling() {
+			return User{ID: m.UserID, Name: m.Name, Email: m.Email}, nil
+		}
+	}
+	return User{}, nil
 }
 
 // touch notes that a key was used, once a minute at most.
@@ -245,6 +285,31 @@ func (ks *APIKeys) List(ctx context.Context, a Access) ([]APIKey, error) {
 		return nil, err
 	}
 	return ks.store.APIKeys().OfOrganization(ctx, a.Organization.ID)
+}
+
+// ListByOperator lists the keys of an organization or, if organizationID is empty, those of the
+// installation.
+func (ks *APIKeys) ListByOperator(ctx context.Context, organizationID string) ([]APIKey, error) {
+	if organizationID == "" {
+		return ks.store.APIKeys().OfInstallation(ctx)
+	}
+	return ks.store.APIKeys().OfOrganization(ctx, organizationID)
+}
+
+// RevokeByOperator ends a key of any organization or of the installation. Error:
+// [apperr.ErrNotFound].
+func (ks *APIKeys) RevokeByOperator(ctx context.Context, keyID string) (APIKey, error) {
+	var key APIKey
+	err := ks.store.InTx(ctx, func(tx Tx) (err error) {
+		if key, err = tx.APIKeys().RevokeAny(ctx, keyID, ks.Now()); err != nil {
+			return err
+		}
+		return ks.record(ctx, tx, AuditEntry{Act: ActAPIKeyRevoked, OrganizationID: key.OrganizationID}.To(key.ID, key.Name))
+	})
+	if err != nil {
+		return APIKey{}, fmt.Errorf("revoke API key: %w", err)
+	}
+	return key, nil
 }
 
 // Revoke ends a key at once, for good. Errors: CodeForbidden; [apperr.ErrNotFound].

@@ -88,7 +88,14 @@ func (o Origin) speaksForPerson() bool {
 // Record writes an entry in the transaction of the act. The context's [Origin] gives the actor
 // unless the entry names one, and address and request; without an origin the system acted.
 func Record(ctx context.Context, tx Tx, at time.Time, e AuditEntry) error {
-	origin := originOf(ctx)
+	if err := tx.Audit().Insert(ctx, e.from(originOf(ctx), at)); err != nil {
+		return fmt.Errorf("write audit entry: %w", err)
+	}
+	return nil
+}
+
+// from returns the entry with its actor, address, request and time.
+func (e AuditEntry) from(origin Origin, at time.Time) AuditEntry {
 	e.At, e.Address, e.RequestID = at, origin.Address, origin.RequestID
 	switch {
 	case origin.speaksForPerson(), e.ActorKind == "" && origin.Kind != "":
@@ -96,8 +103,17 @@ func Record(ctx context.Context, tx Tx, at time.Time, e AuditEntry) error {
 	case e.ActorKind == "":
 		e.ActorKind = ActorSystem
 	}
-	if err := tx.Audit().Insert(ctx, e); err != nil {
-		return fmt.Errorf("write audit entry: %w", err)
+	return e
+}
+
+// recordAll is [Record] for many entries, with the time of the environment.
+func (b *base) recordAll(ctx context.Context, tx Tx, entries []AuditEntry) error {
+	filled := make([]AuditEntry, len(entries))
+	for i, e := range entries {
+		filled[i] = e.from(originOf(ctx), b.Now())
+	}
+	if err := tx.Audit().InsertAll(ctx, filled); err != nil {
+		return fmt.Errorf("write audit entries: %w", err)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ const (
 	ActMemberBilled            Act = "member.billed"
 	ActMemberNotBilled         Act = "member.not_billed"
 	ActMemberRemoved           Act = "member.removed"
+	ActMemberDescribed         Act = "member.described"
 	ActMemberLeft              Act = "member.left"
 	ActRoleCreated             Act = "role.created"
 	ActRoleChanged             Act = "role.changed"
@@ -83,7 +84,7 @@ func OrganizationActs() []Act {
 	return []Act{
 		ActOrganizationCreated, ActOrganizationRenamed, ActOrganizationHandedOn, ActDeletionRequested, ActDeletionWithdrawn, ActOrganizationDeleted,
 		ActInvitationSent, ActInvitationResent, ActInvitationRevoked, ActInvitationAccepted,
-		ActMemberAdded, ActMemberRoleChanged, ActMemberSuspended, ActMemberReactivated, ActMemberBilled, ActMemberNotBilled, ActMemberRemoved, ActMemberLeft,
+		ActMemberAdded, ActMemberRoleChanged, ActMemberSuspended, ActMemberReactivated, ActMemberBilled, ActMemberNotBilled, ActMemberDescribed, ActMemberRemoved, ActMemberLeft,
 		ActRoleCreated, ActRoleChanged, ActRoleDeleted, ActContactAdded, ActContactRemoved, ActNoticesChanged,
 		ActCheckoutStarted, ActPlanChangeConfirmed, ActPlanChangeScheduled, ActPlanChangeWithdrawn, ActPlanChangeFailed, ActPlanChanged,
 		ActPlanCanceled, ActPlanResumed, ActSeatsChanged, ActSeatSyncRetried, ActPortalOpened, ActInvoicePaymentRequested, ActDuplicateCanceled,

@@ -15,6 +15,9 @@ type MembershipChange struct {
 type Hooks interface {
 	// MembershipChanged recounts the organization's seats.
 	MembershipChanged(ctx context.Context, tx Tx, change MembershipChange) error
+	// MembershipsChanged recounts the organization's seats once for several changes. Error:
+	// CodeConflict with the field billable if more people would be billed than the plan's maximum.
+	MembershipsChanged(ctx context.Context, tx Tx, organizationID string, changes []MembershipChange) error
 	// RequireFreeSeat returns CodeConflict with the field billable if the plan has no seat for one
 	// more person. promised is the number of seats reserved by pending invitations.
 	RequireFreeSeat(ctx context.Context, tx Tx, organizationID string, promised int) error

@@ -39,12 +39,14 @@ type Invitation struct {
 	Billable  bool   `db:"billable"`
 	TokenHash []byte `db:"token_hash"` // SHA-256
 	// The last sender, in the current state; only UserID and Name after they left.
-	Inviter    Member     `db:"inviter,null"`
-	Sent       int        `db:"sent"` // number of e-mails sent
-	CreatedAt  time.Time  `db:"created_at"`
-	ExpiresAt  time.Time  `db:"expires_at"`
-	AcceptedAt *time.Time `db:"accepted_at"`
-	RevokedAt  *time.Time `db:"revoked_at"`
+	Inviter Member `db:"inviter,null"`
+	// InvitedByKey names the API key that sent it, which has no inviter; empty: a person did.
+	InvitedByKey string     `db:"invited_by_key"`
+	Sent         int        `db:"sent"` // number of e-mails sent
+	CreatedAt    time.Time  `db:"created_at"`
+	ExpiresAt    time.Time  `db:"expires_at"`
+	AcceptedAt   *time.Time `db:"accepted_at"`
+	RevokedAt    *time.Time `db:"revoked_at"`
 }
 
 // Pending reports whether the invitation was neither accepted nor revoked.
@@ -54,8 +56,12 @@ func (i Invitation) Pending() bool { return i.AcceptedAt == nil && i.RevokedAt =
 func (i Invitation) Expired(now time.Time) bool { return !now.Before(i.ExpiresAt) }
 
 // InviterAuthorized reports whether the last sender may still grant the role. Invitations of a
-// member who lost that right cannot be accepted.
+// member who lost that right cannot be accepted. Those of a program are revoked with the
+// membership.
 func (i Invitation) InviterAuthorized() bool {
+	if i.InvitedByKey != "" {
+		return true
+	}
 	sender := Access{Member: i.Inviter}
 	return sender.CanManageMembers() && sender.Covers(i.Role)
 }
@@ -88,7 +94,10 @@ func (iv *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (I
 
 // InviteTx is [Invitations.Invite] in the caller's transaction; see [Members.AsMemberManager].
 func (iv *Invitations) InviteTx(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Invitation, error) {
-	n = n.normalized()
+	n, err := n.normalized().ofProvisional(ctx, tx, actor.Organization.ID)
+	if err != nil {
+		return Invitation{}, err
+	}
 	role, err := iv.checkInvitation(ctx, tx, actor, n)
 	if err != nil {
 		return Invitation{}, err
@@ -134,6 +143,30 @@ func (iv *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access,
 		return role, nil
 	}
 	return role, iv.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
+}
+
+// ofProvisional returns the input for a person whom a program made a member, and who takes that
+// membership over: with its role, and without another seat.
+func (n NewInvitation) ofProvisional(ctx context.Context, tx Tx, organizationID string) (NewInvitation, error) {
+	member, found, err := provisionalMember(ctx, tx, organizationID, n.Email)
+	if found {
+		n.RoleID, n.Billable = member.Role.ID, false
+	}
+	return n, err
+}
+
+// provisionalMember returns the member with an address who has not joined.
+func provisionalMember(ctx context.Context, tx Tx, organizationID, email string) (Member, bool, error) {
+	members, err := tx.Members().ProvisionalByEmail(ctx, organizationID, email)
+	if err != nil {
+		return Member{}, false, fmt.Errorf("find provisional member: %w", err)
+	}
+	for _, m := range members {
+		if mail.SameAddress(m.ManagedEmail, email) {
+			return m, true, nil
+		}
+	}
+	return Member{}, false, nil
 }
 
 // requireNotMember rejects the address of a member or of a pending invitation.
@@ -182,7 +215,10 @@ func (iv *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizat
 // links become invalid.
 func (iv *Invitations) renewToken(i *Invitation, actor Access) string {
 	token := newToken(iv.Rand)
-	i.TokenHash, i.Inviter = hashToken(token), actor.Member
+	i.TokenHash, i.Inviter, i.InvitedByKey = hashToken(token), actor.Member, ""
+	if actor.Key != nil {
+		i.Inviter, i.InvitedByKey = Member{}, actor.Key.Name
+	}
 	i.Sent++
 	i.ExpiresAt = iv.Now().Add(InvitationLifetime)
 	return token
@@ -260,8 +296,16 @@ func (iv *Invitations) send(ctx context.Context, tx Tx, actor Access, i Invitati
 		Kind: mail.KindInvitation, To: i.Email, OrganizationID: i.OrganizationID,
 		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
 		Data: mail.Data{
-			Organization: actor.Organization.Name, Inviter: actor.User.Name, Role: i.Role.Name,
+			Organization: actor.Organization.Name, Inviter: i.inviterName(actor), Role: i.Role.Name,
 			URL: iv.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt, SenderLanguage: actor.User.Language,
 		},
 	})
+}
+
+// inviterName returns who invites; empty: a program does.
+func (i Invitation) inviterName(actor Access) string {
+	if i.InvitedByKey != "" {
+		return ""
+	}
+	return actor.User.Name
 }

@@ -171,7 +171,7 @@ func (iv *Invitations) accept(ctx context.Context, token string, find func(Tx, O
 }
 
 // join marks the invitation as accepted and makes the user a member. An existing membership stays
-// unchanged.
+// unchanged; one that a program made for the address becomes the user's.
 func (iv *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User) error {
 	now := iv.Now()
 	i.AcceptedAt = &now
@@ -188,6 +188,15 @@ func (iv *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User)
 	}
 	if _, member, err := apperr.Found(tx.Members().ByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {
 		return err
+	}
+	provisional, found, err := provisionalMember(ctx, tx, i.OrganizationID, i.Email)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		return tx.Members().Link(ctx, provisional, user.ID, now)
+	case i.InvitedByKey != "": // it was for a membership that has ended
+		return apperr.Errorf(apperr.CodeNotFound, MessageInvitationGone)
 	}
 	if i.Billable {
 		if err := iv.hooks.RequireFreeSeat(ctx, tx, i.OrganizationID, 0); err != nil {

@@ -24,13 +24,22 @@ type Member struct {
 	ID             string       `db:"id"` // mem_…
 	OrganizationID string       `db:"organization_id"`
 	UserID         string       `db:"user_id"`
-	Name           string       `db:"name,joined"`  // of the user
-	Email          string       `db:"email,joined"` // of the user
+	Name           string       `db:"name,joined"`  // ManagedName, or the user's
+	Email          string       `db:"email,joined"` // ManagedEmail, or the user's
 	Role           Role         `db:"role,joined"`
 	Billable       bool         `db:"billable"`
 	Status         MemberStatus `db:"status"`
 	JoinedAt       time.Time    `db:"joined_at"`
 	LastSeenAt     *time.Time   `db:"last_seen_at"`
+	// ExternalID is a program's id of the person; empty: none.
+	ExternalID string `db:"external_id,null"`
+	// ManagedName and ManagedEmail are what a program sent. They are shown in the organization
+	// instead of the user's own; empty: no program did.
+	ManagedName  string `db:"managed_name"`
+	ManagedEmail string `db:"managed_email"`
+	// Provisional means that a program named the person, who has not accepted. The user of such a
+	// membership stands for the person and cannot sign in, see [Provisioning].
+	Provisional bool `db:"provisional"`
 }
 
 // Billed reports whether the member occupies a billed seat. db counts seats by the same rule.
@@ -143,8 +152,16 @@ func (ms *Members) UpdateTx(ctx context.Context, tx Tx, actor Access, before, af
 // recordChange writes an audit entry for each part of a membership that changed. by names the actor
 // and the organization.
 func (ms *Members) recordChange(ctx context.Context, tx Tx, by AuditEntry, before, after Member) error {
+	for _, act := range changeEntries(by, before, after) {
+		if err := ms.record(ctx, tx, act); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func changeEntries(by AuditEntry, before, after Member) (acts []AuditEntry) {
 	entry := by.To(after.UserID, after.Name)
-	var acts []AuditEntry
 	if before.Role.ID != after.Role.ID {
 		entry.Act = ActMemberRoleChanged
 		acts = append(acts, entry.Changed(AuditValues{"role": before.Role.Name}, AuditValues{"role": after.Role.Name}))
@@ -163,12 +180,7 @@ func (ms *Members) recordChange(ctx context.Context, tx Tx, by AuditEntry, befor
 		}
 		acts = append(acts, entry)
 	}
-	for _, act := range acts {
-		if err := ms.record(ctx, tx, act); err != nil {
-			return err
-		}
-	}
-	return nil
+	return acts
 }
 
 // changeReason returns the seat ledger's text about the change. It follows the member's name.
@@ -240,7 +252,7 @@ func (ms *Members) HandOver(ctx context.Context, a Access, memberID, confirmedNa
 		if err != nil {
 			return err
 		}
-		if !known || next.ID == actor.Member.ID || next.Status != MemberActive {
+		if !known || next.ID == actor.Member.ID || next.Status != MemberActive || next.Provisional {
 			return apperr.FieldError("memberId", "Choose another member who is active.")
 		}
 		if CleanName(confirmedName) != actor.Organization.Name {
@@ -323,8 +335,10 @@ func (m MemberStatus) Valid() bool {
 	return slices.Contains([]MemberStatus{MemberActive, MemberSuspended}, m)
 }
 
-// isAdmin reports whether the member is an active admin.
-func (m Member) isAdmin() bool { return m.Role.ID == RoleAdmin && m.Status == MemberActive }
+// isAdmin reports whether the member is an active admin who has joined.
+func (m Member) isAdmin() bool {
+	return m.Role.ID == RoleAdmin && m.Status == MemberActive && !m.Provisional
+}
 
 // grantableRole returns a role of the organization that the actor may grant.
 func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Role, error) {

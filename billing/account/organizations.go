@@ -20,6 +20,11 @@ type Organization struct {
 	// Members need two-step verification to act in the organization.
 	RequireSecondFactor bool `db:"require_second_factor"`
 
+	// ExternalID is the id of the program that created the organization; empty: none.
+	ExternalID string `db:"external_id,null"`
+	// RequestDigest identifies that program's request; empty: a person created the organization.
+	RequestDigest string `db:"request_digest"`
+
 	// When a requested deletion takes effect; nil: none requested.
 	DeletesAt *time.Time `db:"deletes_at"`
 	// Nil: not deleted; the invoices of a deleted one stay readable for its billing managers.

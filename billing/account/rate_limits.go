@@ -59,6 +59,8 @@ func (rl *RateLimits) Allow(ctx context.Context, l Limit, who string) error {
 // Attempt is an action that was counted.
 type Attempt struct {
 	Count  int // of the window, this action included; 0: counting failed
+	Limit  Limit
+	Resets time.Duration // when the window ends, from now
 	key    string
 	window time.Time
 }
@@ -68,7 +70,7 @@ type Attempt struct {
 // [RateLimits.TakeBack].
 func (rl *RateLimits) Begin(ctx context.Context, l Limit, who string) (Attempt, error) {
 	window := rl.Wall().Truncate(l.Per)
-	a := Attempt{key: l.Name + " " + limitKey(who), window: window}
+	a := Attempt{Limit: l, Resets: window.Add(l.Per).Sub(rl.Wall()), key: l.Name + " " + limitKey(who), window: window}
 	count, err := rl.store.RateLimits().Count(ctx, a.key, window)
 	if err != nil {
 		rl.Log.WarnContext(ctx, "rate limit count failed", "limit", l.Name, "err", err)
@@ -78,7 +80,7 @@ func (rl *RateLimits) Begin(ctx context.Context, l Limit, who string) (Attempt, 
 	if count <= l.Max {
 		return a, nil
 	}
-	return a, l.refuse(window.Add(l.Per).Sub(rl.Wall()))
+	return a, l.refuse(a.Resets)
 }
 
 // refuse returns CodeRateLimited until the window ends.
@@ -89,6 +91,9 @@ func (l Limit) refuse(left time.Duration) error {
 	}
 	return &apperr.Error{Code: apperr.CodeRateLimited, Message: message, RetryAfter: max(left, time.Second)}
 }
+
+// Remaining returns how many more actions the window allows.
+func (a Attempt) Remaining() int { return max(0, a.Limit.Max-a.Count) }
 
 // TakeBack takes back actions that did not fail, even if their request was canceled.
 func (rl *RateLimits) TakeBack(ctx context.Context, attempts []Attempt) {

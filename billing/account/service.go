@@ -43,8 +43,10 @@ type Service struct {
 	Members       *Members
 	Roles         *Roles
 	Invitations   *Invitations
+	Provisioning  *Provisioning
 	APIKeys       *APIKeys
 	RateLimits    *RateLimits
+	Idempotency   *IdempotencyKeys
 	LoginDevices  *LoginDevices
 	SecondFactors *SecondFactors
 	Passkeys      *Passkeys
@@ -68,6 +70,9 @@ func New(o Options) *Service {
 	}
 	factors := &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL}
 	identities := &Identities{base: base, users: users, outbox: o.Outbox, policy: o.SignIn, baseURL: o.BaseURL}
+	invitations := &Invitations{
+		base: base, members: members, outbox: o.Outbox, passwords: passwords, identities: identities, hooks: o.Hooks, baseURL: o.BaseURL,
+	}
 	return &Service{
 		Identities:    identities,
 		SignInPolicy:  o.SignIn,
@@ -77,11 +82,11 @@ func New(o Options) *Service {
 		Organizations: &Organizations{base: base, members: members, hooks: o.Hooks},
 		Members:       members,
 		Roles:         &Roles{base: base, members: members},
-		Invitations: &Invitations{
-			base: base, members: members, outbox: o.Outbox, passwords: passwords, identities: identities, hooks: o.Hooks, baseURL: o.BaseURL,
-		},
+		Invitations:   invitations,
+		Provisioning:  &Provisioning{base: base, members: members, invitations: invitations, hooks: o.Hooks},
 		APIKeys:       &APIKeys{base: base, members: members, livemode: o.Livemode},
 		RateLimits:    &RateLimits{base: base},
+		Idempotency:   &IdempotencyKeys{base: base},
 		LoginDevices:  &LoginDevices{base: base},
 		SecondFactors: factors,
 		Passkeys:      &Passkeys{base: base, factors: factors, relyingParty: newRelyingParty(o.BaseURL), policy: o.SignIn},

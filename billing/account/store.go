@@ -24,6 +24,7 @@ type Tx interface {
 	Passkeys() PasskeyStore
 	Identities() IdentityStore
 	Audit() AuditStore
+	IdempotencyKeys() IdempotencyKeyStore
 }
 
 // UserStore stores people and their sessions.
@@ -49,6 +50,7 @@ type UserStore interface {
 	// SetOperator sets or clears the operator flag; ErrNotFound if there is no such user.
 	SetOperator(ctx context.Context, userID string, operator bool) error
 	Insert(ctx context.Context, u User) error // CodeConflict for a known address
+	InsertAll(ctx context.Context, users []User) error
 	Get(ctx context.Context, id string) (User, error)
 	Lock(ctx context.Context, id string) (User, error)
 	ByEmail(ctx context.Context, email string) (User, error) // case-insensitive
@@ -59,6 +61,8 @@ type OrganizationStore interface {
 	Update(ctx context.Context, o Organization) error // writes Name and DeletesAt
 	SetRequireSecondFactor(ctx context.Context, id string, required bool) error
 	Insert(ctx context.Context, o Organization) error
+	// ByExternalID returns the organization, not a deleted one, with the id of a program.
+	ByExternalID(ctx context.Context, externalID string) (Organization, error)
 	Get(ctx context.Context, id string) (Organization, error)
 	Lock(ctx context.Context, id string) (Organization, error)
 	// Access reads user, organization and membership; ErrNotFound if the user is no active member.
@@ -73,7 +77,8 @@ type MemberStore interface {
 	// OfUser lists all memberships of a user, suspended ones and those of deleted organizations
 	// included, by organization.
 	OfUser(ctx context.Context, userID string) ([]Member, error)
-	// BillingManagers lists the active members who may manage billing, the oldest membership first.
+	// BillingManagers lists the active members who have joined and may manage billing, the oldest
+	// membership first.
 	BillingManagers(ctx context.Context, organizationID string) ([]User, error)
 	Get(ctx context.Context, organizationID, memberID string) (Member, error)
 	ByUser(ctx context.Context, organizationID, userID string) (Member, error) // suspended ones too
@@ -81,7 +86,15 @@ type MemberStore interface {
 	Update(ctx context.Context, m Member) error
 	Touch(ctx context.Context, memberID string, seenAt time.Time) error
 	Delete(ctx context.Context, organizationID, memberID string) error
-	// CountOtherAdmins counts the active built-in admins except one member.
+	InsertAll(ctx context.Context, members []Member) error
+	// UpdateManaged writes role, billable and what a program sets of members.
+	UpdateManaged(ctx context.Context, members []Member) error
+	DeleteAll(ctx context.Context, organizationID string, memberIDs []string) error
+	// ProvisionalByEmail lists the members with an address who have not joined, case-insensitive.
+	ProvisionalByEmail(ctx context.Context, organizationID, email string) ([]Member, error)
+	// Link makes a provisional membership, and the ledger's lines about it, that of a user.
+	Link(ctx context.Context, m Member, userID string, at time.Time) error
+	// CountOtherAdmins counts the active built-in admins who have joined, except one member.
 	CountOtherAdmins(ctx context.Context, organizationID, exceptMemberID string) (int, error)
 	Insert(ctx context.Context, m Member) error                        // reads m.Role.ID
 	List(ctx context.Context, organizationID string) ([]Member, error) // by name
@@ -109,6 +122,8 @@ type InvitationStore interface {
 	Update(ctx context.Context, i Invitation) error
 	Get(ctx context.Context, organizationID, invitationID string) (Invitation, error)
 	ByToken(ctx context.Context, tokenHash []byte) (Invitation, error)
+	// RevokeOfKeys revokes the pending invitations of API keys to the addresses.
+	RevokeOfKeys(ctx context.Context, organizationID string, emails []string, at time.Time) error
 	// Pending lists those neither accepted nor revoked, expired ones included, by address.
 	Pending(ctx context.Context, organizationID string) ([]Invitation, error)
 	// CountPromisedSeats counts the pending billable invitations that have not expired at now,
@@ -153,7 +168,11 @@ type APIKeyStore interface {
 	ByHash(ctx context.Context, hash []byte) (APIKey, error)
 	// OfOrganization lists the keys of an organization, the newest first.
 	OfOrganization(ctx context.Context, organizationID string) ([]APIKey, error)
+	// OfInstallation lists the keys of the installation, the newest first.
+	OfInstallation(ctx context.Context) ([]APIKey, error)
 	Touch(ctx context.Context, keyID string, at time.Time) error
+	// RevokeAny is Revoke for a key of any organization or of the installation.
+	RevokeAny(ctx context.Context, keyID string, at time.Time) (APIKey, error)
 	// Revoke keeps the first time and returns the key.
 	Revoke(ctx context.Context, organizationID, keyID string, at time.Time) (APIKey, error)
 }
@@ -183,9 +202,22 @@ type RateLimitStore interface {
 	Prune(ctx context.Context, before time.Time) error
 }
 
+// IdempotencyKeyStore stores requests with an idempotency key and their answers.
+type IdempotencyKeyStore interface {
+	// Begin stores a request. If its key is used already, it returns the stored request instead,
+	// unless that is older than expired, or it is the same request and nobody handles it any more.
+	Begin(ctx context.Context, k KeyedRequest, expired time.Time) (KeyedRequest, error)
+	// Finish stores the answer, unless the request was begun anew.
+	Finish(ctx context.Context, k KeyedRequest) error
+	// Delete deletes the request, unless it was begun anew.
+	Delete(ctx context.Context, k KeyedRequest) error
+	Prune(ctx context.Context, before time.Time) error
+}
+
 // AuditStore stores the audit log.
 type AuditStore interface {
 	Insert(ctx context.Context, e AuditEntry) error
+	InsertAll(ctx context.Context, entries []AuditEntry) error
 	// Search lists entries, the newest first.
 	Search(ctx context.Context, search AuditSearch) ([]AuditEntry, error)
 	// Last returns the newest entry about an act of an actor; ErrNotFound if there is none.

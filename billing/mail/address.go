@@ -21,6 +21,9 @@ func ValidAddress(address string) bool {
 // ops@example.com, and whoever has the one address is not the owner of the other.
 func SameAddress(a, b string) bool { return asciiLower(a) == asciiLower(b) }
 
+// AddressKey returns the same text for all addresses that are the same by [SameAddress].
+func AddressKey(address string) string { return asciiLower(address) }
+
 func asciiLower(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

@@ -40,6 +40,19 @@ func TestAPIKeyCommand(t *testing.T) {
 	if text := run(exitOK, "create", "--all", "--name", "product", "--scopes", "billing:read", "--expires", "2999-01-31"); !strings.Contains(text, "It isn't stored") {
 		t.Errorf("it prints %s", text)
 	}
+	if text := run(exitOK, "list", "--all"); !strings.Contains(text, key.ID) || !strings.Contains(text, "valid until 2999-01-31") || strings.Contains(text, key.Key) {
+		t.Errorf("list prints %s", text)
+	}
+	if text := run(exitOK, "revoke", key.ID); !strings.Contains(text, "is revoked") {
+		t.Errorf("revoke prints %s", text)
+	}
+	var keys []apiKeyView
+	if text := run(exitOK, "list", "--all", "--json"); json.Unmarshal([]byte(text), &keys) != nil || len(keys) != 2 || keys[1].RevokedAt == nil {
+		t.Errorf("list --json prints %s", text)
+	}
+	run(exitFailed, "revoke", "key_none")
+	run(exitUsage, "list")
+	run(exitUsage, "revoke")
 	run(exitFailed, "create", "--all", "--name", "product", "--scopes", "everything")
 	run(exitFailed, "create", "--org", "org_none", "--name", "product", "--scopes", "billing:read")
 	run(exitUsage, "create", "--name", "product")
