@@ -83,6 +83,7 @@ func (s *server) answerOnce(w http.ResponseWriter, r *http.Request, keyed accoun
 		s.fail(out, r, err)
 	}
 	finished = true
+	out.WriteHeader(http.StatusOK) // unless there is another status
 	if final := out.status < http.StatusInternalServerError && out.status != http.StatusTooManyRequests; final {
 		s.idempotencyKeys.Finish(r.Context(), keyed, out.status, out.body.String())
 	} else {

@@ -398,7 +398,7 @@ func (r *canaryRun) crawl(v *visitor) {
 			queue = append(queue, path)
 		}
 	}
-	queue = append(queue, "/", "/admin/people?q="+ownerEmail, "/admin/profiles/goroutine", "/no/such/page", "/login?next=%2Finvite%2F"+r.secret("token in next"))
+	queue = append(queue, "/", "/api/v1/organizations/"+r.organization, "/admin/people?q="+ownerEmail, "/admin/profiles/goroutine", "/no/such/page", "/login?next=%2Finvite%2F"+r.secret("token in next"))
 	opened, pages := map[string]bool{}, map[string]int{}
 	for ; len(queue) > 0; queue = queue[1:] {
 		path, _, _ := strings.Cut(queue[0], "#")
@@ -438,6 +438,15 @@ func (r *canaryRun) typeIntoEveryForm() {
 		r.exec(`delete from rate_limits`)
 		if method == http.MethodGet {
 			r.owner.load(r.owner.http.Get(path + "?" + form.Encode()))
+			continue
+		}
+		if method != http.MethodPost {
+			request, err := http.NewRequestWithContext(r.t.Context(), method, path, bytes.NewReader(body))
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/json")
+			r.owner.load(r.owner.http.Do(request))
 			continue
 		}
 		r.owner.load(r.owner.http.PostForm(path, form))

@@ -201,6 +201,9 @@ func (r *canaryRun) commandWith(environment []string, args ...string) {
 	r.evidence.add("usher "+args[0], stdout+stderr)
 }
 
+// routeMethods are the methods by their names in the route map.
+var routeMethods = map[string]string{"get": http.MethodGet, "post": http.MethodPost, "put": http.MethodPut, "remove": http.MethodDelete}
+
 // readRoutes reads the patterns of the route map from its source.
 func (r *canaryRun) readRoutes() {
 	r.t.Helper()
@@ -243,11 +246,11 @@ func (r *canaryRun) readRoutes() {
 				fields[fmt.Sprint(pair.Key)] = pair.Value
 			}
 		}
-		method, path := fmt.Sprint(fields["method"]), textOf(fields["pattern"], constants)
-		if method != "get" && method != "post" || path == "" {
+		method, path := routeMethods[fmt.Sprint(fields["method"])], textOf(fields["pattern"], constants)
+		if method == "" || path == "" {
 			continue
 		}
-		pattern := strings.ToUpper(method) + " " + path
+		pattern := method + " " + path
 		r.routes.Handle(pattern, http.NotFoundHandler())
 		r.patterns = append(r.patterns, pattern)
 	}
