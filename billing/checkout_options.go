@@ -19,7 +19,14 @@ const (
 	CheckoutTerms      CheckoutPart = "consent_collection"
 	CheckoutSavedCards CheckoutPart = "saved_payment_method_options"
 	CheckoutCodeField  CheckoutPart = "allow_promotion_codes"
+	CheckoutCustomText CheckoutPart = "custom_text"
 )
+
+// CheckoutTexts are texts of the adopter on the hosted page, with links in Markdown.
+type CheckoutTexts struct {
+	Submit string `json:"submit,omitempty"` // beside the button; empty: none
+	Terms  string `json:"terms,omitempty"`  // what the buyer agrees to; empty: Stripe's own text
+}
 
 // CheckoutOptions are what the Checkout page asks for besides an e-mail address and a card.
 type CheckoutOptions struct {
@@ -33,7 +40,8 @@ type CheckoutOptions struct {
 	SavedCards     bool     `json:"savedCards,omitempty"`
 	// TrialWithoutCard is what happens at the end of a trial without a card; empty: a card is
 	// required.
-	TrialWithoutCard string `json:"trialWithoutCard,omitempty"`
+	TrialWithoutCard string        `json:"trialWithoutCard,omitempty"`
+	Texts            CheckoutTexts `json:"texts,omitzero"`
 
 	// Refused are the parts that Stripe refused and that the session does without.
 	Refused []CheckoutPart `json:"refused,omitempty"`
@@ -51,6 +59,7 @@ func checkoutOptions(settings catalog.CheckoutSettings) CheckoutOptions {
 func (o CheckoutOptions) Has(part CheckoutPart) bool {
 	enabled := map[CheckoutPart]bool{
 		CheckoutTerms: o.Terms, CheckoutSavedCards: o.SavedCards, CheckoutCodeField: o.PromotionCodes && o.PromotionCode == "",
+		CheckoutCustomText: o.Texts != CheckoutTexts{},
 	}
 	return enabled[part] && !slices.Contains(o.Refused, part)
 }
@@ -70,7 +79,7 @@ func (o CheckoutOptions) withoutRefused(err error) (CheckoutOptions, CheckoutPar
 	if errors.Is(err, ErrPromotionCodeRefused) || !errors.As(err, &refused) || refused.Status != 400 {
 		return o, "", false
 	}
-	for _, part := range []CheckoutPart{CheckoutTerms, CheckoutSavedCards, CheckoutCodeField} {
+	for _, part := range []CheckoutPart{CheckoutCustomText, CheckoutTerms, CheckoutSavedCards, CheckoutCodeField} {
 		// An error without a parameter may be about any part: each is left out in turn.
 		if o.Has(part) && (aboutParam(refused, string(part)) || refused.Param == "") {
 			o.Refused = append(slices.Clone(o.Refused), part)

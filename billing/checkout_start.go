@@ -37,6 +37,7 @@ type CheckoutRequest struct {
 	PromotionCode         string // promo_…, from [PromotionCodes.Find]; empty: none
 	People                int    // as chosen on the pricing page; 0: not chosen
 	SuccessURL, CancelURL string
+	Texts                 CheckoutTexts
 }
 
 // reservationLifetime is how long a reserved session may be created under its idempotency key.
@@ -103,7 +104,7 @@ func (cs *Checkouts) newCheckout(ctx context.Context, a account.Access, r Checko
 		return CheckoutSession{}, err
 	}
 	options := checkoutOptions(cs.Catalog().Checkout)
-	options.PromotionCode = r.PromotionCode
+	options.PromotionCode, options.Texts = r.PromotionCode, r.Texts
 	return CheckoutSession{
 		OrganizationID: a.Organization.ID, UserID: a.User.ID, Account: acct.ID, Livemode: acct.Livemode,
 		SuccessURL: withSessionID(success), CancelURL: cancel, Options: options, People: max(0, r.People),

@@ -30,6 +30,7 @@ type Options struct {
 	Log       *slog.Logger // nil: nothing is logged
 
 	BaseURL                          string // the public origin, for links in e-mails
+	Product                          string // its name, in authenticators; empty: Usher
 	SuccessURL, CancelURL, ReturnURL string // where Checkout and the portal redirect to; absolute
 	// AllowedOrigins are allowed for URLs in requests, as scheme://host[:port].
 	AllowedOrigins []string
@@ -118,7 +119,7 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 		Seats:   &SeatCounter{core: c},
 	}
 	s.Service = account.New(account.Options{
-		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
+		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL, Product: o.Product,
 		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn, HashMemory: o.HashMemory,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}

@@ -8,6 +8,7 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
+	"usher/views/brand"
 )
 
 // jsonAPI serves the JSON endpoints that use a session.
@@ -25,6 +26,7 @@ type jsonAPI struct {
 	portalReturnURL string
 	// allowInvitation counts an invitation, see [server.allowInvitation].
 	allowInvitation func(*http.Request) error
+	brand           brand.Brand
 }
 
 // summary is the response of /billing/getSummary. Times are Unix seconds.
@@ -126,7 +128,7 @@ func (a *jsonAPI) createSubscriptionCheckout(w http.ResponseWriter, r *http.Requ
 		return apperr.Errorf(apperr.CodeInvalid, "The mode has to be subscription or payment.")
 	}
 	session, err := start(r.Context(), accessOf(r), billing.CheckoutRequest{
-		PriceID: body.PriceID, SuccessURL: body.SuccessURL, CancelURL: body.CancelURL,
+		PriceID: body.PriceID, SuccessURL: body.SuccessURL, CancelURL: body.CancelURL, Texts: checkoutTexts(r.Context(), a.brand),
 	})
 	if err != nil {
 		return err

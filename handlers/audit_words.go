@@ -56,7 +56,7 @@ func auditActor(ctx context.Context, e account.AuditEntry) string {
 	case account.ActorStripe:
 		return "Stripe"
 	case account.ActorSystem:
-		return "Usher"
+		return locale.T(ctx, "Usher")
 	}
 	return locale.T(ctx, "Someone")
 }

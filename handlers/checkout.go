@@ -49,7 +49,7 @@ func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) er
 func (p *checkoutPages) start(ctx context.Context, a account.Access, selected selection) (billing.CheckoutSession, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.returnTimeout)
 	defer cancel()
-	request := billing.CheckoutRequest{People: selected.people}
+	request := billing.CheckoutRequest{People: selected.people, Texts: checkoutTexts(ctx, p.brand)}
 	if selected.code != "" {
 		code, valid, err := p.promotions.Find(ctx, a, selected.code)
 		if err != nil {

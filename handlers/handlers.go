@@ -16,6 +16,8 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/account/oidc"
+	"usher/static"
+	"usher/views/brand"
 	"usher/views/ui"
 )
 
@@ -64,6 +66,9 @@ type Options struct {
 	// into it.
 	Remark string
 	Links  []ui.LinkButtonProps
+	// Brand is the adopter's; the zero value is Usher's own. Assets are files of it.
+	Brand  brand.Brand
+	Assets []static.Asset
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
@@ -157,9 +162,9 @@ func newServer(o Options) *server {
 	s := &server{
 		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, idempotencyKeys: o.Billing.Idempotency, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
-		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins), compress: newCompressor(),
+		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins, o.Brand.Logo), compress: newCompressor(),
 	}
-	s.system = &systemEndpoints{site: base, ready: o.Ready, metrics: metrics, metricsToken: o.MetricsToken}
+	s.system = &systemEndpoints{site: base, ready: o.Ready, metrics: metrics, metricsToken: o.MetricsToken, assets: static.Handler(o.Assets...)}
 	if o.RateLimits {
 		s.rateLimits = o.Billing.RateLimits
 	}
@@ -213,6 +218,7 @@ func newAreas(o Options, base *site) areas {
 	a.api = &jsonAPI{
 		organizations: b.Organizations, overviews: b.Overviews, checkouts: b.Checkouts, portal: b.Portal,
 		seatSyncer: b.SeatSyncer, members: b.Members, memberSets: b.MemberSets, provisioning: b.Provisioning, invoices: b.Invoices, credits: b.Credits, portalReturnURL: portalReturn,
+		brand: o.Brand,
 	}
 	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"usher/static"
 )
 
 // systemEndpoints serve health, readiness, metrics and static files.
@@ -14,6 +12,7 @@ type systemEndpoints struct {
 	ready        func(context.Context) error
 	metrics      *metrics
 	metricsToken string // empty: public in development, not found in production
+	assets       http.Handler
 }
 
 // healthResponse is the body of /healthz and /readyz.
@@ -42,6 +41,6 @@ func (e *systemEndpoints) showReadiness(w http.ResponseWriter, r *http.Request) 
 }
 
 func (e *systemEndpoints) serveAsset(w http.ResponseWriter, r *http.Request) error {
-	static.Handler().ServeHTTP(w, r)
+	e.assets.ServeHTTP(w, r)
 	return nil
 }

@@ -48,9 +48,14 @@ func (s *site) language(r *http.Request, rt route, viewer identity) locale.Langu
 	return locale.Accepted(r.Header.Get("Accept-Language"))
 }
 
-// withLanguage returns the request in the language of its response.
+// withLanguage returns the request in the language of its response. Its texts have the name of the
+// adopter's product, except in answers to programs.
 func (s *site) withLanguage(r *http.Request, rt route, viewer identity) *http.Request {
-	return r.WithContext(locale.With(r.Context(), s.language(r, rt, viewer)))
+	ctx := locale.With(r.Context(), s.language(r, rt, viewer))
+	if rt.response == page {
+		ctx = locale.WithProduct(ctx, s.brand.Name)
+	}
+	return r.WithContext(ctx)
 }
 
 func (s *site) languageCookie() string { return s.choiceCookieName("language") }

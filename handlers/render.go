@@ -19,7 +19,7 @@ import (
 // layout returns the props of the frame around every page: the viewer and the notice that the query
 // names.
 func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
-	props := layout.Props{Section: section, Remark: s.remark, Links: s.links, Theme: s.theme(r)}
+	props := layout.Props{Section: section, Remark: s.remark, Links: s.links, Theme: s.theme(r), Brand: s.brand}
 	if viewer := identityOf(r); viewer.signedIn() {
 		props.Viewer = &layout.Viewer{
 			Name: viewer.access.User.Name, Organization: viewer.access.Organization.Name, OrganizationID: viewer.access.Organization.ID,

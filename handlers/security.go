@@ -42,7 +42,9 @@ func (s *server) addSecurityHeaders(next http.Handler) http.Handler {
 // redirect after a POST too, so it must list the origins of Checkout and of the portal.
 var stripeOrigins = []string{"https://checkout.stripe.com", "https://billing.stripe.com"}
 
-func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string {
+// securityHeaders returns the headers of every response. logo is the URL of the adopter's picture,
+// or a path.
+func securityHeaders(base *url.URL, checkoutOrigins []string, logo string) map[string]string {
 	actions := append([]string{"'self'"}, stripeOrigins...)
 	for _, origin := range checkoutOrigins {
 		if own, ok := originOf(origin); ok {
@@ -51,7 +53,7 @@ func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string 
 	}
 	headers := map[string]string{
 		"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action " +
-			strings.Join(actions, " "),
+			strings.Join(actions, " ") + imageSource(logo),
 		"X-Content-Type-Options": "nosniff",
 		// Only this origin gets a referrer. With no-referrer, browsers would send Origin: null on a
 		// POST.
@@ -63,6 +65,20 @@ func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string 
 		headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
 	}
 	return headers
+}
+
+// imageSource allows a logo at another origin, this one picture and nothing else there. Its query
+// is left out, because a source of a policy has none (https://www.w3.org/TR/CSP3/#source-list-syntax).
+func imageSource(logo string) string {
+	origin, external := originOf(logo)
+	if !external {
+		return ""
+	}
+	u, err := url.Parse(logo)
+	if err != nil || strings.ContainsAny(u.EscapedPath(), " ;,'\"") {
+		return ""
+	}
+	return "; img-src 'self' " + origin + u.EscapedPath()
 }
 
 // originOf returns the origin of a URL; false if it is not a valid http or https origin, which must

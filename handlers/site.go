@@ -8,6 +8,7 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/account/oidc"
+	"usher/views/brand"
 	"usher/views/ui"
 )
 
@@ -22,6 +23,7 @@ type site struct {
 	development   bool
 	remark        string
 	links         []ui.LinkButtonProps
+	brand         brand.Brand
 	now           func() time.Time
 	log           *slog.Logger
 	security      *securityLog
@@ -45,6 +47,7 @@ func newSite(o Options) *site {
 		development:   o.Development,
 		remark:        o.Remark,
 		links:         o.Links,
+		brand:         o.Brand,
 		now:           o.Now,
 		log:           o.Log,
 		security:      newSecurityLog(o.Log),

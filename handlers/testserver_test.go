@@ -31,7 +31,9 @@ import (
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/db/dbtest"
+	"usher/static"
 	"usher/stripelocal"
+	"usher/views/brand"
 	mailviews "usher/views/mail"
 )
 
@@ -73,6 +75,8 @@ type testEnv struct {
 	provider          *oidctest.Provider // nil: there is none
 	signInPolicy      account.SignInPolicy
 	operatorEmails    []string
+	brand             brand.Brand
+	assets            []static.Asset
 }
 
 // syncBuffer is a log buffer for concurrent writers.
@@ -135,7 +139,7 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 		Billing: h.service, Sessions: db.NewSessionStore(h.store.DB()), Ready: h.store.Ready,
 		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, Provider: h.oidcProvider(), ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.clockOffset.Load())) },
-		Log: h.logger(),
+		Log: h.logger(), Brand: h.brand, Assets: h.assets,
 	})
 	h.server.trustedProxies = h.trustedProxies
 	if h.limited {
@@ -226,7 +230,7 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 		Store: h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		Log: h.logger(), ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
-		Renderer: mailviews.Renderer{}, Mailer: h.mailer, BaseURL: h.url, StripeLimit: h.stripeLimit,
+		Renderer: mailviews.Renderer{Brand: h.brand}, Product: h.brand.Name, Mailer: h.mailer, BaseURL: h.url, StripeLimit: h.stripeLimit,
 	})
 	if err := h.service.Prices.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)

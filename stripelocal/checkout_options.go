@@ -73,6 +73,16 @@ func (cs *CheckoutSession) renderConsentCollection() any {
 	}
 }
 
+func (cs *CheckoutSession) renderCustomText() any {
+	message := func(text string) any {
+		if text == "" {
+			return nil
+		}
+		return wire.Object{"message": text}
+	}
+	return wire.Object{"after_submit": nil, "shipping_address": nil, "submit": message(cs.SubmitText), "terms_of_service_acceptance": message(cs.TermsText)}
+}
+
 func (cs *CheckoutSession) renderConsent() any {
 	if cs.renderConsentCollection() == nil {
 		return nil

@@ -60,6 +60,8 @@ type CheckoutSession struct {
 	ConsentPromotions         string
 	RedisplayFilters          []string // allow_redisplay values of the saved cards on the page
 	PaymentMethodSave         string
+	SubmitText                string // custom_text, as is TermsText
+	TermsText                 string
 }
 
 // CheckoutLineItem is one line item of a session.
@@ -81,6 +83,7 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + wire.Locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"consent_collection{terms_of_service:none|required promotions:auto|none} " +
+	"custom_text{submit{message:1200!} terms_of_service_acceptance{message:1200!}} " +
 	"saved_payment_method_options{allow_redisplay_filters[]:always|limited|unspecified payment_method_save:disabled|enabled} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
 
@@ -161,6 +164,8 @@ func (cs *CheckoutSession) setFields(p wire.Params) {
 	}
 	p.At("consent_collection").SetString("terms_of_service", &cs.ConsentTerms)
 	p.At("consent_collection").SetString("promotions", &cs.ConsentPromotions)
+	p.At("custom_text").At("submit").SetString("message", &cs.SubmitText)
+	p.At("custom_text").At("terms_of_service_acceptance").SetString("message", &cs.TermsText)
 	p.At("saved_payment_method_options").SetStrings("allow_redisplay_filters", &cs.RedisplayFilters)
 	p.At("saved_payment_method_options").SetString("payment_method_save", &cs.PaymentMethodSave)
 	p.At("subscription_data").SetStrings("default_tax_rates", &cs.DefaultTaxRates)
@@ -275,7 +280,7 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 		"billing_address_collection": wire.StringOrNull(cs.BillingAddressCollection), "cancel_url": wire.StringOrNull(cs.CancelURL),
 		"client_reference_id": wire.StringOrNull(cs.ClientReferenceID), "client_secret": nil, "consent": cs.renderConsent(),
 		"consent_collection": cs.renderConsentCollection(), "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
-		"custom_fields": []any{}, "custom_text": wire.Object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
+		"custom_fields": []any{}, "custom_text": cs.renderCustomText(),
 		"customer": wire.Ref("customer", cs.Customer), "customer_creation": wire.StringOrNull(cs.CustomerCreation),
 		"customer_details": h.renderCustomerDetails(cs), "customer_email": wire.StringOrNull(cs.CustomerEmail),
 		"expires_at": cs.ExpiresAt, "invoice": wire.Ref("invoice", cs.Invoice), "invoice_creation": nil,

@@ -28,6 +28,7 @@ type checkoutPage struct {
 	Discount   string
 	Taxes      []labeledValue
 	Terms      *pageField // nil if consent is not collected
+	SubmitText string     // of the session; may be empty
 	Cards      []pageOption
 	NewCard    bool // chosen
 	Subtotal   string

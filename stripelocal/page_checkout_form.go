@@ -1,8 +1,10 @@
 package stripelocal
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -52,8 +54,9 @@ func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered c
 		p.Card = cardFields(entered.Card)
 		h.addSavedCards(p, cs, entered)
 	}
+	p.SubmitText = plainText(cs.SubmitText)
 	if cs.ConsentTerms == "required" {
-		p.Terms = &pageField{Name: "termsOfService", Label: "I agree to the terms of service."}
+		p.Terms = &pageField{Name: "termsOfService", Label: plainText(cmp.Or(cs.TermsText, "I agree to the terms of service."))}
 		if entered.Terms {
 			p.Terms.Value = "1" // checked
 		}
@@ -67,6 +70,11 @@ func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered c
 	}
 	p.More = cs.moreFields(entered)
 }
+
+// markdownLink is a link in the texts of a session. The local page shows its label alone.
+var markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+
+func plainText(text string) string { return markdownLink.ReplaceAllString(text, "$1") }
 
 // addSavedCards offers the saved cards. The first one is chosen before anything is submitted.
 func (h checkoutPages) addSavedCards(p *checkoutPage, cs *CheckoutSession, entered checkoutForm) {

@@ -64,7 +64,7 @@ var newerFields = []string{
 	"PortalRefusal", "Subscriptions.NextPendingInvoice", "Subscriptions.PendingInterval.Count", "Subscriptions.PendingInterval.Interval",
 	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
 	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",
-	"CheckoutSessions.ConsentPromotions", "CheckoutSessions.RedisplayFilters", "CheckoutSessions.PaymentMethodSave",
+	"CheckoutSessions.ConsentPromotions", "CheckoutSessions.RedisplayFilters", "CheckoutSessions.PaymentMethodSave", "CheckoutSessions.SubmitText", "CheckoutSessions.TermsText",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
 }
 

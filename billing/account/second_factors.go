@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -24,6 +25,7 @@ type SecondFactors struct {
 	outbox    *mail.Outbox
 	keyring   *secrets.Keyring
 	baseURL   string
+	issuer    string // names this installation in the app
 }
 
 // What seeds are sealed for, see [secrets.Keyring.Seal]. One that is being set up is no seed of
@@ -121,7 +123,7 @@ func (sf *SecondFactors) Setup(ctx context.Context, userID, sealed string) (Seco
 	if err != nil {
 		return SecondFactorSetup{}, err
 	}
-	address, err := totpURL(seed, sf.issuer(), user.Email)
+	address, err := totpURL(seed, sf.issuer, user.Email)
 	return SecondFactorSetup{Key: encodeSeed(seed), URL: address}, err
 }
 
@@ -137,12 +139,14 @@ func (sf *SecondFactors) openSetup(userID, sealed string) ([]byte, error) {
 	return seed, nil
 }
 
-// issuer names this installation in the app. A colon would end the name, so it has no port.
-func (sf *SecondFactors) issuer() string {
-	if base, err := url.Parse(sf.baseURL); err == nil && base.Hostname() != "" {
-		return "Usher (" + strings.ReplaceAll(base.Hostname(), ":", ".") + ")"
+// siteName names an installation in authenticators. A colon would end the name in an otpauth URL,
+// so it has none.
+func siteName(product, baseURL string) string {
+	product = strings.ReplaceAll(cmp.Or(product, "Usher"), ":", ".")
+	if base, err := url.Parse(baseURL); err == nil && base.Hostname() != "" {
+		return product + " (" + strings.ReplaceAll(base.Hostname(), ":", ".") + ")"
 	}
-	return "Usher"
+	return product
 }
 
 // Confirm stores the app after a first code from it. If it is the first second factor, it returns

@@ -25,6 +25,7 @@ type Options struct {
 	Outbox         *mail.Outbox
 	Hooks          Hooks
 	BaseURL        string           // the public origin, for links in e-mails
+	Product        string           // its name, in authenticators; empty: Usher
 	OperatorEmails []string         // addresses of the operators of the installation
 	Livemode       bool             // API keys are for real money
 	Secrets        *secrets.Keyring // seals seeds of authenticator apps; nil: two-step verification cannot be set up
@@ -68,7 +69,7 @@ func New(o Options) *Service {
 	users := &Users{
 		base: base, members: members, passwords: passwords, recovery: recovery, outbox: o.Outbox, operatorEmails: o.OperatorEmails,
 	}
-	factors := &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL}
+	factors := &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL, issuer: siteName(o.Product, o.BaseURL)}
 	identities := &Identities{base: base, users: users, outbox: o.Outbox, policy: o.SignIn, baseURL: o.BaseURL}
 	invitations := &Invitations{
 		base: base, members: members, outbox: o.Outbox, passwords: passwords, identities: identities, hooks: o.Hooks, baseURL: o.BaseURL,
@@ -89,7 +90,7 @@ func New(o Options) *Service {
 		Idempotency:   &IdempotencyKeys{base: base},
 		LoginDevices:  &LoginDevices{base: base},
 		SecondFactors: factors,
-		Passkeys:      &Passkeys{base: base, factors: factors, relyingParty: newRelyingParty(o.BaseURL), policy: o.SignIn},
+		Passkeys:      &Passkeys{base: base, factors: factors, relyingParty: newRelyingParty(o.BaseURL, o.Product), policy: o.SignIn},
 		Audit:         &Audit{base: base},
 	}
 }

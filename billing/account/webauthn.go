@@ -22,16 +22,17 @@ type relyingParty struct {
 	library *webauthn.WebAuthn
 }
 
-// newRelyingParty returns the relying party of a public origin. It is nil where browsers allow no
-// passkeys: under an IP address, or without https on another host than this machine.
-func newRelyingParty(baseURL string) *relyingParty {
+// newRelyingParty returns the relying party of a public origin and a product, which browsers show
+// by its name. It is nil where browsers allow no passkeys: under an IP address, or without https on
+// another host than this machine.
+func newRelyingParty(baseURL, product string) *relyingParty {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Scheme != "https" && base.Hostname() != "localhost" && !strings.HasSuffix(base.Hostname(), ".localhost") {
 		return nil
 	}
 	timeout := webauthn.TimeoutConfig{Timeout: PasskeyCeremonyLifetime, TimeoutUVD: PasskeyCeremonyLifetime}
 	library, err := webauthn.New(&webauthn.Config{
-		RPID: base.Hostname(), RPDisplayName: "Usher (" + base.Hostname() + ")", RPOrigins: []string{base.Scheme + "://" + base.Host},
+		RPID: base.Hostname(), RPDisplayName: siteName(product, baseURL), RPOrigins: []string{base.Scheme + "://" + base.Host},
 		AttestationPreference: protocol.PreferNoAttestation,
 		// A key without storage or PIN is a second factor all the same.
 		AuthenticatorSelection: protocol.AuthenticatorSelection{

@@ -17,7 +17,7 @@ func TestOriginsOfPasskeys(t *testing.T) {
 		"https://billing.example.com": true, "https://billing.example.com:8443": true, "http://localhost:4312": true, "http://usher.localhost": true,
 		"http://billing.example.com": false, "http://127.0.0.1:4312": false, "https://192.0.2.7": false, "https://[2001:db8::7]": false, "": false, "://": false,
 	} {
-		if got := newRelyingParty(origin) != nil; got != possible {
+		if got := newRelyingParty(origin, "") != nil; got != possible {
 			t.Errorf("%q: passkeys possible: %t", origin, got)
 		}
 	}
@@ -26,7 +26,7 @@ func TestOriginsOfPasskeys(t *testing.T) {
 // FuzzPasskeyResponse checks that a response of any bytes is refused as such, in both ceremonies
 // and at every depth: as JSON, as authenticator data and as an attestation.
 func FuzzPasskeyResponse(f *testing.F) {
-	rp := newRelyingParty("https://usher.test")
+	rp := newRelyingParty("https://usher.test", "")
 	owner := passkeyOwner{user: User{ID: "usr_1", Email: "ana@example.com"}, handle: make([]byte, userHandleLength)}
 	owner.passkeys = []Passkey{{ID: "pky_1", UserID: "usr_1", CredentialID: []byte{1}, PublicKey: []byte{0xa0}, AAGUID: make([]byte, 16)}}
 	creation, err := rp.creation(owner)

@@ -89,7 +89,23 @@ func setCheckoutOptions(params *stripe.CheckoutSessionParams, session billing.Ch
 	if options.Has(billing.CheckoutSavedCards) {
 		params.SavedPaymentMethodOptions = savedPaymentMethods()
 	}
+	if options.Has(billing.CheckoutCustomText) {
+		params.CustomText = customText(options)
+	}
 	setTaxRates(params, session)
+}
+
+// customText returns the adopter's texts; that of the terms only where consent to them is
+// collected.
+func customText(options billing.CheckoutOptions) *stripe.CheckoutSessionCustomTextParams {
+	texts := &stripe.CheckoutSessionCustomTextParams{}
+	if options.Texts.Submit != "" {
+		texts.Submit = &stripe.CheckoutSessionCustomTextSubmitParams{Message: stripe.String(options.Texts.Submit)}
+	}
+	if options.Texts.Terms != "" && options.Has(billing.CheckoutTerms) {
+		texts.TermsOfServiceAcceptance = &stripe.CheckoutSessionCustomTextTermsOfServiceAcceptanceParams{Message: stripe.String(options.Texts.Terms)}
+	}
+	return texts
 }
 
 // savedPaymentMethods offers every saved card. Checkout in subscription mode saves cards with

@@ -49,8 +49,10 @@ type Options struct {
 	WebhookSecrets []string
 	// Receives stripe-go's messages at debug level, without bodies; nil: none.
 	Log        *slog.Logger
-	HTTPClient *http.Client  // nil: a client of the gateway's own
-	Observe    func(Attempt) // called after each request, by several goroutines; may be nil
+	HTTPClient *http.Client // nil: a client of the gateway's own
+	// TermsURL and PrivacyURL are the adopter's, for the portal; empty: those of the account.
+	TermsURL, PrivacyURL string
+	Observe              func(Attempt) // called after each request, by several goroutines; may be nil
 }
 
 // Gateway calls the API of one Stripe account. It is safe for concurrent use.
@@ -106,7 +108,7 @@ func New(o Options) *Gateway {
 	shared := newClient(o)
 	prices := &priceCalls{shared}
 	return &Gateway{
-		client: shared, priceCalls: prices, previewCalls: &previewCalls{shared}, portalCalls: newPortalCalls(shared, prices),
+		client: shared, priceCalls: prices, previewCalls: &previewCalls{shared}, portalCalls: newPortalCalls(shared, prices, o),
 		endpointCalls: &endpointCalls{shared}, webhookSecrets: usableSecrets(o.WebhookSecrets),
 	}
 }

@@ -23,10 +23,15 @@ type portalCalls struct {
 	refusedSwitches map[string]refusedSwitches
 	// taxBehaviors of prices by id, with the time they were read.
 	taxBehaviors map[string]taxBehavior
+	// The adopter's, on the portal's pages; empty: those of the account.
+	termsURL, privacyURL string
 }
 
-func newPortalCalls(shared *client, prices *priceCalls) *portalCalls {
-	return &portalCalls{client: shared, priceCalls: prices, ids: map[string]string{}, refusedSwitches: map[string]refusedSwitches{}, taxBehaviors: map[string]taxBehavior{}}
+func newPortalCalls(shared *client, prices *priceCalls, o Options) *portalCalls {
+	return &portalCalls{
+		client: shared, priceCalls: prices, ids: map[string]string{}, refusedSwitches: map[string]refusedSwitches{}, taxBehaviors: map[string]taxBehavior{},
+		termsURL: o.TermsURL, privacyURL: o.PrivacyURL,
+	}
 }
 
 // CreatePortalSession creates a customer portal session with a configuration of ours: an account

@@ -23,6 +23,7 @@ const maxPortalProducts = 10
 // cached one, the one found at Stripe by its hash, or a new one. It skips the refused one.
 func (c *portalCalls) portalConfiguration(ctx context.Context, products []switchProduct, refused string) (string, error) {
 	params := portalParams(products)
+	params.BusinessProfile.TermsOfServiceURL, params.BusinessProfile.PrivacyPolicyURL = orUnset(c.termsURL), orUnset(c.privacyURL)
 	mark := portalHash(params)
 	if id := c.cachedPortalConfiguration(mark); id != "" {
 		return id, nil
@@ -89,6 +90,14 @@ func (c *portalCalls) createPortalConfiguration(
 		return "", invalidResponse(info, "the response is no portal configuration")
 	}
 	return created.ID, nil
+}
+
+// orUnset returns nil for an empty string, which stripe-go leaves out.
+func orUnset(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return stripe.String(text)
 }
 
 // portalParams returns our configuration. Seats follow the members, so the portal can change the

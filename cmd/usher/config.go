@@ -12,6 +12,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/secrets"
 	"usher/db"
+	"usher/views/brand"
 )
 
 const (
@@ -58,6 +59,8 @@ type Config struct {
 	SignIn         account.SignInPolicy
 	OIDCClientID   string
 	OIDCSecret     string
+	Brand          brand.Brand
+	BrandLogo      string // a file, or an https URL; empty: none
 
 	set map[string]bool // variables that are set, including invalid ones
 }
@@ -112,6 +115,9 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 			InviteOnly:   readVar(r, "SIGNUP", "open", oneOf("open", "invite")) == "invite",
 			PasswordsOff: readVar(r, "PASSWORD_LOGIN", "on", oneOf("on", "off")) == "off",
 		},
+		Brand:     r.readBrand(),
+		BrandLogo: readVar(r, "BRAND_LOGO", "", parseLogo),
+
 		set: r.set,
 	}
 	return c.withDerivedDefaults(), r.errs
@@ -123,7 +129,7 @@ func (c Config) withDerivedDefaults() Config {
 		c.BaseURL = originOf(c.Addr)
 	}
 	if c.MailFrom == nil {
-		c.MailFrom = &mail.Address{Name: "Usher", Address: "usher@" + c.BaseURL.Hostname()}
+		c.MailFrom = &mail.Address{Name: c.Brand.DisplayName(), Address: "usher@" + c.BaseURL.Hostname()}
 	}
 	billing := c.BaseURL.String() + "/organization?tab=billing"
 	if !c.set["BILLING_SUCCESS_URL"] {

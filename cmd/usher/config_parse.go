@@ -64,6 +64,12 @@ var remedies = map[string]string{
 		"for example https://accounts.example.com",
 	"OIDC_CLIENT_ID":     "Copy the client id from the identity provider, where Usher is registered as a web application",
 	"OIDC_CLIENT_SECRET": "Copy the client secret from the identity provider, where Usher is registered as a web application",
+	"BRAND_NAME":         "Set the name of your product, or unset it",
+	"BRAND_LOGO":         "Set the path of an SVG or PNG file, or an https URL, or unset it",
+	"BRAND_COLOR":        "Set a color such as #0b5fff, or one for the light and one for the dark theme: #0b5fff,#9bbcff",
+	"SUPPORT_URL":        "Set a full https URL or mailto:help@example.com, or unset it",
+	"TERMS_URL":          "Set a full https URL, or unset it",
+	"PRIVACY_URL":        "Set a full https URL, or unset it",
 	"SECRETS_KEY":        "Generate one with `openssl rand -base64 32`, and keep a copy of it apart from the database's backups",
 }
 

@@ -18,7 +18,8 @@ import (
 func loadServeConfig(getenv func(string) string, dotenv string) (Config, catalog.Catalog, error) {
 	config, errs := readConfig(getenv, dotenv)
 	plans, err := config.catalog()
-	return config, plans, errors.Join(append(errs, config.checkComplete(), config.checkSignIn(), err)...)
+	_, _, brandErr := config.brandWithFiles()
+	return config, plans, errors.Join(append(errs, config.checkComplete(), config.checkSignIn(), err, brandErr)...)
 }
 
 // checkComplete returns an error with one line for each variable that serve requires and that is

@@ -27,19 +27,20 @@ var inside = map[string][]string{
 	"usher/cmd/ha":             {"usher/db", "usher/stripelocal"},                                       // starts programs and reads what they stored
 	"usher/cmd/strings":        {},                                                                      // reads files
 	"usher/handlers": slices.Concat(domain, areas,
-		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery", "usher/views/locale"}),
+		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/brand", "usher/views/ui", "usher/views/layout", "usher/views/gallery", "usher/views/locale"}),
 
 	// Pages show the domain's plain types. Components and the frame of a page are below them, so
 	// that a page can change alone.
-	"usher/views":              {},                                                       // documents the packages below it and tests all pages at once
-	"usher/views/locale":       {"usher/billing/catalog", "usher/billing/phrase"},        // shows amounts and texts in a language
-	"usher/views/ui":           {"usher/billing/catalog", "usher/views/locale"},          // shows amounts and intervals
-	"usher/views/layout":       {"usher/views/ui", "usher/views/locale", "usher/static"}, // the head links to the style sheet
+	"usher/views":              {},                                                                            // documents the packages below it and tests all pages at once
+	"usher/views/locale":       {"usher/billing/catalog", "usher/billing/phrase"},                             // shows amounts and texts in a language
+	"usher/views/brand":        {},                                                                            // colors, and what may be shown
+	"usher/views/ui":           {"usher/billing/catalog", "usher/views/brand", "usher/views/locale"},          // shows amounts and intervals
+	"usher/views/layout":       {"usher/views/brand", "usher/views/ui", "usher/views/locale", "usher/static"}, // the head links to the style sheet
 	"usher/views/admin":        slices.Concat(domain, frame),
 	"usher/views/auth":         slices.Concat(domain, frame),
 	"usher/views/billing":      slices.Concat(domain, frame),
 	"usher/views/dev":          frame,
-	"usher/views/mail":         {"usher/billing/catalog", "usher/billing/mail", "usher/views/ui", "usher/views/locale"}, // no page around it
+	"usher/views/mail":         {"usher/billing/catalog", "usher/billing/mail", "usher/views/brand", "usher/views/ui", "usher/views/locale"}, // no page around it
 	"usher/views/organization": slices.Concat(domain, frame),
 	"usher/views/gallery":      slices.Concat(domain, frame, areas),
 	"usher/views/viewtest":     {}, // helpers for tests
@@ -79,7 +80,7 @@ var domain = []string{
 }
 
 // frame is what every page is made with.
-var frame = []string{"usher/views/ui", "usher/views/layout", "usher/views/locale"}
+var frame = []string{"usher/views/brand", "usher/views/ui", "usher/views/layout", "usher/views/locale"}
 
 // areas are the packages of pages. They share components through ui and layout and do not import
 // each other.
@@ -88,7 +89,7 @@ var areas = []string{
 }
 
 // pages are the packages that make HTML.
-var pages = append([]string{"usher/views/ui", "usher/views/layout", "usher/views/gallery"}, areas...)
+var pages = append([]string{"usher/views/brand", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}, areas...)
 
 // outside lists every module that the program may use, who may import it, and why no one else.
 var outside = []struct {

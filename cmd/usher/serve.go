@@ -19,6 +19,8 @@ import (
 	"usher/cmd/usher/scenario"
 	"usher/db"
 	"usher/handlers"
+	"usher/static"
+	"usher/views/brand"
 	"usher/views/ui"
 )
 
@@ -75,6 +77,8 @@ type app struct {
 	// serviceAt returns a service like the running one with another clock.
 	serviceAt func(ctx context.Context, now func() time.Time) (*billing.Service, error)
 	board     *scenario.Board // nil in production and with a Stripe account
+	brand     brand.Brand
+	assets    []static.Asset // of the brand
 	closers   closers
 	draining  atomic.Bool // /readyz answers 503
 }
@@ -84,6 +88,9 @@ type app struct {
 func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) error {
 	mailer, err := a.config.mailer()
 	if err != nil {
+		return err
+	}
+	if a.brand, a.assets, err = a.config.brandWithFiles(); err != nil {
 		return err
 	}
 	if err := a.openDatabase(ctx); err != nil {
@@ -276,7 +283,7 @@ func (a *app) handlerOptions() handlers.Options {
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
-		Version: readVersion().Version, Stripe: a.stripeCalls, Pool: a.store.Pool,
+		Version: readVersion().Version, Stripe: a.stripeCalls, Pool: a.store.Pool, Brand: a.brand, Assets: a.assets,
 	}
 	if a.standby != nil {
 		o.ReadLag = a.standby.Lag

@@ -68,7 +68,7 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 // if not nil, is called after each request.
 func newGateway(c Config, local *localStripe, log *slog.Logger, observe func(stripegw.Attempt)) *stripegw.Gateway {
 	o := stripegw.Options{
-		SecretKey: c.StripeKey, APIBase: c.StripeAPIBase,
+		SecretKey: c.StripeKey, APIBase: c.StripeAPIBase, TermsURL: c.Brand.TermsURL, PrivacyURL: c.Brand.PrivacyURL,
 		WebhookSecrets: c.StripeWebhookSecrets, Log: log, Observe: observe,
 	}
 	if local != nil {
@@ -90,7 +90,7 @@ func newService(
 	}
 	return billing.New(billing.Options{
 		Store: store, Gateway: gateway, Catalog: plans, Log: log, Now: now,
-		Renderer: mailviews.Renderer{}, Mailer: mailer, BaseURL: c.BaseURL.String(),
+		Renderer: mailviews.Renderer{Brand: c.Brand}, Mailer: mailer, BaseURL: c.BaseURL.String(), Product: c.Brand.Name,
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
 		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn,

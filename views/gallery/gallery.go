@@ -68,6 +68,7 @@ func Specimens() []Specimen {
 		{"Change of seats", slices.Concat(seatChangeSpecimens(), seatBarSpecimens())},
 		{"Operations", operationsSpecimens()},
 		{"Errors", errorSpecimens()},
+		{"Brand", brandSpecimens()},
 	} {
 		for _, specimen := range group.specimens {
 			specimen.Group = group.title

@@ -1,6 +1,7 @@
 package locale
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -71,6 +72,33 @@ func TestPhrase(t *testing.T) {
 	} {
 		if got := Phrase(german, c.p); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+// The name of the product is replaced in texts, and never in what people wrote.
+func TestProduct(t *testing.T) {
+	german := With(t.Context(), German)
+	for _, c := range []struct {
+		ctx  context.Context
+		name string
+		show func(context.Context) string
+		want string
+	}{
+		{t.Context(), "Lantern", func(ctx context.Context) string { return T(ctx, "%s, not from Usher", "Usher Guild") }, "Usher Guild, not from Lantern"},
+		{german, "Lantern", func(ctx context.Context) string { return T(ctx, "%s, not from Usher", "Usher Guild") }, "Usher Guild, nicht von Lantern"},
+		{t.Context(), "100% %s", func(ctx context.Context) string { return T(ctx, "%s, not from Usher", "A") }, "A, not from 100% %s"},
+		{german, "100%", func(ctx context.Context) string { return T(ctx, "An item that is not from Usher") }, "Ein Posten, der nicht von 100% ist"},
+		{t.Context(), "Usher Plus", func(ctx context.Context) string { return T(ctx, "An item that is not from Usher") }, "An item that is not from Usher Plus"},
+		{t.Context(), "", func(ctx context.Context) string { return T(ctx, "An item that is not from Usher") }, "An item that is not from Usher"},
+		{t.Context(), "Lantern", func(ctx context.Context) string { return T(ctx, "Send Usher-Organization to Ushers of Usher.") }, "Send Usher-Organization to Ushers of Lantern."},
+		{t.Context(), "Lantern", func(ctx context.Context) string { return Lookup(ctx, "Usher Guild has another invitation.") }, "Usher Guild has another invitation."},
+		{t.Context(), "Lantern", func(ctx context.Context) string {
+			return Lookup(ctx, "Setting up the app took too long. Remove the entry for Usher from your app first.")
+		}, "Setting up the app took too long. Remove the entry for Lantern from your app first."},
+	} {
+		if got := c.show(WithProduct(c.ctx, c.name)); got != c.want {
+			t.Errorf("for %q: %q, want %q", c.name, got, c.want)
 		}
 	}
 }

@@ -14,16 +14,18 @@ var germanFile []byte
 // translations are the languages other than English.
 var translations = map[Language]translation{German: parse(germanFile)}
 
-// translation holds the two lookups of a gettext file. They return the key if a text is missing.
+// translation holds the lookups of a gettext file. The first two return the key if a text is
+// missing.
 type translation struct {
-	one  func(text string, args ...any) string
-	many func(one, many string, n int, args ...any) string
+	one   func(text string, args ...any) string
+	many  func(one, many string, n int, args ...any) string
+	known func(text string) bool
 }
 
 func parse(file []byte) translation {
 	po := gotext.NewPo()
 	po.Parse(file)
-	return translation{one: po.Get, many: po.GetN}
+	return translation{one: po.Get, many: po.GetN, known: po.IsTranslated}
 }
 
 // T translates a text into the language of the context. With arguments the text is a format of
@@ -31,12 +33,18 @@ func parse(file []byte) translation {
 // put them in another order (%[2]s).
 func T(ctx context.Context, text string, args ...any) string {
 	if translation, ok := translationFor(ctx, text); ok {
-		return translation.one(text, args...)
+		text = translation.one(text)
 	}
+	return fill(ctx, text, args)
+}
+
+// fill names the product in a translated text and fills its verbs. The arguments are the input of
+// people and stay as they are.
+func fill(ctx context.Context, text string, args []any) string {
 	if len(args) == 0 {
-		return text
+		return withProduct(ctx, text, "%")
 	}
-	return fmt.Sprintf(text, args...)
+	return fmt.Sprintf(withProduct(ctx, text, "%%"), args...)
 }
 
 // N translates a text that depends on a number. Both forms have the verb %s for it, which
@@ -44,12 +52,12 @@ func T(ctx context.Context, text string, args ...any) string {
 func N(ctx context.Context, one, many string, n int, args ...any) string {
 	args = append([]any{Count(ctx, n)}, args...)
 	if translation, ok := translations[Of(ctx)]; ok {
-		return translation.many(one, many, n, args...)
+		return fill(ctx, translation.many(one, many, n), args)
 	}
 	if n == 1 {
-		return fmt.Sprintf(one, args...)
+		return fill(ctx, one, args)
 	}
-	return fmt.Sprintf(many, args...)
+	return fill(ctx, many, args)
 }
 
 // Mark marks a text that is kept in a variable, so that it gets a translation. [Lookup] translates
@@ -59,10 +67,14 @@ func Mark(text string) string { return text }
 // Lookup translates a text that was marked, or that comes with an error. Any other text is returned
 // as it is.
 func Lookup(ctx context.Context, text string) string {
+	shown := text
 	if translation, ok := translationFor(ctx, text); ok {
-		return translation.one(text)
+		shown = translation.one(text)
 	}
-	return text
+	if translations[German].known(text) { // no name in it
+		shown = withProduct(ctx, shown, "%")
+	}
+	return shown
 }
 
 // translationFor returns the translation into the language of the context; false if the text is

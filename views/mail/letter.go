@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"usher/billing/mail"
+	"usher/views/brand"
 	"usher/views/locale"
 	"usher/views/ui"
 )
@@ -26,14 +27,17 @@ type letter struct {
 	button   ui.LinkButtonProps
 	closing  []string
 	why      string // why the recipient gets the e-mail
+	brand    brand.Brand
 }
 
-// Renderer writes e-mails. It implements [billing.Renderer].
-type Renderer struct{}
+// Renderer writes e-mails. It implements [billing.Renderer]. The zero value writes Usher's own.
+type Renderer struct {
+	Brand brand.Brand
+}
 
 // Render returns the subject, the text and the HTML of an e-mail. The subject is one line. It
 // fails if the kind is unknown.
-func (Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, error) {
+func (r Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, error) {
 	write, known := letters[m.Kind]
 	if !known {
 		return mail.Rendered{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
@@ -41,13 +45,15 @@ func (Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, erro
 	if language, known := locale.Named(cmp.Or(m.Language, m.Data.SenderLanguage)); known {
 		ctx = locale.With(ctx, language)
 	}
+	ctx = locale.WithProduct(ctx, r.Brand.Name)
 	l := write(ctx, m.Data)
+	l.brand = r.Brand
 	l.name, l.subject, l.amountIs = oneLine(m.Data.Name), oneLine(l.subject), oneLine(l.amountIs)
 	var html bytes.Buffer
 	if err := document(l).Render(ctx, &html); err != nil {
 		return mail.Rendered{}, fmt.Errorf("render mail %s: %w", m.Kind, err)
 	}
-	return mail.Rendered{Subject: l.subject, Text: l.text(ctx), HTML: html.String()}, nil
+	return mail.Rendered{Subject: l.subject, Text: l.text(ctx), HTML: recolor(html.String(), r.Brand.Palette)}, nil
 }
 
 // oneLine replaces line breaks and control characters by spaces and removes bidirectional controls.
@@ -81,6 +87,14 @@ func (l letter) text(ctx context.Context) string {
 	}
 	parts = append(parts, l.button.Label+":\n"+l.button.Href)
 	parts = append(parts, l.closing...)
-	parts = append(parts, "-- \nUsher\n"+l.why)
+	parts = append(parts, strings.Join(l.signature(ctx), "\n"))
 	return strings.Join(parts, "\n\n") + "\n"
+}
+
+func (l letter) signature(ctx context.Context) []string {
+	lines := []string{"-- ", l.brand.DisplayName(), l.why}
+	for _, link := range ui.BrandLinks(ctx, l.brand) {
+		lines = append(lines, link.Label+": "+strings.TrimPrefix(link.Href, "mailto:"))
+	}
+	return lines
 }
