@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -97,13 +98,32 @@ func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice
 		return nil
 	}
 	acct := cs.knownAccount()
-	for _, fact := range cs.paidFacts(invoice) {
+	facts, err := cs.grantedHere(ctx, tx, invoice, cs.paidFacts(invoice))
+	if err != nil {
+		return err
+	}
+	for _, fact := range facts {
 		fact.Account, fact.Livemode = acct.ID, acct.Livemode
 		if err := cs.recordFact(ctx, tx, fact); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// grantedHere removes the facts of periods that had ended before the organization was created: it was
+// imported or linked to an older customer. Whatever those periods granted was granted elsewhere, and
+// the unused rest of it has expired. A test clock may be earlier than every organization.
+func (cs *Credits) grantedHere(ctx context.Context, tx Tx, invoice Invoice, facts []CreditFact) ([]CreditFact, error) {
+	over := func(f CreditFact) bool { return !f.PeriodEnd.IsZero() && f.PeriodEnd.Before(cs.Now()) }
+	if invoice.TestClock || !slices.ContainsFunc(facts, over) {
+		return facts, nil
+	}
+	organization, err := tx.Organizations().Get(ctx, invoice.OrganizationID)
+	if err != nil {
+		return nil, fmt.Errorf("read organization: %w", err)
+	}
+	return slices.DeleteFunc(facts, func(f CreditFact) bool { return over(f) && !f.PeriodEnd.After(organization.CreatedAt) }), nil
 }
 
 // recordFact stores a fact once and recounts the credits. The ledger shows the grant, and beside it

@@ -19,7 +19,11 @@ func (cs *Credits) missingFor(ctx context.Context, organizationID, after string)
 		return nil, "", fmt.Errorf("list paid invoices without credits: %w", err)
 	}
 	for _, invoice := range paid {
-		if cs.mayGrant(invoice) {
+		may, err := cs.mayGrant(ctx, invoice)
+		if err != nil {
+			return nil, "", err
+		}
+		if may {
 			missing = append(missing, invoice)
 		}
 	}
@@ -30,7 +34,11 @@ func (cs *Credits) missingFor(ctx context.Context, organizationID, after string)
 }
 
 // mayGrant reports whether a stored paid invoice grants credits, as far as its stored lines tell.
-func (cs *Credits) mayGrant(invoice Invoice) bool {
+func (cs *Credits) mayGrant(ctx context.Context, invoice Invoice) (bool, error) {
 	invoice.Lines = invoice.CreditLines
-	return invoice.CreditLines == nil || len(cs.paidFacts(invoice)) > 0 || len(cs.unknown(invoice.prices())) > 0
+	if invoice.CreditLines == nil || len(cs.unknown(invoice.prices())) > 0 {
+		return true, nil
+	}
+	facts, err := cs.grantedHere(ctx, cs.store, invoice, cs.paidFacts(invoice))
+	return len(facts) > 0, err
 }

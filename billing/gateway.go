@@ -20,6 +20,7 @@ type Gateway interface {
 	ForecastGateway
 	PaymentGateway
 	SeatPreviewGateway
+	ImportGateway
 	// Account reads the account of the secret key.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key, and prices, active or not, by id, with the metadata

@@ -441,6 +441,17 @@ func (s SubscriptionStatus) retriesWithCard() bool {
 	return s == StatusPastDue || s == StatusUnpaid || s == StatusPaused
 }
 
+// attemptedBeforeCreation reports whether the newest attempt was made before the organization was
+// created. Such an organization was imported: when its card was replaced is not known, and an import
+// charges nobody. Stripe's own next attempt uses the present card.
+func (c *core) attemptedBeforeCreation(ctx context.Context, tx Tx, newest PaymentAttempt) (bool, error) {
+	organization, err := tx.Organizations().Get(ctx, newest.OrganizationID)
+	if err != nil {
+		return false, fmt.Errorf("read organization: %w", err)
+	}
+	return newest.At.Before(organization.CreatedAt), nil
+}
+
 // requestCardPayments makes a payment due for each open invoice of a subscription
 // that was attempted, but not with the present default payment method. An invoice is paid once with
 // each payment method. The organization is locked.
@@ -458,6 +469,13 @@ func (c *core) requestCardPayments(ctx context.Context, tx Tx, s Subscription) e
 			return fmt.Errorf("list payment attempts: %w", err)
 		}
 		if !s.paysWith(s.PaymentMethodID, attempts) {
+			continue
+		}
+		before, err := c.attemptedBeforeCreation(ctx, tx, attempts[0])
+		if err != nil {
+			return err
+		}
+		if before {
 			continue
 		}
 		payment, now := c.newPayment(invoice, PaymentByCard), c.Now()

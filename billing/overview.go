@@ -42,12 +42,15 @@ type Overview struct {
 
 // SeatsOverview compares the billed members, the desired seats and the seats at Stripe.
 type SeatsOverview struct {
-	Billable         int // members that are billable and active
-	Desired          int
-	LastApplied      *int
-	LastSyncAt       *time.Time
-	Error            string
-	Status           SyncStatus
+	Billable    int // members that are billable and active
+	Desired     int
+	LastApplied *int
+	LastSyncAt  *time.Time
+	Error       string
+	Status      SyncStatus
+	// Unconfirmed means that the subscription was imported and keeps the quantity that it has at
+	// Stripe until somebody confirms the number of people.
+	Unconfirmed      bool
 	Synced           bool      // there is a subscription with a plan per seat whose seats are synced
 	Quantity         int       // of the snapshot
 	CheckedAt        time.Time // the snapshot's AsOf
@@ -251,7 +254,7 @@ func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, c
 	if plan.RequireSeats(billable) != nil {
 		view.OverMaximum = billable - plan.SeatMaximum
 	}
-	view.Status = state.syncStatus(plan, current.Quantity)
+	view.Status, view.Unconfirmed = state.syncStatus(plan, current.Quantity), state.keepsQuantity(*current)
 	if view.Synced = plan.PerSeat; view.Synced {
 		state.describe(&view, ov.Now())
 	}

@@ -245,8 +245,11 @@ func dateOf(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 
 // changeQuantity returns the quantity that the seat sync would want under a plan: the recounted
 // members, at least a quantity accepted from Stripe. Seats kept only because they are paid for the
-// period belong to the former price.
+// period belong to the former price. An imported subscription keeps its quantity.
 func changeQuantity(plan catalog.Plan, state SeatState, billed int) int {
+	if state.UnconfirmedSubscriptionID != "" {
+		return state.DesiredSeats
+	}
 	quantity := plan.Quantity(billed)
 	if plan.PerSeat && plan.AcceptQuantity {
 		quantity = max(quantity, state.AcceptedQuantity)

@@ -169,6 +169,9 @@ func (pc *PlanChanges) draft(ctx context.Context, a account.Access, current Subs
 		if err != nil {
 			return fmt.Errorf("count billable members: %w", err)
 		}
+		if err := state.requireConfirmedSeats(current); err != nil {
+			return err
+		}
 		if err := checkPlanChange(current, from, to, billed); err != nil {
 			return err
 		}

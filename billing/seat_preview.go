@@ -21,6 +21,7 @@ type SeatPreviews struct {
 	invitations   *account.Invitations
 	provisioning  *account.Provisioning
 	subscriptions *Subscriptions
+	seats         *SeatCounter
 }
 
 // SeatPreviewGateway previews changes of the quantity and reads what came of them.
@@ -43,6 +44,8 @@ const (
 	SeatInvitation SeatRequestKind = "invitation" // invite a person; the seat is charged when they join
 	SeatCount      SeatRequestKind = "count"      // nothing: what would this number of seats cost
 	SeatSet        SeatRequestKind = "set"        // make these the members; only estimated
+	// SeatConfirmation confirms the number of people of an imported organization.
+	SeatConfirmation SeatRequestKind = "confirmation"
 )
 
 // SeatRequest is a change that a person asks for.
@@ -54,6 +57,9 @@ type SeatRequest struct {
 	Seats      int                                     // of count
 	make       func(tx Tx, actor account.Access) error // of set
 }
+
+// aboutBilling reports whether the request needs the right to manage billing, and not the members.
+func (r SeatRequest) aboutBilling() bool { return r.Kind == SeatCount || r.Kind == SeatConfirmation }
 
 // maxSeatRequest bounds the members of one request.
 const maxSeatRequest = 500
@@ -82,6 +88,8 @@ const (
 	SeatPaid      SeatReason = "paid"       // the seat is paid until the renewal already
 	SeatUnpaid    SeatReason = "unpaid"     // an invoice is unpaid: nothing is credited
 	SeatAtRenewal SeatReason = "at_renewal" // the plan charges changes from the next renewal on
+	// SeatUnconfirmed: the subscription was imported and keeps its quantity.
+	SeatUnconfirmed SeatReason = "unconfirmed"
 )
 
 // PreviewedMember is a member of a request, as they were before it.
@@ -199,6 +207,7 @@ type seatTerms struct {
 	after       SeatState
 	members     []PreviewedMember
 	invites     bool // the change follows when the invited person joins
+	confirms    bool // the number of people of an imported organization is confirmed
 	billed      int  // after the request
 	billedWas   int
 	to          int // the quantity at Stripe after the request
@@ -214,7 +223,7 @@ func (t *seatTerms) decide(earlier []SeatAttempt, now time.Time) {
 		t.reason = SeatNoPlan
 		return
 	}
-	if !t.plan.PerSeat {
+	if !t.plan.PerSeat && !t.confirms {
 		t.reason = SeatFlat
 		return
 	}
@@ -226,6 +235,8 @@ func (t *seatTerms) decide(earlier []SeatAttempt, now time.Time) {
 		_, t.proration = throttle(earlier, now, t.proration)
 	}
 	switch {
+	case t.to == t.current.Quantity && t.after.keepsQuantity(t.current):
+		t.reason = SeatUnconfirmed
 	case t.to == t.current.Quantity && t.renewTo < t.to:
 		t.reason = SeatKept
 	case t.to == t.current.Quantity:

@@ -45,6 +45,11 @@ func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request Sea
 	if request.Kind == SeatCount {
 		return SeatPreview{}, apperr.Errorf(apperr.CodeInvalid, "Seats follow the members. Add or remove people instead.")
 	}
+	if request.aboutBilling() {
+		if err := a.RequireBilling(); err != nil {
+			return SeatPreview{}, err
+		}
+	}
 	if confirm == "" {
 		preview, err := sp.applyUnconfirmed(ctx, a, request)
 		if errors.Is(err, errUnpreviewed) {
@@ -91,6 +96,9 @@ func (sp *SeatPreviews) moved(ctx, calls context.Context, a account.Access, requ
 // hasCost reports whether the request changes the quantity that is sent to Stripe, or may do so:
 // while an update is being sent, the quantity there is not known.
 func (t *seatTerms) hasCost(now time.Time) bool {
+	if t.confirms {
+		return t.sends() || t.renewTo != t.current.Quantity || t.busy(now)
+	}
 	if t.billed == t.billedWas {
 		return false
 	}

@@ -20,7 +20,7 @@ const seatPreviewTimeout = 2500 * time.Millisecond
 // made in a transaction that is rolled back, so every rule about members is checked. If Stripe does
 // not answer in time, the amounts are not known. Errors: those of the change itself; CodeForbidden.
 func (sp *SeatPreviews) Preview(ctx context.Context, a account.Access, request SeatRequest) (SeatPreview, error) {
-	if request.Kind == SeatCount {
+	if request.aboutBilling() {
 		if err := a.RequireBilling(); err != nil {
 			return SeatPreview{}, err
 		}
@@ -108,10 +108,10 @@ func (sp *SeatPreviews) try(ctx context.Context, a account.Access, request SeatR
 
 // inOrganization runs f in a transaction of an actor who may make the request.
 func (sp *SeatPreviews) inOrganization(ctx context.Context, a account.Access, request SeatRequest, f func(Tx, account.Access) error) error {
-	switch request.Kind {
-	case SeatCount:
+	switch {
+	case request.aboutBilling():
 		return sp.members.InLockedOrganization(ctx, a, inTx(f))
-	case SeatSet:
+	case request.Kind == SeatSet:
 		return sp.provisioning.InOrganization(ctx, a, inTx(f))
 	}
 	return sp.members.AsMemberManager(ctx, a, inTx(f))
@@ -139,6 +139,7 @@ func (sp *SeatPreviews) perform(ctx context.Context, tx Tx, actor account.Access
 	switch request.Kind {
 	case SeatCount:
 		t.billed = request.Seats
+		t.after.UnconfirmedSubscriptionID = "" // the question is about that number
 		t.to, t.renewTo = t.quantityFor(request.Seats, now), changeQuantity(t.plan, t.after, request.Seats)
 	case SeatInvitation:
 		t.to, t.invites = t.current.Quantity, true
@@ -184,6 +185,9 @@ func (sp *SeatPreviews) make(ctx context.Context, tx Tx, actor account.Access, r
 			return 0, apperr.FieldError("seats", "Please enter a number of seats, at least 1.")
 		}
 		return 0, t.plan.RequireSeats(request.Seats)
+	case SeatConfirmation:
+		t.confirms = true
+		return 0, sp.seats.confirmPeople(ctx, tx, actor, t.current)
 	}
 	return 0, apperr.Errorf(apperr.CodeInvalid, "There is no such change.")
 }

@@ -15,6 +15,7 @@ const (
 	reasonRetried             = "a retry was requested"
 	reasonChecked             = "checked before the seat update"
 	reasonUnanswered          = "checked an unanswered seat update"
+	reasonPeopleConfirmed     = "the number of people was confirmed"
 	reasonReleased            = "unused seats were released before the renewal"
 )
 
@@ -38,6 +39,7 @@ var reasonPhrases = map[string]phrase.Phrase{
 	reasonRetried:             phrase.Of("a retry was requested"),
 	reasonChecked:             phrase.Of("checked before the seat update"),
 	reasonUnanswered:          phrase.Of("checked an unanswered seat update"),
+	reasonPeopleConfirmed:     phrase.Of("the number of people was confirmed"),
 	reasonReleased:            phrase.Of("unused seats were released before the renewal"),
 }
 

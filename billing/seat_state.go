@@ -54,6 +54,11 @@ type SeatState struct {
 	DriftVersion int64      `db:"drift_version"` // the version that reverts a change made at Stripe
 	Drifts       int        `db:"drift_count"`   // such changes in a row
 	DriftAt      *time.Time `db:"drift_at"`      // the last of them
+
+	// UnconfirmedSubscriptionID is the imported subscription whose quantity stays as it is at
+	// Stripe, because nobody has confirmed the number of people; empty: none. See
+	// [SeatState.keepsQuantity].
+	UnconfirmedSubscriptionID string `db:"unconfirmed_subscription_id"`
 }
 
 // Debouncing bounds: the changes of a burst are sent to Stripe as one update, DebounceQuiet after
@@ -100,6 +105,13 @@ func seatsSynced(plan catalog.Plan, current Subscription) bool {
 // update recomputes the desired seats from the billed members and the subscription's snapshot, and
 // when Stripe has to be updated. It is the one place that decides both.
 func (s *SeatState) update(plan catalog.Plan, current Subscription, billed int, now time.Time) {
+	if s.UnconfirmedSubscriptionID != "" && !s.keepsQuantity(current) {
+		s.UnconfirmedSubscriptionID = "" // it has ended, or another one replaced it
+	}
+	if s.keepsQuantity(current) {
+		s.keepQuantity(current)
+		return
+	}
 	if !seatsSynced(plan, current) {
 		s.clearPending()
 		s.setDesiredSeats(s.desiredSeats(plan, billed, now), now)
@@ -112,10 +124,28 @@ func (s *SeatState) update(plan catalog.Plan, current Subscription, billed int, 
 	s.scheduleSync(plan, current, now)
 }
 
+// keepsQuantity reports whether a subscription keeps the quantity that it has at Stripe: it was
+// imported, and nobody has confirmed the number of people yet. Until then the people who have joined
+// are not all who work there, so their number is no reason to change what is billed.
+func (s *SeatState) keepsQuantity(current Subscription) bool {
+	return s.UnconfirmedSubscriptionID != "" && s.UnconfirmedSubscriptionID == current.ID && !current.Status.Ended()
+}
+
+// keepQuantity makes the quantity at Stripe the desired one, so that nothing is sent and no
+// difference is drift. A change that somebody makes there is followed.
+func (s *SeatState) keepQuantity(current Subscription) {
+	s.clearPending()
+	if quantity := max(1, current.Quantity); s.DesiredSeats != quantity {
+		s.DesiredSeats = quantity
+		s.SyncVersion++
+	}
+	s.markSynced(current)
+}
+
 // quantity returns the quantity that the seat item is to have at Stripe: the desired seats, and 1
 // for a flat plan, whatever the number of members.
 func (s *SeatState) quantity(plan catalog.Plan) int {
-	if !plan.PerSeat {
+	if !plan.PerSeat && s.UnconfirmedSubscriptionID == "" {
 		return 1
 	}
 	return s.DesiredSeats

@@ -233,7 +233,7 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (a
 		equal := current.Quantity == state.quantity(plan)
 		stale := state.maybeStale(plan, current)
 		switch {
-		case !known, !seatsSynced(plan, current), equal && !stale && pendingIntervalChange(plan, current) == "":
+		case !known, !seatsSynced(plan, current), state.keepsQuantity(current), equal && !stale && pendingIntervalChange(plan, current) == "":
 			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: reasonChecked})
 		case !equal && !stale && current.holdsSeats(state.quantity(plan), sy.Now()):
 			later := sy.Now().Add(pendingUpdateHold)

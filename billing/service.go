@@ -83,6 +83,7 @@ type Service struct {
 	Overviews       *Overviews
 	Inbox           *Inbox
 	Reconciler      *Reconciler
+	Importer        *Importer
 	Operations      *Operations
 	Worker          *Worker
 
@@ -132,7 +133,7 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 	s.Cancellations = &Cancellations{core: c, subscriptions: s.Subscriptions, upcoming: s.Upcoming}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
-	s.SeatPreviews = &SeatPreviews{core: c, members: s.Members, invitations: s.Invitations, provisioning: s.Provisioning, subscriptions: s.Subscriptions}
+	s.SeatPreviews = &SeatPreviews{core: c, members: s.Members, invitations: s.Invitations, provisioning: s.Provisioning, subscriptions: s.Subscriptions, seats: s.Seats}
 	s.MemberSets = &MemberSets{core: c, provisioning: s.Provisioning, previews: s.SeatPreviews}
 	s.Checkouts = &Checkouts{
 		core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices,
@@ -157,6 +158,7 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 		core: c, inbox: s.Inbox, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions,
 		invoices: s.Invoices, payments: s.Payments, credits: s.Credits, seats: s.Seats, rateLimits: s.RateLimits,
 	}
+	s.Importer = &Importer{core: c, reconciler: s.Reconciler, subscriptions: s.Subscriptions, invoices: s.Invoices, invitations: s.Invitations}
 	s.Operations = &Operations{core: c, inbox: s.Inbox, overviews: s.Overviews}
 	s.Worker = newWorker(c, s)
 	return s

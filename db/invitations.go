@@ -38,7 +38,7 @@ func (q invitationStore) Update(ctx context.Context, i account.Invitation) error
 }
 
 // The inviter is read in the current state. If no longer a member, only the user's id and name are
-// set.
+// set; nothing is if the installation sent the invitation.
 var selectInvitations = `select ` + invitationTable.list("i") + `, ` + roleTable.nested("r", "role") + `,
 		i.invited_by as "inviter.user_id", inviter.name as "inviter.name",
 		m.id as "inviter.id", m.organization_id as "inviter.organization_id", m.status as "inviter.status", ` + roleTable.nested("inviter_role", "inviter.role") + `

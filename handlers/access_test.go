@@ -498,6 +498,7 @@ var allowedErrors = map[string]string{
 	"/api/v1/credits/consume":             "amount must be",
 	"/api/v1/members":                     `Unknown field \"organizationId\"`,
 	"/api/v1/organizations":               `Unknown field \"organizationId\"`,
+	"/organization/seats/confirm":         billing.MessageSeatsConfirmed,
 	"/organization/seats/undo":            billing.MessageNothingPending,
 	"/organization/leave":                 account.MessageLastAdmin,
 	"/organization":                       "Please name your organization",

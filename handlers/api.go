@@ -60,6 +60,9 @@ type summarySync struct {
 	Status     billing.SyncStatus `json:"status"`
 	LastSyncAt *int64             `json:"lastSyncAt"`
 	Error      *string            `json:"error"`
+	// AwaitsConfirmation: the subscription was imported and keeps its quantity until somebody
+	// confirms the number of people.
+	AwaitsConfirmation bool `json:"awaitsConfirmation,omitempty"`
 }
 
 // getSummary responds with the billing state of the organization.
@@ -75,7 +78,7 @@ func summaryOf(o billing.Overview) summary {
 	response := summary{
 		OrganizationID: o.Organization.ID,
 		Seats:          summarySeats{o.Seats.Billable, o.Seats.Desired, o.Seats.LastApplied},
-		Sync:           summarySync{Status: o.Seats.Status},
+		Sync:           summarySync{Status: o.Seats.Status, AwaitsConfirmation: o.Seats.Unconfirmed},
 	}
 	if o.CustomerID != "" {
 		response.Customer = &summaryCustomer{o.CustomerID}

@@ -47,6 +47,7 @@ var auditedForms = []struct {
 	{"/billing/createSubscriptionCheckout", (*auditWalk).checkoutByPrice},
 	{"/billing/portal", (*auditWalk).portalOfPlan},
 	{"/billing/createCustomerPortal", form("/billing/createCustomerPortal")},
+	{"/organization/seats/confirm", (*auditWalk).confirmPeople},
 	{"/organization/seats/undo", pendingSeat("one", "/organization/seats/undo")},
 	{"/organization/seats/retry", pendingSeat("two", "/organization/seats/retry")},
 	{"/billing/retrySeatSync", pendingSeat("three", "/billing/retrySeatSync")},
@@ -208,6 +209,14 @@ func pendingSeat(name, path string) func(*auditWalk) (string, url.Values) {
 		w.addMember(name, account.RoleMember)
 		return path, nil
 	}
+}
+
+// confirmPeople makes the subscription one that was imported with the same number of seats.
+func (w *auditWalk) confirmPeople() (string, url.Values) {
+	w.waitForSeats()
+	w.exec(`update billing_seat_state set unconfirmed_subscription_id = (select id from subscriptions where is_current and organization_id = $1)
+		where organization_id = $1`, w.organization.ID)
+	return "/organization/seats/confirm", nil
 }
 
 func (w *auditWalk) downgrade() (string, url.Values) {

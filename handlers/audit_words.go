@@ -97,6 +97,7 @@ var auditLabels = map[account.Act]string{
 	account.ActPlanCanceled:            locale.Mark("Plan canceled"),
 	account.ActPlanResumed:             locale.Mark("Plan resumed"),
 	account.ActSeatsChanged:            locale.Mark("Number of seats changed"),
+	account.ActSeatsConfirmed:          locale.Mark("Number of seats confirmed"),
 	account.ActSeatSyncRetried:         locale.Mark("Update of seats retried"),
 	account.ActPortalOpened:            locale.Mark("Billing portal opened"),
 	account.ActInvoicePaymentRequested: locale.Mark("Payment of an invoice started"),
@@ -224,6 +225,7 @@ var auditWords = map[account.Act]auditText{
 	account.ActPlanCanceled:         toValue(locale.Mark("canceled the plan"), locale.Mark("canceled the plan as of %s"), "ends"),
 	account.ActPlanResumed:          words(locale.Mark("resumed the plan")),
 	account.ActSeatsChanged:         changed(locale.Mark("changed the number of seats from %s to %s"), "seats"),
+	account.ActSeatsConfirmed:       words(locale.Mark("confirmed the number of seats")),
 	account.ActSeatSyncRetried:      words(locale.Mark("retried the update of seats at Stripe")),
 	account.ActPortalOpened:         words(locale.Mark("opened the billing portal")),
 	account.ActInvoicePaymentRequested: func(ctx context.Context, e account.AuditEntry) string {

@@ -70,7 +70,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	if err := p.addInvite(r, o, &panel); err != nil {
 		return panel, err
 	}
-	panel.Notices = p.openCheckoutNotices(r, o, panel.Return)
+	panel.Notices = append(unconfirmedNotices(r, o), p.openCheckoutNotices(r, o, panel.Return)...)
 	if ret.shouldPoll(o) || o.Trouble != nil && o.Trouble.Kind == billing.TroublePaying && !o.MissesInvoice() && ret.polls < returnPolls {
 		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
 	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && ret.polls < returnPolls {
@@ -85,6 +85,20 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 	members, err := p.members.List(r.Context(), access)
 	panel.BillingNames = billingNames(members)
 	return panel, err
+}
+
+// unconfirmedNotices ask the owner of an imported organization to confirm the number of people.
+func unconfirmedNotices(r *http.Request, o billing.Overview) []ui.NoticeProps {
+	if !o.Seats.Unconfirmed || !accessOf(r).CanManageBilling() {
+		return nil
+	}
+	ctx := r.Context()
+	action := billingviews.ConfirmPeople(ctx, o.Organization.ID, o.Seats.Billable, ui.Primary)
+	return []ui.NoticeProps{{
+		Tone: ui.Wait, Title: locale.T(ctx, "Stripe bills %s, and you have %s here.", ui.Seats(ctx, o.Seats.Desired), ui.People(ctx, o.Seats.Billable)),
+		Body:   locale.T(ctx, "Please invite everyone who works with you, and then confirm the number. You see the amount before anything changes."),
+		Action: &action,
+	}}
 }
 
 // openCheckoutNotices offer to continue a Checkout that was left before it was paid.

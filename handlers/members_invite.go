@@ -115,7 +115,7 @@ func nextSeat(o billing.Overview, reserved int) organizationviews.NextSeat {
 		return organizationviews.NextSeat{}
 	}
 	next := organizationviews.NextSeat{Plan: o.Plan.Name, PerSeat: o.Plan.PerSeat, Price: o.Price.Amount, Interval: o.Price.Interval}
-	next.TrialEndsAt = trialEnd(o)
+	next.TrialEndsAt, next.Unconfirmed = trialEnd(o), o.Seats.Unconfirmed
 	taken := o.Seats.Billable + reserved
 	if o.Plan.SeatMaximum > 0 && taken >= o.Plan.SeatMaximum {
 		next.Full = o.Plan.SeatMaximum

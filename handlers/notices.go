@@ -19,6 +19,7 @@ var notices = map[string]ui.NoticeProps{
 	noticeResynced:          {Tone: ui.Good, Title: locale.Mark("Compared with Stripe."), Body: locale.Mark("Differences were found and corrected. Seat updates follow in a moment.")},
 	noticeInSync:            {Tone: ui.Good, Title: locale.Mark("Compared with Stripe."), Body: locale.Mark("Everything is in sync.")},
 	noticeMemberChanged:     {Tone: ui.Good, Title: locale.Mark("The changes are saved.")},
+	noticePeopleConfirmed:   {Tone: ui.Good, Title: locale.Mark("The number of seats is confirmed."), Body: locale.Mark("From now on the seats follow the people who have one.")},
 	noticeMemberRemoved:     {Tone: ui.Good, Title: locale.Mark("The person was removed."), Body: locale.Mark("They no longer have access.")},
 	noticeLeft:              {Tone: ui.Good, Title: locale.Mark("You have left the organization.")},
 	noticeJoined:            {Tone: ui.Good, Title: locale.Mark("Welcome. You are a member now.")},
@@ -85,6 +86,7 @@ const (
 	noticeComparing         = "comparing"
 	noticeInSync            = "agreed"
 	noticeMemberChanged     = "member-changed"
+	noticePeopleConfirmed   = "people-confirmed"
 	noticeMemberRemoved     = "member-removed"
 	noticeLeft              = "left"
 	noticeJoined            = "joined"

@@ -160,6 +160,7 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/notices", policy: billingAdmin, handler: s.contacts.updateNotices},
 		{method: get, pattern: "/organization/seats", policy: member, handler: s.seats.show},
 		{method: post, pattern: "/organization/seats/retry", policy: billingAdmin, handler: s.seats.retry, limits: []rateLimit{seatRetries}},
+		{method: post, pattern: "/organization/seats/confirm", policy: billingAdmin, handler: s.seatChanges.confirmPeople, limits: []rateLimit{seatPreviews}},
 		{method: post, pattern: "/organization/seats/undo", policy: memberAdmin, handler: s.seats.undo, limits: []rateLimit{seatPreviews}},
 
 		{method: post, pattern: "/billing/checkout", policy: billingAdmin, handler: s.checkout.startCheckout, signedOut: s.checkout.rememberSelection, limits: []rateLimit{checkoutStarts}},

@@ -42,6 +42,9 @@ func (s *seatChanges) run(w http.ResponseWriter, r *http.Request, request billin
 		return err
 	case made.ConfirmedAt == nil:
 		return s.show(w, r, http.StatusOK, made, request, false)
+	case made.Kind == billing.SeatConfirmation:
+		redirect(w, r, done)
+		return nil
 	case made.ID != "" && made.Kind != billing.SeatInvitation:
 		done = seatsPath + url.QueryEscape(made.ID)
 	}
@@ -98,7 +101,7 @@ func (s *seatChanges) render(w http.ResponseWriter, r *http.Request, status int,
 		return render(w, r, status, billingviews.SeatBar(props))
 	}
 	tab := layout.TabMembers
-	if props.Kind == billingviews.SeatsCounted {
+	if props.Kind == billingviews.SeatsCounted || props.Kind == billingviews.PeopleConfirmed {
 		tab = layout.TabBilling
 	}
 	return render(w, r, status, billingviews.SeatChangePage(billingviews.SeatChangePageProps{
@@ -131,7 +134,10 @@ func (s *seatChanges) props(r *http.Request, p billing.SeatPreview, request bill
 		OrganizationID: accessOf(r).Organization.ID, Kind: seatChangeKind(p, request), Email: p.Email, Seats: max(p.Added(), -p.Added()), Total: p.ToQuantity,
 		Reason: seatCostReasons[p.Reason], Unknown: !p.Known, MayContinue: p.MayConfirmUnknown(), ChargedToday: p.ChargedToday(),
 		Monthly: s.previews.InvoicedMonthly(p), Tax: p.Tax, Interval: p.Interval, RenewsAt: p.PeriodEnd, NextAt: timeOrZero(p.NextAt),
-		EndsAt: timeOrZero(p.EndsAt), Confirm: p.Confirm(), BackHref: membersTab,
+		EndsAt: timeOrZero(p.EndsAt), Confirm: p.Confirm(), BackHref: membersTab, People: p.Billed, Present: p.FromQuantity,
+	}
+	if p.Kind == billing.SeatConfirmation {
+		props.BackHref = billingPath
 	}
 	for _, member := range p.Members {
 		props.Names = append(props.Names, member.Name)
@@ -151,12 +157,15 @@ var seatCostReasons = map[billing.SeatReason]billingviews.SeatCostReason{
 	billing.SeatCharged: billingviews.SeatsHaveAmount, billing.SeatNoPlan: billingviews.SeatsWithoutPlan, billing.SeatFlat: billingviews.SeatsFlat,
 	billing.SeatSame: billingviews.SeatsFree, billing.SeatKept: billingviews.SeatsKept, billing.SeatTrial: billingviews.SeatsTrial,
 	billing.SeatPaid: billingviews.SeatsPaid, billing.SeatUnpaid: billingviews.SeatsUnpaid, billing.SeatAtRenewal: billingviews.SeatsAtRenewal,
+	billing.SeatUnconfirmed: billingviews.SeatsImported,
 }
 
 func seatChangeKind(p billing.SeatPreview, request billing.SeatRequest) billingviews.SeatChangeKind {
 	switch p.Kind {
 	case billing.SeatCount:
 		return billingviews.SeatsCounted
+	case billing.SeatConfirmation:
+		return billingviews.PeopleConfirmed
 	case billing.SeatInvitation:
 		return billingviews.PersonInvited
 	case billing.SeatRemoval:
@@ -171,6 +180,11 @@ func seatChangeKind(p billing.SeatPreview, request billing.SeatRequest) billingv
 		return billingviews.SeatsReassigned
 	}
 	return billingviews.SeatsAdded
+}
+
+// confirmPeople confirms the number of people of an imported organization.
+func (s *seatChanges) confirmPeople(w http.ResponseWriter, r *http.Request) error {
+	return s.run(w, r, billing.SeatRequest{Kind: billing.SeatConfirmation}, billingPath+"&notice="+noticePeopleConfirmed)
 }
 
 // count shows what a number of seats would cost.

@@ -106,7 +106,7 @@ func seatPanel(ctx context.Context, o billing.Overview, a account.Access, now ti
 	if o.Plan != nil {
 		panel.Plan, panel.OverMaximum = o.Plan.Name, seats.OverMaximum
 	}
-	if seats.Synced {
+	if seats.Synced || seats.Unconfirmed {
 		panel.AtStripe = &seats.Quantity
 	}
 	panel.State = seatState(seats, now)
@@ -155,6 +155,8 @@ func setSeatAttempts(ctx context.Context, panel *billingviews.SeatPanelProps, se
 func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelState {
 	scheduled := s.DueAt != nil && s.DueAt.After(now)
 	switch {
+	case s.Unconfirmed:
+		return billingviews.SeatsUnconfirmed
 	case !s.Synced:
 		return billingviews.SeatsNothingToSync
 	case s.Status == billing.SyncOK:

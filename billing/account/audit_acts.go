@@ -40,6 +40,7 @@ const (
 	ActPlanCanceled            Act = "plan.canceled"
 	ActPlanResumed             Act = "plan.resumed"
 	ActSeatsChanged            Act = "seats.changed"
+	ActSeatsConfirmed          Act = "seats.confirmed"
 	ActSeatSyncRetried         Act = "seats.sync_retried"
 	ActPortalOpened            Act = "portal.opened"
 	ActInvoicePaymentRequested Act = "invoice.payment_requested"
@@ -87,7 +88,7 @@ func OrganizationActs() []Act {
 		ActMemberAdded, ActMemberRoleChanged, ActMemberSuspended, ActMemberReactivated, ActMemberBilled, ActMemberNotBilled, ActMemberDescribed, ActMemberRemoved, ActMemberLeft,
 		ActRoleCreated, ActRoleChanged, ActRoleDeleted, ActContactAdded, ActContactRemoved, ActNoticesChanged,
 		ActCheckoutStarted, ActPlanChangeConfirmed, ActPlanChangeScheduled, ActPlanChangeWithdrawn, ActPlanChangeFailed, ActPlanChanged,
-		ActPlanCanceled, ActPlanResumed, ActSeatsChanged, ActSeatSyncRetried, ActPortalOpened, ActInvoicePaymentRequested, ActDuplicateCanceled,
+		ActPlanCanceled, ActPlanResumed, ActSeatsChanged, ActSeatsConfirmed, ActSeatSyncRetried, ActPortalOpened, ActInvoicePaymentRequested, ActDuplicateCanceled,
 		ActCustomerLinked, ActOrganizationCompared, ActOperatorLooked, ActEventReplayed,
 		ActAPIKeyCreated, ActAPIKeyRevoked, ActSecondFactorRequired, ActSecondFactorOptional,
 	}

@@ -38,7 +38,8 @@ type Invitation struct {
 	Role      Role   `db:"role,null"`
 	Billable  bool   `db:"billable"`
 	TokenHash []byte `db:"token_hash"` // SHA-256
-	// The last sender, in the current state; only UserID and Name after they left.
+	// The last sender, in the current state; only UserID and Name after they left; zero: a program
+	// or the installation, see [Invitation.OfInstallation].
 	Inviter Member `db:"inviter,null"`
 	// InvitedByKey names the API key that sent it, which has no inviter; empty: a person did.
 	InvitedByKey string     `db:"invited_by_key"`
@@ -55,11 +56,15 @@ func (i Invitation) Pending() bool { return i.AcceptedAt == nil && i.RevokedAt =
 // Expired reports whether the invitation can no longer be accepted at now.
 func (i Invitation) Expired(now time.Time) bool { return !now.Before(i.ExpiresAt) }
 
+// OfInstallation reports whether neither a person nor a program sent the invitation, but the
+// installation, to the owner of an organization that it imported.
+func (i Invitation) OfInstallation() bool { return i.Inviter.UserID == "" && i.InvitedByKey == "" }
+
 // InviterAuthorized reports whether the last sender may still grant the role. Invitations of a
 // member who lost that right cannot be accepted. Those of a program are revoked with the
 // membership.
 func (i Invitation) InviterAuthorized() bool {
-	if i.InvitedByKey != "" {
+	if i.InvitedByKey != "" || i.OfInstallation() {
 		return true
 	}
 	sender := Access{Member: i.Inviter}

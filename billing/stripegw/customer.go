@@ -76,6 +76,19 @@ func (g *Gateway) UpdateCustomer(ctx context.Context, id, name, email string) (b
 	return mapCustomer(changed, info)
 }
 
+// SetCustomerOrganization writes the orgId into a customer's metadata. Other keys stay as they are
+// (https://docs.stripe.com/api/customers/update#update_customer-metadata).
+func (g *Gateway) SetCustomerOrganization(ctx context.Context, customerID, organizationID string) error {
+	key := hashedKey("import", customerID, organizationID)
+	_, _, err := callKeyed(ctx, "set customer's organization", key, func(ctx context.Context, key string) (*stripe.Customer, error) {
+		params := &stripe.CustomerParams{Metadata: map[string]string{"orgId": organizationID}}
+		params.Context = ctx
+		params.SetIdempotencyKey(key)
+		return g.customers.Update(customerID, params)
+	})
+	return err
+}
+
 func mapCustomer(c *stripe.Customer, info callInfo) (billing.StripeCustomer, error) {
 	asOf, err := info.snapshotTime()
 	return billing.StripeCustomer{

@@ -71,6 +71,31 @@ func (g *Gateway) SubscriptionsByPrice(ctx context.Context, priceID, after strin
 		func(s *stripe.Subscription) (billing.Subscription, error) { return g.snapshot(ctx, s, info) })
 }
 
+// AccountSubscriptions reads a page of all subscriptions of the account with their customers, newest
+// first, except those on test clocks.
+func (g *Gateway) AccountSubscriptions(ctx context.Context, after string) (billing.Page[billing.CustomerSubscription], error) {
+	found, info, err := call(ctx, "list subscriptions", func(ctx context.Context) (*stripe.SubscriptionList, error) {
+		params := subscriptionListParams()
+		setPage(&params.ListParams, ctx, after)
+		list := g.subscriptions.List(params)
+		return list.SubscriptionList(), list.Err()
+	})
+	if err != nil {
+		return billing.Page[billing.CustomerSubscription]{}, err
+	}
+	return pageOf(found.Data, &found.ListMeta, func(s *stripe.Subscription) string { return s.ID },
+		func(s *stripe.Subscription) (listed billing.CustomerSubscription, err error) {
+			if listed.Subscription, err = g.snapshot(ctx, s, info); err != nil {
+				return listed, err
+			}
+			if s.Customer == nil {
+				return listed, invalidResponse(info, "the subscription has no customer")
+			}
+			listed.Customer, err = mapCustomer(s.Customer, info)
+			return listed, err
+		})
+}
+
 func subscriptionListParams() *stripe.SubscriptionListParams {
 	return &stripe.SubscriptionListParams{
 		Status: stripe.String("all"), // Stripe omits canceled ones by default

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -26,6 +27,7 @@ type invocation struct {
 	args           []string
 	asJSON         bool // --json, see jsonFlag
 	getenv         func(string) string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
@@ -40,7 +42,7 @@ func newInvocation(
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run prints errors and usage
 	return &invocation{
-		command: c, flags: flags, args: args, getenv: getenv, stdout: stdout, stderr: stderr,
+		command: c, flags: flags, args: args, getenv: getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr,
 	}
 }
 

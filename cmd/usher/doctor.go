@@ -37,7 +37,12 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 	if err := inv.parseFlags(); err != nil {
 		return err
 	}
-	config, plans, err := loadServeConfig(inv.getenv, dotenvFile)
+	return diagnose(ctx, inv, dotenvFile)
+}
+
+// diagnose runs all checks of the configuration with the settings of a file.
+func diagnose(ctx context.Context, inv *invocation, dotenv string) error {
+	config, plans, err := loadServeConfig(inv.getenv, dotenv)
 	d := &doctor{config: config, plans: plans}
 	d.checkConfiguration(err)
 	d.checkDatabase(ctx)

@@ -28,6 +28,8 @@ const (
 // commands lists the subcommands in the order of the help text.
 var commands = []command{
 	{"serve", "", "run the web application (the default)", runServe},
+	{"init", "[--yes] [--env FILE] [--key-file FILE] [--database URL] [--address URL] [--mail URL] [--plans push|pull|keep]",
+		"set an installation up: settings, database, plans, webhook", runInit},
 	{"migrate", "", "apply the database migrations", runMigrate},
 	{"plans", "diff|push|pull [--json]", "compare the plans with Stripe, create what is missing there, or write a plan file from Stripe",
 		runPlans},
@@ -36,6 +38,8 @@ var commands = []command{
 	{"healthcheck", "[--ready]", "fail unless the server with the same ADDR answers", runHealthcheck},
 	{"reconcile", "[--dry-run] [--org ID] [--json]", "compare with Stripe and repair differences",
 		runReconcile},
+	{"import", "stripe [--dry-run] [--calls-per-second N] [--max-calls N] [--invite-again] [--json]",
+		"make organizations of Stripe's customers", runImport},
 	{"adopt", "--customer cus_… --org org_… [--dry-run] [--json]", "link a customer at Stripe to an organization",
 		runLinkCustomer},
 	{"api-key", "create --name NAME --scopes SCOPES (--org ID | --all) [--expires DAY] [--json]\nlist (--org ID | --all) [--json]\nrevoke KEY [--json]", "create, list and revoke API keys", runAPIKey},

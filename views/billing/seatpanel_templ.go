@@ -33,6 +33,8 @@ const (
 	SeatsFailed        SeatPanelState = "failed"     // the last attempt failed, no retry is scheduled
 	SeatsPaymentNeeded SeatPanelState = "payment"    // Stripe has the quantity, its invoice is unpaid
 	SeatsDrift         SeatPanelState = "drift"      // the quantity was changed at Stripe
+	// SeatsUnconfirmed: the subscription was imported, and nobody has confirmed the number of people.
+	SeatsUnconfirmed SeatPanelState = "unconfirmed"
 )
 
 // SeatPanelProps are the props of [SeatPanel]. A time is zero if it does not apply to the state.
@@ -75,7 +77,7 @@ func (p SeatPanelProps) numbersDiffer() bool { return p.AtStripe == nil || *p.At
 // canRetry reports whether the retry button is shown: whenever the numbers differ, not only after
 // an error.
 func (p SeatPanelProps) canRetry() bool {
-	return p.CanManageBilling && p.State != SeatsNothingToSync && p.State != SeatsSyncing && p.numbersDiffer()
+	return p.CanManageBilling && p.State != SeatsNothingToSync && p.State != SeatsUnconfirmed && p.State != SeatsSyncing && p.numbersDiffer()
 }
 
 func (p SeatPanelProps) badge(ctx context.Context) ui.BadgeProps {
@@ -96,6 +98,8 @@ func (p SeatPanelProps) badge(ctx context.Context) ui.BadgeProps {
 		return ui.BadgeProps{Tone: ui.Bad, Label: locale.T(ctx, "Payment needed")}
 	case SeatsDrift:
 		return ui.BadgeProps{Tone: ui.Note, Label: locale.T(ctx, "Changed at Stripe")}
+	case SeatsUnconfirmed:
+		return ui.BadgeProps{Tone: ui.Wait, Label: locale.T(ctx, "Not confirmed")}
 	}
 	switch {
 	case p.Status == billing.StatusIncomplete:
@@ -151,8 +155,15 @@ func (p SeatPanelProps) explanation(ctx context.Context) string {
 		return locale.T(ctx, "Stripe has the new number, but its payment is still open.")
 	case SeatsDrift:
 		return locale.T(ctx, "The number was changed at Stripe. We'll change it back to %s.", ui.Seats(ctx, p.Desired))
+	case SeatsUnconfirmed:
+		return UnconfirmedSeats(ctx, p.Desired, p.Billable)
 	}
 	return SeatsWaiting(ctx, p.Status, p.Billable)
+}
+
+// UnconfirmedSeats says what an imported organization pays for, and what its people mean for it.
+func UnconfirmedSeats(ctx context.Context, seats, people int) string {
+	return locale.T(ctx, "Stripe bills %s, as before. You have %s here. Your bill stays the same until you confirm the number, even if people join or leave.", ui.Seats(ctx, seats), ui.People(ctx, people))
 }
 
 // stopped reports whether there is a plan whose seats are not changed at present.
@@ -233,7 +244,7 @@ func SeatPanel(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var2 string
 			templ_7745c5c3_Var2, templ_7745c5c3_Err = templruntime.NewAttributeExpression(ui.PollTrigger(p.PollEvery)).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 205, Col: 43}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 216, Col: 43}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var2)
 			if templ_7745c5c3_Err != nil {
@@ -292,7 +303,7 @@ func seatLine(p SeatPanelProps) templ.Component {
 		var templ_7745c5c3_Var4 string
 		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Seats"))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 221, Col: 71}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 232, Col: 71}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 		if templ_7745c5c3_Err != nil {
@@ -353,7 +364,7 @@ func seatLine(p SeatPanelProps) templ.Component {
 		var templ_7745c5c3_Var7 string
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(p.line(ctx))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 225, Col: 48}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 236, Col: 48}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
@@ -414,7 +425,7 @@ func seatComparison(p SeatPanelProps) templ.Component {
 		var templ_7745c5c3_Var9 string
 		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Seats"))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 240, Col: 71}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 251, Col: 71}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 		if templ_7745c5c3_Err != nil {
@@ -447,7 +458,7 @@ func seatComparison(p SeatPanelProps) templ.Component {
 		var templ_7745c5c3_Var10 string
 		templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation(ctx))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 249, Col: 59}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 260, Col: 59}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 		if templ_7745c5c3_Err != nil {
@@ -507,13 +518,15 @@ func seatNumbers(p SeatPanelProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = seatNumber(locale.T(ctx, "Seats needed"), locale.Count(ctx, p.Desired)).Render(ctx, templ_7745c5c3_Buffer)
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
-		templ_7745c5c3_Err = equality(!p.numbersDiffer()).Render(ctx, templ_7745c5c3_Buffer)
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
+		if p.State != SeatsUnconfirmed {
+			templ_7745c5c3_Err = seatNumber(locale.T(ctx, "Seats needed"), locale.Count(ctx, p.Desired)).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = equality(!p.numbersDiffer()).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
 		templ_7745c5c3_Err = seatNumber(locale.T(ctx, "Seats paid for"), p.quantity(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
@@ -551,7 +564,7 @@ func seatNumber(label, value string) templ.Component {
 		var templ_7745c5c3_Var13 string
 		templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(label)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 269, Col: 42}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 282, Col: 42}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 		if templ_7745c5c3_Err != nil {
@@ -564,7 +577,7 @@ func seatNumber(label, value string) templ.Component {
 		var templ_7745c5c3_Var14 string
 		templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(value)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 270, Col: 44}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 283, Col: 44}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 		if templ_7745c5c3_Err != nil {
@@ -644,7 +657,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var17 string
 			templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(p.overMaximum(ctx))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 287, Col: 49}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 300, Col: 49}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 			if templ_7745c5c3_Err != nil {
@@ -663,7 +676,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var18 string
 			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Why:"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 290, Col: 78}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 303, Col: 78}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 			if templ_7745c5c3_Err != nil {
@@ -676,7 +689,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var19 string
 			templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(p.Reason)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 290, Col: 98}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 303, Col: 98}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 			if templ_7745c5c3_Err != nil {
@@ -717,7 +730,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var20 string
 			templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(locale.N(ctx, "Tried %s time", "Tried %s times", p.Attempt))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 303, Col: 70}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 316, Col: 70}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 			if templ_7745c5c3_Err != nil {
@@ -742,7 +755,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var21 string
 			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Request"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 309, Col: 35}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 322, Col: 35}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 			if templ_7745c5c3_Err != nil {
@@ -755,7 +768,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var22 string
 			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(p.RequestID)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 309, Col: 75}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 322, Col: 75}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
 			if templ_7745c5c3_Err != nil {
@@ -778,7 +791,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var23 string
 			templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Check again"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 313, Col: 101}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 326, Col: 101}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 			if templ_7745c5c3_Err != nil {
@@ -816,6 +829,12 @@ func seatActions(p SeatPanelProps) templ.Component {
 		}
 		if p.State == SeatsPaymentNeeded && p.CanManageBilling && p.InvoiceURL != "" {
 			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: locale.T(ctx, "Pay the open amount"), Href: p.InvoiceURL, ID: "seat-pay"}).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		if p.State == SeatsUnconfirmed && p.CanManageBilling {
+			templ_7745c5c3_Err = ui.PostButton(ConfirmPeople(ctx, p.OrganizationID, p.Billable, ui.Secondary)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -876,6 +895,15 @@ func seatActions(p SeatPanelProps) templ.Component {
 	})
 }
 
+// ConfirmPeople is the form that confirms the number of people of an imported organization: at once
+// if nothing changes at Stripe, otherwise after its amount was shown.
+func ConfirmPeople(ctx context.Context, organizationID string, people int, kind ui.ButtonKind) ui.PostButtonProps {
+	return ui.PostButtonProps{
+		Action: "/organization/seats/confirm", Fields: []ui.Hidden{{Name: "organizationId", Value: organizationID}},
+		Button: ui.ButtonProps{Label: locale.T(ctx, "Check and confirm %s", ui.People(ctx, people)), Kind: kind},
+	}
+}
+
 // seatForm is a form whose response replaces the panel.
 func seatForm(organizationID, action string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
@@ -902,7 +930,7 @@ func seatForm(organizationID, action string) templ.Component {
 		var templ_7745c5c3_Var28 string
 		templ_7745c5c3_Var28, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(action)).ResolveURL(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 337, Col: 51}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 362, Col: 51}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var28)
 		if templ_7745c5c3_Err != nil {
@@ -915,7 +943,7 @@ func seatForm(organizationID, action string) templ.Component {
 		var templ_7745c5c3_Var29 string
 		templ_7745c5c3_Var29, templ_7745c5c3_Err = templruntime.NewAttributeExpression(action).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 337, Col: 70}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 362, Col: 70}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var29)
 		if templ_7745c5c3_Err != nil {
@@ -991,7 +1019,7 @@ func SeatsPage(p SeatsPageProps) templ.Component {
 				var templ_7745c5c3_Var32 string
 				templ_7745c5c3_Var32, templ_7745c5c3_Err = templ.JoinStringErrs(p.Chart.Title)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 357, Col: 72}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 382, Col: 72}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var32))
 				if templ_7745c5c3_Err != nil {
@@ -1017,7 +1045,7 @@ func SeatsPage(p SeatsPageProps) templ.Component {
 			var templ_7745c5c3_Var33 string
 			templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "Back to billing"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 361, Col: 101}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 386, Col: 101}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var33))
 			if templ_7745c5c3_Err != nil {

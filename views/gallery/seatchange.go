@@ -47,6 +47,10 @@ func seatChangeSpecimens() []Specimen {
 		seatChange("count", title+"what a number of seats costs", func(p *billingviews.SeatChangeProps) {
 			p.Kind, p.Names, p.Action, p.Total = billingviews.SeatsCounted, nil, "", 12
 		}),
+		seatChange("confirmation", title+"an imported organization", func(p *billingviews.SeatChangeProps) {
+			p.Kind, p.Names, p.People, p.Present, p.Total = billingviews.PeopleConfirmed, nil, 3, 8, 3
+			p.Added, p.PeriodChange = dollars(-4640), dollars(-14500)
+		}),
 	}
 }
 

@@ -22,6 +22,8 @@ func seatSpecimens() []Specimen {
 	stopped.Status = billing.StatusUnpaid
 	crowded := panel(billingviews.SeatsSyncing)
 	crowded.Billable, crowded.Desired, crowded.AtStripe, crowded.PollEvery = 1960, 1960, quantity(1948), pollInterval
+	imported := panel(billingviews.SeatsUnconfirmed)
+	imported.Billable, imported.Desired, imported.AtStripe = 3, 8, quantity(8)
 	watched := broken
 	watched.CanManageBilling = false
 	return []Specimen{
@@ -37,6 +39,7 @@ func seatSpecimens() []Specimen {
 		seatSpecimen("failed-read-only", "Failed, read-only", watched),
 		seatSpecimen("payment", "Payment needed", payment),
 		seatSpecimen("drift", "Drift", drift),
+		seatSpecimen("unconfirmed", "Imported, not confirmed", imported),
 	}
 }
 

@@ -128,7 +128,10 @@ func linkTo(label string, d mail.Data) ui.LinkButtonProps {
 }
 
 func invitationLetter(ctx context.Context, d mail.Data) letter {
-	inviter := cmp.Or(d.Inviter, locale.T(ctx, "Someone at %s", d.Organization))
+	if d.Inviter == "" {
+		return ownerInvitationLetter(ctx, d)
+	}
+	inviter := d.Inviter
 	invites := locale.T(ctx, "%s has invited you to join %s.", inviter, d.Organization)
 	if d.Role != "" {
 		invites = locale.T(ctx, "%s has invited you to join %s as %s.", inviter, d.Organization, locale.Lookup(ctx, d.Role))
@@ -142,6 +145,21 @@ func invitationLetter(ctx context.Context, d mail.Data) letter {
 		button:  linkTo(locale.T(ctx, "Accept the invitation"), d),
 		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link is for you only and works until %s.", locale.DateTime(ctx, d.ExpiresAt))), locale.T(ctx, "If you don't know them, you can ignore this e-mail.")),
 		why:     locale.T(ctx, "You get this e-mail because someone invited this address."),
+	}
+}
+
+// ownerInvitationLetter invites the owner of an organization that was imported from Stripe: no
+// person sends it.
+func ownerInvitationLetter(ctx context.Context, d mail.Data) letter {
+	return letter{
+		subject: locale.T(ctx, "Manage the plan of %s", d.Organization),
+		opening: sentences(
+			locale.T(ctx, "The plan of %s is managed in a new place from now on: its invoices, its card and the people with a seat.", d.Organization),
+			locale.T(ctx, "Your subscription stays as it is. Nothing is charged when you join, and the number of seats changes only after you have confirmed it."),
+		),
+		button:  linkTo(locale.T(ctx, "Accept the invitation"), d),
+		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), locale.T(ctx, "The link is for you only and works until %s.", locale.DateTime(ctx, d.ExpiresAt)))),
+		why:     locale.T(ctx, "You get this e-mail because this is the address of the subscription."),
 	}
 }
 

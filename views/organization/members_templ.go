@@ -82,7 +82,7 @@ type InvitationRow struct {
 	Email     string
 	Role      string
 	Billable  bool
-	By        string
+	By        string // empty: the installation
 	ExpiresAt time.Time
 	Lapsed    string // why it cannot be accepted; empty if it can
 	Fixed     bool   // the viewer may not change it
