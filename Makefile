@@ -55,6 +55,7 @@ proofs: ## the long forms of tests that make test runs in part; takes up to 15 m
 	go test -v -timeout 14m -run DuringOutage ./handlers -all-outages
 	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run 'TestBillingJourneys|TestReplicasThroughPgBouncer' ./cmd/usher \
 		-all-journeys -pooler-requests=10000
+	go test -v -timeout 14m -run TestImportCommand ./cmd/usher -import-customers=1000
 
 restore-drill: ## lose the database, restore an older dump, and print what comes back from Stripe
 	@.ci/install

@@ -111,9 +111,10 @@ func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice
 	return nil
 }
 
-// grantedHere removes the facts of periods that had ended before the organization was created: it was
-// imported or linked to an older customer. Whatever those periods granted was granted elsewhere, and
-// the unused rest of it has expired. A test clock may be earlier than every organization.
+// grantedHere removes the facts of periods that had ended before the organization was created: it
+// was imported or linked to an older customer. Whatever those periods granted was granted
+// elsewhere, and the unused rest of it has expired. A test clock may be earlier than every
+// organization.
 func (cs *Credits) grantedHere(ctx context.Context, tx Tx, invoice Invoice, facts []CreditFact) ([]CreditFact, error) {
 	over := func(f CreditFact) bool { return !f.PeriodEnd.IsZero() && f.PeriodEnd.Before(cs.Now()) }
 	if invoice.TestClock || !slices.ContainsFunc(facts, over) {

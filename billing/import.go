@@ -33,7 +33,8 @@ type ImportGateway interface {
 	// AccountSubscriptions lists all subscriptions of the account with their customers, ended ones
 	// included, except those on test clocks.
 	AccountSubscriptions(ctx context.Context, after string) (Page[CustomerSubscription], error)
-	// SetCustomerOrganization writes the orgId into a customer's metadata, under an idempotency key.
+	// SetCustomerOrganization writes the orgId into a customer's metadata, under an idempotency
+	// key.
 	SetCustomerOrganization(ctx context.Context, customerID, organizationID string) error
 }
 

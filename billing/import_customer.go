@@ -106,9 +106,9 @@ func (e *alreadyLinkedError) Error() string {
 	return "the customer belongs to the organization " + e.organizationID
 }
 
-// put makes the organization: its owner's invitation, the link of the customer, and the snapshots of
-// its subscriptions and invoices, in one transaction. The current period's credits follow from its
-// paid invoice; see [Credits.grantedHere] for earlier ones.
+// put makes the organization: its owner's invitation, the link of the customer, and the snapshots
+// of its subscriptions and invoices, in one transaction. The current period's credits follow from
+// its paid invoice; see [Credits.grantedHere] for earlier ones.
 func (r *importRun) put(ctx context.Context, c importCandidate, s Subscription, invoices []Invoice) (organization account.Organization, err error) {
 	err = r.store.InTx(ctx, func(tx Tx) error {
 		owner, owned, err := apperr.Found(tx.Customers().Owner(ctx, c.customer.ID, r.account))

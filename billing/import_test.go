@@ -396,8 +396,8 @@ func TestEndedImportIsConfirmedByANewPlan(t *testing.T) {
 	}
 }
 
-// The period that runs grants the current month's credits, and none before: not when it is imported,
-// and not when older invoices are found later.
+// The period that runs grants the current month's credits, and none before: not when it is
+// imported, and not when older invoices are found later.
 func TestImportGrantsOnlyTheCurrentMonth(t *testing.T) {
 	for name, interval := range map[string]catalog.Interval{"monthly": catalog.Monthly, "yearly": catalog.Yearly} {
 		t.Run(name, func(t *testing.T) {

@@ -442,8 +442,8 @@ func (s SubscriptionStatus) retriesWithCard() bool {
 }
 
 // attemptedBeforeCreation reports whether the newest attempt was made before the organization was
-// created. Such an organization was imported: when its card was replaced is not known, and an import
-// charges nobody. Stripe's own next attempt uses the present card.
+// created. Such an organization was imported: when its card was replaced is not known, and an
+// import charges nobody. Stripe's own next attempt uses the present card.
 func (c *core) attemptedBeforeCreation(ctx context.Context, tx Tx, newest PaymentAttempt) (bool, error) {
 	organization, err := tx.Organizations().Get(ctx, newest.OrganizationID)
 	if err != nil {

@@ -125,8 +125,8 @@ func (s *SeatState) update(plan catalog.Plan, current Subscription, billed int, 
 }
 
 // keepsQuantity reports whether a subscription keeps the quantity that it has at Stripe: it was
-// imported, and nobody has confirmed the number of people yet. Until then the people who have joined
-// are not all who work there, so their number is no reason to change what is billed.
+// imported, and nobody has confirmed the number of people yet. Until then the people who have
+// joined are not all who work there, so their number is no reason to change what is billed.
 func (s *SeatState) keepsQuantity(current Subscription) bool {
 	return s.UnconfirmedSubscriptionID != "" && s.UnconfirmedSubscriptionID == current.ID && !current.Status.Ended()
 }

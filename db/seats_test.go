@@ -22,7 +22,7 @@ func TestSeatStateRoundTrip(t *testing.T) {
 		OrganizationID: "org_1", DesiredSeats: 7, LastAppliedSeats: ptr(0), LastSyncAt: ptr(at(1)), SyncError: "declined",
 		SyncVersion: 5, AppliedVersion: 4, FirstChangeAt: ptr(at(2)), DueAt: ptr(at(3)), Attempt: 6, AttemptOpen: true, OpenItemID: "si_1",
 		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)), OpenProration: catalog.ProrationAlwaysInvoice, OpenInterval: "month",
-		OpenKey:          "seats:si_1:3:6:1",
+		OpenKey: "seats:si_1:3:6:1", UnconfirmedSubscriptionID: "sub_1",
 		AcceptedQuantity: 9, PaidSeats: 10, PaidUntil: ptr(at(5)), ReleaseAt: ptr(at(6)), DriftVersion: 2, Drifts: 1, DriftAt: ptr(at(7)), AcknowledgedAt: ptr(at(8)),
 		SummarySince: ptr(at(9)), SummaryDueAt: ptr(at(10)),
 	}

@@ -71,8 +71,8 @@ func (g *Gateway) SubscriptionsByPrice(ctx context.Context, priceID, after strin
 		func(s *stripe.Subscription) (billing.Subscription, error) { return g.snapshot(ctx, s, info) })
 }
 
-// AccountSubscriptions reads a page of all subscriptions of the account with their customers, newest
-// first, except those on test clocks.
+// AccountSubscriptions reads a page of all subscriptions of the account with their customers,
+// newest first, except those on test clocks.
 func (g *Gateway) AccountSubscriptions(ctx context.Context, after string) (billing.Page[billing.CustomerSubscription], error) {
 	found, info, err := call(ctx, "list subscriptions", func(ctx context.Context) (*stripe.SubscriptionList, error) {
 		params := subscriptionListParams()

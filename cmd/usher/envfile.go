@@ -13,15 +13,16 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// envFile is a file of NAME=value lines that a person wrote, and whose other lines stay as they are.
+// envFile is a file of NAME=value lines that a person wrote, and whose other lines stay as they
+// are.
 type envFile struct {
 	path   string
 	text   string
 	values map[string]string
 }
 
-// readEnvFile reads a file; one that does not exist is empty. A syntax error is reported by its line
-// only, because the file contains secrets.
+// readEnvFile reads a file; one that does not exist is empty. A syntax error is reported by its
+// line only, because the file contains secrets.
 func readEnvFile(path string) (*envFile, error) {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -21,15 +21,15 @@ import (
 	"usher/db"
 )
 
-// question is one of the values that init asks for.
-type question struct {
+// setupVariable is one of the values that init asks for.
+type setupVariable struct {
 	name   string // of the variable
 	flag   string
 	prompt string
 	empty  string // what an empty answer means
 }
 
-var initQuestions = []question{
+var initQuestions = []setupVariable{
 	{"STRIPE_SECRET_KEY", "", "Stripe secret key (sk_… or rk_…)", "the local Stripe, no money moves"},
 	{"DATABASE_URL", "database", "PostgreSQL (postgres://user:password@host:5432/database)", "a private PostgreSQL in DATA_DIR"},
 	{"BASE_URL", "address", "Public address (https://billing.example.com)", "this machine"},
@@ -57,7 +57,7 @@ func runInit(ctx context.Context, inv *invocation) (err error) {
 	if s.file, err = readEnvFile(o.file); err != nil {
 		return err
 	}
-	if err := s.ask(); err != nil {
+	if err := s.readValues(); err != nil {
 		return err
 	}
 	if err := s.save(); err != nil {
@@ -112,24 +112,24 @@ func (s *setup) say(format string, args ...any) {
 	fmt.Fprintf(s.stdout, format+"\n", args...)
 }
 
-// ask collects the values. Whatever is wrong is asked for again or, with --yes, reported together.
-func (s *setup) ask() error {
+// readValues collects the values. Whatever is wrong is asked for again or, with --yes, reported
+// together.
+func (s *setup) readValues() error {
 	var wrong []error
 	for _, q := range initQuestions {
-		if err := s.askFor(q); err != nil {
+		if err := s.readValue(q); err != nil {
 			wrong = append(wrong, err)
 		}
 	}
-	if apiBase := strings.TrimSpace(s.getenv("STRIPE_API_BASE")); apiBase != "" {
-		wrong = append(wrong, s.set("STRIPE_API_BASE", apiBase))
-	}
-	if plans := strings.TrimSpace(s.getenv("PLANS_FILE")); plans != "" {
-		wrong = append(wrong, s.set("PLANS_FILE", plans))
+	for _, name := range []string{"STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "PLANS_FILE"} { // what the steps need
+		if value := strings.TrimSpace(s.getenv(name)); value != "" {
+			wrong = append(wrong, s.set(name, value))
+		}
 	}
 	return errors.Join(wrong...)
 }
 
-func (s *setup) askFor(q question) error {
+func (s *setup) readValue(q setupVariable) error {
 	given, err := s.given(q)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (s *setup) askFor(q question) error {
 }
 
 // given returns the value that is known: by flag, environment or file, in this order.
-func (s *setup) given(q question) (string, error) {
+func (s *setup) given(q setupVariable) (string, error) {
 	if q.name == "STRIPE_SECRET_KEY" && s.options.keyFile != "" {
 		return s.readKey()
 	}
@@ -183,7 +183,7 @@ func (s *setup) readKey() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-func (s *setup) prompt(q question, given string) {
+func (s *setup) prompt(q setupVariable, given string) {
 	present := "empty: " + q.empty
 	if given != "" {
 		present = "Enter keeps " + maskValue(q.name, given)
@@ -192,7 +192,7 @@ func (s *setup) prompt(q question, given string) {
 }
 
 // setChecked sets a value that the program would accept at its start.
-func (s *setup) setChecked(q question, value string) error {
+func (s *setup) setChecked(q setupVariable, value string) error {
 	if value == "" {
 		return nil
 	}
@@ -233,7 +233,7 @@ func (s *setup) save() error {
 // withFile is getenv in which the answers precede the environment.
 func (s *setup) withFile(name string) string { return cmp.Or(s.file.values[name], s.environment(name)) }
 
-// checkKey asks Stripe whose key it is, before anything is created.
+// checkKey reads the account of the key, before anything is created.
 func (s *setup) checkKey(ctx context.Context) error {
 	if s.config.StripeKey == "" {
 		s.say("Stripe: the local one, which starts with `usher`. It needs no plans and no webhook endpoint.")
