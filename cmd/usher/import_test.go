@@ -77,7 +77,10 @@ func TestImportCommand(t *testing.T) {
 	checked := 0
 	for _, imported := range first.Imported {
 		if link := links[imported.Email]; link != "" {
-			server.checkImported(t, imported, link)
+			owner := server.checkImported(t, imported, link)
+			if checked == 0 {
+				server.checkConfirmation(t, owner, imported)
+			}
 			checked++
 		}
 	}
@@ -98,7 +101,7 @@ func TestImportCommand(t *testing.T) {
 }
 
 // checkImported opens the billing page as the owner and compares it with what was imported.
-func (s *testServer) checkImported(t *testing.T, imported billing.ImportedSubscription, link string) {
+func (s *testServer) checkImported(t *testing.T, imported billing.ImportedSubscription, link string) (owner *client) {
 	t.Helper()
 	var number int
 	if _, err := fmt.Sscanf(imported.Email, "owner%d@", &number); err != nil {
@@ -113,13 +116,38 @@ func (s *testServer) checkImported(t *testing.T, imported billing.ImportedSubscr
 	if summary := c.summary(); summary.OrganizationID != imported.OrganizationID || summary.Seats.DesiredSeats != imported.Quantity || summary.Sync.Status != "ok" {
 		t.Errorf("summary of %+v: %+v", imported, summary)
 	}
+	if got := s.quantityAtStripe(t, imported.SubscriptionID); got != imported.Quantity {
+		t.Errorf("%s has %d seats at Stripe, imported with %d", imported.Name, got, imported.Quantity)
+	}
+	return c
+}
+
+// checkConfirmation confirms the number of people as the owner, after the amount if there is one.
+func (s *testServer) checkConfirmation(t *testing.T, owner *client, imported billing.ImportedSubscription) {
+	t.Helper()
+	owner.submit(`#seat-panel form[action="/organization/seats/confirm"]`)
+	if imported.Quantity > 1 {
+		owner.expectText("Confirm the number of seats", seatsNow(imported.Quantity)).submit(`form[action="/organization/seats/confirm"]`)
+	}
+	owner.expectText("The number of seats is confirmed.")
+	deadline := time.Now().Add(waitTimeout)
+	for s.quantityAtStripe(t, imported.SubscriptionID) != 1 {
+		if time.Now().After(deadline) {
+			t.Fatalf("the quantity at Stripe is still %d", s.quantityAtStripe(t, imported.SubscriptionID))
+		}
+		time.Sleep(50 * time.Millisecond) // polling interval
+	}
+}
+
+func seatsNow(n int) string { return fmt.Sprintf("Stripe bills %d seats now", n) }
+
+func (s *testServer) quantityAtStripe(t *testing.T, subscriptionID string) int {
+	t.Helper()
 	var subscription struct {
 		Items struct{ Data []struct{ Quantity int } }
 	}
-	s.requestStripe(t, "GET", "/v1/subscriptions/"+imported.SubscriptionID, nil, &subscription)
-	if got := subscription.Items.Data[0].Quantity; got != imported.Quantity {
-		t.Errorf("%s has %d seats at Stripe, imported with %d", imported.Name, got, imported.Quantity)
-	}
+	s.requestStripe(t, "GET", "/v1/subscriptions/"+subscriptionID, nil, &subscription)
+	return subscription.Items.Data[0].Quantity
 }
 
 var inviteLink = regexp.MustCompile(`(owner\d+@company\.example).*?(/invite/[A-Za-z0-9_%-]+)`)
