@@ -121,7 +121,8 @@ func (s *setup) readValues() error {
 			wrong = append(wrong, err)
 		}
 	}
-	for _, name := range []string{"STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "PLANS_FILE"} { // what the steps need
+	// The steps need these too, if they are set.
+	for _, name := range []string{"STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "PLANS_FILE"} {
 		if value := strings.TrimSpace(s.getenv(name)); value != "" {
 			wrong = append(wrong, s.set(name, value))
 		}
