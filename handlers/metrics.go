@@ -84,9 +84,7 @@ func newMetrics(o Options, security *securityLog) *metrics {
 	if o.Pool != nil {
 		registry.MustRegister(poolCollector{o.Pool})
 	}
-	if o.ReadLag != nil {
-		registry.MustRegister(lagCollector{o.ReadLag})
-	}
+	registry.MustRegister(lagCollector{o.ReadLag})
 	return m
 }
 
@@ -135,17 +133,21 @@ func (c poolCollector) Collect(into chan<- prometheus.Metric) {
 
 // lagCollector shows how far the standby is behind.
 type lagCollector struct {
-	lag func() (time.Duration, bool)
+	lag func() (time.Duration, bool) // nil: there is no standby
 }
 
-var lagGauge = prometheus.NewDesc("usher_read_database_lag_seconds", "How far the standby of READ_DATABASE_URL is behind; missing while that is not known.", nil, nil)
+var lagGauge = prometheus.NewDesc("usher_read_database_lag_seconds", "How far the standby of READ_DATABASE_URL is behind; 0 without one, missing while that is not known.", nil, nil)
 
 // Describe implements [prometheus.Collector].
 func (lagCollector) Describe(into chan<- *prometheus.Desc) { into <- lagGauge }
 
 // Collect implements [prometheus.Collector].
 func (c lagCollector) Collect(into chan<- prometheus.Metric) {
-	if lag, known := c.lag(); known {
+	lag, known := time.Duration(0), true
+	if c.lag != nil {
+		lag, known = c.lag()
+	}
+	if known {
 		into <- prometheus.MustNewConstMetric(lagGauge, prometheus.GaugeValue, lag.Seconds())
 	}
 }
