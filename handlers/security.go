@@ -68,7 +68,8 @@ func securityHeaders(base *url.URL, checkoutOrigins []string, logo string) map[s
 }
 
 // imageSource allows a logo at another origin, this one picture and nothing else there. Its query
-// is left out, because a source of a policy has none (https://www.w3.org/TR/CSP3/#source-list-syntax).
+// is left out, because a source of a policy has none
+// (https://www.w3.org/TR/CSP3/#source-list-syntax).
 func imageSource(logo string) string {
 	origin, external := originOf(logo)
 	if !external {

@@ -83,7 +83,7 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + wire.Locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"consent_collection{terms_of_service:none|required promotions:auto|none} " +
-	"custom_text{submit{message:1200!} terms_of_service_acceptance{message:1200!}} " +
+	"custom_text{submit{message:1200!}? terms_of_service_acceptance{message:1200!}?} " +
 	"saved_payment_method_options{allow_redisplay_filters[]:always|limited|unspecified payment_method_save:disabled|enabled} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
 
