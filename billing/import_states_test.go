@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 	"usher/billing/catalog"
 )
 
@@ -68,6 +69,33 @@ func TestImportedStatesAreThoseOfStripe(t *testing.T) {
 	}
 	if after := env.stripePayments(); env.queryInt(`select count(*) from invoice_payments`) != 0 || after != payments || env.quantityUpdates.Load() != 0 {
 		t.Errorf("%d payments at Stripe after the import, %d before", after, payments)
+	}
+}
+
+// A program that writes the members of an imported organization changes neither what Stripe bills
+// nor what the ledger says of it.
+func TestMembersOfAnImportedOrganizationAreWrittenByAProgram(t *testing.T) {
+	env := newTestEnv(t)
+	env.importOne(env.planPriceID("pro", catalog.Monthly), 8, nil)
+	before := env.queryInt(`select max(id) from seat_changes`)
+	program := account.Access{
+		Organization: env.access.Organization, Key: &account.APIKey{Name: "production", Scopes: []string{account.ScopeMembersWrite}},
+		Member: account.Member{Status: account.MemberActive, Role: account.Role{CanManageMembers: true}},
+	}
+	result, err := env.service.MemberSets.Put(t.Context(), program, []account.MemberSpec{
+		{Email: env.access.User.Email, Name: "Ada", Role: account.RoleAdmin, Billable: true},
+		{Email: "di@example.com", Name: "Di", Billable: true}, {Email: "eve@example.com", Name: "Eve", Billable: true},
+	})
+	env.must(err)
+	if want := (billing.SeatCounts{Billable: 3, Desired: 8}); result.After != want || len(result.Added) != 2 {
+		t.Errorf("after %+v, want %+v; %d added", result.After, want, len(result.Added))
+	}
+	if n := env.queryInt(`select count(*) from seat_changes where id > $1 and from_seats = 8 and to_seats = 8`, before); n != 2 {
+		t.Errorf("%d lines of the ledger keep the 8 seats, want 2", n)
+	}
+	env.must(env.syncSeats())
+	if env.quantityUpdates.Load() != 0 || env.stripeQuantity() != 8 {
+		t.Errorf("%d seats at Stripe after %d updates", env.stripeQuantity(), env.quantityUpdates.Load())
 	}
 }
 

@@ -130,7 +130,7 @@ func (sc *SeatCounter) memberLines(before, after SeatState, current Subscription
 	for i, c := range cause.members {
 		count += addedSeats(cause.members[i : i+1])
 		to := state.desiredSeats(plan, count, sc.Now())
-		if i == len(lines)-1 {
+		if i == len(lines)-1 || after.keepsQuantity(current) {
 			to = after.DesiredSeats
 		}
 		lines[i] = sc.seatChange(before, after, seatReason{actor: c.ActorID, subject: c.After.UserID, reason: c.Reason})
