@@ -233,7 +233,7 @@ func (r *importRun) addLinks(ctx context.Context, candidates []importCandidate) 
 }
 
 // completeEarlier writes the orgId of a customer that was imported by a run that ended before it,
-// and sends an expired invitation again where that is asked for.
+// and sends an expired invitation again if InviteAgain is set.
 func (r *importRun) completeEarlier(ctx context.Context, c importCandidate, organizationID string) error {
 	if r.options.DryRun {
 		return nil

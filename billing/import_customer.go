@@ -183,8 +183,8 @@ func (r *importRun) putSnapshots(ctx context.Context, tx Tx, organization accoun
 	return nil
 }
 
-// setOrganization writes the orgId into the customer's metadata. It goes on when the import is
-// stopped: the organization exists.
+// setOrganization writes the orgId into the customer's metadata. The end of ctx does not end the
+// call, because the organization exists.
 func (r *importRun) setOrganization(ctx context.Context, customer StripeCustomer, organizationID string) error {
 	_, err := callStripe(ctx, r, func() (struct{}, error) {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), importCallTime)
@@ -194,5 +194,5 @@ func (r *importRun) setOrganization(ctx context.Context, customer StripeCustomer
 	return err
 }
 
-// importCallTime bounds a call that goes on when the import is stopped.
+// importCallTime bounds a call that the end of an import does not end.
 const importCallTime = 10 * time.Second

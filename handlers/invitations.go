@@ -175,7 +175,10 @@ func (p *invitationPages) renderPage(w http.ResponseWriter, r *http.Request, sta
 }
 
 func (p *invitationPages) fillProps(r *http.Request, open account.OpenInvitation, props *authviews.InvitationPageProps) error {
-	props.Organization, props.Inviter, props.Role = open.Organization.Name, cmp.Or(open.Inviter.Name, open.Organization.Name), open.Role.Name
+	props.Organization, props.Role = open.Organization.Name, open.Role.Name
+	if !open.OfInstallation() {
+		props.Inviter = cmp.Or(open.Inviter.Name, open.Organization.Name)
+	}
 	props.Email, props.ExpiresAt = open.Email, open.ExpiresAt
 	props.Action = "/invite/" + url.PathEscape(r.PathValue("token"))
 	props.LoginHref = withNext("/login", props.Action)

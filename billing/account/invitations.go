@@ -301,7 +301,7 @@ func (iv *Invitations) send(ctx context.Context, tx Tx, actor Access, i Invitati
 		Kind: mail.KindInvitation, To: i.Email, OrganizationID: i.OrganizationID,
 		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
 		Data: mail.Data{
-			Organization: actor.Organization.Name, Inviter: i.inviterName(actor), Role: i.Role.Name,
+			Organization: actor.Organization.Name, Inviter: i.inviterName(actor), OfImport: i.OfInstallation(), Role: i.Role.Name,
 			URL: iv.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt, SenderLanguage: actor.User.Language,
 		},
 	})

@@ -16,7 +16,7 @@ type ImportedOrganization struct {
 }
 
 // Import creates an organization without members and invites its owner by e-mail, in the caller's
-// transaction. Nobody is the sender: the invitation is the installation's. Error: CodeUnprocessable
+// transaction. The invitation has no sender but the installation. Error: CodeUnprocessable
 // for an invalid address.
 func (iv *Invitations) Import(ctx context.Context, tx Tx, imported ImportedOrganization) (Organization, error) {
 	email := strings.TrimSpace(imported.OwnerEmail)

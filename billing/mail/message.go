@@ -130,8 +130,9 @@ type Data struct {
 	Address string `json:"address,omitempty"`
 	// The organization's name; all kinds except those about a person.
 	Organization string `json:"organization,omitempty"`
-	Inviter      string `json:"inviter,omitempty"` // invitation: who invites
-	Role         string `json:"role,omitempty"`    // invitation: the role's name
+	Inviter      string `json:"inviter,omitempty"`  // invitation: who invites; empty: a program or the installation
+	OfImport     bool   `json:"ofImport,omitempty"` // invitation: to the owner of an imported organization
+	Role         string `json:"role,omitempty"`     // invitation: the role's name
 	// The plan's name; pack receipt: the pack's.
 	Plan string `json:"plan,omitempty"`
 	// Price change: the plan until then.

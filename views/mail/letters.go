@@ -128,10 +128,10 @@ func linkTo(label string, d mail.Data) ui.LinkButtonProps {
 }
 
 func invitationLetter(ctx context.Context, d mail.Data) letter {
-	if d.Inviter == "" {
+	if d.OfImport {
 		return ownerInvitationLetter(ctx, d)
 	}
-	inviter := d.Inviter
+	inviter := cmp.Or(d.Inviter, locale.T(ctx, "Someone at %s", d.Organization))
 	invites := locale.T(ctx, "%s has invited you to join %s.", inviter, d.Organization)
 	if d.Role != "" {
 		invites = locale.T(ctx, "%s has invited you to join %s as %s.", inviter, d.Organization, locale.Lookup(ctx, d.Role))

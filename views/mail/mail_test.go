@@ -214,3 +214,17 @@ func TestMailHasStructure(t *testing.T) {
 		}
 	}
 }
+
+// An invitation by a program is not that of the owner of an imported organization, which says what
+// changes for a plan that runs already.
+func TestInvitationsWithoutAnInviter(t *testing.T) {
+	for subject, data := range map[string]mail.Data{
+		"Someone at Lyric Street invited you to Lyric Street": {Organization: "Lyric Street", Role: "Admin"},
+		"Manage the plan of Lyric Street":                     {Organization: "Lyric Street", Role: "Admin", OfImport: true},
+	} {
+		m, err := mailviews.Renderer{}.Render(t.Context(), mail.Message{Kind: mail.KindInvitation, Data: data})
+		if err != nil || m.Subject != subject {
+			t.Errorf("subject %q, want %q (%v)", m.Subject, subject, err)
+		}
+	}
+}
