@@ -113,13 +113,12 @@ func (o *moneyOracle) explainChange(h *history, b *chargeBook, n int) (uncertain
 	if !changed {
 		return nil
 	}
-	at := c.event.Created
 	switch behavior := o.behavior(h, b.past, n, c.was, c.is); behavior {
 	case "none":
 	case "either": // Usher may not have known yet that the subscription is past due
 		return c.charges(o.datesOf(h, c)...)
 	case "confirmed": // at the time of the preview, up to an hour earlier
-		b.explainAll(b.found(c.charges(b.previewedAt(c.was, at))))
+		b.explainAll(b.found(c.charges(b.previewedAt(c)...)))
 	default:
 		b.explainAll(b.found(c.charges(o.datesOf(h, c)...)))
 	}
@@ -153,14 +152,19 @@ func (b *chargeBook) explainAll(lines []charge) {
 	}
 }
 
-// previewedAt finds the date from which a confirmed change was prorated.
-func (b *chargeBook) previewedAt(was recordedItem, at int64) int64 {
-	for _, c := range slices.SortedFunc(maps.Keys(b.charged), func(x, y charge) int { return int(y.start - x.start) }) {
-		if c.proration && c.amount <= 0 && c.price == was.Price.ID && c.start <= at && c.start >= at-2*60*60 {
-			return c.start
+// previewedAt lists the dates from which a confirmed change may have been prorated, the latest
+// first: those of the lines that give back what was there before.
+func (b *chargeBook) previewedAt(c itemChange) []int64 {
+	at := c.event.Created
+	var dates []int64
+	for line := range b.charged {
+		if line.proration && line.amount <= 0 && line.price == c.was.Price.ID && line.quantity == c.was.Quantity && line.start <= at && line.start >= at-2*60*60 {
+			dates = append(dates, line.start)
 		}
 	}
-	return at
+	slices.Sort(dates)
+	slices.Reverse(dates)
+	return append(dates, at)
 }
 
 // behavior says how a change of a seat item is charged: by the policy if Usher made it, and as they
