@@ -256,9 +256,10 @@ func (t *seatTerms) decide(earlier []SeatAttempt, now time.Time) {
 // sends reports whether the quantity at Stripe changes.
 func (t *seatTerms) sends() bool { return t.proration != "" }
 
-// busy reports whether an update is being sent, so that the quantity at Stripe is not known.
+// busy reports whether an update is being sent, or was sent and the subscription has not been read
+// since, so that the quantity at Stripe is not known.
 func (t *seatTerms) busy(now time.Time) bool {
-	return seatsSynced(t.plan, t.current) && (t.before.leased(now) || t.before.AttemptOpen)
+	return seatsSynced(t.plan, t.current) && (t.before.leased(now) || t.before.AttemptOpen || t.before.maybeStale(t.plan, t.current))
 }
 
 // proratedAt returns the proration date of the change: now, within the current period even if the

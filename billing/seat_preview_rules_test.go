@@ -95,3 +95,30 @@ func TestProrationDateOfSeats(t *testing.T) {
 		}
 	}
 }
+
+// Nothing is confirmed between the answer to an update and the snapshot that shows it: the quantity
+// that the preview starts from is one that Stripe does not have any more.
+func TestSeatsAreBusyUntilTheyAreRead(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	before, after := now.Add(-time.Second), now.Add(time.Second)
+	cases := []struct {
+		name  string
+		state SeatState
+		want  bool
+	}{
+		{"nothing was sent", SeatState{}, false},
+		{"an update is being sent", SeatState{LeaseUntil: &after}, true},
+		{"an update has no answer", SeatState{AttemptOpen: true, OpenItemID: "si_1"}, true},
+		{"an update was answered after the snapshot", SeatState{OpenItemID: "si_1", AcknowledgedAt: &after}, true},
+		{"the snapshot shows the update", SeatState{OpenItemID: "si_1", AcknowledgedAt: &before}, false},
+	}
+	for _, c := range cases {
+		terms := seatTerms{
+			plan: catalog.Plan{ID: "pro", PerSeat: true}, before: c.state,
+			current: Subscription{ItemID: "si_1", Status: StatusActive, Quantity: 3, AsOf: now},
+		}
+		if got := terms.busy(now); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
