@@ -29,74 +29,13 @@ type jsonAPI struct {
 	brand           brand.Brand
 }
 
-// summary is the response of /billing/getSummary. Times are Unix seconds.
-type summary struct {
-	OrganizationID string               `json:"organizationId"`
-	Customer       *summaryCustomer     `json:"customer"`
-	Subscription   *summarySubscription `json:"subscription"`
-	Seats          summarySeats         `json:"seats"`
-	Sync           summarySync          `json:"sync"`
-}
-
-type summaryCustomer struct {
-	StripeCustomerID string `json:"stripeCustomerId"`
-}
-
-type summarySubscription struct {
-	StripeSubscriptionID string                     `json:"stripeSubscriptionId"`
-	StripePriceID        string                     `json:"stripePriceId"`
-	Status               billing.SubscriptionStatus `json:"status"`
-	CurrentPeriodEnd     int64                      `json:"currentPeriodEnd"`
-	CancelAtPeriodEnd    bool                       `json:"cancelAtPeriodEnd"`
-}
-
-type summarySeats struct {
-	BillableMembers  int  `json:"billableMembers"`
-	DesiredSeats     int  `json:"desiredSeats"`
-	LastAppliedSeats *int `json:"lastAppliedSeats"`
-}
-
-type summarySync struct {
-	Status     billing.SyncStatus `json:"status"`
-	LastSyncAt *int64             `json:"lastSyncAt"`
-	Error      *string            `json:"error"`
-	// AwaitsConfirmation: the subscription was imported and keeps its quantity until somebody
-	// confirms the number of people.
-	AwaitsConfirmation bool `json:"awaitsConfirmation,omitempty"`
-}
-
 // getSummary responds with the billing state of the organization.
 func (a *jsonAPI) getSummary(w http.ResponseWriter, r *http.Request) error {
 	overview, err := a.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, summaryOf(overview))
-}
-
-func summaryOf(o billing.Overview) summary {
-	response := summary{
-		OrganizationID: o.Organization.ID,
-		Seats:          summarySeats{o.Seats.Billable, o.Seats.Desired, o.Seats.LastApplied},
-		Sync:           summarySync{Status: o.Seats.Status, AwaitsConfirmation: o.Seats.Unconfirmed},
-	}
-	if o.CustomerID != "" {
-		response.Customer = &summaryCustomer{o.CustomerID}
-	}
-	if o.Subscription != nil {
-		response.Subscription = &summarySubscription{
-			o.Subscription.ID, o.Subscription.PriceID, o.Subscription.Status, o.Subscription.CurrentPeriodEnd.Unix(),
-			o.Subscription.CancelAtPeriodEnd,
-		}
-	}
-	if o.Seats.LastSyncAt != nil {
-		seconds := o.Seats.LastSyncAt.Unix()
-		response.Sync.LastSyncAt = &seconds
-	}
-	if o.Seats.Error != "" {
-		response.Sync.Error = &o.Seats.Error
-	}
-	return response
+	return writeJSON(w, http.StatusOK, overview.Summary())
 }
 
 // checkoutRequest is the body of /billing/createSubscriptionCheckout. SessionID is accepted for

@@ -6,57 +6,13 @@ import (
 	"usher/billing"
 )
 
-// entitlements is the response of /api/v1/entitlements.
-type entitlements struct {
-	OrganizationID string             `json:"organizationId"`
-	Plan           *string            `json:"plan"`
-	Status         *string            `json:"status"`
-	Access         bool               `json:"access"`
-	Seats          entitlementSeats   `json:"seats"`
-	Credits        entitlementCredits `json:"credits"`
-	Entitlements   []string           `json:"entitlements"`
-}
-
-type entitlementSeats struct {
-	Billed int `json:"billed"`
-	Paid   int `json:"paid"`
-}
-
-type entitlementCredits struct {
-	Balance  int    `json:"balance"`
-	Granted  int    `json:"granted"`
-	ResetsAt *int64 `json:"resetsAt"` // Unix seconds
-}
-
 // getEntitlements responds with what the organization may use.
 func (a *jsonAPI) getEntitlements(w http.ResponseWriter, r *http.Request) error {
 	o, err := a.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	return writeTagged(w, r, entitlementsOf(o))
-}
-
-func entitlementsOf(o billing.Overview) entitlements {
-	response := entitlements{
-		OrganizationID: o.Organization.ID, Access: o.HasAccess, Seats: entitlementSeats{Billed: o.Seats.Billable, Paid: o.Seats.Quantity},
-		Credits: entitlementCredits{Balance: o.Credits.Balance, Granted: o.Credits.Granted}, Entitlements: []string{},
-	}
-	if o.Subscription != nil {
-		status := string(o.Subscription.Status)
-		response.Status = &status
-	}
-	if o.Plan != nil {
-		response.Plan = &o.Plan.ID
-		if o.HasAccess {
-			response.Entitlements = append(response.Entitlements, o.Plan.Entitlements...)
-		}
-	}
-	if o.Credits.ResetsAt != nil {
-		seconds := o.Credits.ResetsAt.Unix()
-		response.Credits.ResetsAt = &seconds
-	}
-	return response
+	return writeTagged(w, r, o.EntitlementsObject())
 }
 
 // consumeRequest is the body of /api/v1/credits/consume.

@@ -30,13 +30,13 @@ type membersRequest struct {
 
 // memberChanges is the response of PUT /api/v1/members.
 type memberChanges struct {
-	DryRun  bool           `json:"dryRun"`
-	Members []memberObject `json:"members"` // all of them, by name
+	DryRun  bool                   `json:"dryRun"`
+	Members []billing.MemberObject `json:"members"` // all of them, by name
 	// Added, changed and removed ones; the others were as described already.
-	Added   []memberObject `json:"added"`
-	Changed []memberObject `json:"changed"`
-	Removed []memberObject `json:"removed"`
-	Seats   seatChange     `json:"seats"`
+	Added   []billing.MemberObject `json:"added"`
+	Changed []billing.MemberObject `json:"changed"`
+	Removed []billing.MemberObject `json:"removed"`
+	Seats   seatChange             `json:"seats"`
 	// Preview is what it would cost; null: it was done, or there is no plan.
 	Preview *memberPreview `json:"preview"`
 }
@@ -158,7 +158,7 @@ func (a *jsonAPI) addMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, createdOrOK(added), memberObjectOf(member))
+	return writeJSON(w, createdOrOK(added), billing.NewMemberObject(member))
 }
 
 // createdOrOK is the status of a POST that may find what it would create.

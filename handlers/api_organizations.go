@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 )
@@ -20,18 +21,9 @@ type adminRequest struct {
 	Name  string `json:"name"`
 }
 
-type organizationObject struct {
-	ID         string  `json:"id"`
-	ExternalID *string `json:"externalId"`
-	Name       string  `json:"name"`
-	CreatedAt  int64   `json:"createdAt"`
-	DeletesAt  *int64  `json:"deletesAt"` // when a requested deletion takes effect
-	DeletedAt  *int64  `json:"deletedAt"`
-}
-
 // organizationList is the response of GET /api/v1/organizations.
 type organizationList struct {
-	Organizations []organizationObject `json:"organizations"` // at most one
+	Organizations []billing.OrganizationObject `json:"organizations"` // at most one
 }
 
 // createOrganization creates an organization and invites its admin.
@@ -53,7 +45,7 @@ func (a *jsonAPI) createOrganization(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, createdOrOK(created), organizationObjectOf(organization))
+	return writeJSON(w, createdOrOK(created), billing.NewOrganizationObject(organization))
 }
 
 // findOrganization responds with the organization that has an externalId, if there is one.
@@ -62,13 +54,13 @@ func (a *jsonAPI) findOrganization(w http.ResponseWriter, r *http.Request) error
 	if externalID == "" {
 		return apperr.Errorf(apperr.CodeInvalid, "externalId is missing.")
 	}
-	response := organizationList{Organizations: []organizationObject{}}
+	response := organizationList{Organizations: []billing.OrganizationObject{}}
 	organization, found, err := apperr.Found(a.provisioning.FindOrganization(r.Context(), externalID))
 	if err != nil {
 		return err
 	}
 	if found {
-		response.Organizations = append(response.Organizations, organizationObjectOf(organization))
+		response.Organizations = append(response.Organizations, billing.NewOrganizationObject(organization))
 	}
 	return writeTagged(w, r, response)
 }
@@ -78,16 +70,5 @@ func (a *jsonAPI) getOrganization(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return writeTagged(w, r, organizationObjectOf(organization))
-}
-
-func organizationObjectOf(o account.Organization) organizationObject {
-	object := organizationObject{ID: o.ID, ExternalID: textOrNull(o.ExternalID), Name: o.Name, CreatedAt: o.CreatedAt.Unix()}
-	if o.DeletesAt != nil {
-		object.DeletesAt = secondsOrNull(*o.DeletesAt)
-	}
-	if o.DeletedAt != nil {
-		object.DeletedAt = secondsOrNull(*o.DeletedAt)
-	}
-	return object
+	return writeTagged(w, r, billing.NewOrganizationObject(organization))
 }

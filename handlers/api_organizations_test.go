@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 )
@@ -19,7 +20,7 @@ func TestProgramCreatesOrganization(t *testing.T) {
 	h := newTestEnv(t)
 	p := program{h.newBrowser(), h.installationKey(account.ScopeMembersRead, account.ScopeMembersWrite, account.ScopeBillingRead, account.ScopeBillingWrite)}
 	const body = `{"name":"Beacon","externalId":"b/1","admin":{"email":"boss@beacon.example","name":"Bo"}}`
-	var created, again organizationObject
+	var created, again billing.OrganizationObject
 	read := func(got response, into any) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(got.body), into); err != nil {
@@ -100,7 +101,7 @@ func TestOrganizationIsCreatedOnce(t *testing.T) {
 	for range 6 {
 		group.Go(func() {
 			got := p.call(post, "/api/v1/organizations", `{"name":"Beacon","externalId":"b","admin":{"email":"b@example.com","name":"B"}}`)
-			var o organizationObject
+			var o billing.OrganizationObject
 			_ = json.Unmarshal([]byte(got.body), &o)
 			mutex.Lock()
 			defer mutex.Unlock()

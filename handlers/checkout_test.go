@@ -56,10 +56,10 @@ func TestCheckoutJourney(t *testing.T) {
 	waitFor(t, "signed webhooks", func() bool { return h.count(`select count(*) from stripe_events`) >= 5 })
 }
 
-func (b *browser) summary() summary {
+func (b *browser) summary() billing.SummaryObject {
 	b.t.Helper()
 	got := b.get("/billing/getSummary").wantStatus(http.StatusOK)
-	var resp summary
+	var resp billing.SummaryObject
 	decoder := json.NewDecoder(strings.NewReader(got.body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&resp); err != nil {

@@ -37,7 +37,7 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 		t.Errorf("the invoice redirects to %s", to)
 	}
 
-	var e entitlements
+	var e billing.EntitlementsObject
 	if err := json.Unmarshal([]byte(b.get("/api/v1/entitlements").body), &e); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 )
@@ -154,7 +155,7 @@ func TestAPILists(t *testing.T) {
 	if len(members.Members) != 3 || members.Members[0].Role == "" || !strings.Contains(members.Members[0].Email, "@") {
 		t.Errorf("%+v", members)
 	}
-	var seats seatsObject
+	var seats billing.SeatsObject
 	admin.getInto("/api/v1/seats", &seats)
 	if seats.BillableMembers != 3 || seats.Quantity == nil || *seats.Quantity != 3 {
 		t.Errorf("%+v", seats)
