@@ -43,10 +43,10 @@ func (s NoticeSettings) Recipients() []string {
 }
 
 // NoticeKinds returns the kinds of e-mail about an organization's billing. Each can be muted; the
-// notice of the organization's deletion can't.
+// notices of the organization's deletion and of a disabled webhook can't.
 func NoticeKinds() []mail.Kind {
 	return slices.DeleteFunc(mail.Kinds(), func(kind mail.Kind) bool {
-		return kind == mail.KindDeletion || kind.AboutPerson()
+		return kind == mail.KindDeletion || kind == mail.KindWebhookDisabled || kind.AboutPerson()
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/job"
+	"usher/billing/webhook"
 )
 
 // Operations reads what the operators' pages show.
@@ -67,6 +68,8 @@ type Backlog struct {
 	ComparedAt *time.Time `db:"compared_at"`
 	// LastReceived is when the last event was received; nil: none was, or all are pruned.
 	LastReceived *time.Time `db:"last_received"`
+	// Webhooks is what outgoing webhooks have not sent.
+	Webhooks webhook.Backlog
 	// OldestJob is since when the oldest job waits that no process has taken; nil: none waits.
 	OldestJob *time.Time `db:"oldest_job"`
 }
@@ -166,6 +169,9 @@ func (op *Operations) Organization(ctx context.Context, organizationID string) (
 func (op *Operations) Backlog(ctx context.Context) (Backlog, error) {
 	backlog, err := op.store.Operations().Backlog(ctx)
 	if err != nil {
+		return backlog, fmt.Errorf("count the backlog: %w", err)
+	}
+	if backlog.Webhooks, err = op.store.Webhooks().Backlog(ctx); err != nil {
 		return backlog, fmt.Errorf("count the backlog: %w", err)
 	}
 	backlog.PricesNotOffered = int(op.notOffered.Load())

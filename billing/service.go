@@ -13,6 +13,7 @@ import (
 	"usher/billing/env"
 	"usher/billing/mail"
 	"usher/billing/secrets"
+	"usher/billing/webhook"
 )
 
 // Options configure a [Service]. Every field is required unless its comment gives a default.
@@ -36,10 +37,16 @@ type Options struct {
 	AllowedOrigins []string
 	OperatorEmails []string // of the operators of this installation
 	Livemode       bool     // the key of Gateway is a live one; so are the API keys that are created
-	// Secrets seals what is stored and has to be read back; nil: two-step verification cannot be
-	// set up.
+	// Secrets seals what is stored and has to be read back; nil: two-step verification and webhooks
+	// cannot be set up.
 	Secrets *secrets.Keyring
 	SignIn  account.SignInPolicy
+	// WebhookClient sends outgoing webhooks; nil: they are stored, not sent.
+	WebhookClient webhook.Client
+	// WebhookObserve is called with the outcome of each attempt; nil: it is not called.
+	WebhookObserve func(outcome string)
+	// PublicWebhooksOnly allows only HTTPS and public addresses for webhooks.
+	PublicWebhooksOnly bool
 	// HashMemory is the memory of one password hash in KiB; zero: 19 MiB. Tests take less.
 	HashMemory uint32
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
@@ -84,6 +91,9 @@ type Service struct {
 	Inbox           *Inbox
 	Reconciler      *Reconciler
 	Importer        *Importer
+	Webhooks        *webhook.Endpoints
+	Publisher       *webhook.Publisher
+	Deliverer       *webhook.Deliverer
 	Operations      *Operations
 	Worker          *Worker
 
@@ -160,8 +170,20 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 	}
 	s.Importer = &Importer{core: c, reconciler: s.Reconciler, subscriptions: s.Subscriptions, invoices: s.Invoices, invitations: s.Invitations}
 	s.Operations = &Operations{core: c, inbox: s.Inbox, overviews: s.Overviews}
+	s.addWebhooks(c, o, baseURL)
 	s.Worker = newWorker(c, s)
 	return s
+}
+
+func (s *Service) addWebhooks(c *core, o Options, baseURL string) {
+	storage := webhookStorage{o.Store}
+	s.Webhooks = webhook.NewEndpoints(webhook.EndpointsOptions{
+		Env: c.Env, Store: storage, Members: s.Members, Secrets: o.Secrets, Strict: o.PublicWebhooksOnly,
+	})
+	s.Publisher = webhook.NewPublisher(c.Env, storage, webhookObjects{c, s.Overviews, s.Invoices})
+	s.Deliverer = webhook.NewDeliverer(webhook.DelivererOptions{
+		Env: c.Env, Store: storage, Client: o.WebhookClient, Secrets: o.Secrets, Outbox: s.Outbox, BaseURL: baseURL, Observe: o.WebhookObserve,
+	})
 }
 
 // core holds the dependencies that every type of this package has.
@@ -177,6 +199,13 @@ type core struct {
 type accountStorage struct{ Store }
 
 func (s accountStorage) InTx(ctx context.Context, f func(account.Tx) error) error {
+	return s.Store.InTx(ctx, func(tx Tx) error { return f(tx) })
+}
+
+// webhookStorage adapts a [Store] to the storage of package webhook.
+type webhookStorage struct{ Store }
+
+func (s webhookStorage) InTx(ctx context.Context, f func(webhook.Tx) error) error {
 	return s.Store.InTx(ctx, func(tx Tx) error { return f(tx) })
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"usher/billing/account"
 	"usher/billing/catalog"
 	"usher/billing/mail"
+	"usher/billing/webhook"
 )
 
 // Store stores Usher's state. Package db implements it on PostgreSQL. A method that reads one
@@ -25,7 +25,7 @@ type Store interface {
 // Tx gives access to the stores in one transaction, or in none if it is the [Store] itself. Methods
 // named Lock take a row lock until the transaction ends.
 type Tx interface {
-	account.Tx
+	webhook.Tx
 	Stripe() StripeStore
 	Contacts() ContactStore
 	Customers() CustomerStore

@@ -8,6 +8,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/job"
 	"usher/billing/mail"
+	"usher/billing/webhook"
 )
 
 // Worker does the background work: Run sweeps the tables, RunJob handles one job of the queue. The
@@ -33,6 +34,8 @@ type Worker struct {
 	customers     *Customers
 	deletions     *Deletions
 	reconciler    *Reconciler
+	publisher     *webhook.Publisher
+	deliverer     *webhook.Deliverer
 }
 
 func newWorker(c *core, s *Service) *Worker {
@@ -40,7 +43,7 @@ func newWorker(c *core, s *Service) *Worker {
 		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, loginDevices: s.LoginDevices, idempotency: s.Idempotency, audit: s.Audit, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
 		payments: s.InvoicePayments, seatLedger: s.SeatLedger, previews: s.SeatPreviews, plans: s.PlanChanges, cancellations: s.Cancellations, credits: s.Credits,
 		trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
-		reconciler: s.Reconciler,
+		reconciler: s.Reconciler, publisher: s.Publisher, deliverer: s.Deliverer,
 	}
 }
 
@@ -92,6 +95,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"old answers to keyed requests", pruneInterval, 1, w.idempotency.Prune},
 		{"old log-in devices", pruneInterval, 1, w.loginDevices.Prune},
 		{"old audit entries", pruneInterval, 1, w.audit.Prune},
+		{"old webhook messages", pruneInterval, 1, w.deliverer.Prune},
 	}
 }
 
@@ -102,6 +106,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	var separate sync.WaitGroup // loops that may take long and must not delay the sweep
 	separate.Go(func() { w.runMail(ctx) })
 	separate.Go(func() { w.runReconciler(ctx) })
+	separate.Go(func() { w.runPublisher(ctx) })
+	separate.Go(func() { w.runDeliverer(ctx) })
 	defer separate.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
@@ -156,16 +162,7 @@ func (w *Worker) sweep(ctx context.Context, tasks []periodicTask, done []time.Ti
 // runMail sends queued e-mails and processes password recovery requests until ctx ends. It is a
 // loop of its own, so that a slow mail server does not delay other work, and the reverse.
 func (w *Worker) runMail(ctx context.Context) {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
-	for {
-		w.sweepMail(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	w.repeat(ctx, func() { w.sweepMail(ctx) })
 }
 
 func (w *Worker) sweepMail(ctx context.Context) {
@@ -176,6 +173,35 @@ func (w *Worker) sweepMail(ctx context.Context) {
 		return
 	}
 	w.outbox.SendAllDue(ctx)
+}
+
+// runPublisher makes messages of changes whose job was lost, until ctx ends.
+func (w *Worker) runPublisher(ctx context.Context) {
+	w.repeat(ctx, func() {
+		if err := w.publisher.PublishAllDue(ctx); err != nil && ctx.Err() == nil {
+			w.Log.ErrorContext(ctx, "webhook changes not published", "err", err)
+		}
+	})
+}
+
+// runDeliverer sends messages whose job was lost, until ctx ends. Slow receivers delay only this
+// loop.
+func (w *Worker) runDeliverer(ctx context.Context) {
+	w.repeat(ctx, func() { w.deliverer.DeliverAllDue(ctx) })
+}
+
+// repeat calls do at once and then at each interval of the sweep, until ctx ends.
+func (w *Worker) repeat(ctx context.Context, do func()) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		do()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // RunJob does one piece of due work of the job's kind, if there is any. again is the time after
@@ -194,6 +220,10 @@ func (w *Worker) RunJob(ctx context.Context, j job.Job) (again time.Duration, er
 		_, err = w.duplicates.cancelDue(ctx)
 	case job.KindRecovery:
 		err = w.recovery.ProcessRequests(ctx)
+	case job.KindWebhook:
+		err = w.publisher.Publish(ctx, j.ID)
+	case job.KindDelivery:
+		_, err = w.deliverer.Deliver(ctx, j.ID)
 	}
 	return 0, err
 }

@@ -43,9 +43,10 @@ func TestOrganizationRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2)), PlannedPeople: 8, RequireSecondFactor: true,
-		ExternalID: "acme/1", RequestDigest: "5e"}
+		ExternalID: "acme/1", RequestDigest: "5e", HasWebhooks: true}
 	wantFilled(t, want)
 	must(t, store.Organizations().Insert(ctx, want))
+	run(t, store, markWebhooks, "org_1") // stored with the first webhook
 	want.CreatedAt = want.CreatedAt.UTC()
 
 	got, err := store.Organizations().Get(ctx, "org_1")

@@ -38,7 +38,10 @@ var putCreditAccount = creditAccountTable.upsert("organization_id")
 
 // PutAccount implements [billing.CreditStore].
 func (q creditStore) PutAccount(ctx context.Context, c billing.CreditAccount) error {
-	return q.exec(ctx, "put credit account", putCreditAccount, creditAccountTable.values(c)...)
+	if err := q.exec(ctx, "put credit account", putCreditAccount, creditAccountTable.values(c)...); err != nil {
+		return err
+	}
+	return q.stateChanged(ctx, c.OrganizationID)
 }
 
 var insertCreditEntry = creditEntryTable.insert() + ` on conflict (organization_id, source) do nothing`

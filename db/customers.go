@@ -52,12 +52,22 @@ func (q customerStore) Owner(
 	return get[billing.CustomerLink](ctx, q.queries, "read customer owner", selectCustomerOwner, customerID, acct.ID, acct.Livemode)
 }
 
-const lockOwner = `select o.id from billing_customers c join organizations o on o.id = c.organization_id
+const lockOwner = `select o.id as owner, o.has_webhooks from billing_customers c join organizations o on o.id = c.organization_id
 	where c.stripe_customer_id = $1 and c.account = $2 and c.livemode = $3 for no key update of o`
 
 // LockOwner implements [billing.CustomerStore].
 func (q customerStore) LockOwner(ctx context.Context, customerID string, acct billing.StripeAccount) (string, error) {
-	return get[string](ctx, q.queries, "lock the customer's organization", lockOwner, customerID, acct.ID, acct.Livemode)
+	row, err := get[ownerRow](ctx, q.queries, "lock the customer's organization", lockOwner, customerID, acct.ID, acct.Livemode)
+	if err == nil {
+		q.webhooks.mark(row.Owner, row.HasWebhooks)
+	}
+	return row.Owner, err
+}
+
+// ownerRow is a locked organization.
+type ownerRow struct {
+	Owner       string `db:"owner"`
+	HasWebhooks bool   `db:"has_webhooks"`
 }
 
 // The same table as the customer links, with other columns.

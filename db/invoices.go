@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/webhook"
 )
 
 // invoiceStore implements [billing.InvoiceStore].
@@ -46,11 +47,24 @@ func (q invoiceStore) OpenOf(ctx context.Context, organizationID, subscriptionID
 	return list[billing.Invoice](ctx, q.queries, "list open invoices of subscription", selectOpenInvoicesOf, organizationID, subscriptionID)
 }
 
-var putInvoice = invoiceTable.upsert("id") + `, revision = invoices.revision + 1`
+// The status before the write is read in the same round trip; the caller has locked the row or its
+// organization.
+var putInvoice = `with former as (select status from invoices where id = ` + invoiceTable.placeholder("id") + `),
+		put as (` + invoiceTable.upsert("id") + `, revision = invoices.revision + 1)
+	select coalesce((select status from former), '')`
 
 // Put implements [billing.InvoiceStore]. A snapshot without a time (as_of) is an error.
 func (q invoiceStore) Put(ctx context.Context, i billing.Invoice) error {
-	return q.exec(ctx, "put invoice", putInvoice, invoiceTable.values(i)...)
+	former, err := get[string](ctx, q.queries, "put invoice", putInvoice, invoiceTable.values(i)...)
+	if err != nil || former == i.Status {
+		return err
+	}
+	if i.Status == billing.InvoicePaid {
+		if err := q.changed(ctx, webhook.Change{OrganizationID: i.OrganizationID, Kind: webhook.ChangeInvoicePaid, ObjectID: i.ID}); err != nil {
+			return err
+		}
+	}
+	return q.stateChanged(ctx, i.OrganizationID) // an open invoice limits access
 }
 
 var selectInvoicesOf = `select ` + invoiceTable.list("i") + `,

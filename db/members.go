@@ -7,6 +7,7 @@ import (
 	"github.com/lib/pq"
 
 	"usher/billing/account"
+	"usher/billing/webhook"
 )
 
 // memberStore implements [account.MemberStore].
@@ -26,11 +27,38 @@ var (
 // memberName is what a program sent, if it did, before the person's own name.
 const memberName = `coalesce(nullif(m.managed_name, ''), u.name)`
 
+// memberChanged records a change of a membership. The seats of the organization may follow from it.
+func (q queries) memberChanged(ctx context.Context, organizationID, memberID string) error {
+	member := webhook.Change{OrganizationID: organizationID, Kind: webhook.ChangeMember, ObjectID: memberID}
+	return q.changed(ctx, member, webhook.Change{OrganizationID: organizationID, Kind: webhook.ChangeState})
+}
+
+func (q queries) membersChanged(ctx context.Context, members []account.Member) error {
+	for _, m := range members {
+		if err := q.memberChanged(ctx, m.OrganizationID, m.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// membersRemoved records that members are gone, as they were.
+func (q queries) membersRemoved(ctx context.Context, organizationID string, gone []account.Member) error {
+	changes := make([]webhook.Change, len(gone))
+	for i := range gone {
+		changes[i] = webhook.Change{OrganizationID: organizationID, Kind: webhook.ChangeMemberRemoved, ObjectID: gone[i].ID, Member: &gone[i]}
+	}
+	return q.changed(ctx, append(changes, webhook.Change{OrganizationID: organizationID, Kind: webhook.ChangeState})...)
+}
+
 var insertMember = memberTable.insert()
 
 // Insert implements [account.MemberStore].
 func (q memberStore) Insert(ctx context.Context, m account.Member) error {
-	return q.exec(ctx, "insert member", insertMember, memberTable.values(m)...)
+	if err := q.exec(ctx, "insert member", insertMember, memberTable.values(m)...); err != nil {
+		return err
+	}
+	return q.memberChanged(ctx, m.OrganizationID, m.ID)
 }
 
 var selectMembers = `select ` + memberColumns + ` from organization_members m
@@ -101,7 +129,10 @@ var (
 
 // Update implements [account.MemberStore].
 func (q memberStore) Update(ctx context.Context, m account.Member) error {
-	return q.execOne(ctx, "update member", updateMember, memberSettings.values(m)...)
+	if err := q.execOne(ctx, "update member", updateMember, memberSettings.values(m)...); err != nil {
+		return err
+	}
+	return q.memberChanged(ctx, m.OrganizationID, m.ID)
 }
 
 var insertMembers = memberTable.insertAll()
@@ -112,7 +143,10 @@ func (q memberStore) InsertAll(ctx context.Context, members []account.Member) er
 	if err != nil {
 		return err
 	}
-	return q.exec(ctx, "insert members", insertMembers, rows)
+	if err := q.exec(ctx, "insert members", insertMembers, rows); err != nil {
+		return err
+	}
+	return q.membersChanged(ctx, members)
 }
 
 // The name of a provisional user is the program's too: the seat ledger shows it.
@@ -128,14 +162,26 @@ func (q memberStore) UpdateManaged(ctx context.Context, members []account.Member
 	if err != nil {
 		return err
 	}
-	return q.exec(ctx, "update members", updateManaged, rows)
+	if err := q.exec(ctx, "update members", updateManaged, rows); err != nil {
+		return err
+	}
+	return q.membersChanged(ctx, members)
 }
+
+var selectMembersByID = selectMemberOf + ` and m.id = any($2) order by m.id`
 
 const deleteMembers = `delete from organization_members where organization_id = $1 and id = any($2)`
 
 // DeleteAll implements [account.MemberStore].
 func (q memberStore) DeleteAll(ctx context.Context, organizationID string, memberIDs []string) error {
-	return q.exec(ctx, "delete members", deleteMembers, organizationID, pq.Array(memberIDs))
+	gone, err := list[account.Member](ctx, q.queries, "list members", selectMembersByID, organizationID, pq.Array(memberIDs))
+	if err != nil {
+		return err
+	}
+	if err := q.exec(ctx, "delete members", deleteMembers, organizationID, pq.Array(memberIDs)); err != nil {
+		return err
+	}
+	return q.membersRemoved(ctx, organizationID, gone)
 }
 
 var selectProvisional = selectMemberOf + ` and m.provisional and lower(m.managed_email) = lower($2) order by m.id`
@@ -155,14 +201,24 @@ func (q memberStore) Link(ctx context.Context, m account.Member, userID string, 
 	if err := q.execOne(ctx, "link member", linkMember, m.OrganizationID, m.ID, userID, at); err != nil {
 		return err
 	}
-	return q.exec(ctx, "link seat changes", linkSeatChanges, m.OrganizationID, m.UserID, userID)
+	if err := q.exec(ctx, "link seat changes", linkSeatChanges, m.OrganizationID, m.UserID, userID); err != nil {
+		return err
+	}
+	return q.memberChanged(ctx, m.OrganizationID, m.ID)
 }
 
 const deleteMember = `delete from organization_members where organization_id = $1 and id = $2`
 
 // Delete implements [account.MemberStore].
 func (q memberStore) Delete(ctx context.Context, organizationID, memberID string) error {
-	return q.execOne(ctx, "delete member", deleteMember, organizationID, memberID)
+	gone, err := q.Get(ctx, organizationID, memberID)
+	if err != nil {
+		return err
+	}
+	if err := q.execOne(ctx, "delete member", deleteMember, organizationID, memberID); err != nil {
+		return err
+	}
+	return q.membersRemoved(ctx, organizationID, []account.Member{gone})
 }
 
 const countOtherAdmins = `select count(*) from organization_members

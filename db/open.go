@@ -43,6 +43,8 @@ type queries struct {
 	jobs *river.Client[*sql.Tx] // inserts jobs, works none
 	// changes records the writes of the transaction; nil discards them.
 	changes *billing.ChangeLog
+	// webhooks collects the changes of the transaction; nil outside of one.
+	webhooks *webhookRecorder
 }
 
 // Record adds a line to the transaction's change log, if there is one.

@@ -41,7 +41,11 @@ var lockOrganization = selectOrganization + ` for no key update`
 
 // Lock implements [account.OrganizationStore].
 func (q organizationStore) Lock(ctx context.Context, id string) (account.Organization, error) {
-	return get[account.Organization](ctx, q.queries, "lock organization", lockOrganization, id)
+	organization, err := get[account.Organization](ctx, q.queries, "lock organization", lockOrganization, id)
+	if err == nil {
+		q.webhooks.mark(id, organization.HasWebhooks)
+	}
+	return organization, err
 }
 
 // A deleted organization is visible to those who managed its billing. Same rule as

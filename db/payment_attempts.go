@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"usher/billing"
+	"usher/billing/webhook"
 )
 
 // paymentAttemptStore implements [billing.PaymentAttemptStore].
@@ -27,7 +28,13 @@ var putPaymentAttempt = paymentAttemptTable.insert() + ` on conflict (account, l
 
 // Put implements [billing.PaymentAttemptStore].
 func (q paymentAttemptStore) Put(ctx context.Context, a billing.PaymentAttempt) (bool, error) {
-	return get[bool](ctx, q.queries, "put payment attempt", putPaymentAttempt, paymentAttemptTable.values(a)...)
+	fresh, err := get[bool](ctx, q.queries, "put payment attempt", putPaymentAttempt, paymentAttemptTable.values(a)...)
+	if err != nil || !fresh || a.Outcome == billing.AttemptActionRequired { // that is no failure yet
+		return fresh, err
+	}
+	return fresh, q.changed(ctx, webhook.Change{
+		OrganizationID: a.OrganizationID, Kind: webhook.ChangeInvoicePaymentFailed, ObjectID: a.InvoiceID, FactID: a.ID,
+	})
 }
 
 var selectPaymentAttempts = `select ` + paymentAttemptTable.list("") + ` from payment_attempts

@@ -19,6 +19,8 @@ import (
 // Limits of the queue. lib/pq cannot listen on a pool's connections, so River polls for due jobs.
 const (
 	queueName       = "wakeups"
+	webhookQueue    = "webhooks" // of its own, so that slow receivers delay no other work
+	webhookWorkers  = 16
 	queueWorkers    = 8
 	queuePoll       = 250 * time.Millisecond
 	queueTimeout    = 45 * time.Second // per job; the work itself has shorter limits
@@ -83,7 +85,7 @@ func (q queries) Jobs() job.Store { return jobStore{q} }
 func (q jobStore) Enqueue(ctx context.Context, a job.Job) error {
 	args := jobArgs{Subject: a.Kind, ID: a.ID, Version: a.Revision}
 	options := &river.InsertOpts{
-		Queue: queueName, MaxAttempts: queueAttempts,
+		Queue: queueOf(a.Kind), MaxAttempts: queueAttempts,
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unfinishedStates},
 	}
 	if a.Delay > 0 {
@@ -96,6 +98,15 @@ func (q jobStore) Enqueue(ctx context.Context, a job.Job) error {
 		_, err = q.jobs.Insert(ctx, args, options)
 	}
 	return wrap(ctx, "insert job", err)
+}
+
+// queueOf returns the queue of a kind. A replica of the release before does not work the queue of
+// webhooks.
+func queueOf(kind job.Kind) string {
+	if kind == job.KindWebhook || kind == job.KindDelivery {
+		return webhookQueue
+	}
+	return queueName
 }
 
 // Queue works due jobs, beside any number of other replicas. River (https://riverqueue.com) stores
@@ -120,6 +131,7 @@ func NewQueue(store *Store, log *slog.Logger, work workFunc) (*Queue, error) {
 		Logger: log, Workers: workers, PollOnly: true,
 		Queues: map[string]river.QueueConfig{
 			queueName:          {MaxWorkers: queueWorkers},
+			webhookQueue:       {MaxWorkers: webhookWorkers},
 			river.QueueDefault: {MaxWorkers: 1},
 		},
 		FetchCooldown: queuePoll / 5, FetchPollInterval: queuePoll,

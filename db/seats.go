@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"time"
+
 	"usher/billing"
 
 	"usher/billing/apperr"
@@ -64,7 +65,10 @@ var putSeatState = seatStateTable.upsert("organization_id")
 
 // PutState implements [billing.SeatStore].
 func (q seatStore) PutState(ctx context.Context, s billing.SeatState) error {
-	return q.exec(ctx, "put seat state", putSeatState, seatStateTable.values(s)...)
+	if err := q.exec(ctx, "put seat state", putSeatState, seatStateTable.values(s)...); err != nil {
+		return err
+	}
+	return q.stateChanged(ctx, s.OrganizationID)
 }
 
 const selectDueSeatSyncs = `select organization_id from billing_seat_state

@@ -91,14 +91,14 @@ func (q subscriptionStore) Lock(ctx context.Context, id string) (billing.Subscri
 
 // The locks are taken in the order of the "for no key update" clause, organization first, as
 // everywhere. A transaction that had to wait reads both rows as they are after the wait.
-var lockOwnerAndSubscription = `select o.id as owner, ` + subscriptionTable.list("s") + ` from billing_customers c
+var lockOwnerAndSubscription = `select o.id as owner, o.has_webhooks, ` + subscriptionTable.list("s") + ` from billing_customers c
 	join organizations o on o.id = c.organization_id
 	join subscriptions s on s.id = $4
 	where c.stripe_customer_id = $1 and c.account = $2 and c.livemode = $3 for no key update of o, s`
 
 type ownedSubscriptionRow struct {
 	billing.Subscription
-	Owner string `db:"owner"`
+	ownerRow
 }
 
 // LockWithOwner implements [billing.SubscriptionStore].
@@ -106,6 +106,9 @@ func (q subscriptionStore) LockWithOwner(
 	ctx context.Context, customerID string, acct billing.StripeAccount, id string,
 ) (string, billing.Subscription, error) {
 	row, err := get[ownedSubscriptionRow](ctx, q.queries, "lock organization and subscription", lockOwnerAndSubscription, customerID, acct.ID, acct.Livemode, id)
+	if err == nil {
+		q.webhooks.mark(row.Owner, row.HasWebhooks)
+	}
 	return row.Owner, row.Subscription, err
 }
 
@@ -128,7 +131,11 @@ var putSubscription = `with put as (` + subscriptionTable.upsert("id") + `, revi
 // Put implements [billing.SubscriptionStore]. A snapshot without a time (as_of) is an
 // error.
 func (q subscriptionStore) Put(ctx context.Context, s billing.Subscription) ([]billing.Subscription, error) {
-	return list[billing.Subscription](ctx, q.queries, "put subscription", putSubscription, subscriptionTable.values(s)...)
+	all, err := list[billing.Subscription](ctx, q.queries, "put subscription", putSubscription, subscriptionTable.values(s)...)
+	if err != nil || s.Foreign {
+		return all, err
+	}
+	return all, q.stateChanged(ctx, s.OrganizationID)
 }
 
 var selectCurrentSubscription = `select ` + subscriptionTable.list("") + ` from subscriptions
@@ -166,7 +173,10 @@ const clearCurrent = `update subscriptions set is_current = false
 
 // ClearCurrent implements [billing.SubscriptionStore].
 func (q subscriptionStore) ClearCurrent(ctx context.Context, organizationID string, acct billing.StripeAccount) error {
-	return q.exec(ctx, "clear current subscription", clearCurrent, organizationID, acct.ID, acct.Livemode)
+	if err := q.exec(ctx, "clear current subscription", clearCurrent, organizationID, acct.ID, acct.Livemode); err != nil {
+		return err
+	}
+	return q.stateChanged(ctx, organizationID)
 }
 
 // One statement, so that there are never two current subscriptions or none. The unique index is
@@ -194,7 +204,10 @@ func (q subscriptionStore) SetCurrent(ctx context.Context, organizationID, subsc
 	if err == nil && found == 0 {
 		err = fmt.Errorf("%s: %w", operation, apperr.ErrNotFound)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return q.stateChanged(ctx, organizationID)
 }
 
 // The condition on the card equals the one of subscriptions_card_expiry_idx.

@@ -44,7 +44,11 @@ func (s *Store) runTx(ctx context.Context, changes *billing.ChangeLog, f func(bi
 	// Also after a panic in f. After a commit it does nothing; after a broken connection the server
 	// has rolled back.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(queries{ext: tx, jobs: s.jobs, changes: changes}); err != nil {
+	q := queries{ext: tx, jobs: s.jobs, changes: changes, webhooks: &webhookRecorder{recorded: map[[4]string]bool{}}}
+	if err := f(q); err != nil {
+		return err
+	}
+	if err := q.flushChanges(ctx); err != nil {
 		return err
 	}
 	return wrap(ctx, "commit transaction", tx.Commit())

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"usher/billing/account"
+	"usher/billing/webhook"
 )
 
 // userStore implements [account.UserStore].
@@ -73,11 +74,30 @@ func (q userStore) SetLanguage(ctx context.Context, id, language string) error {
 	return q.exec(ctx, "set user language", setUserLanguage, id, language)
 }
 
+// Only memberships of organizations with webhooks are of interest.
+const selectMembershipsOf = `select m.organization_id, m.id as object_id from organization_members m
+	join organizations o on o.id = m.organization_id where m.user_id = $1 and o.has_webhooks order by m.organization_id`
+
+// personChanged records a change of the name or the address of a person for all memberships.
+func (q queries) personChanged(ctx context.Context, userID string) error {
+	memberships, err := list[webhook.Change](ctx, q, "list memberships", selectMembershipsOf, userID)
+	if err != nil {
+		return err
+	}
+	for i := range memberships {
+		memberships[i].Kind = webhook.ChangeMember
+	}
+	return q.changed(ctx, memberships...)
+}
+
 const setUserName = `update users set name = $2 where id = $1`
 
 // SetName implements [account.UserStore].
 func (q userStore) SetName(ctx context.Context, userID, name string) error {
-	return q.execOne(ctx, "set user name", setUserName, userID, name)
+	if err := q.execOne(ctx, "set user name", setUserName, userID, name); err != nil {
+		return err
+	}
+	return q.personChanged(ctx, userID)
 }
 
 const setOperator = `update users set operator = $2 where id = $1`
@@ -112,7 +132,10 @@ const setEmail = `update users set email = $2, email_verified_at = $3 where id =
 
 // SetEmail implements [account.UserStore].
 func (q userStore) SetEmail(ctx context.Context, userID, email string, verifiedAt time.Time) error {
-	return q.execOne(ctx, "set e-mail", setEmail, userID, email, verifiedAt)
+	if err := q.execOne(ctx, "set e-mail", setEmail, userID, email, verifiedAt); err != nil {
+		return err
+	}
+	return q.personChanged(ctx, userID)
 }
 
 const deleteLoginDevices = `delete from login_devices where user_id = $1`

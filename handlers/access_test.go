@@ -126,6 +126,9 @@ var (
 		"GET /api/v1/members":        account.ScopeMembersRead, "GET /api/v1/seats": account.ScopeBillingRead, "GET /api/v1/invoices": account.ScopeBillingRead,
 		"GET /api/v1/entitlements": account.ScopeEntitlementsRead, "POST /api/v1/credits/consume": account.ScopeCreditsWrite,
 		"GET /billing/getSummary": account.ScopeBillingRead, "POST /billing/createSubscriptionCheckout": account.ScopeBillingWrite,
+		"GET /api/v1/webhooks": account.ScopeWebhooksWrite, "POST /api/v1/webhooks": account.ScopeWebhooksWrite,
+		"POST /api/v1/webhooks/{id}/test": account.ScopeWebhooksWrite, "POST /api/v1/webhooks/{id}/enable": account.ScopeWebhooksWrite,
+		"POST /api/v1/webhooks/{id}/rotate": account.ScopeWebhooksWrite, "DELETE /api/v1/webhooks/{id}": account.ScopeWebhooksWrite,
 		"POST /billing/createCustomerPortal": account.ScopeBillingWrite, "POST /billing/retrySeatSync": account.ScopeBillingWrite,
 	}
 )
@@ -235,6 +238,7 @@ func newAccessTest(t *testing.T) *accessTest {
 	a.checkSets()
 	admin := h.signIn("admin")
 	admin.createKey(account.ScopeBillingRead)
+	admin.post("/organization/webhooks", url.Values{"url": {"https://webhook.invalid/"}, "events": {"seats.changed"}}).wantStatus(http.StatusCreated)
 	admin.post("/organization/roles", url.Values{"name": {"Members"}, "canManageMembers": {"on"}}).wantStatus(http.StatusSeeOther)
 	admin.post("/organization/invitations", url.Values{"email": {"invited@example.com"}, "roleId": {account.RoleMember}}).wantStatus(http.StatusSeeOther)
 	customRole := a.id(`select id from roles where organization_id = $1`, h.organization.ID)
@@ -246,6 +250,8 @@ func newAccessTest(t *testing.T) *accessTest {
 		"/api/v1/members/":           a.id(`select id from organization_members where user_id = $1`, ofMember),
 		"/api/v1/organizations/":     h.organization.ID,
 		"/organization/api-keys/":    a.id(`select id from api_keys where organization_id = $1`, h.organization.ID),
+		"/organization/webhooks/":    a.id(`select id from webhook_endpoints where organization_id = $1`, h.organization.ID),
+		"/api/v1/webhooks/":          a.id(`select id from webhook_endpoints where organization_id = $1`, h.organization.ID),
 		"/billing/invoices/":         "in_of_the_organization",
 		"/admin/events/":             "evt_1",
 		"/admin/organizations/":      h.organization.ID,
@@ -377,7 +383,7 @@ func (a *accessTest) sendTo(b *browser, rt route, id string, headers []string) r
 
 // volatile are the tables that every request, or work in the background, may write.
 var volatile = regexp.MustCompile(`^(sessions|rate_limits|emails|recovery_requests|billing_customers|billing_seat_state|seat_attempts|reconcile_states|` +
-	`drift_reports|upcoming_invoices|portal_problems|(goose|river|stripe)_.*)$`)
+	`drift_reports|upcoming_invoices|portal_problems|webhook_changes|(goose|river|stripe)_.*)$`)
 
 // fingerprint returns a hash of the rows of every table but the volatile ones.
 func (a *accessTest) fingerprint() map[string]string {
@@ -508,6 +514,9 @@ var allowedErrors = map[string]string{
 	"/organization/roles":                 "name",
 	"/organization/contacts":              "e-mail address",
 	"/organization/api-keys":              "Enter a name",
+	"/organization/webhooks":              "Enter a complete address",
+	"/organization/webhooks/{id}/resend":  "names no message",
+	"/api/v1/webhooks":                    "Enter a complete address",
 	"/organization/handover":              "another member",
 	"/organization/delete":                "exactly as shown",
 	"/organization/keep":                  account.MessageNotDeleting,

@@ -8,6 +8,7 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
+	webhooks "usher/billing/webhook"
 	"usher/views/brand"
 )
 
@@ -23,6 +24,7 @@ type jsonAPI struct {
 	provisioning    *account.Provisioning
 	invoices        *billing.Invoices
 	credits         *billing.Credits
+	webhooks        *webhooks.Endpoints
 	portalReturnURL string
 	// allowInvitation counts an invitation, see [server.allowInvitation].
 	allowInvitation func(*http.Request) error

@@ -55,6 +55,7 @@ var scopeWords = map[string]string{
 	account.ScopeMembersWrite:     locale.Mark("Add, change and remove people, with any role"),
 	account.ScopeBillingRead:      locale.Mark("Read the billing summary, seats and invoices"),
 	account.ScopeBillingWrite:     locale.Mark("Open Checkout and the customer portal, and sync the seats"),
+	account.ScopeWebhooksWrite:    locale.Mark("Manage webhooks"),
 }
 
 // keyExpiries are the lifetimes that the form offers.

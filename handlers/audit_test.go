@@ -18,6 +18,9 @@ import (
 var unaudited = map[string]string{
 	"/billing/preview":        "it calculates and changes nothing",
 	"/api/v1/credits/consume": "the credit ledger has a line for each use",
+
+	"/organization/webhooks/{id}/test": "it changes nothing, and the log of the webhook shows it",
+	"/api/v1/webhooks/{id}/test":       "it changes nothing, and the log of the webhook shows it",
 }
 
 // auditedForms are the routes about an organization and a successful request for each, in an order
@@ -59,6 +62,15 @@ var auditedForms = []struct {
 	{"/billing/pay", (*auditWalk).payInvoice},
 	{"/organization/api-keys", form("/organization/api-keys", "name", "production", "scopes", account.ScopeBillingRead)},
 	{"/organization/api-keys/{id}/revoke", (*auditWalk).revokeKey},
+	{"/organization/webhooks", form("/organization/webhooks", "url", "https://webhook.invalid/", "events", "seats.changed")},
+	{"/organization/webhooks/{id}/rotate", webhookForm("/organization/webhooks/", "/rotate")},
+	{"/organization/webhooks/{id}/resend", (*auditWalk).resendMessage},
+	{"/organization/webhooks/{id}/enable", (*auditWalk).enableWebhook},
+	{"/organization/webhooks/{id}/delete", webhookForm("/organization/webhooks/", "/delete")},
+	{"/api/v1/webhooks", form("/api/v1/webhooks", "url", "https://webhook.invalid/")},
+	{"/api/v1/webhooks/{id}/rotate", webhookForm("/api/v1/webhooks/", "/rotate")},
+	{"/api/v1/webhooks/{id}/enable", (*auditWalk).enableByProgram},
+	{"DELETE /api/v1/webhooks/{id}", webhookForm("/api/v1/webhooks/", "")},
 	{"/organization/second-factor", form("/organization/second-factor")},
 	{"/organization/delete", form("/organization/delete", "name", "Lantern & Co")},
 	{"/organization/keep", form("/organization/keep")},
@@ -78,6 +90,44 @@ func form(path string, pairs ...string) func(*auditWalk) (string, url.Values) {
 		values.Set(pairs[i], pairs[i+1])
 	}
 	return func(*auditWalk) (string, url.Values) { return path, values }
+}
+
+// webhookForm is a request about the webhook.
+func webhookForm(before, after string) func(*auditWalk) (string, url.Values) {
+	return func(w *auditWalk) (string, url.Values) {
+		return before + w.id(`select id from webhook_endpoints`) + after, nil
+	}
+}
+
+func (w *auditWalk) exec(statement string) {
+	w.t.Helper()
+	if _, err := w.store.DB().ExecContext(w.t.Context(), statement); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// resendMessage sends a message again that was delivered.
+func (w *auditWalk) resendMessage() (string, url.Values) {
+	w.exec(`insert into webhook_messages (id, organization_id, type, body, created_at)
+		select 'msg_1', organization_id, 'seats.changed', '{}', now() from webhook_endpoints`)
+	w.exec(`insert into webhook_deliveries (endpoint_id, message_id, status, created_at) select id, 'msg_1', 'delivered', now() from webhook_endpoints`)
+	path, _ := webhookForm("/organization/webhooks/", "/resend")(w)
+	return path, url.Values{"delivery": {w.id(`select min(id)::text from webhook_deliveries`)}}
+}
+
+// disableWebhook disables the webhook as its failures do.
+func (w *auditWalk) disableWebhook() {
+	w.exec(`update webhook_endpoints set disabled_at = now(), disabled_reason = 'failing', due_at = null`)
+}
+
+func (w *auditWalk) enableWebhook() (string, url.Values) {
+	w.disableWebhook()
+	return webhookForm("/organization/webhooks/", "/enable")(w)
+}
+
+func (w *auditWalk) enableByProgram() (string, url.Values) {
+	w.disableWebhook()
+	return webhookForm("/api/v1/webhooks/", "/enable")(w)
 }
 
 // TestEveryChangeIsAudited makes a successful request to every route that changes an organization.

@@ -128,6 +128,7 @@ var formPages = []formPage{
 	{"/organization/contacts", "/organization/contacts", locale.Mark("Back to billing contacts")},
 	{"/organization/notices", "/organization/contacts", locale.Mark("Back to billing contacts")},
 	{"/organization/api-keys", apiKeysPath, locale.Mark("Back to API keys")},
+	{webhooksPath, webhooksPath, locale.Mark("Back to webhooks")},
 	{"/organization/seats", "/organization/seats", locale.Mark("Back to seats")},
 	{"/organization/switch", "/dashboard", locale.Mark("Back to the dashboard")},
 	{"/organization/", generalPath, locale.Mark("Back to the organization")},

@@ -55,6 +55,7 @@ type Options struct {
 	Provider *oidc.Provider
 	Version  string                   // of the program, for /metrics
 	Stripe   *StripeMetrics           // for /metrics; nil: requests to Stripe are not counted
+	Webhooks *WebhookMetrics          // for /metrics; nil: deliveries are not counted
 	Pool     func() billing.PoolStats // the database connections, for /metrics; nil: they are not shown
 	// ReadLag returns how far a standby is behind and whether that is known, for /metrics; nil:
 	// there is none.
@@ -134,6 +135,7 @@ type areas struct {
 	people        *peoplePages
 	contacts      *contactPages
 	keys          *apiKeyPages
+	webhooks      *webhookPages
 	seats         *seatPages
 	seatChanges   *seatChanges
 	checkout      *checkoutPages
@@ -213,12 +215,13 @@ func newAreas(o Options, base *site) areas {
 		site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger, histories: b.Histories, changes: a.seatChanges,
 	}
 	a.keys = &apiKeyPages{site: base, keys: b.APIKeys}
+	a.webhooks = &webhookPages{site: base, webhooks: b.Webhooks}
 	a.contacts = &contactPages{site: base, contacts: b.Contacts}
 	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews, promotions: b.Promotions, lookupTimeout: returnTimeout}
 	a.api = &jsonAPI{
 		organizations: b.Organizations, overviews: b.Overviews, checkouts: b.Checkouts, portal: b.Portal,
-		seatSyncer: b.SeatSyncer, members: b.Members, memberSets: b.MemberSets, provisioning: b.Provisioning, invoices: b.Invoices, credits: b.Credits, portalReturnURL: portalReturn,
-		brand: o.Brand,
+		seatSyncer: b.SeatSyncer, members: b.Members, memberSets: b.MemberSets, provisioning: b.Provisioning, invoices: b.Invoices, credits: b.Credits,
+		webhooks: b.Webhooks, portalReturnURL: portalReturn, brand: o.Brand,
 	}
 	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}

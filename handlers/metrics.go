@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"usher/billing"
+	webhooks "usher/billing/webhook"
 )
 
 // StripeMetrics counts and times the requests to Stripe.
@@ -52,6 +53,29 @@ func (m *StripeMetrics) Collect(into chan<- prometheus.Metric) {
 	m.seconds.Collect(into)
 }
 
+// WebhookMetrics counts the attempts to deliver outgoing webhooks.
+type WebhookMetrics struct{ attempts *prometheus.CounterVec }
+
+// NewWebhookMetrics returns metrics without attempts.
+func NewWebhookMetrics() *WebhookMetrics {
+	m := &WebhookMetrics{attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "usher_webhook_attempts_total", Help: "Attempts to deliver outgoing webhooks, by outcome: delivered, retried, or failed for good.",
+	}, []string{"outcome"})}
+	for _, outcome := range []string{webhooks.OutcomeDelivered, webhooks.OutcomeRetried, webhooks.OutcomeFailed} {
+		m.attempts.WithLabelValues(outcome)
+	}
+	return m
+}
+
+// Observe counts an attempt.
+func (m *WebhookMetrics) Observe(outcome string) { m.attempts.WithLabelValues(outcome).Inc() }
+
+// Describe implements [prometheus.Collector].
+func (m *WebhookMetrics) Describe(into chan<- *prometheus.Desc) { m.attempts.Describe(into) }
+
+// Collect implements [prometheus.Collector].
+func (m *WebhookMetrics) Collect(into chan<- prometheus.Metric) { m.attempts.Collect(into) }
+
 // metrics are the Prometheus metrics of this site, named by
 // https://prometheus.io/docs/practices/naming/. Each site has its own registry.
 type metrics struct {
@@ -80,6 +104,9 @@ func newMetrics(o Options, security *securityLog) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if o.Stripe != nil {
 		registry.MustRegister(o.Stripe)
+	}
+	if o.Webhooks != nil {
+		registry.MustRegister(o.Webhooks)
 	}
 	if o.Pool != nil {
 		registry.MustRegister(poolCollector{o.Pool})
@@ -175,12 +202,16 @@ var (
 	pricesGauge      = prometheus.NewDesc("usher_prices_not_offered", "Prices of the plan file that were not found at Stripe, or differ there in interval, currency or type.", nil, nil)
 	driftsGauge      = prometheus.NewDesc("usher_drifts", "Differences from Stripe that the last whole comparison found and did not repair, by kind.", []string{"kind"}, nil)
 	comparedGauge    = prometheus.NewDesc("usher_reconciled_timestamp_seconds", "When the last whole comparison with Stripe ended; 0 if none has.", nil, nil)
+	changesGauge     = prometheus.NewDesc("usher_webhook_changes_oldest_timestamp_seconds", "When the oldest change was stored that is not published for outgoing webhooks; 0 if there is none.", nil, nil)
+	deliveriesGauge  = prometheus.NewDesc("usher_webhook_deliveries_pending", "Messages that outgoing webhooks have not delivered yet.", nil, nil)
+	oldestHookGauge  = prometheus.NewDesc("usher_webhook_deliveries_oldest_pending_timestamp_seconds", "When the oldest pending message was made; 0 if none is pending.", nil, nil)
+	endpointsGauge   = prometheus.NewDesc("usher_webhook_endpoints", "Outgoing webhooks that are failing, or disabled after failures, by state.", []string{"state"}, nil)
 	jobsGauge        = prometheus.NewDesc("usher_jobs", "River jobs, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{databaseGauge, receivedGauge, missedGauge, oldestJobGauge, eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mischargedGauge, mailsGauge, pricesGauge, driftsGauge, comparedGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{databaseGauge, receivedGauge, missedGauge, oldestJobGauge, eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, secondGauge, mischargedGauge, mailsGauge, pricesGauge, driftsGauge, comparedGauge, changesGauge, deliveriesGauge, oldestHookGauge, endpointsGauge, jobsGauge} {
 		into <- gauge
 	}
 }
@@ -217,6 +248,11 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 		emit(driftsGauge, backlog.Drifts[kind], string(kind))
 	}
 	emit(comparedGauge, unixOrZero(backlog.ComparedAt))
+	emit(changesGauge, unixOrZero(backlog.Webhooks.OldestChange))
+	emit(deliveriesGauge, backlog.Webhooks.Pending)
+	emit(oldestHookGauge, unixOrZero(backlog.Webhooks.OldestPending))
+	emit(endpointsGauge, backlog.Webhooks.Failing, "failing")
+	emit(endpointsGauge, backlog.Webhooks.Disabled, "disabled")
 	for state, n := range backlog.Jobs {
 		emit(jobsGauge, n, state)
 	}

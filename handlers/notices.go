@@ -35,6 +35,10 @@ var notices = map[string]ui.NoticeProps{
 	noticeEmailChanged:      {Tone: ui.Good, Title: locale.Mark("Your e-mail address is changed.")},
 	noticeEmailKept:         {Tone: ui.Good, Title: locale.Mark("You keep your e-mail address.")},
 	noticeKeyRevoked:        {Tone: ui.Good, Title: locale.Mark("The key is revoked."), Body: locale.Mark("Programs that use it no longer have access.")},
+	noticeWebhookTested:     {Tone: ui.Good, Title: locale.Mark("The test event is on its way."), Body: locale.Mark("Reload this page in a moment to see the answer.")},
+	noticeWebhookResent:     {Tone: ui.Good, Title: locale.Mark("The message is being sent again."), Body: locale.Mark("Reload this page in a moment to see the answer.")},
+	noticeWebhookEnabled:    {Tone: ui.Good, Title: locale.Mark("The webhook is on."), Body: locale.Mark("Changes are sent from now on. Read the present state through the API.")},
+	noticeWebhookDeleted:    {Tone: ui.Good, Title: locale.Mark("The webhook is deleted."), Body: locale.Mark("Nothing is sent to its address any more.")},
 	noticeVerificationSent:  {Tone: ui.Good, Title: locale.Mark("We've sent you a link."), Body: locale.Mark("It's valid for 7 days.")},
 	noticeSessionsEnded:     {Tone: ui.Good, Title: locale.Mark("You are signed out everywhere else.")},
 	noticeSessionEnded:      {Tone: ui.Good, Title: locale.Mark("That device is signed out.")},
@@ -111,6 +115,10 @@ const (
 	noticePayNoCard         = "payment-no-card"
 	noticePayFailed         = "payment-failed"
 	noticeAccountDeleted    = "account-deleted"
+	noticeWebhookTested     = "webhook-tested"
+	noticeWebhookResent     = "webhook-resent"
+	noticeWebhookEnabled    = "webhook-on"
+	noticeWebhookDeleted    = "webhook-deleted"
 	noticeRenamed           = "renamed"
 	noticeSecondFactorOff   = "second-factor-off"
 	noticeSignInAgain       = "sign-in-again"

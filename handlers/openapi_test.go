@@ -33,6 +33,7 @@ func TestOpenAPI(t *testing.T) {
 		"/billing/createSubscriptionCheckout": `{"organizationId":"` + h.organization.ID + `","priceId":"` + pack.Price.ID + `","mode":"payment"}`,
 		"/billing/createCustomerPortal":       `{"organizationId":"` + h.organization.ID + `"}`,
 		"/billing/retrySeatSync":              `{}`,
+		"/api/v1/webhooks":                    `{"url":"https://webhook.invalid/","events":["seats.changed"]}`,
 		"/api/v1/credits/consume":             `{"amount":1,"reason":"export","idempotencyKey":"openapi"}`,
 		"PUT /api/v1/members":                 `{"members":[{"externalId":"1","email":"` + email("admin") + `","name":"Ada","role":"admin"}]}`,
 		"POST /api/v1/members":                `{"email":"new@example.com","name":"New","invite":true}`,
@@ -42,8 +43,10 @@ func TestOpenAPI(t *testing.T) {
 	paths := strings.NewReplacer("/api/v1/members/{id}", "/api/v1/members/"+h.memberID("member"), "/api/v1/organizations/{id}", "/api/v1/organizations/"+h.organization.ID)
 	created := []string{"POST /api/v1/members", "POST /api/v1/organizations"}
 	program := h.newBrowser()
+	webhookID := ""
 	call := func(rt route, key, body string, headers ...string) response {
-		return program.send(rt.method, paths.Replace(rt.pattern)+queries[rt.key()], body, append(headers, "Content-Type", "application/json", "Authorization", "Bearer "+key)...)
+		pattern := strings.Replace(paths.Replace(rt.pattern), "/api/v1/webhooks/{id}", "/api/v1/webhooks/"+webhookID, 1)
+		return program.send(rt.method, pattern+queries[rt.key()], body, append(headers, "Content-Type", "application/json", "Authorization", "Bearer "+key)...)
 	}
 	var described []string
 	for _, rt := range h.server.routes() {
@@ -58,6 +61,10 @@ func TestOpenAPI(t *testing.T) {
 			key = h.installationKey(rt.scope)
 		case rt.method == remove:
 			want = http.StatusNoContent
+		case strings.HasPrefix(rt.pattern, "/api/v1/webhooks/") && webhookID == "":
+			if err := h.store.DB().GetContext(t.Context(), &webhookID, `select id from webhook_endpoints`); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if slices.Contains(created, rt.key()) {
 			want = http.StatusCreated

@@ -46,7 +46,7 @@ func (s *server) requireRecent(rt route, next handlerFunc) handlerFunc {
 		if formOf == nil && !s.signInPolicy.CanUsePassword(identityOf(r).access.User) {
 			formOf = rt.recentInstead
 		}
-		if formOf == nil || s.sessions.recentlyAuthenticated(r.Context()) {
+		if formOf == nil || identityOf(r).key != nil || s.sessions.recentlyAuthenticated(r.Context()) { // a program has no log-in
 			return next(w, r)
 		}
 		if rt.response == api {

@@ -32,11 +32,28 @@ func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
 	case organization.DeletesAt != nil:
 		props.Notices = append(props.Notices, organizationviews.DeletionNotice(r.Context(), *organization.DeletesAt))
 	}
+	if s.hasDisabledWebhook(r) {
+		props.Notices = append(props.Notices, organizationviews.WebhookDisabledNotice(r.Context()))
+	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
 		notice.Title, notice.Body = locale.Lookup(r.Context(), notice.Title), locale.Lookup(r.Context(), notice.Body)
 		props.Notices = append(props.Notices, notice)
 	}
 	return props
+}
+
+// hasDisabledWebhook reports whether the viewer is to be shown that a webhook was turned off. If
+// that is not known, the page is rendered without it.
+func (s *site) hasDisabledWebhook(r *http.Request) bool {
+	access := accessOf(r)
+	if !access.Organization.HasWebhooks || access.Organization.DeletedAt != nil {
+		return false
+	}
+	disabled, err := s.webhookEndpoints.HasDisabled(r.Context(), access)
+	if err != nil {
+		s.log.WarnContext(r.Context(), "webhooks not read", "request_id", stateOf(r).requestID, "err", err)
+	}
+	return disabled
 }
 
 // otherOrganizations lists the viewer's other organizations. If that fails, the page is rendered

@@ -160,6 +160,10 @@ var recentRoutes = map[string]string{
 	"/settings/sessions/{id}/end":             "/settings?notice=confirmed#sessions",
 	"/organization/handover":                  "/organization?notice=confirmed&tab=general#handover",
 	"/organization/api-keys":                  "/organization/api-keys?notice=confirmed",
+	"/organization/webhooks":                  "/organization/webhooks?notice=confirmed",
+	"/organization/webhooks/{id}/rotate":      "/organization/webhooks/%7Bid%7D?notice=confirmed",
+	"/api/v1/webhooks":                        "/organization/webhooks?notice=confirmed", // for programs with a session, which get 403
+	"/api/v1/webhooks/{id}/rotate":            "/organization/webhooks?notice=confirmed",
 	"/organization/delete":                    "/organization?notice=confirmed&tab=general#delete",
 	"/settings/security/codes":                "/settings/security?notice=confirmed",
 	"/settings/security/disable":              "/settings/security?notice=confirmed",

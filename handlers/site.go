@@ -8,6 +8,7 @@ import (
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/account/oidc"
+	webhooks "usher/billing/webhook"
 	"usher/views/brand"
 	"usher/views/ui"
 )
@@ -19,16 +20,18 @@ type site struct {
 	devices       *deviceCookies
 	organizations *account.Organizations
 	memberships   *account.Members // for error pages, see helpers
-	baseURL       *url.URL
-	development   bool
-	remark        string
-	links         []ui.LinkButtonProps
-	brand         brand.Brand
-	now           func() time.Time
-	log           *slog.Logger
-	security      *securityLog
-	answerTimeout time.Duration // see await
-	secondFactor  account.SecondFactorPolicy
+	// webhookEndpoints says whether a webhook was turned off.
+	webhookEndpoints *webhooks.Endpoints
+	baseURL          *url.URL
+	development      bool
+	remark           string
+	links            []ui.LinkButtonProps
+	brand            brand.Brand
+	now              func() time.Time
+	log              *slog.Logger
+	security         *securityLog
+	answerTimeout    time.Duration // see await
+	secondFactor     account.SecondFactorPolicy
 	// hostedOrigins are the origins of hosted pages besides Stripe's own, see redirectToStripe.
 	hostedOrigins []string
 	provider      *oidc.Provider // nil: there is none
@@ -39,24 +42,25 @@ type site struct {
 
 func newSite(o Options) *site {
 	return &site{
-		sessions:      newSessionManager(o),
-		devices:       newDeviceCookies(o),
-		organizations: o.Billing.Organizations,
-		memberships:   o.Billing.Members,
-		baseURL:       o.BaseURL,
-		development:   o.Development,
-		remark:        o.Remark,
-		links:         o.Links,
-		brand:         o.Brand,
-		now:           o.Now,
-		log:           o.Log,
-		security:      newSecurityLog(o.Log),
-		answerTimeout: answerTimeout,
-		secondFactor:  o.SecondFactor,
-		hostedOrigins: o.CheckoutOrigins,
-		provider:      o.Provider,
-		identities:    o.Billing.Identities,
-		signInPolicy:  o.Billing.SignInPolicy,
-		reads:         o.Reads,
+		sessions:         newSessionManager(o),
+		devices:          newDeviceCookies(o),
+		organizations:    o.Billing.Organizations,
+		memberships:      o.Billing.Members,
+		webhookEndpoints: o.Billing.Webhooks,
+		baseURL:          o.BaseURL,
+		development:      o.Development,
+		remark:           o.Remark,
+		links:            o.Links,
+		brand:            o.Brand,
+		now:              o.Now,
+		log:              o.Log,
+		security:         newSecurityLog(o.Log),
+		answerTimeout:    answerTimeout,
+		secondFactor:     o.SecondFactor,
+		hostedOrigins:    o.CheckoutOrigins,
+		provider:         o.Provider,
+		identities:       o.Billing.Identities,
+		signInPolicy:     o.Billing.SignInPolicy,
+		reads:            o.Reads,
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"usher/billing/account"
 	"usher/billing/catalog"
 	"usher/billing/stripegw"
+	webhooks "usher/billing/webhook"
 	"usher/static"
 	"usher/stripelocal"
 )
@@ -184,7 +185,7 @@ func (h *outageEnv) addresses(pattern string) []string {
 	h.t.Helper()
 	parameters := map[string][]string{
 		"/reset/": {h.resetToken}, "/verify/": {h.verifyToken}, "/invite/": {h.inviteToken}, "/email/": {h.emailToken},
-		"/organization/members/": {h.memberID("member")}, "/organization/roles/": {h.roleID},
+		"/organization/members/": {h.memberID("member")}, "/organization/roles/": {h.roleID}, "/organization/webhooks/": {h.webhookID()},
 		"/billing/invoices/": {h.openInvoice, h.paidInvoice}, "/admin/events/": {h.eventID}, "/admin/organizations/": {h.organization.ID}, "/admin/people/": {h.users["member"].ID}, "/admin/profiles/": {"goroutine"},
 	}
 	before, rest, parametric := strings.Cut(pattern, "{")
@@ -204,6 +205,22 @@ func (h *outageEnv) addresses(pattern string) []string {
 		addresses = append(addresses, before+value+after)
 	}
 	return addresses
+}
+
+// webhookID is the id of a webhook of the organization, which is created once.
+func (h *outageEnv) webhookID() string {
+	h.t.Helper()
+	access := account.Access{Organization: h.organization, ManagesWebhooks: true}
+	endpoints, err := h.service.Webhooks.List(h.t.Context(), access)
+	if err == nil && len(endpoints) == 0 {
+		var created webhooks.Endpoint
+		created, _, err = h.service.Webhooks.Create(h.t.Context(), access, webhooks.Draft{URL: "https://webhook.invalid/", Events: []string{"seats.changed"}})
+		endpoints = append(endpoints, created)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return endpoints[0].ID
 }
 
 func (h *outageEnv) queries() map[string][]string {

@@ -29,6 +29,7 @@ import (
 	"usher/billing/mail"
 	"usher/billing/secrets"
 	"usher/billing/stripegw"
+	webhooks "usher/billing/webhook"
 	"usher/db"
 	"usher/db/dbtest"
 	"usher/static"
@@ -72,6 +73,7 @@ type testEnv struct {
 	otherOrganization account.Organization // of the stranger
 	users             map[string]account.User
 	mailer            mail.Sender        // nil: /dev/mail shows the e-mails
+	webhookClient     webhooks.Client    // nil: outgoing webhooks are not sent
 	provider          *oidctest.Provider // nil: there is none
 	signInPolicy      account.SignInPolicy
 	operatorEmails    []string
@@ -231,6 +233,7 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		Log: h.logger(), ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{Brand: h.brand}, Product: h.brand.Name, Mailer: h.mailer, BaseURL: h.url, StripeLimit: h.stripeLimit,
+		WebhookClient: h.webhookClient,
 	})
 	if err := h.service.Prices.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)

@@ -13,6 +13,8 @@ type Access struct {
 	// ReadsBilling means that the actor, a program, may read what billing admins see, and change
 	// nothing.
 	ReadsBilling bool
+	// ManagesWebhooks means that the actor, a program, may manage the organization's webhooks.
+	ManagesWebhooks bool
 	// Key is the API key of a program that acts; nil: a person does.
 	Key *APIKey
 }
@@ -61,6 +63,14 @@ func (a Access) RequireAdmin() error {
 		return apperr.Errorf(apperr.CodeForbidden, MessageAdminsOnly)
 	}
 	return nil
+}
+
+// RequireWebhooks returns CodeForbidden unless the actor may manage the organization's webhooks.
+func (a Access) RequireWebhooks() error {
+	if a.ManagesWebhooks {
+		return nil
+	}
+	return a.RequireAdmin()
 }
 
 // Covers reports whether the actor holds every permission of a role. Built-in admins and programs

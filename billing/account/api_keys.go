@@ -22,11 +22,14 @@ const (
 	ScopeMembersWrite     = "members:write"
 	ScopeBillingRead      = "billing:read"
 	ScopeBillingWrite     = "billing:write"
+	ScopeWebhooksWrite    = "webhooks:write"
 )
 
 // Scopes lists every scope.
 func Scopes() []string {
-	return []string{ScopeEntitlementsRead, ScopeCreditsWrite, ScopeMembersRead, ScopeMembersWrite, ScopeBillingRead, ScopeBillingWrite}
+	return []string{
+		ScopeEntitlementsRead, ScopeCreditsWrite, ScopeMembersRead, ScopeMembersWrite, ScopeBillingRead, ScopeBillingWrite, ScopeWebhooksWrite,
+	}
 }
 
 // APIKey lets a program act for an organization. Only the hash of the key is stored.
@@ -243,7 +246,7 @@ func (ks *APIKeys) access(ctx context.Context, key APIKey, organizationID string
 		Status: MemberActive, Role: Role{
 			Name: key.Name, CanManageBilling: key.Has(ScopeBillingWrite), CanManageMembers: key.Has(ScopeMembersWrite),
 		},
-	}, ReadsBilling: key.Has(ScopeBillingRead), Key: &key}
+	}, ReadsBilling: key.Has(ScopeBillingRead), ManagesWebhooks: key.Has(ScopeWebhooksWrite), Key: &key}
 	if key.Has(ScopeBillingWrite) {
 		access.User, err = ks.billingManager(ctx, organizationID)
 	}

@@ -58,6 +58,11 @@ const (
 	ActAuditErased             Act = "audit.erased"
 	ActAPIKeyCreated           Act = "api_key.created"
 	ActAPIKeyRevoked           Act = "api_key.revoked"
+	ActWebhookCreated          Act = "webhook.created"
+	ActWebhookRotated          Act = "webhook.secret_rotated"
+	ActWebhookEnabled          Act = "webhook.enabled"
+	ActWebhookDeleted          Act = "webhook.deleted"
+	ActWebhookResent           Act = "webhook.resent"
 	ActSecondFactorRequired    Act = "second_factor.required"
 	ActSecondFactorOptional    Act = "second_factor.optional"
 	ActSecondFactorEnabled     Act = "second_factor.enabled"
@@ -90,6 +95,7 @@ func OrganizationActs() []Act {
 		ActCheckoutStarted, ActPlanChangeConfirmed, ActPlanChangeScheduled, ActPlanChangeWithdrawn, ActPlanChangeFailed, ActPlanChanged,
 		ActPlanCanceled, ActPlanResumed, ActSeatsChanged, ActSeatsConfirmed, ActSeatSyncRetried, ActPortalOpened, ActInvoicePaymentRequested, ActDuplicateCanceled,
 		ActCustomerLinked, ActOrganizationCompared, ActOperatorLooked, ActEventReplayed,
-		ActAPIKeyCreated, ActAPIKeyRevoked, ActSecondFactorRequired, ActSecondFactorOptional,
+		ActAPIKeyCreated, ActAPIKeyRevoked,
+		ActWebhookCreated, ActWebhookRotated, ActWebhookEnabled, ActWebhookDeleted, ActWebhookResent, ActSecondFactorRequired, ActSecondFactorOptional,
 	}
 }

@@ -24,6 +24,8 @@ type Organization struct {
 	ExternalID string `db:"external_id,null"`
 	// RequestDigest identifies that program's request; empty: a person created the organization.
 	RequestDigest string `db:"request_digest"`
+	// HasWebhooks means that the organization has, or had, an outgoing webhook.
+	HasWebhooks bool `db:"has_webhooks,readonly"`
 
 	// When a requested deletion takes effect; nil: none requested.
 	DeletesAt *time.Time `db:"deletes_at"`

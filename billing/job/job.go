@@ -12,6 +12,8 @@ const (
 	KindMail      Kind = "mail"      // send a queued e-mail
 	KindDuplicate Kind = "duplicate" // cancel a duplicate subscription
 	KindRecovery  Kind = "recovery"  // send the links for requested password resets
+	KindWebhook   Kind = "webhook"   // make messages of an organization's changes
+	KindDelivery  Kind = "delivery"  // send messages to an endpoint
 )
 
 // Job wakes a worker for a row that has work due. It carries no data: the worker reads what to do

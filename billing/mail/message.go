@@ -45,6 +45,9 @@ const (
 	KindSeatSummary Kind = "seat_summary"
 	// A second subscription was canceled and refunded.
 	KindDuplicateCanceled Kind = "second_plan_ended"
+	// The webhook to Endpoint was disabled: At is since when it failed; zero: it answered that it
+	// is gone.
+	KindWebhookDisabled Kind = "webhook_disabled"
 	// An admin requested the organization's deletion: Inviter is the admin, At the time it takes
 	// effect.
 	KindDeletion Kind = "deletion"
@@ -69,7 +72,7 @@ var requiresLink = map[Kind]bool{
 	KindInvitation: true, KindVerifyEmail: true, KindPasswordReset: true, KindPasswordChanged: true, KindActionRequired: true,
 	KindEmailChange: true, KindNewEmail: true, KindEmailTaken: true, KindEmailChanged: true,
 	KindPaymentFailed: false, KindCardExpiring: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
-	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
+	KindRenewalNotice: false, KindPriceChange: false, KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false, KindWebhookDisabled: true,
 	KindSecondFactorOn: true, KindSecondFactorOff: true, KindRecoveryCodeUsed: true, KindRecoveryCodesRenewed: true,
 	KindPasskeyAdded: true, KindPasskeyRemoved: true, KindIdentityLinked: true, KindIdentityUnlinked: true,
 }
@@ -79,7 +82,7 @@ func Kinds() []Kind {
 	return []Kind{
 		KindInvitation, KindVerifyEmail, KindPasswordReset, KindPasswordChanged, KindEmailChange, KindNewEmail, KindEmailTaken, KindEmailChanged, KindPaymentFailed, KindActionRequired, KindCardExpiring, KindTrialEnding, KindRenewalNotice,
 		KindPriceChange, KindRenewed,
-		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion,
+		KindCanceled, KindResumed, KindPackReceipt, KindSeatSummary, KindDuplicateCanceled, KindDeletion, KindWebhookDisabled,
 		KindSecondFactorOn, KindSecondFactorOff, KindRecoveryCodeUsed, KindRecoveryCodesRenewed,
 		KindPasskeyAdded, KindPasskeyRemoved, KindIdentityLinked, KindIdentityUnlinked,
 	}
@@ -121,6 +124,8 @@ type Message struct {
 type Data struct {
 	// Of the recipient; empty if unknown.
 	Name string `json:"name,omitempty"`
+	// Webhook disabled: its address.
+	Endpoint string `json:"endpoint,omitempty"`
 	// Identity: the host of its provider.
 	Provider string `json:"provider,omitempty"`
 	// SenderLanguage is the language of whoever caused an invitation, for a recipient whose own is

@@ -274,6 +274,8 @@ func (r *canaryRun) playCheckout(owner *visitor) {
 
 var apiKeyText = regexp.MustCompile(`uk_test_[0-9A-Za-z]{38}`)
 
+var webhookSecretText = regexp.MustCompile(`whsec_[0-9A-Za-z+/]{43}=`)
+
 // playPrograms calls the API with keys that are right and wrong, the webhook with a wrong signature
 // and the metrics.
 func (r *canaryRun) playPrograms(owner *visitor) {
@@ -286,6 +288,10 @@ func (r *canaryRun) playPrograms(owner *visitor) {
 	program.call("GET", "/api/v1/entitlements", r.evidence.watch("wrong API key", "uk_test_"+strings.Repeat(rand.Text(), 2)[:38]), 401, "")
 	owner.get("/organization/api-keys", 200).submit(`form[action$="/revoke"]`)
 	program.call("GET", "/api/v1/entitlements", key, 401, "")
+	owner.post("/organization/webhooks", 201, "url=https://webhook.invalid/canary", "events=entitlements.changed")
+	r.evidence.watch("webhook secret", webhookSecretText.FindString(owner.text("main")))
+	owner.get(owner.get("/organization/webhooks", 200).page.Find(`main a[href^="/organization/webhooks/"]`).AttrOr("href", ""), 200).submit(`form[action$="/rotate"]`)
+	r.evidence.watch("new webhook secret", webhookSecretText.FindString(owner.text("main")))
 	signature := fmt.Sprintf("t=%d,v1=%s", time.Now().Unix(), strings.Repeat("0123456789abcdef", 4))
 	program.call("POST", "/stripe/webhook", "", 400, `{"id":"evt_1","object":"event"}`, "Stripe-Signature", signature)
 	program.call("GET", "/metrics", r.secret("wrong metrics token"), 401, "")

@@ -31,6 +31,8 @@ var shown = []struct {
 	places      []string
 }{
 	{"API key", "shown once, when it is made", []string{"page POST /organization/api-keys"}},
+	{"webhook secret", "shown once, when it is made", []string{"page POST /organization/webhooks"}},
+	{"new webhook secret", "shown once, when it is made", []string{"page POST /organization/webhooks/{id}/rotate"}},
 	{"authenticator seed", "for the app, until a code from it is typed", []string{"page GET /settings/security/setup", "page POST /settings/security/confirm"}},
 	{"recovery code", "shown once, when they are made", []string{"page POST /settings/security/confirm", "page POST /settings/security/codes"}},
 	{"cookie usher_session", "the cookie itself, which no GET request sets but the way back from the identity provider",

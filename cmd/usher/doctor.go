@@ -165,6 +165,11 @@ func (d *doctor) checkSecrets(ctx context.Context, store *db.Store) {
 		return
 	}
 	outdated, err := store.SecondFactors().CountOutdated(ctx, keyring.Prefix())
+	if err == nil {
+		var webhooks int
+		webhooks, err = store.Webhooks().CountOutdated(ctx, keyring.Prefix())
+		outdated += webhooks
+	}
 	switch {
 	case err != nil:
 		d.fail("secrets", err.Error(), "Check that the user of DATABASE_URL may read the tables")

@@ -48,8 +48,11 @@ var inside = map[string][]string{
 	// The domain: billing uses account, account uses what both need.
 	"usher/billing": {
 		"usher/billing/account", "usher/billing/catalog", "usher/billing/mail", "usher/billing/phrase",
-		"usher/billing/apperr", "usher/billing/env", "usher/billing/job", "usher/billing/secrets",
+		"usher/billing/apperr", "usher/billing/env", "usher/billing/job", "usher/billing/secrets", "usher/billing/webhook",
 	},
+	// Outgoing webhooks know who manages them; billing loads what they carry.
+	"usher/billing/webhook":               {"usher/billing/account", "usher/billing/mail", "usher/billing/apperr", "usher/billing/env", "usher/billing/job", "usher/billing/secrets"},
+	"usher/billing/webhook/sender":        {"usher/billing/webhook"},
 	"usher/billing/account":               {"usher/billing/mail", "usher/billing/phrase", "usher/billing/secrets", "usher/billing/apperr", "usher/billing/env", "usher/billing/job"},
 	"usher/billing/account/oidc":          {"usher/billing/account"}, // what the provider says becomes an assertion
 	"usher/billing/account/oidc/oidctest": {},                        // a provider for tests
@@ -76,7 +79,7 @@ var inside = map[string][]string{
 // domain are the packages of the domain that others may use. Env is passed through New only.
 var domain = []string{
 	"usher/billing", "usher/billing/account", "usher/billing/catalog", "usher/billing/mail", "usher/billing/apperr",
-	"usher/billing/phrase", "usher/billing/job",
+	"usher/billing/phrase", "usher/billing/job", "usher/billing/webhook",
 }
 
 // frame is what every page is made with.
@@ -131,7 +134,7 @@ var forbidden = []struct {
 	{
 		[]string{
 			"usher/billing", "usher/billing/account", "usher/billing/catalog", "usher/billing/mail", "usher/billing/apperr",
-			"usher/billing/env", "usher/billing/job", "usher/billing/secrets",
+			"usher/billing/env", "usher/billing/job", "usher/billing/secrets", "usher/billing/webhook",
 		},
 		[]string{"net", "net/http", "html", "html/template", "database/sql", "os", "os/exec"},
 		"rules decide and perform no I/O",
@@ -140,6 +143,7 @@ var forbidden = []struct {
 	{[]string{"usher/handlers", "usher/static"}, []string{"database/sql", "os", "os/exec"}, "the HTTP edge reaches data through billing"},
 	{[]string{"usher/billing/stripegw"}, []string{"database/sql", "html/template", "os"}, "it speaks to Stripe and decides nothing"},
 	{[]string{"usher/billing/mail/smtp"}, []string{"database/sql", "html/template", "log", "log/slog", "net/http", "os"}, "it hands mail over and decides nothing"},
+	{[]string{"usher/billing/webhook/sender"}, []string{"database/sql", "html/template", "log", "log/slog", "os"}, "it sends messages and decides nothing"},
 	{[]string{"usher/db"}, []string{"net/http", "html/template"}, "it speaks to PostgreSQL alone"},
 }
 
@@ -291,6 +295,9 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"usher/billing", "usher/billing/mail/smtp", "one way"},
 		{"usher/handlers", "github.com/wneessen/go-mail", "one place"},
 		{"usher/billing/mail/smtp", "log/slog", "decides nothing"},
+		{"usher/billing/webhook", "net/http", "perform no I/O"},
+		{"usher/billing", "usher/billing/webhook/sender", "one way"},
+		{"usher/billing/webhook/sender", "log/slog", "decides nothing"},
 		{"usher/cmd/usher", "github.com/lib/pq", "mapped in db"},
 		{"usher/cmd/usher", "usher/db/dbtest", "one way"},
 		{"usher/cmd/usher", "testing", "no test support"},

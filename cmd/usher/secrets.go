@@ -13,6 +13,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/secrets"
+	"usher/billing/webhook"
 )
 
 // secretsKeyFile holds the key of a development machine.
@@ -80,18 +81,27 @@ func runSecrets(ctx context.Context, inv *invocation) error {
 	}
 	return withService(ctx, inv, func(service *billing.Service) error {
 		result, err := service.SecondFactors.Reseal(ctx)
+		var webhooks webhook.ResealResult
+		if err == nil {
+			webhooks, err = service.Webhooks.Reseal(ctx)
+		}
 		if errors.Is(err, secrets.ErrNoKey) {
 			return fmt.Errorf("SECRETS_KEY: unset, but required here. %s", remedies["SECRETS_KEY"])
 		}
 		if err != nil {
 			return err
 		}
-		if err := inv.print(resealView{result.Resealed, result.Unreadable}, fmt.Sprintf("%d sealed again with the newest key\n", result.Resealed)); err != nil {
+		if err := inv.print(resealView{result.Resealed + webhooks.Resealed, result.Unreadable + webhooks.Unreadable},
+			fmt.Sprintf("%d sealed again with the newest key\n", result.Resealed+webhooks.Resealed)); err != nil {
 			return err
 		}
 		if result.Unreadable > 0 {
 			return fmt.Errorf("%d are sealed with a key that SECRETS_KEY does not have: add the former key after "+
 				"the newest one and repeat, or reset those people with `usher user reset-2fa`", result.Unreadable)
+		}
+		if webhooks.Unreadable > 0 {
+			return fmt.Errorf("the signing secrets of %d webhooks are sealed with a key that SECRETS_KEY does not have: add the "+
+				"former key after the newest one and repeat, or have their admins replace the secrets", webhooks.Unreadable)
 		}
 		return nil
 	})

@@ -52,7 +52,7 @@ func runServe(ctx context.Context, inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	app := &app{config: config.listeningOn(listener.Addr()), log: log, stripeCalls: handlers.NewStripeMetrics()}
+	app := &app{config: config.listeningOn(listener.Addr()), log: log, stripeCalls: handlers.NewStripeMetrics(), webhookAttempts: handlers.NewWebhookMetrics()}
 	defer func() { err = errors.Join(err, app.closers.close()) }()
 	app.closers.add("listener", func(context.Context) error { return ignoreClosed(listener.Close()) })
 	if err := app.open(ctx, plans, listener.Addr()); err != nil {
@@ -74,6 +74,8 @@ type app struct {
 	reads    *billing.Service // service on the standby
 	// stripeCalls counts the requests of the service to Stripe.
 	stripeCalls *handlers.StripeMetrics
+	// webhookAttempts counts the attempts to deliver outgoing webhooks.
+	webhookAttempts *handlers.WebhookMetrics
 	// serviceAt returns a service like the running one with another clock.
 	serviceAt func(ctx context.Context, now func() time.Time) (*billing.Service, error)
 	board     *scenario.Board // nil in production and with a Stripe account
@@ -111,14 +113,14 @@ func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) er
 			return fmt.Errorf("create the local Stripe's prices: %w", err)
 		}
 	}
-	a.service = newService(a.config, a.local, a.store, gateway, plans, mailer, keyring, a.log)
+	a.service = newService(a.config, a.local, a.store, gateway, plans, mailer, keyring, a.log, a.webhookAttempts.Observe)
 	if a.standby != nil {
 		a.reads = a.service.ReadingFrom(a.standby)
 	}
 	a.serviceAt = func(ctx context.Context, now func() time.Time) (*billing.Service, error) {
 		local := *a.local
 		local.now = now
-		service := newService(a.config, &local, a.store, gateway, plans, mailer, keyring, a.log)
+		service := newService(a.config, &local, a.store, gateway, plans, mailer, keyring, a.log, nil)
 		return service, service.Prices.Start(ctx)
 	}
 	return nil
@@ -283,7 +285,7 @@ func (a *app) handlerOptions() handlers.Options {
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
-		Version: readVersion().Version, Stripe: a.stripeCalls, Pool: a.store.Pool, Brand: a.brand, Assets: a.assets,
+		Version: readVersion().Version, Stripe: a.stripeCalls, Webhooks: a.webhookAttempts, Pool: a.store.Pool, Brand: a.brand, Assets: a.assets,
 	}
 	if a.standby != nil {
 		o.ReadLag = a.standby.Lag

@@ -14,6 +14,7 @@ import (
 	"usher/billing/mail"
 	"usher/billing/secrets"
 	"usher/billing/stripegw"
+	"usher/billing/webhook/sender"
 	"usher/db"
 	mailviews "usher/views/mail"
 )
@@ -60,7 +61,7 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 		return nil, err
 	}
 	log := newLogger(inv.stderr, config)
-	service := newService(config, local, store, newGateway(config, local, log, nil), plans, nil, keyring, log)
+	service := newService(config, local, store, newGateway(config, local, log, nil), plans, nil, keyring, log, nil)
 	return service, service.Prices.Start(ctx)
 }
 
@@ -82,6 +83,7 @@ func newGateway(c Config, local *localStripe, log *slog.Logger, observe func(str
 func newService(
 	c Config, local *localStripe, store *db.Store, gateway billing.Gateway,
 	plans catalog.Catalog, mailer mail.Sender, keyring *secrets.Keyring, log *slog.Logger,
+	observeWebhook func(outcome string),
 ) *billing.Service {
 	var now func() time.Time // nil: the real time
 	key := c.StripeKey
@@ -94,6 +96,8 @@ func newService(
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
 		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn,
+		WebhookClient: sender.New(sender.Options{AllowPrivate: !c.Production, Version: readVersion().Version}), WebhookObserve: observeWebhook,
+		PublicWebhooksOnly: c.Production,
 	})
 }
 

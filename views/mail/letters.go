@@ -38,6 +38,7 @@ var letters = map[mail.Kind]func(context.Context, mail.Data) letter{
 	mail.KindPasswordChanged:   passwordChangedLetter,
 	mail.KindDuplicateCanceled: secondPlanEndedLetter,
 	mail.KindDeletion:          deletionLetter,
+	mail.KindWebhookDisabled:   webhookDisabledLetter,
 
 	mail.KindSecondFactorOn:       secondFactorOnLetter,
 	mail.KindSecondFactorOff:      secondFactorOffLetter,
@@ -491,6 +492,22 @@ func deletionLetter(ctx context.Context, d mail.Data) letter {
 		),
 		button: linkTo(locale.T(ctx, "See the organization"), d),
 		why:    contactWhy(ctx, d),
+	}
+}
+
+func webhookDisabledLetter(ctx context.Context, d mail.Data) letter {
+	why := locale.T(ctx, "The address answered that it is gone.")
+	if !d.At.IsZero() {
+		why = locale.T(ctx, "Messages have failed since %s.", formatDay(ctx, d.At))
+	}
+	return letter{
+		subject: locale.T(ctx, "A webhook of %s is off", d.Organization),
+		opening: sentences(
+			locale.T(ctx, "We turned off the webhook to %s.", d.Endpoint), why,
+			locale.T(ctx, "Your product isn't notified of changes any more. Fix the address, then turn the webhook on again."),
+		),
+		button: linkTo(locale.T(ctx, "See webhooks"), d),
+		why:    locale.T(ctx, "You get this e-mail because you are an admin of %s.", d.Organization),
 	}
 }
 

@@ -22,7 +22,7 @@ func fullMail() mail.Data {
 	return mail.Data{
 		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
 		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Step: "Use another card.", Card: "4242", Seats: 9, FormerSeats: 8, Credits: 1500, CodesLeft: 7, Passkey: "Firefox on Windows", Provider: "accounts.example.com",
-		Lines: []phrase.Phrase{phrase.Of("%s, by %s", phrase.In(phrase.Of("%s %s", phrase.Name("Chidi"), phrase.In(phrase.Of("was added")))), phrase.Name("Bo"))}, URL: "https://usher.test/the/link?a=1&b=2", Address: "olu@new.example",
+		Lines: []phrase.Phrase{phrase.Of("%s, by %s", phrase.In(phrase.Of("%s %s", phrase.Name("Chidi"), phrase.In(phrase.Of("was added")))), phrase.Name("Bo"))}, URL: "https://usher.test/the/link?a=1&b=2", Endpoint: "https://example.com/hook", Address: "olu@new.example",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
 	}
 }
@@ -77,6 +77,8 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		mail.KindPasskeyRemoved:   {"A passkey was removed", "\u201cFirefox on Windows\u201d", "You now sign in with your password only", "If it wasn't you"},
 		mail.KindIdentityLinked:   {"Sign-in with accounts.example.com is on", "olu@new.example at accounts.example.com can now sign in to your account", "1 Dec 2026, 12:00 UTC", "unlink it"},
 		mail.KindIdentityUnlinked: {"Sign-in with accounts.example.com is off", "olu@new.example at accounts.example.com can no longer sign in", "If it wasn't you"},
+
+		mail.KindWebhookDisabled: {"A webhook of Lyric Street is off", "https://example.com/hook", "Messages have failed since 1 Dec 2026", "turn the webhook on again"},
 
 		mail.KindDeletion: {"Lyric Street will be deleted on 1 Dec 2026", "Bo Lind asked to delete", "can keep the organization"},
 	}

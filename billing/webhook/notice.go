@@ -1,0 +1,38 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/mail"
+)
+
+// notify queues an e-mail to every admin: the endpoint was disabled.
+func (d *Deliverer) notify(ctx context.Context, tx Tx, e Endpoint) error {
+	organization, err := tx.Organizations().Get(ctx, e.OrganizationID)
+	if err != nil {
+		return err
+	}
+	members, err := tx.Members().List(ctx, e.OrganizationID)
+	if err != nil {
+		return err
+	}
+	m := mail.Message{
+		Kind: mail.KindWebhookDisabled, OrganizationID: e.OrganizationID, Key: fmt.Sprintf("webhook:%s:%d", e.ID, e.DisabledAt.Unix()),
+		Data: mail.Data{Organization: organization.Name, Endpoint: e.URL, URL: d.baseURL + "/organization/webhooks"},
+	}
+	if e.DisabledReason == DisabledFailing {
+		m.Data.At = *e.FailingSince
+	}
+	for _, member := range members {
+		if member.Status != account.MemberActive || member.Role.ID != account.RoleAdmin {
+			continue
+		}
+		m.To, m.Data.Name = member.Email, member.Name
+		if err := d.outbox.Queue(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
