@@ -174,12 +174,13 @@ func (d *Deliverer) sign(e Endpoint, delivery Delivery) (Request, error) {
 func (d *Deliverer) finish(ctx context.Context, e Endpoint, delivery Delivery, a attempt, last bool) (owned bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	outcome := OutcomeDelivered
+	outcome := ""
 	err = d.store.InTx(ctx, func(tx Tx) error {
 		current, known, err := apperr.Found(tx.Webhooks().LockEndpoint(ctx, e.ID))
 		if owned = known && current.Claims == e.Claims; err != nil || !owned && a.failure != FailureNone || !known {
 			return err
 		}
+		outcome = OutcomeDelivered
 		delivery := delivery
 		delivery.Attempts++
 		delivery.AttemptedAt, delivery.StatusCode, delivery.Response = &a.at, a.response.Status, a.response.Text
@@ -198,7 +199,9 @@ func (d *Deliverer) finish(ctx context.Context, e Endpoint, delivery Delivery, a
 	if err != nil {
 		return owned, fmt.Errorf("store webhook attempt: %w", err)
 	}
-	d.observe(outcome)
+	if outcome != "" {
+		d.observe(outcome)
+	}
 	return owned, nil
 }
 

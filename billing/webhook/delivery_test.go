@@ -299,6 +299,9 @@ func TestWorkerThatWasOvertaken(t *testing.T) {
 	})
 	h.deliver()
 	e, deliveries := h.endpoint("org_1", id)
+	if h.observed(webhook.OutcomeDelivered) != 1 || h.observed(webhook.OutcomeRetried) != 0 {
+		t.Error("the overtaken attempt is counted")
+	}
 	if deliveries[0].Status != webhook.DeliveryDelivered || deliveries[0].Attempts != 1 || e.Failures != 0 || e.DueAt != nil {
 		t.Errorf("%+v, %+v", e, deliveries)
 	}

@@ -98,6 +98,15 @@ func (h *testEnv) observe(outcome string) {
 	counter.(*atomic.Int64).Add(1)
 }
 
+// observed returns how many attempts had an outcome.
+func (h *testEnv) observed(outcome string) int64 {
+	counter, found := h.outcomes.Load(outcome)
+	if !found {
+		return 0
+	}
+	return counter.(*atomic.Int64).Load()
+}
+
 func (h *testEnv) must(err error) {
 	h.t.Helper()
 	if err != nil {
