@@ -37,7 +37,7 @@ func TestMailRoundTrip(t *testing.T) {
 	m.Data = mail.Data{
 		Name: "Ana", Organization: "Lantern", OfImport: true, Inviter: "Bo", Role: "Member", Plan: "Pro", Interval: catalog.Yearly, FormerPlan: "Starter", FormerInterval: catalog.Monthly,
 		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Step: "Use another card.", Card: "4242", Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 500, CodesLeft: 7, Provider: "accounts.example.com", SenderLanguage: "de", Passkey: "Door key", Protected: true,
-		Lines: []phrase.Phrase{phrase.Of("%s joined", phrase.Name("Bo"))}, Changes: []string{"Ana added Bo"}, URL: "https://usher.test/x", Address: "ana@new.example", ExpiresAt: at(1), At: at(2), NextAt: at(3), PlanEndsAt: at(4),
+		Lines: []phrase.Phrase{phrase.Of("%s joined", phrase.Name("Bo"))}, Changes: []string{"Ana added Bo"}, URL: "https://usher.test/x", Address: "ana@new.example", Endpoint: "https://example.com/hook", ExpiresAt: at(1), At: at(2), NextAt: at(3), PlanEndsAt: at(4),
 	}
 	wantFilled(t, m.Data)
 	wantFilled(t, m, "SentAt") // only sent mail has it

@@ -159,6 +159,8 @@ func expect(rt route, c caller) verdict {
 		return refused
 	case !slices.Contains(routesBeforeSecondFactor, rt.key()) && c.mustSetUp(rt):
 		return atSecondFactor
+	case c.stale && rt.needsRecent() && isAPI: // before the body is read, which may name another organization
+		return atConfirm
 	case c.outside && ofOrganization(rt) && !slices.Contains(ofCaller, rt.key()) && (rt.method == post || strings.Contains(rt.pattern, "{id}")):
 		return foreign
 	case c.stale && rt.needsRecent():
@@ -515,7 +517,6 @@ var allowedErrors = map[string]string{
 	"/organization/contacts":              "e-mail address",
 	"/organization/api-keys":              "Enter a name",
 	"/organization/webhooks":              "Enter a complete address",
-	"/organization/webhooks/{id}/resend":  "names no message",
 	"/api/v1/webhooks":                    "Enter a complete address",
 	"/organization/handover":              "another member",
 	"/organization/delete":                "exactly as shown",

@@ -99,13 +99,6 @@ func webhookForm(before, after string) func(*auditWalk) (string, url.Values) {
 	}
 }
 
-func (w *auditWalk) exec(statement string) {
-	w.t.Helper()
-	if _, err := w.store.DB().ExecContext(w.t.Context(), statement); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // resendMessage sends a message again that was delivered.
 func (w *auditWalk) resendMessage() (string, url.Values) {
 	w.exec(`insert into webhook_messages (id, organization_id, type, body, created_at)

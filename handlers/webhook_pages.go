@@ -165,7 +165,7 @@ func (p *webhookPages) enable(w http.ResponseWriter, r *http.Request) error {
 func (p *webhookPages) resend(w http.ResponseWriter, r *http.Request) error {
 	delivery, err := strconv.ParseInt(r.PostFormValue("delivery"), 10, 64)
 	if err != nil {
-		return apperr.Errorf(apperr.CodeInvalid, "The form names no message.")
+		return apperr.ErrNotFound
 	}
 	err = p.webhooks.Resend(r.Context(), accessOf(r), r.PathValue("id"), delivery)
 	return p.backToWebhook(w, r, noticeWebhookResent, err)

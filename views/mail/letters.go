@@ -500,14 +500,18 @@ func webhookDisabledLetter(ctx context.Context, d mail.Data) letter {
 	if !d.At.IsZero() {
 		why = locale.T(ctx, "Messages have failed since %s.", formatDay(ctx, d.At))
 	}
+	off := locale.T(ctx, "We turned off a webhook.")
+	if d.Endpoint != "" {
+		off = locale.T(ctx, "We turned off the webhook to %s.", d.Endpoint)
+	}
 	return letter{
 		subject: locale.T(ctx, "A webhook of %s is off", d.Organization),
 		opening: sentences(
-			locale.T(ctx, "We turned off the webhook to %s.", d.Endpoint), why,
+			off, why,
 			locale.T(ctx, "Your product isn't notified of changes any more. Fix the address, then turn the webhook on again."),
 		),
 		button: linkTo(locale.T(ctx, "See webhooks"), d),
-		why:    locale.T(ctx, "You get this e-mail because you are an admin of %s.", d.Organization),
+		why:    oneLine(locale.T(ctx, "You get this e-mail because you are an admin of %s.", d.Organization)),
 	}
 }
 
