@@ -161,7 +161,7 @@ func (h *outageEnv) visits() []visit {
 		if rt.method != get || rt.policy == installation { // people do not visit those
 			continue
 		}
-		who := map[policy]string{member: "member", signedIn: "member", billingAdmin: "billing", memberAdmin: "admin", operator: "operator"}[rt.policy]
+		who := map[policy]string{member: "member", signedIn: "member", billingAdmin: "billing", memberAdmin: "admin", organizationAdmin: "admin", operator: "operator"}[rt.policy]
 		for _, address := range h.addresses(rt.pattern) {
 			v := visit{route: rt.pattern, as: who, address: address}
 			for known, texts := range lastKnown {
