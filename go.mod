@@ -30,7 +30,7 @@ require (
 	golang.org/x/oauth2 v0.38.0
 )
 
-require github.com/go-jose/go-jose/v4 v4.1.4 // indirect
+require github.com/go-jose/go-jose/v4 v4.1.4
 
 require (
 	github.com/a-h/parse v0.0.0-20250122154542-74294addb73e // indirect

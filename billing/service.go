@@ -47,6 +47,8 @@ type Options struct {
 	WebhookObserve func(outcome string)
 	// PublicWebhooksOnly allows only HTTPS and public addresses for webhooks.
 	PublicWebhooksOnly bool
+	// HandoverKeys sign hand-over tokens; none: there are no hand-overs.
+	HandoverKeys []secrets.Key
 	// HashMemory is the memory of one password hash in KiB; zero: 19 MiB. Tests take less.
 	HashMemory uint32
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
@@ -131,7 +133,7 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 	}
 	s.Service = account.New(account.Options{
 		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL, Product: o.Product,
-		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn, HashMemory: o.HashMemory,
+		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn, HandoverKeys: o.HandoverKeys, HashMemory: o.HashMemory,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}

@@ -107,7 +107,7 @@ var (
 		"POST /logout", "GET /forgot", "POST /forgot", "GET /reset/{token}", "POST /reset/{token}", "GET /verify/{token}", "GET /email/{token}",
 		"POST /email/{token}/stop", "GET /invite/{token}", "POST /invite/{token}", "GET /api/openapi.json", "GET /healthz", "GET /readyz", "GET /static/",
 		"POST /login/passkey", "POST /login/passkey/options", "POST /login/second-factor/passkey", "POST /login/second-factor/passkey/options",
-		"GET /login/oidc", "POST /login/oidc", "GET /login/oidc/callback", "GET /login/oidc/signup", "POST /login/oidc/signup", "GET /login/oidc/link",
+		"GET /login/oidc", "POST /login/oidc", "GET /login/oidc/callback", "GET /login/oidc/signup", "POST /login/oidc/signup", "GET /login/oidc/link", "GET /handover", "POST /handover",
 		"GET /dev/ui", "GET /dev/mail", "GET /dev/clock", "POST /dev/clock",
 		"GET /dev/scenarios", "POST /dev/scenarios", "POST /dev/scenarios/open",
 	}

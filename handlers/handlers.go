@@ -127,6 +127,7 @@ type areas struct {
 	recent        *recentPages
 	secondStep    *secondStepPages
 	oidc          *oidcPages
+	handovers     *handoverPages
 	twoStep       *securityPages
 	invitations   *invitationPages
 	organization  *organizationPages
@@ -238,6 +239,7 @@ func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, factors: b.SecondFactors, passkeys: b.Passkeys, recovery: b.Recovery}
 	a.secondStep = &secondStepPages{authPages: a.auth}
 	a.oidc = &oidcPages{a.auth}
+	a.handovers = &handoverPages{authPages: a.auth, handovers: b.Handovers}
 	a.twoStep = &securityPages{site: base, factors: b.SecondFactors, passkeys: b.Passkeys}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}
 	a.emailChanges = &emailChangePages{site: base, settings: a.settings, changes: b.EmailChanges}

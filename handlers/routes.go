@@ -78,6 +78,8 @@ func (s *server) routes() []route {
 		{method: post, pattern: passkeyLogInPath + ceremonyOptions, policy: public, response: api, secret: true, handler: s.auth.beginPasskeyLogIn, limits: []rateLimit{passkeyRequests}},
 		{method: post, pattern: passkeySecondStepPath, policy: public, handler: s.secondStep.verifyPasskey, limits: []rateLimit{tokenAttempts, secondStepAttempts}},
 		{method: post, pattern: passkeySecondStepPath + ceremonyOptions, policy: public, response: api, secret: true, handler: s.secondStep.beginPasskey, limits: []rateLimit{passkeyRequests}},
+		{method: get, pattern: handoverPath, policy: public, handler: s.handovers.show, limits: []rateLimit{tokenAttempts}},
+		{method: post, pattern: handoverPath, policy: public, handler: s.handovers.use, limits: []rateLimit{tokenAttempts}},
 		{method: get, pattern: recentPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.show},
 		{method: post, pattern: recentPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.confirm, limits: []rateLimit{passwordConfirmations}},
 		{method: post, pattern: passkeyConfirmPath, policy: signedIn, beforeSecondFactor: true, handler: s.recent.confirmPasskey, limits: []rateLimit{passwordConfirmations}},

@@ -74,6 +74,9 @@ func (m *sessionManager) beginSignIn(ctx context.Context, userID, organizationID
 	m.Put(ctx, sessionSecondStepExpiry, now.Add(secondStepLifetime).Unix())
 	m.Put(ctx, sessionSecondStepMethod, by.method)
 	m.Put(ctx, sessionSecondStepFirst, by.unix())
+	if by.method == methodHandover {
+		m.Put(ctx, sessionSecondStepOrganization, organizationID)
+	}
 	return false, nil
 }
 
@@ -110,6 +113,9 @@ func (m *sessionManager) completeSignIn(ctx context.Context, userID string, by f
 	if err != nil {
 		return err
 	}
+	if chosen := m.GetString(ctx, sessionSecondStepOrganization); chosen != "" {
+		organizationID = chosen
+	}
 	m.forgetSecondStep(ctx)
 	err = m.signIn(ctx, userID, organizationID, append([]string{by.method}, second...)...)
 	m.dateAuthentication(ctx, by)
@@ -133,7 +139,7 @@ func (m *sessionManager) awaitsSecondStep(ctx context.Context, now time.Time) (a
 
 // forgetSecondStep writes nothing if no step waits, so that the session stays unmodified.
 func (m *sessionManager) forgetSecondStep(ctx context.Context) {
-	for _, key := range []string{sessionSecondStepUser, sessionSecondStepPassword, sessionSecondStepExpiry, sessionSecondStepMethod, sessionSecondStepFirst} {
+	for _, key := range []string{sessionSecondStepUser, sessionSecondStepPassword, sessionSecondStepExpiry, sessionSecondStepMethod, sessionSecondStepFirst, sessionSecondStepOrganization} {
 		if m.Exists(ctx, key) {
 			m.Remove(ctx, key)
 		}

@@ -32,6 +32,8 @@ const (
 	sessionSecondStepExpiry   = "second-step.until"    // Unix seconds
 	sessionSecondStepMethod   = "second-step.method"   // of the first step
 	sessionSecondStepFirst    = "second-step.first"    // when that was passed, in Unix seconds; 0: unknown
+	// The organization that a hand-over leads to; not set: the first one.
+	sessionSecondStepOrganization = "second-step.organization"
 	// An authenticator app that is being set up: its sealed seed.
 	sessionSetupSeed   = "authenticator.seed"
 	sessionSetupExpiry = "authenticator.until" // Unix seconds

@@ -79,6 +79,7 @@ type testEnv struct {
 	operatorEmails    []string
 	brand             brand.Brand
 	assets            []static.Asset
+	handoverKeys      []secrets.Key
 }
 
 // syncBuffer is a log buffer for concurrent writers.
@@ -233,7 +234,7 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		Log: h.logger(), ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{Brand: h.brand}, Product: h.brand.Name, Mailer: h.mailer, BaseURL: h.url, StripeLimit: h.stripeLimit,
-		WebhookClient: h.webhookClient,
+		WebhookClient: h.webhookClient, HandoverKeys: h.handoverKeys,
 	})
 	if err := h.service.Prices.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)

@@ -30,6 +30,7 @@ type Options struct {
 	Livemode       bool             // API keys are for real money
 	Secrets        *secrets.Keyring // seals seeds of authenticator apps; nil: two-step verification cannot be set up
 	SignIn         SignInPolicy
+	HandoverKeys   []secrets.Key // sign hand-over tokens; none: there are no hand-overs
 	// HashMemory is the memory of one password hash in KiB; zero: 19 MiB. Tests take less, because
 	// hashing under the race detector would be most of their time.
 	HashMemory uint32
@@ -52,6 +53,7 @@ type Service struct {
 	SecondFactors *SecondFactors
 	Passkeys      *Passkeys
 	Identities    *Identities
+	Handovers     *Handovers
 	Audit         *Audit
 	SignInPolicy  SignInPolicy
 }
@@ -62,7 +64,7 @@ func New(o Options) *Service {
 	// One hash uses a processor; the others are for everything else.
 	passwords := &Passwords{
 		Env: o.Env, queue: newHashQueue(max(1, runtime.GOMAXPROCS(0)/2)), memory: cmp.Or(o.HashMemory, hashMemory),
-		product: productWords(o.BaseURL), policy: o.SignIn,
+		product: append(productWords(o.BaseURL), wordsOf(o.Product)...), policy: o.SignIn,
 	}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
@@ -71,16 +73,18 @@ func New(o Options) *Service {
 	}
 	factors := &SecondFactors{base: base, passwords: passwords, outbox: o.Outbox, keyring: o.Secrets, baseURL: o.BaseURL, issuer: siteName(o.Product, o.BaseURL)}
 	identities := &Identities{base: base, users: users, outbox: o.Outbox, policy: o.SignIn, baseURL: o.BaseURL}
+	organizations := &Organizations{base: base, members: members, hooks: o.Hooks}
 	invitations := &Invitations{
 		base: base, members: members, outbox: o.Outbox, passwords: passwords, identities: identities, hooks: o.Hooks, baseURL: o.BaseURL,
 	}
 	return &Service{
+		Handovers:     &Handovers{base: base, users: users, organizations: organizations, keys: o.HandoverKeys, audience: o.BaseURL},
 		Identities:    identities,
 		SignInPolicy:  o.SignIn,
 		Users:         users,
 		Recovery:      recovery,
 		EmailChanges:  &EmailChanges{base: base, users: users, outbox: o.Outbox, hooks: o.Hooks, baseURL: o.BaseURL},
-		Organizations: &Organizations{base: base, members: members, hooks: o.Hooks},
+		Organizations: organizations,
 		Members:       members,
 		Roles:         &Roles{base: base, members: members},
 		Invitations:   invitations,

@@ -18,6 +18,7 @@ type Tx interface {
 	Tokens() TokenStore
 	EmailChanges() EmailChangeStore
 	APIKeys() APIKeyStore
+	Handovers() HandoverStore
 	RateLimits() RateLimitStore
 	LoginDevices() LoginDeviceStore
 	SecondFactors() SecondFactorStore

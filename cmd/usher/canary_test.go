@@ -125,6 +125,9 @@ func (r *canaryRun) secretEnvironment(dsn string) (environment []string) {
 			r.evidence.watch("SECRETS_KEY", key[:32])
 			value = base64.StdEncoding.EncodeToString([]byte(key[:32])) + "," + base64.StdEncoding.EncodeToString([]byte(former[:32]))
 			secret = value[:44]
+		case "HANDOVER_KEY":
+			value = base64.StdEncoding.EncodeToString([]byte((secret + "-32byte")[:32]))
+			secret = value
 		default:
 			if !known {
 				r.t.Fatalf("%s is secret and has no canary: add it to secretTemplates", name)

@@ -56,6 +56,7 @@ type Config struct {
 	DemoHistory    bool          // the demo has an organization with a year of history
 	Require2FA     account.SecondFactorPolicy
 	SecretsKeys    []secrets.Key // the first seals, all of them open
+	HandoverKeys   []secrets.Key // a token by any of them is valid
 	SignIn         account.SignInPolicy
 	OIDCClientID   string
 	OIDCSecret     string
@@ -108,6 +109,7 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		DemoHistory:          readVar(r, "DEMO_HISTORY", "on", oneOf("on", "off")) == "on",
 		Require2FA:           readVar(r, "REQUIRE_2FA", require2FA, parseRequire2FA),
 		SecretsKeys:          readList(r, "SECRETS_KEY", parseSecretsKey),
+		HandoverKeys:         readList(r, "HANDOVER_KEY", parseSecretsKey),
 		OIDCClientID:         readVar(r, "OIDC_CLIENT_ID", "", parseString),
 		OIDCSecret:           readVar(r, "OIDC_CLIENT_SECRET", "", parseClientSecret),
 		SignIn: account.SignInPolicy{

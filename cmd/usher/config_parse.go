@@ -70,6 +70,7 @@ var remedies = map[string]string{
 	"SUPPORT_URL":        "Set a full https URL or mailto:help@example.com, or unset it",
 	"TERMS_URL":          "Set a full https URL, or unset it",
 	"PRIVACY_URL":        "Set a full https URL, or unset it",
+	"HANDOVER_KEY":       "Generate one with `usher handover-key`, or unset it",
 	"SECRETS_KEY":        "Generate one with `openssl rand -base64 32`, and keep a copy of it apart from the database's backups",
 }
 

@@ -118,6 +118,7 @@ var outside = []struct {
 	{"github.com/go-webauthn/webauthn", []string{"usher/billing/account"}, "passkeys are checked in one place"},
 	{"github.com/boombuler/barcode", []string{"usher/views/ui"}, "a QR code is drawn in one place"},
 	{"github.com/coreos/go-oidc/v3", []string{"usher/billing/account/oidc"}, "ID tokens are verified in one place"},
+	{"github.com/go-jose/go-jose/v4", []string{"usher/billing/account"}, "hand-over tokens are verified in one place"},
 	{"golang.org/x/oauth2", []string{"usher/billing/account/oidc"}, "the code flow is spoken in one place"},
 	{"golang.org/x/crypto", []string{"usher/billing/account"}, "passwords are hashed in one place"},
 	{"golang.org/x/text", []string{"usher/billing/account", "usher/views/locale"}, "passwords are compared in one normal form; languages are matched in one place"},

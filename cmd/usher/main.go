@@ -50,6 +50,7 @@ var commands = []command{
 		"promote EMAIL [--org ID [--role ROLE]] [--json]\n" +
 		"end-sessions EMAIL [--json]\nreset-2fa EMAIL [--json]\nunlink EMAIL [--json]",
 		"create a user, change a user's role, sign a user out, or remove their second factor", runUser},
+	{"handover-key", "[--json]", "make a key for hand-over tokens (HANDOVER_KEY)", runHandoverKey},
 	{"secrets", "reseal [--json]", "seal stored secrets again with the newest SECRETS_KEY", runSecrets},
 	{"audit", "erase USER [--email ADDRESS] [--json]", "erase a person from the audit log", runAudit},
 	{"stripe", "[--addr ADDRESS] [--state FILE] [--webhook URL --secret SECRET]",

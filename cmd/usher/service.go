@@ -95,7 +95,7 @@ func newService(
 		Renderer: mailviews.Renderer{Brand: c.Brand}, Mailer: mailer, BaseURL: c.BaseURL.String(), Product: c.Brand.Name,
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
-		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn,
+		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn, HandoverKeys: c.HandoverKeys,
 		WebhookClient: sender.New(sender.Options{AllowPrivate: !c.Production, Version: readVersion().Version}), WebhookObserve: observeWebhook,
 		PublicWebhooksOnly: c.Production,
 	})

@@ -26,6 +26,10 @@ func oidcSpecimens() []Specimen {
 		{Name: "login-provider", Title: "Sign in, with a provider", Page: authviews.LoginPage(authviews.LoginPageProps{Layout: guest, Provider: providerForm()})},
 		{Name: "login-provider-only", Title: "Sign in, without passwords", Page: authviews.LoginPage(authviews.LoginPageProps{Layout: guest, Provider: providerForm(), PasswordsOff: true})},
 		{Name: "signup-provider", Title: "Sign up, with a provider", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, Provider: providerForm()})},
+		{Name: "handover", Title: "Hand-over", Page: authviews.HandoverPage(authviews.HandoverPageProps{
+			Layout: guest, Action: "/handover", Token: "eyJ", Email: "ana@lyric.example", Organization: longName, SignsOut: "ben@lyric.example",
+		})},
+		{Name: "handover-refused", Title: "Hand-over, refused", Page: authviews.HandoverProblemPage(authviews.HandoverProblemPageProps{Layout: guest})},
 		{Name: "signup-invite", Title: "Sign up, by invitation", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, InviteOnly: true})},
 		{Name: "signup-invite-provider", Title: "Sign up, by invitation or with a provider", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, InviteOnly: true, Provider: providerForm()})},
 		{Name: "provider", Title: "Sign in with a provider", Page: authviews.ProviderPage(authviews.ProviderPageProps{Layout: guest, Provider: provider})},
