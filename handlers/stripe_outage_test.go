@@ -194,6 +194,8 @@ func (h *outageEnv) addresses(pattern string) []string {
 		return []string{"/"}
 	case pattern == "/static/":
 		return []string{static.Path("favicon.svg")}
+	case pattern == handoverPath:
+		return []string{handoverPath + "?token=" + h.newToken("billing").sign(h.t)}
 	case !parametric:
 		return append([]string{pattern}, h.queries()[pattern]...)
 	case parameters[before] == nil:
@@ -381,7 +383,7 @@ type timing struct {
 
 func newOutageEnv(t testing.TB, o outage) *outageEnv {
 	t.Helper()
-	h := &outageEnv{testEnv: newTestEnv(t), browsers: map[string]*browser{}, outage: o}
+	h := &outageEnv{testEnv: newTestEnv(t, withHandovers), browsers: map[string]*browser{}, outage: o}
 	h.store.DB().SetMaxOpenConns(5) // of the 100 that the test database has for all environments
 	h.signUp("operator", "The operators")
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("operator")); err != nil {
