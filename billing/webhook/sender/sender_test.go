@@ -98,7 +98,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 }
 
 func TestSlowReceiversTimeOut(t *testing.T) {
-	url, _ := receiver(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	url, _ := receiver(t, func(http.ResponseWriter, *http.Request) { <-t.Context().Done() }) // ends with the test
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if _, err := New(Options{AllowPrivate: true}).Post(ctx, message(url)); !errors.Is(err, webhook.ErrTimeout) {
@@ -109,7 +109,7 @@ func TestSlowReceiversTimeOut(t *testing.T) {
 // A response is read to a limit; what comes after it is not waited for.
 func TestLittleIsReadOfAResponse(t *testing.T) {
 	url, _ := receiver(t, func(w http.ResponseWriter, r *http.Request) {
-		for r.Context().Err() == nil {
+		for r.Context().Err() == nil && t.Context().Err() == nil {
 			if _, err := io.WriteString(w, strings.Repeat("x", 1<<10)); err != nil {
 				return
 			}
