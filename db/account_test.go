@@ -58,7 +58,7 @@ func TestOrganizationRoundTrip(t *testing.T) {
 
 	_, err = store.Organizations().ByExternalID(ctx, "acme/1")
 	wantNotFound(t, err) // it is deleted
-	want.ID, want.DeletedAt = "org_3", nil
+	want.ID, want.DeletedAt, want.HasWebhooks = "org_3", nil, false
 	must(t, store.Organizations().Insert(ctx, want))
 	got, err = store.Organizations().ByExternalID(ctx, "acme/1")
 	must(t, err)
