@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/term"
+
 	"usher/billing"
 	"usher/billing/apperr"
 	"usher/billing/catalog"
@@ -27,13 +29,14 @@ type setupVariable struct {
 	flag   string
 	prompt string
 	empty  string // what an empty answer means
+	hidden bool   // the answer is not shown while it is typed
 }
 
 var initQuestions = []setupVariable{
-	{"STRIPE_SECRET_KEY", "", "Stripe secret key (sk_… or rk_…)", "the local Stripe, no money moves"},
-	{"DATABASE_URL", "database", "PostgreSQL (postgres://user:password@host:5432/database)", "a private PostgreSQL in DATA_DIR"},
-	{"BASE_URL", "address", "Public address (https://billing.example.com)", "this machine"},
-	{"SMTP_URL", "mail", "Mail server (smtp://user:password@host:587)", "e-mails are shown at /dev/mail"},
+	{"STRIPE_SECRET_KEY", "", "Stripe secret key (sk_… or rk_…)", "the local Stripe, no money moves", true},
+	{"DATABASE_URL", "database", "PostgreSQL (postgres://user:password@host:5432/database)", "a private PostgreSQL in DATA_DIR", false},
+	{"BASE_URL", "address", "Public address (https://billing.example.com)", "this machine", false},
+	{"SMTP_URL", "mail", "Mail server (smtp://user:password@host:587)", "e-mails are shown at /dev/mail", false},
 }
 
 // initOptions are the flags of init.
@@ -64,7 +67,7 @@ func runInit(ctx context.Context, inv *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.closers.close()) }()
-	for _, step := range []func(context.Context) error{s.checkKey, s.migrate, s.alignPlans, s.setUpWebhook} {
+	for _, step := range []func(context.Context) error{s.checkKey, s.keepSecretsKey, s.migrate, s.alignPlans, s.setUpWebhook} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -140,7 +143,7 @@ func (s *setup) readValue(q setupVariable) error {
 	}
 	for {
 		s.prompt(q, given)
-		line, err := s.answers.ReadString('\n')
+		line, err := s.answer(q)
 		if err != nil && line == "" {
 			return fmt.Errorf("%s: the input ended. Answer the questions, or use --yes with flags", q.name)
 		}
@@ -153,6 +156,17 @@ func (s *setup) readValue(q setupVariable) error {
 			return wrong
 		}
 	}
+}
+
+// answer reads a line. A terminal does not show a hidden one while it is typed.
+func (s *setup) answer(q setupVariable) (string, error) {
+	file, isFile := s.stdin.(*os.File)
+	if !q.hidden || !isFile || !term.IsTerminal(int(file.Fd())) {
+		return s.answers.ReadString('\n')
+	}
+	line, err := term.ReadPassword(int(file.Fd()))
+	s.say("")
+	return string(line), err
 }
 
 // given returns the value that is known: by flag, environment or file, in this order.
@@ -255,6 +269,25 @@ func (s *setup) checkKey(ctx context.Context) error {
 	}
 	s.say("Stripe: account %s, %s.", acct.ID, mode)
 	return nil
+}
+
+// keepSecretsKey writes the key that seals stored secrets, which production requires: that of the
+// development machine if it has sealed something already, and otherwise a new one.
+func (s *setup) keepSecretsKey(context.Context) error {
+	if len(s.config.SecretsKeys) > 0 {
+		return nil
+	}
+	key, err := os.ReadFile(secretsKeyFile(s.config))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		key = []byte(newSecretsKey())
+	case err != nil:
+		return fmt.Errorf("read the key of this machine: %w. Set SECRETS_KEY, or make DATA_DIR readable", err)
+	}
+	if err := s.set("SECRETS_KEY", strings.TrimSpace(string(key))); err != nil {
+		return err
+	}
+	return s.save()
 }
 
 // migrate brings the schema of the database up to date. A private PostgreSQL runs until the end,

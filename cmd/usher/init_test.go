@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func TestInitToTheFirstPaidPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{file1.values["STRIPE_SECRET_KEY"], file1.values["STRIPE_WEBHOOK_SECRET"]} {
+	for _, secret := range []string{file1.values["STRIPE_SECRET_KEY"], file1.values["STRIPE_WEBHOOK_SECRET"], file1.values["SECRETS_KEY"]} {
 		if secret == "" || strings.Contains(output, secret) {
 			t.Errorf("the output has a secret, or there is none: %s", output)
 		}
@@ -80,6 +81,23 @@ func TestInitToTheFirstPaidPlan(t *testing.T) {
 	c.signUpForPro("first@example.com").pay("4242424242424242")
 	c.waitForSummary("the paid plan", func(s billingSummary) bool { return s.Subscription != nil && s.Subscription.Status == "active" })
 	t.Logf("usher init and usher serve, to the first paid subscription: %s", time.Since(began).Round(time.Millisecond))
+}
+
+// TestInitKeepsTheKeyOfTheMachine takes over the key with which a development machine has sealed
+// secrets, so that they stay readable.
+func TestInitKeepsTheKeyOfTheMachine(t *testing.T) {
+	key, dataDir := newSecretsKey(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dataDir, "secrets.key"), []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &setup{invocation: &invocation{stdout: io.Discard}, config: Config{DataDir: dataDir}, environment: getenvOf("DATA_DIR=" + dataDir)}
+	var err error
+	if s.file, err = readEnvFile(filepath.Join(t.TempDir(), ".env")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.keepSecretsKey(t.Context()); err != nil || s.file.values["SECRETS_KEY"] != key {
+		t.Errorf("%q, %v, want %q", s.file.values["SECRETS_KEY"], err, key)
+	}
 }
 
 // freeAddress returns an address on this machine on which nothing listens.

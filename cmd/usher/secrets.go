@@ -57,9 +57,7 @@ func createSecretsKey(file string) error {
 		return err
 	}
 	defer os.Remove(temporary.Name())
-	var key secrets.Key
-	rand.Read(key[:])
-	_, err = fmt.Fprintln(temporary, base64.StdEncoding.EncodeToString(key[:]))
+	_, err = fmt.Fprintln(temporary, newSecretsKey())
 	if err = errors.Join(err, temporary.Close()); err != nil {
 		return err
 	}
@@ -67,6 +65,13 @@ func createSecretsKey(file string) error {
 		return err
 	}
 	return nil
+}
+
+// newSecretsKey returns a random key as SECRETS_KEY has it.
+func newSecretsKey() string {
+	var key secrets.Key
+	rand.Read(key[:])
+	return base64.StdEncoding.EncodeToString(key[:])
 }
 
 // runSecrets seals stored secrets again with the newest key.
