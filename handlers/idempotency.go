@@ -23,14 +23,14 @@ func (s *server) idempotent(rt route, next handlerFunc) handlerFunc {
 		if err != nil {
 			return err
 		}
-		keyed, err := s.idempotencyKeys.Begin(r.Context(), identityOf(r).credential(), r.Header.Get("Idempotency-Key"), fingerprint)
+		keyed, err := s.idempotencyKeys.Begin(r.Context(), identityOf(r).credential(), r.Header.Get("Idempotency-Key"), fingerprint, rt.secret)
 		if err != nil {
 			return err
 		}
 		if keyed.Status != 0 {
 			return replay(w, keyed)
 		}
-		return s.answerOnce(w, r, keyed, next)
+		return s.answerOnce(w, r, keyed, rt.secret, next)
 	}
 }
 
@@ -69,7 +69,7 @@ func replay(w http.ResponseWriter, keyed account.KeyedRequest) error {
 
 // answerOnce handles a request and stores its answer. Answers that say nothing about the request,
 // such as that Stripe is away, are not stored: a repeated request is handled again.
-func (s *server) answerOnce(w http.ResponseWriter, r *http.Request, keyed account.KeyedRequest, next handlerFunc) error {
+func (s *server) answerOnce(w http.ResponseWriter, r *http.Request, keyed account.KeyedRequest, secret bool, next handlerFunc) error {
 	finished := false
 	defer func() {
 		if !finished { // the handler panicked
@@ -85,7 +85,7 @@ func (s *server) answerOnce(w http.ResponseWriter, r *http.Request, keyed accoun
 	finished = true
 	out.WriteHeader(http.StatusOK) // unless there is another status
 	if final := out.status < http.StatusInternalServerError && out.status != http.StatusTooManyRequests; final {
-		s.idempotencyKeys.Finish(r.Context(), keyed, out.status, out.body.String())
+		s.idempotencyKeys.Finish(r.Context(), keyed, out.status, out.body.String(), secret)
 	} else {
 		s.idempotencyKeys.Abandon(r.Context(), keyed)
 	}

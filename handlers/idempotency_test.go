@@ -44,6 +44,24 @@ func TestIdempotencyKey(t *testing.T) {
 }
 
 // A request that is being handled refuses its repetition; one whose server crashed does not.
+// An answer with a secret is stored sealed, and repeated all the same.
+func TestIdempotencyKeySealsSecrets(t *testing.T) {
+	h := newTestEnv(t)
+	p := h.program(account.ScopeWebhooksWrite)
+	const body = `{"url":"https://webhook.invalid/"}`
+	first := p.call(post, "/api/v1/webhooks", body, "Idempotency-Key", "a").wantStatus(http.StatusOK)
+	again := p.call(post, "/api/v1/webhooks", body, "Idempotency-Key", "a").wantStatus(http.StatusOK)
+	if !strings.Contains(first.body, "whsec_") || again.body != first.body || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("%s\n%s", first.body, again.body)
+	}
+	if n := h.count(`select count(*) from idempotency_keys where status = 200 and body <> '' and position('whsec_' in body) = 0`); n != 1 {
+		t.Error("the secret is stored as it is")
+	}
+	if n := h.count(`select count(*) from webhook_endpoints`); n != 1 {
+		t.Errorf("%d webhooks", n)
+	}
+}
+
 func TestIdempotencyKeyInUse(t *testing.T) {
 	h := newTestEnv(t)
 	p := h.program(account.ScopeMembersWrite)

@@ -91,7 +91,7 @@ func New(o Options) *Service {
 		Provisioning:  &Provisioning{base: base, members: members, invitations: invitations, hooks: o.Hooks},
 		APIKeys:       &APIKeys{base: base, members: members, livemode: o.Livemode},
 		RateLimits:    &RateLimits{base: base},
-		Idempotency:   &IdempotencyKeys{base: base},
+		Idempotency:   &IdempotencyKeys{base: base, keyring: o.Secrets},
 		LoginDevices:  &LoginDevices{base: base},
 		SecondFactors: factors,
 		Passkeys:      &Passkeys{base: base, factors: factors, relyingParty: newRelyingParty(o.BaseURL, o.Product), policy: o.SignIn},
