@@ -74,7 +74,7 @@ func section(t *testing.T, path, heading string) string {
 }
 
 var (
-	route    = regexp.MustCompile(`\b(GET|POST) (/[\w./{}-]*)`)
+	route    = regexp.MustCompile(`\b(GET|POST|PUT|DELETE) (/[\w./{}-]*)`)
 	wildcard = regexp.MustCompile(`\{\w+\}`)
 )
 
