@@ -63,7 +63,7 @@ func markdownFiles(t *testing.T) []string {
 
 // TestBlocksNameTheirLanguage keeps commands from hiding in blocks that no test reads.
 func TestBlocksNameTheirLanguage(t *testing.T) {
-	known := []string{"sh", "text", "toml", "json", "go"}
+	known := append([]string{"sh", "text", "toml", "json"}, programming...)
 	for _, path := range markdownFiles(t) {
 		for _, b := range blocksOf(t, path) {
 			if !slices.Contains(known, b.language) {
@@ -160,11 +160,25 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 }
 
-// TestGoExamplesAreTested compares Go blocks with the test they name.
-func TestGoExamplesAreTested(t *testing.T) {
+// programming are the languages whose blocks have to be tested.
+var programming = []string{"go", "js", "python"}
+
+// TestCodeIsTested compares Go blocks with the test they name. The blocks of docs/examples are
+// files: TestExamples in cmd/usher runs them.
+func TestCodeIsTested(t *testing.T) {
 	for _, path := range markdownFiles(t) {
 		for _, b := range blocksOf(t, path) {
-			if b.language != "go" {
+			isFile := strings.HasPrefix(b.test, "file ")
+			switch {
+			case !slices.Contains(programming, b.language):
+				continue
+			case strings.HasPrefix(path, "docs/examples/"):
+				if !isFile {
+					t.Errorf("%s:%d: the example is no file: write <!-- test: file NAME --> above it", b.path, b.line)
+				}
+				continue
+			case b.language != "go" || isFile:
+				t.Errorf("%s:%d: no test runs this block; move it to docs/examples", b.path, b.line)
 				continue
 			}
 			source := strings.ReplaceAll(string(readFile(t, b.test)), "\n\t", "\n")
