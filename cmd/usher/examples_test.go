@@ -26,6 +26,9 @@ func TestExamples(t *testing.T) {
 		command func(t *testing.T, folder string) []string
 	}{
 		{"go", buildGoExample},
+		{"node", func(t *testing.T, _ string) []string {
+			return []string{findRuntime(t, "node", "install Node 20 or newer"), "main.mjs"}
+		}},
 	}
 	for _, language := range languages {
 		t.Run(language.name, func(t *testing.T) {
