@@ -20,6 +20,7 @@ import (
 
 // TestExamples runs the products of docs/examples, as they are on the pages.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	in := startInstallation(t)
 	languages := []struct {
 		name    string
@@ -28,6 +29,9 @@ func TestExamples(t *testing.T) {
 		{"go", buildGoExample},
 		{"node", func(t *testing.T, _ string) []string {
 			return []string{findRuntime(t, "node", "install Node 20 or newer"), "main.mjs"}
+		}},
+		{"python", func(t *testing.T, _ string) []string {
+			return []string{findRuntime(t, "python3", installPython), "main.py"}
 		}},
 	}
 	for _, language := range languages {

@@ -118,6 +118,8 @@ func findRuntime(t *testing.T, name, remedy string) string {
 	return path
 }
 
+const installPython = "`make test` installs it; the package of Debian is python3"
+
 // product is a program that uses Usher, in a process of its own until the test ends.
 type product struct {
 	url    string
