@@ -107,7 +107,12 @@ func (d *Deliverer) Deliver(ctx context.Context, endpointID string) (bool, error
 		if !pending {
 			return true, d.release(ctx, e)
 		}
-		attempt := d.attempt(ctx, e, delivery)
+		// A secret that was rotated since the claim has to sign what is made after that.
+		current, known, err := apperr.Found(d.store.Webhooks().Endpoint(ctx, e.OrganizationID, e.ID))
+		if err != nil || !known || current.Claims != e.Claims {
+			return true, err
+		}
+		attempt := d.attempt(ctx, current, delivery)
 		last := attempt.failure != FailureNone || d.Wall().Sub(started) > budget || ctx.Err() != nil
 		if owned, err := d.finish(ctx, e, delivery, attempt, last); err != nil || !owned || last {
 			return true, err

@@ -37,6 +37,28 @@ func TestBothSecretsSignWhileOneIsRotated(t *testing.T) {
 	}
 }
 
+// A worker that sends several messages signs those after a rotation with the new secret too.
+func TestSecretIsRotatedWhileAWorkerSends(t *testing.T) {
+	h := newTestEnv(t)
+	id, first := h.create("org_1", address, webhook.SeatsChanged)
+	h.change("org_1", 1)
+	h.change("org_1", 2)
+	second := ""
+	h.receiver.respond(func(webhook.Request) (webhook.Response, error) {
+		if second == "" {
+			_, secret, err := h.endpoints.Rotate(t.Context(), program("org_1"), id)
+			h.must(err)
+			second = secret
+		}
+		return webhook.Response{Status: 200}, nil
+	})
+	h.deliver()
+	sent := h.receiver.sent()
+	if len(sent) != 2 || !verifies(sent[0], first) || verifies(sent[0], second) || !verifies(sent[1], first) || !verifies(sent[1], second) {
+		t.Errorf("sent: %+v", sent)
+	}
+}
+
 func TestOrganizationsAreSeparate(t *testing.T) {
 	h := newTestEnv(t)
 	id, _ := h.create("org_1", address, webhook.SeatsChanged)
