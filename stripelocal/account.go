@@ -84,7 +84,7 @@ func accountSettings(name string) wire.Object {
 		},
 		"payouts": wire.Object{
 			"debit_negative_balances": true, "statement_descriptor": nil,
-			"schedule": wire.Object{"delay_days": 2, "interval": "daily"},
+			"schedule": wire.Object{"delay_days": balanceDelay, "interval": "daily"},
 		},
 		"sepa_debit_payments": wire.Object{},
 	}

@@ -125,7 +125,7 @@ func checkAPIKey(key string) *wire.Error {
 	switch {
 	case key == "":
 		return wire.Unauthorized("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.")
-	case !strings.HasPrefix(key, "sk_test_") || len(key) < 12:
+	case !strings.HasPrefix(key, "sk_test_") && !strings.HasPrefix(key, "rk_test_") || len(key) < 12: // a restricted key may do everything here
 		return wire.Unauthorized("Invalid API Key provided: " + maskAPIKey(key))
 	}
 	return nil
@@ -164,7 +164,11 @@ func (c apiCall) execute(in *input) apiResponse {
 	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
 		r.changed = c.req.Method != http.MethodGet
-		result, err := c.route.do(r, in)
+		err := r.checkFilters(c, in)
+		var result any
+		if err == nil {
+			result, err = c.route.do(r, in)
+		}
 		out = r.respond(result, err, in)
 		return nil
 	})
@@ -217,9 +221,22 @@ func (s *Server) serveUnknownPath(w http.ResponseWriter, req *http.Request) {
 	c := apiCall{Server: s, req: req, info: s.newRequestInfo(req)}
 	err := c.authenticate()
 	if err == nil {
-		err = &wire.Error{Status: http.StatusNotFound, Type: "invalid_request_error", Message: fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path)}
+		err = unknownURL(req)
 	}
 	c.write(w, c.fail(err))
+}
+
+// unknownURL is the error for a path that is no operation. A trailing slash often is an empty id
+// (recorded by pay-rails/pay).
+func unknownURL(req *http.Request) *wire.Error {
+	hint := ""
+	if strings.HasSuffix(req.URL.Path, "/") {
+		hint = "If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code. "
+	}
+	return &wire.Error{
+		Status: http.StatusNotFound, Type: "invalid_request_error",
+		Message: fmt.Sprintf("Unrecognized request URL (%s: %s). %sPlease see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path, hint),
+	}
 }
 
 func (c apiCall) write(w http.ResponseWriter, a apiResponse) {

@@ -1,28 +1,46 @@
 package stripelocal
 
-import "usher/stripelocal/wire"
+import (
+	"cmp"
+
+	"usher/stripelocal/wire"
+)
 
 // Charge is one attempt to take a payment, successful or not. Amounts are minor units.
 type Charge struct {
 	Base
-	Amount         int64
-	AmountRefunded int64
-	Currency       string
-	Customer       string
-	Description    string
-	Disputed       bool
-	Dispute        string
-	DisputePending bool // its test card opens a dispute right after the payment
-	DisputeWon     bool
-	Failure        *Decline
-	Invoice        string
-	Metadata       map[string]string
-	PaymentIntent  string
-	PaymentMethod  string
-	ReceiptEmail   string
-	ReleasedAmount int64 // the part of an authorization that was not captured
-	Uncaptured     bool  // authorized, not captured
+	Amount                                         int64
+	AmountRefunded                                 int64
+	Currency                                       string
+	Customer                                       string
+	Description                                    string
+	Disputed                                       bool
+	Dispute                                        string
+	DisputePending                                 bool // its test card opens a dispute right after the payment
+	DisputeWon                                     bool
+	Failure                                        *Decline
+	Invoice                                        string
+	Metadata                                       map[string]string
+	PaymentIntent                                  string
+	PaymentMethod                                  string
+	ReceiptEmail                                   string
+	ReleasedAmount                                 int64 // the part of an authorization that was not captured
+	Uncaptured                                     bool  // authorized, not captured
+	WasUncaptured                                  bool  // authorized and captured later
+	BalancePending                                 bool  // captured asynchronously, without a balance transaction yet
+	Shipping                                       *Shipping
+	TransferGroup                                  string
+	UserReport                                     string // fraud_details
+	StatementDescriptor, StatementDescriptorSuffix string
 }
+
+// captureWindow is how long an authorization can be captured, in seconds (docs: place a hold on a
+// payment method, seven days).
+const captureWindow = 7 * 24 * 60 * 60
+
+// balanceTransactionDelay is how long a charge with asynchronous capture has no balance
+// transaction, in seconds (docs: asynchronous capture; the time is inferred).
+const balanceTransactionDelay = 3
 
 // charges serves /v1/charges and stores payment attempts.
 type charges struct{ *request }
@@ -32,10 +50,12 @@ func chargeResource() resource {
 		objectType: "charge",
 		render: renderFrom(func(s *store) *table[*Charge] { return s.Charges },
 			bind(charges.render)),
-		routes: []route{
-			on("GET /v1/charges", listParams+"customer payment_intent", charges.list),
-			on("GET /v1/charges/{id}", "", charges.get),
+		scheduleTimers: func(r *request) {
+			for _, ch := range r.store.Charges.all {
+				r.charges.scheduleBalance(ch)
+			}
 		},
+		routes: chargeRoutes(),
 	}
 }
 
@@ -45,15 +65,33 @@ func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) 
 		Base: Base{ID: h.ids.longID("ch_3"), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
 		Customer: pi.Customer, Description: pi.Description, Failure: decline, Invoice: pi.Invoice,
 		Metadata: pi.Metadata, PaymentIntent: pi.ID, PaymentMethod: pm.ID, ReceiptEmail: pi.ReceiptEmail,
+		StatementDescriptor: pi.StatementDescriptor, StatementDescriptorSuffix: pi.StatementDescriptorSuffix,
+		Shipping: pi.Shipping, TransferGroup: pi.TransferGroup, BalancePending: decline == nil && pi.captureMethod() == "automatic_async",
 	}
 	h.store.Charges.insert(ch)
+	h.scheduleBalance(ch)
 	return ch
 }
 
+// scheduleBalance schedules charge.updated with the balance transaction of an asynchronous capture
+// (docs: asynchronous capture).
+func (h charges) scheduleBalance(ch *Charge) {
+	if !ch.BalancePending {
+		return
+	}
+	h.schedule(accountClock, ch.Created+balanceTransactionDelay, func(r *request) {
+		if ch.BalancePending {
+			before := r.charges.render(ch)
+			ch.BalancePending = false
+			r.emitUpdate("charge.updated", before, r.charges.render(ch))
+		}
+	})
+}
+
 func (h charges) get(in *input) (any, error) {
-	ch, ok := h.store.Charges.get(in.pathValue("id"))
-	if !ok {
-		return nil, wire.NotFound("charge", in.pathValue("id"), "id")
+	ch, err := h.find(in)
+	if err != nil {
+		return nil, err
 	}
 	return h.render(ch), nil
 }
@@ -68,9 +106,26 @@ func (h charges) list(in *input) (any, error) {
 	}
 	return listing[*Charge]{
 		resource: "charge", table: h.store.Charges, rows: rows,
-		filter: func(c *Charge) bool { return !in.Has("customer") || c.Customer == in.String("customer") },
+		filter: func(c *Charge) bool {
+			return (!in.Has("customer") || c.Customer == in.String("customer")) && (!in.Has("transfer_group") || c.TransferGroup == in.String("transfer_group"))
+		},
 		render: h.render,
 	}.page(in)
+}
+
+func (c *Charge) fraudDetails() wire.Object {
+	if c.UserReport == "" {
+		return wire.Object{}
+	}
+	return wire.Object{"user_report": c.UserReport}
+}
+
+// receiptURL is the page of the charge's invoice. Charges without an invoice have no page here.
+func (h charges) receiptURL(c *Charge) any {
+	if c.Invoice == "" || c.Failure != nil {
+		return nil
+	}
+	return h.origin + "/i/" + c.Invoice
 }
 
 func (c *Charge) status() string {
@@ -81,9 +136,12 @@ func (c *Charge) status() string {
 }
 
 func (h charges) render(c *Charge) wire.Object {
-	captured, balance := c.Amount-c.ReleasedAmount, any("txn_3"+c.ID[len("ch_3"):])
-	if c.Failure != nil || c.Uncaptured {
+	captured, balance := c.Amount-c.ReleasedAmount, any(wire.Ref("balance_transaction", chargeTransactionID(c.ID)))
+	if !c.moved() {
 		captured, balance = 0, nil
+	}
+	if c.BalancePending {
+		balance = nil
 	}
 	o := wire.Object{
 		"id": c.ID, "object": "charge", "amount": c.Amount, "amount_captured": captured,
@@ -91,15 +149,15 @@ func (h charges) render(c *Charge) wire.Object {
 		"application_fee_amount": nil, "balance_transaction": balance,
 		"calculated_statement_descriptor": "LOCAL STRIPE", "captured": c.Failure == nil && !c.Uncaptured, "created": c.Created,
 		"currency": c.Currency, "customer": wire.Ref("customer", c.Customer), "description": wire.StringOrNull(c.Description),
-		"disputed": c.Disputed, "failure_balance_transaction": nil, "failure_code": nil, "failure_message": nil,
-		"fraud_details": wire.Object{}, "invoice": wire.Ref("invoice", c.Invoice), "livemode": false, "metadata": c.Metadata,
-		"on_behalf_of": nil, "outcome": c.renderOutcome(), "paid": c.Failure == nil,
+		"destination": nil, "dispute": wire.Ref("dispute", c.Dispute), "disputed": c.Disputed, "failure_balance_transaction": nil, "failure_code": nil, "failure_message": nil,
+		"fraud_details": c.fraudDetails(), "invoice": wire.Ref("invoice", c.Invoice), "livemode": false, "metadata": c.Metadata,
+		"on_behalf_of": nil, "order": nil, "outcome": c.renderOutcome(h.testCard(c)), "paid": c.Failure == nil,
 		"payment_intent": wire.Ref("payment_intent", c.PaymentIntent), "payment_method": c.PaymentMethod,
-		"receipt_email": wire.StringOrNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
+		"receipt_email": wire.StringOrNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": h.receiptURL(c),
 		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
 		"refunds":  wire.Expandable(func() any { return h.refunds.renderForCharge(c) }),
-		"review":   nil, "shipping": nil, "source": nil, "source_transfer": nil, "statement_descriptor": nil,
-		"statement_descriptor_suffix": nil, "status": c.status(), "transfer_data": nil, "transfer_group": nil,
+		"review":   nil, "shipping": c.Shipping.render(), "source": nil, "source_transfer": nil, "statement_descriptor": wire.StringOrNull(c.StatementDescriptor),
+		"statement_descriptor_suffix": wire.StringOrNull(c.StatementDescriptorSuffix), "status": c.status(), "transfer_data": nil, "transfer_group": wire.StringOrNull(c.TransferGroup),
 	}
 	if c.Failure != nil {
 		o["failure_code"], o["failure_message"] = c.Failure.Code, c.Failure.Message
@@ -108,16 +166,23 @@ func (h charges) render(c *Charge) wire.Object {
 	return o
 }
 
-func (c *Charge) renderOutcome() wire.Object {
-	if c.Failure == nil {
+func (c *Charge) renderOutcome(card testCard) wire.Object {
+	level, score := cmp.Or(card.riskLevel, "normal"), map[string]int{"": 21, "elevated": 70, "highest": 95}[card.riskLevel]
+	switch {
+	case c.Failure == nil:
 		return wire.Object{
-			"network_status": "approved_by_network", "reason": nil, "risk_level": "normal", "risk_score": 21,
+			"network_status": "approved_by_network", "reason": nil, "risk_level": level, "risk_score": score,
 			"seller_message": "Payment complete.", "type": "authorized",
+		}
+	case level == "highest":
+		return wire.Object{
+			"network_status": "not_sent_to_network", "reason": "highest_risk_level", "risk_level": level, "risk_score": score,
+			"seller_message": "Stripe blocked this payment as too risky.", "type": "blocked",
 		}
 	}
 	return wire.Object{
-		"network_status": "declined_by_network", "reason": wire.StringOrNull(c.Failure.DeclineCode), "risk_level": "normal",
-		"risk_score": 21, "seller_message": "The bank did not return any further details with this decline.",
+		"network_status": "declined_by_network", "reason": wire.StringOrNull(c.Failure.DeclineCode), "risk_level": level,
+		"risk_score": score, "seller_message": "The bank did not return any further details with this decline.",
 		"type": "issuer_declined",
 	}
 }
@@ -128,6 +193,9 @@ func (h charges) renderCard(o wire.Object, c *Charge) {
 	if !ok {
 		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBillingDetails(), nil
 		return
+	}
+	if isSource(pm) {
+		o["source"] = renderCard(pm)
 	}
 	if pm.IsBankAccount {
 		o["billing_details"], o["payment_method_details"] = pm.renderBillingDetails(), pm.bankDebitDetails()
@@ -142,16 +210,20 @@ func (h charges) renderCard(o wire.Object, c *Charge) {
 		}
 	}
 	o["billing_details"] = pm.renderBillingDetails()
-	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{
-		"amount_authorized": c.Amount, "authorization_code": nil, "brand": pm.Brand, "checks": cardChecks(),
-		"country": "US", "exp_month": pm.ExpMonth, "exp_year": pm.ExpYear,
-		"extended_authorization": wire.Object{"status": "disabled"}, "fingerprint": pm.fingerprint(), "funding": "credit",
+	card := wire.Object{
+		"amount_authorized": c.Amount, "authorization_code": nil, "brand": pm.Brand, "checks": pm.checks(),
+		"country": pm.testCard().country(), "exp_month": pm.ExpMonth, "exp_year": pm.ExpYear,
+		"extended_authorization": wire.Object{"status": "disabled"}, "fingerprint": pm.fingerprint(), "funding": pm.testCard().fundingType(),
 		"incremental_authorization": wire.Object{"status": "unavailable"}, "installments": nil, "last4": pm.last4(),
 		"mandate": nil, "multicapture": wire.Object{"status": "unavailable"}, "network": pm.Brand,
 		"network_token":  wire.Object{"used": false},
 		"overcapture":    wire.Object{"maximum_amount_capturable": c.Amount, "status": "unavailable"},
 		"three_d_secure": secure, "wallet": nil,
-	}}
+	}
+	if c.Uncaptured || c.WasUncaptured {
+		card["capture_before"] = c.Created + captureWindow
+	}
+	o["payment_method_details"] = wire.Object{"type": "card", "card": card}
 }
 
 // testCard returns the test card that paid a charge.

@@ -187,7 +187,7 @@ func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []Invo
 			items = append(items, newItem{price: p, quantity: l.Quantity, metadata: map[string]string{}})
 		default:
 			extra = append(extra, InvoiceLine{
-				Type: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now,
+				Type: "invoiceitem", Metadata: map[string]string{},
 				Price: p.ID, Quantity: l.Quantity, Amount: p.amount(l.Quantity), Description: h.prices.productName(p), TaxRates: l.TaxRates,
 			})
 		}

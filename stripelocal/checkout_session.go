@@ -79,7 +79,7 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"line_items[]{price " + inlinePrice + "quantity:int tax_rates[] adjustable_quantity{enabled:bool! minimum:int maximum:int}} metadata:map " +
 	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 default_tax_rates[] trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
 	"payment_intent_data{metadata:map description:1000 setup_future_usage:on_session|off_session receipt_email shipping{address{city country line1! line2 postal_code state}! carrier name! phone tracking_number}} " +
-	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool!} billing_address_collection:auto|required currency " +
+	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool!} billing_address_collection:auto|required currency:currency " +
 	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + wire.Locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"consent_collection{terms_of_service:none|required promotions:auto|none} " +
@@ -185,7 +185,9 @@ func (cs *CheckoutSession) setFields(p wire.Params) {
 func (h checkoutSessions) find(in *input) (*CheckoutSession, error) {
 	cs, ok := h.store.CheckoutSessions.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("checkout.session", in.pathValue("id"), "session")
+		e := wire.NotFound("checkout.session", in.pathValue("id"), "")
+		e.Message = "No such checkout.session: " + in.pathValue("id") // recorded by onetimesecret: without quotes and param
+		return nil, e
 	}
 	return cs, nil
 }

@@ -36,7 +36,7 @@ func couponResource() resource {
 		render: renderFrom(func(s *store) *table[*Coupon] { return s.Coupons },
 			bind(coupons.render)),
 		routes: []route{
-			on("POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", coupons.create),
+			on("POST /v1/coupons", "id amount_off:int percent_off:decimal currency:currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", coupons.create),
 			on("GET /v1/coupons", listParams, coupons.list),
 			on("GET /v1/coupons/{id}", "", coupons.get),
 			on("POST /v1/coupons/{id}", "metadata:map? name:40?", coupons.update),
@@ -77,7 +77,7 @@ func (h coupons) validate(p wire.Params) error {
 		return wire.Invalid("", "", "Must pass exactly one of `amount_off` or `percent_off`.")
 	case p.Has("amount_off") && p.Int("amount_off") < 1:
 		return wire.Invalid("parameter_invalid_integer", "amount_off", "This value must be greater than or equal to 1.")
-	case p.Has("amount_off") && !wire.IsCurrency(p.String("currency")):
+	case p.Has("amount_off") && !p.Has("currency"):
 		return wire.Invalid("parameter_missing", "currency", "You must pass currency when passing amount_off.")
 	case p.Has("percent_off") && !isPercentage(p.String("percent_off")):
 		return wire.Invalid("", "percent_off", "Invalid percent_off: it must be greater than 0 and at most 100.")

@@ -337,7 +337,7 @@ func (l CreditNoteLine) render() wire.Object {
 	if l.InvoiceLine != "" {
 		o["invoice_line_item"], o["type"] = l.InvoiceLine, "invoice_line_item"
 	} else {
-		o["unit_amount"], o["unit_amount_decimal"] = l.UnitAmount, fmt.Sprint(l.UnitAmount)
+		o["unit_amount"], o["unit_amount_decimal"], o["unit_amount_excluding_tax"] = l.UnitAmount, fmt.Sprint(l.UnitAmount), fmt.Sprint(l.UnitAmount)
 	}
 	return o
 }

@@ -41,7 +41,7 @@ func customerResource() resource {
 		objectType: "customer",
 		render: renderFrom(func(s *store) *table[*Customer] { return s.Customers },
 			bind(customers.render)),
-		routes: []route{
+		routes: append([]route{
 			on("POST /v1/customers", customerParams+"payment_method test_clock", customers.create),
 			on("GET /v1/customers", listParams+"email:512 test_clock", customers.list),
 			on("GET /v1/customers/{id}", "", customers.get),
@@ -50,7 +50,7 @@ func customerResource() resource {
 			on("POST /v1/customers/{id}/sources", "source! metadata:map", sources.create),
 			on("GET /v1/customers/{id}/sources", "object limit:int starting_after ending_before", sources.list),
 			on("DELETE /v1/customers/{id}/sources/{source}", "", sources.delete),
-		},
+		}, customerSubscriptionRoutes()...),
 	}
 }
 
@@ -239,10 +239,30 @@ func (h customers) render(c *Customer) wire.Object {
 		"metadata": c.Metadata, "name": wire.StringOrNull(c.Name), "next_invoice_sequence": c.NextInvoiceSequence,
 		"phone": wire.StringOrNull(c.Phone), "preferred_locales": c.PreferredLocales, "shipping": c.Shipping.render(),
 		"tax_exempt": c.TaxExempt, "test_clock": wire.Ref("test_clock", c.TestClock),
-		"subscriptions": wire.Expandable(func() any { return h.renderSubscriptions(c) }),
-		"sources":       wire.Expandable(func() any { return h.sources.renderList(c) }),
-		"tax_ids":       wire.Expandable(func() any { return wire.List("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
+		"subscriptions":          wire.Expandable(func() any { return h.renderSubscriptions(c) }),
+		"sources":                wire.Expandable(func() any { return h.sources.renderList(c) }),
+		"tax":                    wire.Expandable(func() any { return c.renderTax() }),
+		"invoice_credit_balance": wire.Expandable(func() any { return c.invoiceCreditBalance() }),
+		"tax_ids":                wire.Expandable(func() any { return wire.List("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
 	}
+}
+
+// renderTax is what Stripe Tax knows of the customer's place.
+func (c *Customer) renderTax() wire.Object {
+	o := wire.Object{"automatic_tax": "unrecognized_location", "ip_address": nil, "location": nil}
+	if c.Address != nil && len(c.Address.Country) == 2 {
+		o["automatic_tax"] = "supported"
+		o["location"] = wire.Object{"country": c.Address.Country, "source": "billing_address", "state": wire.StringOrNull(c.Address.State)}
+	}
+	return o
+}
+
+// invoiceCreditBalance is the customer's balance by currency.
+func (c *Customer) invoiceCreditBalance() wire.Object {
+	if c.Currency == "" {
+		return wire.Object{}
+	}
+	return wire.Object{c.Currency: c.Balance}
 }
 
 // renderSubscriptions renders the expandable list of a customer's subscriptions: at most ten,

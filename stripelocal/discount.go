@@ -255,7 +255,7 @@ func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 	for _, d := range inv.Discounts {
 		list = append(list, wire.Ref("discount", d.Discount.ID))
 		amounts = append(amounts, wire.Object{"amount": d.amount(), "discount": wire.Ref("discount", d.Discount.ID)})
-		o["discount"] = h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount)
+		o["discount"] = h.render(inv.Customer, inv.Subscription, "", d.Discount) // no invoice: recorded by pay-rails/pay
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
 	o["subtotal_excluding_tax"] = o["subtotal"]
@@ -285,7 +285,7 @@ func (h discounts) renderByID(id string) (wire.Object, bool) {
 	for _, inv := range h.store.Invoices.all {
 		for _, d := range inv.Discounts {
 			if d.Discount.ID == id {
-				return h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount), true
+				return h.render(inv.Customer, inv.Subscription, "", d.Discount), true
 			}
 		}
 	}

@@ -237,7 +237,7 @@ func (h disputes) close(in *input) (any, error) {
 
 func (h disputes) render(d *Dispute) wire.Object {
 	o := wire.Object{
-		"id": d.ID, "object": "dispute", "amount": d.Amount, "balance_transactions": d.renderTransactions(),
+		"id": d.ID, "object": "dispute", "amount": d.Amount, "balance_transactions": h.renderTransactions(d),
 		"charge": wire.Ref("charge", d.Charge), "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
 		"evidence_details": wire.Object{
 			"due_by": d.DueBy, "has_evidence": d.hasEvidence(), "past_due": d.needsResponse() && h.now > d.DueBy,
@@ -276,28 +276,10 @@ func (d *Dispute) renderEvidence() wire.Object {
 	return o
 }
 
-// renderTransactions renders the dispute's balance transactions: the amount and the fee withdrawn,
-// and the amount reinstated if it was won.
-func (d *Dispute) renderTransactions() []any {
+func (h disputes) renderTransactions(d *Dispute) []any {
 	out := []any{}
-	if !d.IsInquiry {
-		out = append(out, d.renderTransaction("txn_1", "Chargeback withdrawal for "+d.Charge, -d.Amount, disputeFee))
-	}
-	if d.Status == "won" {
-		out = append(out, d.renderTransaction("txn_2", "Chargeback reversal for "+d.Charge, d.Amount, 0))
+	for _, o := range h.balanceTransactions.ofDispute(d) {
+		out = append(out, o)
 	}
 	return out
-}
-
-func (d *Dispute) renderTransaction(prefix, description string, amount, fee int64) wire.Object {
-	fees := []any{}
-	if fee != 0 {
-		fees = append(fees, wire.Object{"amount": fee, "application": nil, "currency": d.Currency, "description": "Dispute fee", "type": "stripe_fee"})
-	}
-	return wire.Object{
-		"id": prefix + d.ID[len("du_1"):], "object": "balance_transaction", "amount": amount, "available_on": d.Created,
-		"created": d.Created, "currency": d.Currency, "description": description, "exchange_rate": nil, "fee": fee,
-		"fee_details": fees, "net": amount - fee, "reporting_category": "dispute", "source": d.ID, "status": "available",
-		"type": "adjustment",
-	}
 }

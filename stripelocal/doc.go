@@ -110,7 +110,10 @@
 //   - Recorded by public test suites: next_action is use_stripe_sdk without a return_url; a first
 //     invoice that requires 3-D Secure was attempted with an attempt_count of 0; DELETE clears
 //     cancel_at and cancel_at_period_end (of a date other than the period's end: inferred); an
-//     invoice for a subscription with nothing pending is a draft over 0.
+//     invoice for a subscription with nothing pending is a draft over 0. TestReplayOfRecordings
+//     replays these recordings; docs/local-stripe.md lists what differs.
+//   - A new draft of a subscription with paused collection is voided or written off at once
+//     (inferred). Restricted keys may do everything.
 //   - The tax_behavior of a price can be set once (API reference). The wording is inferred.
 //   - Schedules start immediately. A phase that starts at the end of a period does not prorate, and
 //     an item keeps its id if its price, or else its position, is the same (inferred). A phase's
@@ -118,8 +121,8 @@
 //     starts, and stay after it.
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
 //     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
-//     its payment, can be answered once, and is lost after seven days. Balance transactions exist
-//     in disputes only.
+//     its payment, can be answered once, and is lost after seven days. Balance transactions follow
+//     from charges, refunds and disputes; there are no payouts.
 //   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
 //   - The fault lock_timeout responds with 409, which stripe-go handles like the 429 of newer
 //     documentation. The faults with 429 and 409 come before anything is stored under the
@@ -193,18 +196,21 @@
 //
 // # Accepted without effect
 //
-// The first four have no effect because payments are the same on and off session, and prices have
-// no trials of their own. The others have none because any security code is correct, because only
-// Stripe's own pages and scripts read them, or because no email is sent. Names within another
+// The first six have no effect because payments are the same on and off session, and a plan's trial
+// applies to new subscriptions only. The others have none because any security code is correct,
+// because the test card alone decides about 3-D Secure, because only Stripe's own pages and scripts
+// read them, or because no email is sent. Names within another
 // parameter follow it after a dot. A test compares this list with the code.
 //
-//   - POST /v1/subscriptions: off_session, trial_from_plan
+//   - POST /v1/subscriptions: off_session
 //   - POST /v1/subscriptions/{id}: off_session, trial_from_plan
+//   - POST /v1/customers/{customer}/subscriptions: off_session
+//   - POST /v1/customers/{customer}/subscriptions/{id}: off_session, trial_from_plan
 //   - POST /v1/subscription_items/{id}: off_session
 //   - POST /v1/invoices/{id}/pay: off_session
-//   - POST /v1/payment_methods: card.cvc
 //   - POST /v1/tokens: card.cvc
-//   - POST /v1/payment_intents: use_stripe_sdk
+//   - POST /v1/payment_intents: use_stripe_sdk, payment_method_options.card.request_three_d_secure
+//   - POST /v1/payment_intents/{id}: payment_method_options.card.request_three_d_secure
 //   - POST /v1/payment_intents/{id}/confirm: use_stripe_sdk
 //   - GET /v1/payment_intents/{id}: client_secret
 //   - POST /v1/setup_intents: use_stripe_sdk
@@ -229,11 +235,14 @@
 //   - Only Stripe's published examples have them: subscription.plan and
 //     subscription.quantity, of a subscription with one item;
 //     subscription.items.total_count and invoice.lines.total_count.
-//   - Only recorded answers of Stripe have them: payment_intent.next_action.use_stripe_sdk.type,
+//   - Only recorded answers of Stripe have them: charge.destination, charge.dispute, charge.order,
+//     charge.refunds.total_count, payment_intent.next_action.use_stripe_sdk.type,
 //     payment_intent.next_action.use_stripe_sdk.stripe_js,
 //     setup_intent.next_action.use_stripe_sdk.type and
 //     setup_intent.next_action.use_stripe_sdk.stripe_js, which here is the page that stands in for
 //     the bank's.
+//   - Only recorded calls of Stripe have the parameters items.plan, plan and quantity of
+//     subscriptions, which are older than prices and items.
 //   - The specification's enumeration of a webhook endpoint's api_version ends with its own
 //     version. Newer versions are accepted.
 package stripelocal

@@ -72,6 +72,21 @@ func (r *request) publish() {
 	r.pruneEvents()
 }
 
+// recordInvoiceDelivery sets webhooks_delivered_at of an invoice once its invoice.created has no
+// delivery left. Stripe sends no event for that (inferred).
+func (s *Server) recordInvoiceDelivery(e *Event) {
+	if e.Type != "invoice.created" || e.PendingWebhooks > 0 {
+		return
+	}
+	var o struct{ ID string }
+	if json.Unmarshal(e.Object, &o) != nil {
+		return
+	}
+	if inv, ok := s.store.Invoices.get(o.ID); ok && inv.WebhooksDeliveredAt == 0 {
+		inv.WebhooksDeliveredAt = s.clock()
+	}
+}
+
 // pruneEvents removes events older than eventRetention, oldest first. An event with a delivery
 // still pending stays, and so do those after it: the account's clock may jump by months while
 // deliveries take real time.

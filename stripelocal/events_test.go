@@ -35,17 +35,17 @@ func TestEventsAreFiltered(t *testing.T) {
 		set  func(*stripe.EventListParams)
 		want string
 	}{
-		{"all", func(*stripe.EventListParams) {}, "customer.created customer.updated product.created price.created"},
+		{"all", func(*stripe.EventListParams) {}, "customer.created customer.updated product.created plan.created price.created"},
 		{"one type", func(p *stripe.EventListParams) { p.Type = stripe.String("price.created") }, "price.created"},
 		{"a wildcard", func(p *stripe.EventListParams) { p.Type = stripe.String("customer.*") }, "customer.created customer.updated"},
 		{"several types", func(p *stripe.EventListParams) {
 			p.Types = stripe.StringSlice([]string{"price.created", "customer.updated"})
 		}, "customer.updated price.created"},
-		{"since", func(p *stripe.EventListParams) { p.CreatedRange = &stripe.RangeQueryParams{GreaterThan: began} }, "product.created price.created"},
+		{"since", func(p *stripe.EventListParams) { p.CreatedRange = &stripe.RangeQueryParams{GreaterThan: began} }, "product.created plan.created price.created"},
 		{"until", func(p *stripe.EventListParams) {
 			p.CreatedRange = &stripe.RangeQueryParams{LesserThanOrEqual: began}
 		}, "customer.created customer.updated"},
-		{"at", func(p *stripe.EventListParams) { p.Created = stripe.Int64(began + 100) }, "product.created price.created"},
+		{"at", func(p *stripe.EventListParams) { p.Created = stripe.Int64(began + 100) }, "product.created plan.created price.created"},
 		{"undelivered", func(p *stripe.EventListParams) { p.DeliverySuccess = stripe.Bool(false) }, ""},
 	}
 	for _, c := range cases {

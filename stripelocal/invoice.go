@@ -1,6 +1,11 @@
 package stripelocal
 
-import "usher/stripelocal/wire"
+import (
+	"math/big"
+	"strings"
+
+	"usher/stripelocal/wire"
+)
 
 // Invoice is an invoice. Amounts are minor units.
 type Invoice struct {
@@ -94,7 +99,7 @@ func invoiceResource() resource {
 		},
 		routes: []route{
 			on("GET /v1/invoices", listParams+"customer status:draft|open|paid|uncollectible|void subscription collection_method:charge_automatically|send_invoice due_date:range", invoices.list),
-			on("POST /v1/invoices", invoiceParams+"effective_at:time customer! subscription currency pending_invoice_items_behavior:exclude|include", invoices.create),
+			on("POST /v1/invoices", invoiceParams+"effective_at:time customer! subscription currency:currency pending_invoice_items_behavior:exclude|include", invoices.create),
 			on("GET /v1/invoices/upcoming", upcomingParams, previews.get),
 			on("GET /v1/invoices/upcoming/lines", upcomingParams+"limit:int starting_after ending_before", previews.listLines),
 			on("POST /v1/invoices/create_preview", previewParams, previews.get),
@@ -231,10 +236,23 @@ func (h invoices) render(inv *Invoice) wire.Object {
 	o["lines"] = lines
 	h.discounts.renderOnInvoice(o, inv)
 	h.taxes.renderOnInvoice(o, inv)
+	if inv.BillingReason == "manual" {
+		o["rendering"] = inv.renderRendering()
+	}
 	if inv.SubscriptionProrationDate != 0 {
 		o["subscription_proration_date"] = inv.SubscriptionProrationDate
 	}
 	return o
+}
+
+// renderRendering is the rendering of an invoice that the API made: its page size is chosen when it
+// is finalized (recorded by pay-rails/pay).
+func (inv *Invoice) renderRendering() wire.Object {
+	size := "auto"
+	if inv.FinalizedAt != 0 {
+		size = "letter"
+	}
+	return wire.Object{"amount_tax_display": nil, "pdf": wire.Object{"page_size": size}, "template": nil, "template_version": nil}
 }
 
 func renderInvoiceAmounts(inv *Invoice) wire.Object {
@@ -334,9 +352,19 @@ func (h invoices) renderLine(inv *Invoice, l InvoiceLine) wire.Object {
 		o["subscription_item"] = h.subscriptionItemRef(l.SubscriptionItem)
 	}
 	if p, ok := h.store.Prices.get(l.Price); ok {
-		o["price"], o["plan"], o["unit_amount_excluding_tax"] = h.prices.render(p), p.renderPlan(), p.unitAmountDecimal()
+		o["price"], o["plan"], o["unit_amount_excluding_tax"] = h.prices.render(p), p.renderPlan(), unitAmountOf(l.Amount, l.Quantity)
 	}
 	return o
+}
+
+// unitAmountOf is the amount of one unit of a line, as a decimal: negative for a credit, 0 in a
+// trial (recorded by pay-rails/pay).
+func unitAmountOf(amount, quantity int64) string {
+	unit := new(big.Rat).SetFrac64(amount, max(1, quantity))
+	if unit.IsInt() {
+		return unit.Num().String()
+	}
+	return strings.TrimRight(unit.FloatString(12), "0")
 }
 
 // subscriptionItemRef returns a reference while the item exists, else its id.

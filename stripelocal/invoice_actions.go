@@ -119,7 +119,6 @@ func (h invoices) afterVoid(sub *Subscription, inv *Invoice) {
 	}
 }
 
-// markUncollectible writes an invoice off. It can still be paid or voided.
 func (h invoices) markUncollectible(in *input) (any, error) {
 	inv, err := h.find(in)
 	if err != nil {
@@ -128,14 +127,7 @@ func (h invoices) markUncollectible(in *input) (any, error) {
 	if inv.Status != "open" {
 		return nil, wire.Invalid("", "", "You can only mark open invoices as uncollectible. This invoice isn't open.")
 	}
-	before := h.render(inv)
-	inv.Status, inv.MarkedUncollectibleAt, inv.AutoAdvance, inv.NextPaymentAttempt = "uncollectible", h.timeForCustomer(inv.Customer), false, 0
-	h.emitUpdate("invoice.updated", before, h.render(inv))
-	h.emit("invoice.marked_uncollectible", h.render(inv))
-	h.customers.setDelinquent(inv.Customer, false)
-	if sub, ok := h.store.Subscriptions.get(inv.Subscription); ok {
-		h.dunning.reactivateIfPaid(sub)
-	}
+	h.invoicing.markUncollectible(inv)
 	return h.render(inv), nil
 }
 

@@ -25,6 +25,7 @@ type InvoiceItem struct {
 	CreditedInvoice  string
 	CreditedLines    []string
 	NotDiscountable  bool
+	TaxRates         []string // instead of the invoice's
 }
 
 // invoiceItems serves /v1/invoiceitems.
@@ -38,7 +39,7 @@ func invoiceItemResource() resource {
 		routes: []route{
 			on("GET /v1/invoiceitems", listParams+"customer invoice pending:bool", invoiceItems.list),
 			on("GET /v1/invoiceitems/{id}", "", invoiceItems.get),
-			on("POST /v1/invoiceitems", itemAmountParams+"customer! currency invoice subscription", invoiceItems.create),
+			on("POST /v1/invoiceitems", itemAmountParams+"customer! currency:currency invoice subscription", invoiceItems.create),
 			on("POST /v1/invoiceitems/{id}", itemAmountParams, invoiceItems.update),
 			on("DELETE /v1/invoiceitems/{id}", "", invoiceItems.delete),
 		},
@@ -83,7 +84,7 @@ func (i *InvoiceItem) line() InvoiceLine {
 		Amount: i.Amount, Description: i.Description, InvoiceItem: i.ID, Type: "invoiceitem", Metadata: i.Metadata,
 		PeriodStart: i.PeriodStart, PeriodEnd: i.PeriodEnd, Price: i.Price, Proration: i.Proration,
 		Quantity: i.Quantity, Subscription: i.Subscription, SubscriptionItem: i.SubscriptionItem,
-		CreditedInvoice: i.CreditedInvoice, CreditedLines: i.CreditedLines, NotDiscountable: i.NotDiscountable,
+		CreditedInvoice: i.CreditedInvoice, CreditedLines: i.CreditedLines, NotDiscountable: i.NotDiscountable, TaxRates: i.TaxRates,
 	}
 }
 
@@ -117,7 +118,7 @@ func (h invoiceItems) render(i *InvoiceItem) wire.Object {
 		"discountable": !i.Proration && !i.NotDiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", i.Invoice),
 		"livemode": false, "metadata": i.Metadata, "period": wire.Object{"end": i.PeriodEnd, "start": i.PeriodStart},
 		"plan": nil, "price": nil, "proration": i.Proration, "quantity": i.Quantity,
-		"subscription": wire.Ref("subscription", i.Subscription), "tax_rates": []any{}, "test_clock": nil,
+		"subscription": wire.Ref("subscription", i.Subscription), "tax_rates": h.taxRates.renderAll(i.TaxRates), "test_clock": nil,
 		"unit_amount": i.Amount, "unit_amount_decimal": strconv.FormatInt(i.Amount, 10),
 	}
 	if i.SubscriptionItem != "" {

@@ -75,10 +75,8 @@ func (h invoiceItems) setFields(i *InvoiceItem, p wire.Params) error {
 		if i.Description == "" {
 			i.Description = h.prices.productName(price)
 		}
-	case p.Has("unit_amount"):
-		i.Amount = p.Int("unit_amount") * i.Quantity
-	case p.Has("amount"):
-		i.Amount = p.Int("amount")
+	case p.Has("unit_amount"), p.Has("amount"):
+		h.setAmount(i, p)
 	case p.Has("quantity"):
 		if price, ok := h.store.Prices.get(i.Price); ok {
 			i.Amount = price.amount(i.Quantity)

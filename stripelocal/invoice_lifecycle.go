@@ -48,6 +48,7 @@ func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem,
 // insert stores a built invoice, assigns its pending items to it and emits invoice.created.
 func (h invoicing) insert(sub *Subscription, inv *Invoice) {
 	inv.ID = h.ids.longID("in_1")
+	inv.WebhooksDeliveredAt = h.deliveredWithoutEndpoint(inv)
 	h.store.Invoices.insert(inv)
 	for i := range inv.Lines {
 		h.assignLine(inv, &inv.Lines[i])
@@ -55,6 +56,17 @@ func (h invoicing) insert(sub *Subscription, inv *Invoice) {
 	sub.LatestInvoice = inv.ID
 	h.emit("invoice.created", h.invoices.render(inv))
 	h.discounts.endUsed(sub, inv)
+}
+
+// deliveredWithoutEndpoint is the time of an invoice if it has no webhook to deliver, else 0 until
+// its delivery (API reference: invoices, webhooks_delivered_at).
+func (h invoicing) deliveredWithoutEndpoint(inv *Invoice) int64 {
+	for _, w := range h.store.WebhookEndpoints.all {
+		if w.accepts("invoice.created") {
+			return 0
+		}
+	}
+	return inv.Created
 }
 
 func (h invoicing) assignLine(inv *Invoice, l *InvoiceLine) {
@@ -239,6 +251,21 @@ func (h invoicing) void(inv *Invoice) {
 	h.restoreBalance(inv)
 }
 
+// markUncollectible writes an open invoice off. It can still be paid or voided.
+func (h invoicing) markUncollectible(inv *Invoice) {
+	if inv.Status != "open" {
+		return
+	}
+	before := h.invoices.render(inv)
+	inv.Status, inv.MarkedUncollectibleAt, inv.AutoAdvance, inv.NextPaymentAttempt = "uncollectible", h.timeForCustomer(inv.Customer), false, 0
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	h.emit("invoice.marked_uncollectible", h.invoices.render(inv))
+	h.customers.setDelinquent(inv.Customer, false)
+	if sub, ok := h.store.Subscriptions.get(inv.Subscription); ok {
+		h.dunning.reactivateIfPaid(sub)
+	}
+}
+
 // restoreBalance reverts a voided invoice's change of the customer's balance.
 func (h invoicing) restoreBalance(inv *Invoice) {
 	c, ok := h.store.Customers.get(inv.Customer)
@@ -295,6 +322,9 @@ func (h invoicing) markOverdue(inv *Invoice) {
 // finalizeAndPay finalizes a draft and attempts payment. Without a payment method the attempt
 // fails.
 func (h invoicing) finalizeAndPay(inv *Invoice) (paymentOutcome, *Decline) {
+	if h.applyPause(inv) {
+		return outcomePaid, nil
+	}
 	h.finalize(inv)
 	if inv.Status != "open" {
 		return outcomePaid, nil

@@ -29,6 +29,7 @@ func (h invoices) create(in *input) (any, error) {
 		return nil, err
 	}
 	inv.ID = h.ids.longID("in_1")
+	inv.WebhooksDeliveredAt = h.invoicing.deliveredWithoutEndpoint(inv)
 	h.store.Invoices.insert(inv)
 	for i := range inv.Lines {
 		h.invoicing.assignLine(inv, &inv.Lines[i])
@@ -65,7 +66,7 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 	if id := p.String("default_payment_method"); id != "" {
 		if pm, ok := h.store.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
-			return wire.NoSuch("PaymentMethod", id, "default_payment_method")
+			return noSuchMethod(id, "default_payment_method")
 		}
 	}
 	if err := h.checkNumberUnused(inv, p); err != nil {
@@ -90,6 +91,9 @@ func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 	if inv.CollectionMethod == "send_invoice" && inv.DueDate == 0 && inv.DaysUntilDue == 0 {
 		return wire.Invalid("", "", "If invoice's collection_method is set to send_invoice, you must specify either due_date or days_until_due")
 	}
+	if inv.Status == "draft" && inv.CollectionMethod == "send_invoice" && inv.CustomerEmail == "" {
+		return missingEmailError()
+	}
 	if inv.Status == "draft" && inv.AutoAdvance && inv.AutomaticallyFinalizesAt == 0 {
 		inv.AutomaticallyFinalizesAt = inv.Created + draftPeriod
 	}
@@ -97,6 +101,12 @@ func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 		inv.AutomaticallyFinalizesAt = 0
 	}
 	return nil
+}
+
+// missingEmailError is the error for an invoice that would be sent to a customer without an email
+// address (recorded by onetimesecret).
+func missingEmailError() *wire.Error {
+	return wire.Invalid("", "", "Missing email. In order to create invoices that are sent to the customer, the customer must have a valid email.")
 }
 
 // checkNumberUnused rejects a number that another invoice has.

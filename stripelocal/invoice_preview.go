@@ -55,6 +55,9 @@ func (h previews) fromParams(in *input) (*Invoice, error) {
 		}
 		return h.forSubscription(sub, in.Params, details)
 	}
+	if !in.Has("customer") { // recorded by pay-rails/pay
+		return nil, wire.Invalid("", "", "You must either provide a `customer` or a `subscription` to the upcoming invoice endpoint.")
+	}
 	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err

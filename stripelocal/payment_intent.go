@@ -1,6 +1,10 @@
 package stripelocal
 
-import "usher/stripelocal/wire"
+import (
+	"strings"
+
+	"usher/stripelocal/wire"
+)
 
 // PaymentIntent is one payment. Amounts are minor units.
 type PaymentIntent struct {
@@ -12,6 +16,8 @@ type PaymentIntent struct {
 	StatementDescriptor       string
 	StatementDescriptorSuffix string
 	ReturnURL                 string
+	TransferGroup             string
+	MethodOptions             map[string]string // setup_future_usage by payment method type, of payment_method_options
 	Shipping                  *Shipping
 	Amount                    int64
 	AmountReceived            int64
@@ -65,7 +71,7 @@ func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 // requires_action until completeAuthentication.
 func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.chargeOutcome()
-	pi.PaymentMethod, pi.LastPaymentError = pm.ID, nil
+	pi.PaymentMethod, pi.LastPaymentError, pm.Verified = pm.ID, nil, true
 	switch result {
 	case outcomePaid:
 		h.succeed(pi, pm)
@@ -83,6 +89,11 @@ func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	if !ok || pi.Status != "requires_action" {
 		return outcomeDeclined, genericDecline()
+	}
+	if after := pm.testCard().declineAfter; passed && after != nil {
+		pm.Authenticated = true
+		h.fail(pi, pm, after)
+		return outcomeDeclined, after
 	}
 	if passed {
 		pm.Authenticated = true
@@ -111,7 +122,7 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 
 // authorize marks the amount as authorized until it is captured or canceled.
 func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
-	ch.Uncaptured = true
+	ch.Uncaptured, ch.WasUncaptured, ch.BalancePending = true, true, false
 	pi.Status, pi.LatestCharge, pi.LastPaymentError = "requires_capture", ch.ID, nil
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.amount_capturable_updated", h.render(pi))
@@ -180,12 +191,12 @@ func (h paymentIntents) render(p *PaymentIntent) wire.Object {
 		"latest_charge": wire.Ref("charge", p.LatestCharge), "livemode": false, "metadata": p.Metadata,
 		"next_action": h.renderNextAction(p), "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", p.PaymentMethod),
-		"payment_method_configuration_details": nil,
-		"payment_method_options":               cardOptions(), "payment_method_types": []any{"card"},
+		"payment_method_configuration_details": h.methodConfiguration(p.AutomaticPaymentMethods),
+		"payment_method_options":               p.cardOptions(), "payment_method_types": []any{"card"},
 		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": nil,
 		"setup_future_usage": wire.StringOrNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
 		"statement_descriptor": wire.StringOrNull(p.StatementDescriptor), "statement_descriptor_suffix": wire.StringOrNull(p.StatementDescriptorSuffix), "status": p.Status,
-		"transfer_data": nil, "transfer_group": nil,
+		"transfer_data": nil, "transfer_group": wire.StringOrNull(p.TransferGroup),
 	}
 }
 
@@ -210,10 +221,21 @@ func (p *PaymentIntent) confirmationMethod() string {
 	return p.ConfirmationMethod
 }
 
-func cardOptions() wire.Object {
-	return wire.Object{"card": wire.Object{
-		"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic",
-	}}
+// methodConfiguration is the account's configuration of payment methods, which automatic payment
+// methods use (recorded by pay-rails/pay).
+func (r *request) methodConfiguration(automatic bool) any {
+	if !automatic {
+		return nil
+	}
+	return wire.Object{"id": "pmc_" + strings.TrimPrefix(r.store.Account.ID, "acct_"), "parent": nil}
+}
+
+func (p *PaymentIntent) cardOptions() wire.Object {
+	card := wire.Object{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}
+	if usage := p.MethodOptions["card"]; usage != "" {
+		card["setup_future_usage"] = usage
+	}
+	return wire.Object{"card": card}
 }
 
 func (h paymentIntents) renderLastError(p *PaymentIntent) any {

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"usher/stripelocal/wire"
@@ -11,16 +12,18 @@ const (
 	shippingFields = "shipping{address" + addressLines + "! carrier name! phone tracking_number}"
 	shippingParams = shippingFields + " "
 	intentChanges  = "customer description:1000? payment_method payment_method_types[] statement_descriptor:22? statement_descriptor_suffix:22? "
-	intentConfirm  = "error_on_requires_action:bool off_session:bool return_url use_stripe_sdk:bool "
+	// methodOptionParams are the options that mean something for cards. Other types are taken.
+	methodOptionParams = "payment_method_options{card{setup_future_usage:none|off_session|on_session? request_three_d_secure:any|automatic|challenge}? sepa_debit{setup_future_usage:none|off_session|on_session?}?} "
+	intentConfirm      = "error_on_requires_action:bool off_session:bool return_url use_stripe_sdk:bool "
 )
 
 func paymentIntentRoutes() []route {
 	return []route{
-		on("POST /v1/payment_intents", "amount:int! currency! automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool "+
-			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual "+intentChanges+"metadata:map receipt_email setup_future_usage:off_session|on_session "+shippingParams+intentConfirm, paymentIntents.create),
+		on("POST /v1/payment_intents", "amount:int! currency:currency! automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool "+
+			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual "+intentChanges+"metadata:map receipt_email setup_future_usage:off_session|on_session transfer_group "+shippingParams+methodOptionParams+intentConfirm, paymentIntents.create),
 		on("GET /v1/payment_intents", listParams+"customer", paymentIntents.list),
 		on("GET /v1/payment_intents/{id}", "client_secret", paymentIntents.get),
-		on("POST /v1/payment_intents/{id}", "amount:int currency "+intentChanges+"metadata:map? receipt_email? setup_future_usage:off_session|on_session? "+shippingFields+"? ", paymentIntents.update),
+		on("POST /v1/payment_intents/{id}", "amount:int currency:currency transfer_group "+methodOptionParams+intentChanges+"metadata:map? receipt_email? setup_future_usage:off_session|on_session? "+shippingFields+"? ", paymentIntents.update),
 		on("POST /v1/payment_intents/{id}/confirm", "payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
 			"capture_method:automatic|automatic_async|manual "+shippingFields+"? "+intentConfirm, paymentIntents.confirm),
 		on("POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", paymentIntents.capture),
@@ -41,7 +44,7 @@ func (h paymentIntents) create(in *input) (any, error) {
 	}
 	pi := &PaymentIntent{
 		Amount: in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
-		CaptureMethod: in.String("capture_method"), AutomaticPaymentMethods: in.At("automatic_payment_methods").Bool("enabled"), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"),
+		CaptureMethod: in.String("capture_method"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"),
 	}
 	pi.setFields(in.Params)
 	if pm != nil {
@@ -54,13 +57,18 @@ func (h paymentIntents) create(in *input) (any, error) {
 	return h.confirmFromAPI(pi, in.Params)
 }
 
+// usesAutomaticMethods reports whether an intent takes the payment methods of the account's
+// settings: by default, unless the call names types (docs: upgrades, 2023-08-16; recorded by
+// pay-rails/pay).
+func usesAutomaticMethods(p wire.Params) bool {
+	return p.At("automatic_payment_methods").BoolOr("enabled", !p.Has("payment_method_types"))
+}
+
 func checkIntentAmount(p wire.Params) error {
 	amount, currency := p.Int("amount"), p.String("currency")
 	switch {
-	case p.Has("currency") && !wire.IsCurrency(currency):
-		return wire.Invalid("", "currency", "Invalid currency: "+currency+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
-	case amount < 1:
-		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+	case amount < 1: // recorded by pay-rails/pay
+		return wire.Invalid("parameter_invalid_integer", "amount", "The amount must be greater than or equal to the minimum charge amount allowed for your account and the currency set (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).  If you want to save a Payment Method for future use without an immediate payment, use a Setup Intent instead: https://docs.stripe.com/payments/setup-intents")
 	case amount > 99999999:
 		return wire.Invalid("amount_too_large", "amount", "Amount must be no more than "+wire.FormatAmount(99999999, currency))
 	case amount < wire.SmallestCharge(currency):
@@ -121,8 +129,25 @@ func (pi *PaymentIntent) setFields(p wire.Params) {
 	p.SetString("setup_future_usage", &pi.SetupFutureUsage)
 	p.SetString("statement_descriptor", &pi.StatementDescriptor)
 	p.SetString("statement_descriptor_suffix", &pi.StatementDescriptorSuffix)
+	p.SetString("transfer_group", &pi.TransferGroup)
 	p.SetMetadata(&pi.Metadata)
 	setShipping(p, &pi.Shipping)
+	pi.setMethodOptions(p.At("payment_method_options"))
+}
+
+// setMethodOptions reads payment_method_options. Whether a payment requires 3-D Secure follows from
+// its test card alone, so request_three_d_secure has no effect.
+func (pi *PaymentIntent) setMethodOptions(p wire.Params) {
+	for _, kind := range []string{"card", "sepa_debit"} {
+		if options := p.At(kind); options.Has("setup_future_usage") {
+			merged := maps.Clone(pi.MethodOptions)
+			if merged == nil {
+				merged = map[string]string{}
+			}
+			merged[kind] = options.String("setup_future_usage")
+			pi.MethodOptions = merged
+		}
+	}
 }
 
 func (h paymentIntents) find(in *input) (*PaymentIntent, error) {

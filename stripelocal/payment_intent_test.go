@@ -225,7 +225,7 @@ func TestTokensAreUsedOnce(t *testing.T) {
 	wantError(t, err, 400, "token_already_used", stripe.ErrorTypeInvalidRequest)
 	must[*stripe.PaymentMethod](t)(method("tok_visa"))
 	must[*stripe.PaymentMethod](t)(method("tok_visa"))
-	_, err = method("tok_no")
+	_, err = method("tok_nope")
 	wantError(t, err, 400, "resource_missing", stripe.ErrorTypeInvalidRequest)
 	card.Card.ExpMonth = stripe.String("13")
 	_, err = l.api.Tokens.New(card)

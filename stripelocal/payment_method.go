@@ -3,6 +3,7 @@ package stripelocal
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"usher/stripelocal/wire"
 )
@@ -22,6 +23,8 @@ type PaymentMethod struct {
 	AllowRedisplay string // empty is unspecified
 	Authenticated  bool   // has passed 3-D Secure
 	IsBankAccount  bool   // us_bank_account, not card
+	Verified       bool   // attached or charged, so that its checks were made
+	WithoutCVC     bool   // entered without a security code
 	Consumed       bool   // used once without a customer, or detached; not usable again
 	Metadata       map[string]string
 }
@@ -79,7 +82,9 @@ func (h paymentMethods) fromCardParams(card wire.Params) (*PaymentMethod, error)
 	if err != nil {
 		return nil, err
 	}
-	return h.insertCard(known, card.Int("exp_month"), card.Int("exp_year")), nil
+	pm := h.insertCard(known, card.Int("exp_month"), card.Int("exp_year"))
+	pm.WithoutCVC = !card.Has("cvc")
+	return pm, nil
 }
 
 // insertCard stores a card without a customer.
@@ -97,6 +102,13 @@ func (h paymentMethods) insertCardWithPrefix(prefix string, card testCard, month
 	return pm
 }
 
+// insertTestCard stores the card of a test id or token, which is valid for a year (recorded by
+// pay-rails/pay).
+func (h paymentMethods) insertTestCard(prefix string, card testCard) *PaymentMethod {
+	today := time.Unix(h.now, 0).UTC()
+	return h.insertCardWithPrefix(prefix, card, int64(today.Month()), int64(today.Year()+1))
+}
+
 func (p *PaymentMethod) setBillingDetails(from wire.Params) {
 	from.SetString("email", &p.Email)
 	from.SetString("name", &p.Name)
@@ -110,9 +122,16 @@ func (h paymentMethods) findUsable(id, param string) (*PaymentMethod, error) {
 		return pm, checkNotConsumed(pm)
 	}
 	if card, ok := testCardByToken(id); ok {
-		return h.insertCard(card, 12, 2040), nil
+		return h.insertTestCard("pm_1", card), nil
 	}
-	return nil, wire.NoSuch("PaymentMethod", id, param)
+	return nil, noSuchMethod(id, param)
+}
+
+// noSuchMethod is the error for an unknown payment method (recorded by pay-rails/pay).
+func noSuchMethod(id, param string) *wire.Error {
+	e := wire.NoSuch("PaymentMethod", id, param)
+	e.Message += "; It's possible this PaymentMethod exists on one of your connected accounts, in which case you should retry this request on that connected account. Learn more at https://stripe.com/docs/connect/authentication"
+	return e
 }
 
 func checkNotConsumed(pm *PaymentMethod) error {
@@ -142,7 +161,7 @@ func (h paymentMethods) attachTo(pm *PaymentMethod, c *Customer) {
 	if pm.Customer == c.ID {
 		return
 	}
-	h.store.PaymentMethods.change(pm, func() { pm.Customer = c.ID })
+	h.store.PaymentMethods.change(pm, func() { pm.Customer, pm.Verified = c.ID, true })
 	h.emit("payment_method.attached", h.render(pm))
 }
 
@@ -164,12 +183,15 @@ func (h paymentMethods) detach(in *input) (any, error) {
 func (h paymentMethods) find(in *input) (*PaymentMethod, error) {
 	pm, ok := h.store.PaymentMethods.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("PaymentMethod", in.pathValue("id"), "payment_method")
+		return nil, wire.AsNotFound(noSuchMethod(in.pathValue("id"), "payment_method"))
 	}
 	return pm, nil
 }
 
 func (h paymentMethods) get(in *input) (any, error) {
+	if card, ok := testCardByToken(in.pathValue("id")); ok { // recorded by spree_stripe
+		return h.render(h.insertTestCard("pm_1", card)), nil
+	}
 	pm, err := h.find(in)
 	if err != nil {
 		return nil, err
@@ -235,8 +257,8 @@ func (h paymentMethods) render(p *PaymentMethod) wire.Object {
 		"allow_redisplay": p.allowRedisplay(), "billing_details": p.renderBillingDetails(),
 		"customer": wire.Ref("customer", p.Customer), "metadata": p.Metadata,
 		"card": wire.Object{
-			"brand": p.Brand, "checks": cardChecks(), "country": "US", "display_brand": p.Brand,
-			"exp_month": p.ExpMonth, "exp_year": p.ExpYear, "fingerprint": p.fingerprint(), "funding": "credit",
+			"brand": p.Brand, "checks": p.checks(), "country": p.testCard().country(), "display_brand": displayBrand(p.Brand),
+			"exp_month": p.ExpMonth, "exp_year": p.ExpYear, "fingerprint": p.fingerprint(), "funding": p.testCard().fundingType(),
 			"generated_from": nil, "last4": p.last4(),
 			"networks":             wire.Object{"available": []any{p.Brand}, "preferred": nil},
 			"three_d_secure_usage": wire.Object{"supported": true}, "wallet": nil,
@@ -244,8 +266,35 @@ func (h paymentMethods) render(p *PaymentMethod) wire.Object {
 	})
 }
 
-func cardChecks() wire.Object {
-	return wire.Object{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"}
+func (p *PaymentMethod) testCard() testCard {
+	card, _ := testCardByNumber(p.Number)
+	return card
+}
+
+// checks are the results of the bank's checks. Before a card is attached or charged, they are
+// unchecked (recorded by spree_stripe).
+func (p *PaymentMethod) checks() wire.Object {
+	card := p.testCard()
+	address := p.Address
+	if address == nil {
+		address = &Address{}
+	}
+	return wire.Object{
+		"address_line1_check":       p.check(address.Line1 != "", card.line1Check),
+		"address_postal_code_check": p.check(address.PostalCode != "", card.postalCheck),
+		"cvc_check":                 p.check(!p.WithoutCVC, card.cvcCheck),
+	}
+}
+
+// check is null for what was not entered.
+func (p *PaymentMethod) check(entered bool, result string) any {
+	switch {
+	case !entered:
+		return nil
+	case !p.Verified:
+		return "unchecked"
+	}
+	return cmp.Or(result, "pass")
 }
 
 // fingerprint is equal for equal card numbers.
@@ -257,7 +306,9 @@ func checkAttachable(pm *PaymentMethod, customer string) error {
 		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
 	}
 	if result, decline := pm.setupOutcome(); result == outcomeDeclined {
-		return cardError(decline)
+		refusal := cardError(decline)
+		refusal.EmptyParam = refusal.Param == ""
+		return refusal
 	}
 	return nil
 }

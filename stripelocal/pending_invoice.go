@@ -63,7 +63,10 @@ func (x *Subscription) isPendingInvoiceDue(at int64) bool {
 // a renewal's is; without pending items there is none (both inferred).
 func (h pendingInvoices) run(sub *Subscription) {
 	if len(h.invoiceItems.pendingFor(sub)) > 0 {
-		h.invoicing.scheduleNext(h.invoicing.createDraft(sub, pendingInvoiceReason, nil))
+		inv := h.invoicing.createDraft(sub, pendingInvoiceReason, nil)
+		if !h.invoicing.applyPause(inv) {
+			h.invoicing.scheduleNext(inv)
+		}
 	}
 	h.subscriptions.change(sub, func() {
 		sub.schedulePendingInvoice(max(sub.NextPendingInvoice, h.timeOnClock(sub.TestClock)))

@@ -19,12 +19,15 @@ type Price struct {
 	Nickname          string
 	Product           string
 	TaxBehavior       string
+	TrialPeriodDays   int64 // of a plan; 0 is none
+	OfInvoiceItem     bool  // made for invoice items with an amount
+	Deleted           bool  // as a plan: kept for the subscriptions that have it
 	UnitAmount        int64
 	UnitAmountDecimal string // set if the amount has fractions of a minor unit
 }
 
 const (
-	priceCore = "currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered} tax_behavior:exclusive|inclusive|unspecified "
+	priceCore = "currency:currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered} tax_behavior:exclusive|inclusive|unspecified "
 	priceMore = "active:bool nickname? transfer_lookup_key:bool "
 )
 
@@ -38,7 +41,7 @@ func priceResource() resource {
 			bind(prices.render)),
 		routes: []route{
 			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
-			on("GET /v1/prices", listParams+"active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", prices.list),
+			on("GET /v1/prices", listParams+"active:bool currency:currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", prices.list),
 			on("GET /v1/prices/{id}", "", prices.get),
 			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", prices.update),
 		},
@@ -82,17 +85,25 @@ func (h prices) validateNew(p wire.Params) error {
 // checkPriceAmount rejects prices that are not supported (tiered, metered) and prices without an
 // amount.
 func checkPriceAmount(p wire.Params) error {
-	switch {
-	case !wire.IsCurrency(p.String("currency")):
-		return wire.Invalid("", p.Name("currency"), "Invalid currency: "+p.String("currency")+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
-	case p.String("billing_scheme") == "tiered", p.At("recurring").String("usage_type") == "metered":
-		return wire.Invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
-	case !p.Has("unit_amount") && !p.Has("unit_amount_decimal"):
-		return wire.MissingParam(p.Name("unit_amount"))
-	case p.Int("unit_amount") < 0:
-		return wire.Invalid("parameter_invalid_integer", p.Name("unit_amount"), "This value must be greater than or equal to 0.")
+	if err := checkAmount(p, "unit_amount", p.At("recurring").String("usage_type")); err != nil {
+		return err
 	}
 	return checkInterval(p.At("recurring"))
+}
+
+// checkAmount checks the amount of a price (unit_amount) or plan (amount).
+func checkAmount(p wire.Params, name, usage string) error {
+	switch {
+	case p.String("billing_scheme") == "tiered", usage == "metered":
+		return wire.Invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
+	case !p.Has(name) && !p.Has(name+"_decimal"):
+		return wire.MissingParam(p.Name(name))
+	case p.Has(name) && p.Has(name+"_decimal"):
+		return wire.Invalid("", p.Name(name), "You may only specify one of these parameters: "+name+", "+name+"_decimal.")
+	case p.Int(name) < 0:
+		return wire.Invalid("parameter_invalid_integer", p.Name(name), "This value must be greater than or equal to 0.")
+	}
+	return nil
 }
 
 // checkInterval checks Stripe's limit of three years per interval.
@@ -135,24 +146,34 @@ func (h prices) insert(product string, from wire.Params, active bool) *Price {
 	if p.Interval != "" {
 		p.IntervalCount = from.At("recurring").IntOr("interval_count", 1)
 	}
-	p.setAmount(from)
+	p.setAmount(from, "unit_amount", "unit_amount_decimal")
 	h.setFields(p, from)
-	h.store.Prices.insert(p)
-	h.emit("price.created", h.render(p))
+	h.put(p)
 	return p
 }
 
-func (p *Price) setAmount(from wire.Params) {
-	p.UnitAmount = from.Int("unit_amount")
-	if !from.Has("unit_amount_decimal") {
+// put stores a price and emits its events. A recurring price is a plan too (docs: migrating from
+// the Plans API to the Prices API).
+func (h prices) put(p *Price) {
+	h.store.Prices.insert(p)
+	if p.Interval != "" {
+		h.emit("plan.created", p.plan())
+	}
+	h.emit("price.created", h.render(p))
+}
+
+// setAmount reads an amount or its decimal form: unit_amount of a price, amount of a plan.
+func (p *Price) setAmount(from wire.Params, name, decimal string) {
+	p.UnitAmount = from.Int(name)
+	if !from.Has(decimal) {
 		return
 	}
-	exact, _ := new(big.Rat).SetString(from.String("unit_amount_decimal"))
+	exact, _ := new(big.Rat).SetString(from.String(decimal))
 	if exact.IsInt() {
 		p.UnitAmount = exact.Num().Int64()
 		return
 	}
-	p.UnitAmountDecimal = from.String("unit_amount_decimal")
+	p.UnitAmountDecimal = from.String(decimal)
 }
 
 // setFields copies the parameters that can be updated. transfer_lookup_key removes the key from the
@@ -173,17 +194,25 @@ func (h prices) setFields(p *Price, from wire.Params) {
 }
 
 func (h prices) get(in *input) (any, error) {
-	p, ok := h.store.Prices.get(in.pathValue("id"))
-	if !ok {
-		return nil, wire.NotFound("price", in.pathValue("id"), "price")
+	p, err := h.find(in)
+	if err != nil {
+		return nil, err
 	}
 	return h.render(p), nil
 }
 
-func (h prices) update(in *input) (any, error) {
+func (h prices) find(in *input) (*Price, error) {
 	p, ok := h.store.Prices.get(in.pathValue("id"))
-	if !ok {
+	if !ok || p.Deleted {
 		return nil, wire.NotFound("price", in.pathValue("id"), "price")
+	}
+	return p, nil
+}
+
+func (h prices) update(in *input) (any, error) {
+	p, err := h.find(in)
+	if err != nil {
+		return nil, err
 	}
 	if err := h.checkLookupKey(in.Params, p.ID); err != nil {
 		return nil, err
@@ -191,16 +220,30 @@ func (h prices) update(in *input) (any, error) {
 	if to := in.StringOr("tax_behavior", p.TaxBehavior); p.TaxBehavior != "unspecified" && to != p.TaxBehavior {
 		return nil, wire.Invalid("", "tax_behavior", "The `tax_behavior` of a price cannot be changed once it is `"+p.TaxBehavior+"`.")
 	}
-	before := h.render(p)
+	before, plan := h.render(p), p.plan()
 	h.setFields(p, in.Params)
+	if p.Interval != "" {
+		h.emitUpdate("plan.updated", plan, p.plan())
+	}
 	h.emitUpdate("price.updated", before, h.render(p))
 	return h.render(p), nil
 }
 
+// ofProduct returns the rows of a list, which may be of one product.
+func (h prices) ofProduct(in *input) ([]*Price, error) {
+	if !in.Has("product") {
+		return h.store.Prices.all, nil
+	}
+	if p, ok := h.store.Products.get(in.String("product")); !ok || p.Deleted {
+		return nil, wire.NoSuch("product", in.String("product"), "product")
+	}
+	return h.store.Prices.by("product", in.String("product")), nil
+}
+
 func (h prices) list(in *input) (any, error) {
-	rows := h.store.Prices.all
-	if in.Has("product") {
-		rows = h.store.Prices.by("product", in.String("product"))
+	rows, err := h.ofProduct(in)
+	if err != nil {
+		return nil, err
 	}
 	keys := setOf(in.Strings("lookup_keys"))
 	return listing[*Price]{
@@ -211,7 +254,7 @@ func (h prices) list(in *input) (any, error) {
 }
 
 func (p *Price) matches(q wire.Params) bool {
-	return (!q.Has("active") || p.Active == q.Bool("active")) &&
+	return !p.Deleted && (!q.Has("active") || p.Active == q.Bool("active")) &&
 		(!q.Has("currency") || p.Currency == q.String("currency")) &&
 		(!q.Has("type") || p.priceType() == q.String("type")) &&
 		(q.At("recurring").String("interval") == "" || p.Interval == q.At("recurring").String("interval")) &&
@@ -260,7 +303,7 @@ func (h prices) render(p *Price) wire.Object {
 	if p.Interval != "" {
 		o["recurring"] = wire.Object{
 			"aggregate_usage": nil, "interval": p.Interval, "interval_count": p.IntervalCount,
-			"meter": nil, "trial_period_days": nil, "usage_type": "licensed",
+			"meter": nil, "trial_period_days": wire.IntOrNull(p.TrialPeriodDays), "usage_type": "licensed",
 		}
 	}
 	return o
@@ -270,32 +313,6 @@ func (p *Price) currencyOptions() wire.Object {
 	return wire.Object{p.Currency: wire.Object{
 		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
 		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
-	}}
-}
-
-// renderPlan renders the price as the legacy plan object of subscription items and invoice lines.
-func (p *Price) renderPlan() any {
-	if p.Interval == "" {
-		return nil
-	}
-	return wire.Object{
-		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": nil, "amount": p.unitAmount(),
-		"amount_decimal": p.unitAmountDecimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
-		"interval": p.Interval, "interval_count": p.IntervalCount, "livemode": false, "metadata": p.Metadata,
-		"meter": nil, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product), "tiers_mode": nil,
-		"transform_usage": nil, "trial_period_days": nil, "usage_type": "licensed",
-	}
-}
-
-// planResource renders plans for expand[].
-func planResource() resource {
-	return resource{objectType: "plan", render: func(r *request, id string) (wire.Object, bool) {
-		p, ok := r.store.Prices.get(id)
-		if !ok {
-			return nil, false
-		}
-		o, ok := p.renderPlan().(wire.Object)
-		return o, ok
 	}}
 }
 

@@ -4,9 +4,9 @@ import "usher/stripelocal/wire"
 
 const (
 	// inlineRecurring and inlinePrice are the price_data parameters of other calls.
-	inlineRecurring = "price_data{currency! product! recurring{interval:day|week|month|year! interval_count:int}! " +
+	inlineRecurring = "price_data{currency:currency! product! recurring{interval:day|week|month|year! interval_count:int}! " +
 		"tax_behavior:exclusive|inclusive|unspecified unit_amount:int unit_amount_decimal:decimal} "
-	inlinePrice = "price_data{currency! product product_data{name! description images[] metadata:map tax_code} recurring{interval:day|week|month|year! interval_count:int} " +
+	inlinePrice = "price_data{currency:currency! product product_data{name! description images[] metadata:map tax_code} recurring{interval:day|week|month|year! interval_count:int} " +
 		"tax_behavior:exclusive|inclusive|unspecified unit_amount:int unit_amount_decimal:decimal} "
 )
 
@@ -14,7 +14,12 @@ const (
 // price is inactive and stays even if the call fails afterwards.
 func (h prices) fromParams(p wire.Params) (*Price, error) {
 	data := p.At("price_data")
+	if p.Has("plan") && !p.Has("price") && !p.Has("price_data") {
+		return h.plans.fromParams(p)
+	}
 	switch {
+	case p.Has("plan"):
+		return nil, wire.Invalid("", p.Name("plan"), "You may only specify one of these parameters: plan, price, price_data.")
 	case p.Has("price") && p.Has("price_data"):
 		return nil, wire.Invalid("", p.Name("price"), "You may only specify one of these parameters: price, price_data.")
 	case !p.Has("price") && !p.Has("price_data"):
@@ -23,7 +28,7 @@ func (h prices) fromParams(p wire.Params) (*Price, error) {
 		return h.createInline(data)
 	}
 	price, ok := h.store.Prices.get(p.String("price"))
-	if !ok {
+	if !ok || price.Deleted {
 		return nil, wire.NoSuch("price", p.String("price"), p.Name("price"))
 	}
 	if !price.Active {

@@ -13,9 +13,38 @@ func (h prices) productName(p *Price) string {
 	return p.ID
 }
 
-// describeLine describes an invoice line: 5 × Pro (at $10.00 / month).
+// describeLine describes an invoice line: 5 user × Pro (at $10.00 / month), with the product's
+// unit_label (recorded by pay-rails/pay), or 5 × Pro (at $10.00 / every 3 months).
 func (h prices) describeLine(p *Price, quantity int64) string {
-	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, h.productName(p), wire.FormatAmount(p.UnitAmount, p.Currency), p.Interval)
+	every := p.Interval
+	if p.IntervalCount > 1 {
+		every = "every " + intervalText(p)
+	}
+	return fmt.Sprintf("%s %s (at %s / %s)", h.countUnits(p, quantity), h.productName(p), wire.DescribeAmount(p.UnitAmount, p.Currency), every)
+}
+
+// countUnits is a quantity with the product's unit_label: 5 user ×.
+func (h prices) countUnits(p *Price, quantity int64) string {
+	if label := h.unitLabel(p); label != "" {
+		return fmt.Sprintf("%d %s ×", quantity, label)
+	}
+	return fmt.Sprintf("%d ×", quantity)
+}
+
+func (h prices) unitLabel(p *Price) string {
+	product, ok := h.store.Products.get(p.Product)
+	if !ok {
+		return ""
+	}
+	return product.UnitLabel
+}
+
+// describeTrial describes the line of a trial (recorded by pay-rails/pay).
+func (h prices) describeTrial(p *Price) string {
+	if label := h.unitLabel(p); label != "" {
+		return fmt.Sprintf("Trial period for %s (per %s)", h.productName(p), label)
+	}
+	return "Trial period for " + h.productName(p)
 }
 
 // describeQuantity describes a quantity of a price: 5 × Pro.
@@ -23,7 +52,7 @@ func (h prices) describeQuantity(p *Price, quantity int64) string {
 	if quantity == 1 {
 		return h.productName(p)
 	}
-	return fmt.Sprintf("%d × %s", quantity, h.productName(p))
+	return h.countUnits(p, quantity) + " " + h.productName(p)
 }
 
 func intervalText(p *Price) string {

@@ -35,7 +35,7 @@ func productResource() resource {
 		render: renderFrom(func(s *store) *table[*Product] { return s.Products },
 			bind(products.render)),
 		routes: []route{
-			on("POST /v1/products", productParams+"id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", products.create),
+			on("POST /v1/products", productParams+"id name! default_price_data{currency:currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", products.create),
 			on("GET /v1/products", listParams+"active:bool ids[] url", products.list),
 			on("GET /v1/products/{id}", "", products.get),
 			on("POST /v1/products/{id}", "active:bool description? images[]? marketing_features[]{name!}? metadata:map? statement_descriptor:22? tax_code? unit_label:12? url? name default_price?", products.update),

@@ -1,7 +1,11 @@
 package stripelocal_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stripe/stripe-go/v79"
@@ -163,4 +167,252 @@ func TestRecordedProrations(t *testing.T) {
 			t.Errorf("from %d to %d: lines %+v, recorded %d and %d", c.from, c.to, got, c.credit, c.charge)
 		}
 	}
+}
+
+// Filters by objects that do not exist are errors (recorded by onetimesecret).
+func TestRecordedListFilters(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	for path, param := range map[string]string{"invoices?customer=cus_no": "customer", "refunds?charge=ch_no": "charge", "prices?product=prod_no": "product"} {
+		if e := l.callError("GET", "/v1/"+path, "", 400); e["code"] != "resource_missing" || e["param"] != param {
+			t.Errorf("%s: %v", path, e)
+		}
+	}
+	if e := l.callError("POST", "/v1/prices", "currency=zzz&unit_amount=1&product_data[name]=x", 400); e["param"] != "currency" {
+		t.Errorf("an unknown currency: %v", e)
+	}
+	if p := l.callObject("POST", "/v1/prices", "currency=USD&unit_amount=1&product_data[name]=x"); p["currency"] != "usd" {
+		t.Errorf("currency %v", p["currency"])
+	}
+}
+
+// Restricted keys are keys too (docs: https://docs.stripe.com/keys).
+func TestRestrictedKeys(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	for key, want := range map[string]int{"rk_test_123456789012": 200, "pk_test_123456789012": 401, "rk_live_123456789012": 401} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", l.url+"/v1/customers", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth(key, "")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s: %d, want %d", key, res.StatusCode, want)
+		}
+	}
+}
+
+// An invoice that is to be sent needs an email address (recorded by onetimesecret).
+func TestRecordedMissingEmail(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	c := must[*stripe.Customer](t)(l.api.Customers.New(nil))
+	e := l.callError("POST", "/v1/invoices", "customer="+c.ID+"&collection_method=send_invoice&days_until_due=30", 400)
+	if message, _ := e["message"].(string); !strings.HasPrefix(message, "Missing email.") {
+		t.Errorf("%v", e)
+	}
+}
+
+// Plans are recurring prices with an id of their own (docs: migrating from the Plans API).
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.createOnTestClock("pm_card_visa")
+	plan := l.callObject("POST", "/v1/plans", "id=gold&currency=usd&amount=1000&interval=month&product[name]=Gold&trial_period_days=7")
+	if plan["id"] != "gold" || plan["amount"] != 1000.0 || plan["trial_period_days"] != 7.0 {
+		t.Fatalf("%v", plan)
+	}
+	if price := l.callObject("GET", "/v1/prices/gold", ""); price["unit_amount"] != 1000.0 {
+		t.Errorf("price: %v", price)
+	}
+	sub := l.callObject("POST", "/v1/subscriptions", "customer="+k.customer+"&items[0][plan]=gold&trial_from_plan=true")
+	if sub["status"] != "trialing" || sub["trial_end"] != float64(noon+7*day) {
+		t.Errorf("%v until %v", sub["status"], sub["trial_end"])
+	}
+	if e := l.callError("POST", "/v1/subscriptions", "customer="+k.customer+"&items[0][plan]=no", 400); e["param"] != "plan" || e["message"] != "No such plan: 'no'" {
+		t.Errorf("unknown plan: %v", e)
+	}
+	id, _ := sub["id"].(string)
+	if e := l.callError("POST", "/v1/subscriptions/"+id, "items[0][plan]=gold&quantity=2", 400); e["message"] != "Received both items and quantity parameters. Please pass in only one." {
+		t.Errorf("items and quantity: %v", e)
+	}
+	if got := l.callObject("POST", "/v1/subscriptions/"+id, "quantity=3"); got["quantity"] != 3.0 {
+		t.Errorf("quantity %v", got["quantity"])
+	}
+	l.callObject("DELETE", "/v1/plans/gold", "")
+	l.callError("GET", "/v1/plans/gold", "", 404)
+	l.callError("POST", "/v1/subscriptions", "customer="+k.customer+"&items[0][plan]=gold", 400)
+	if got := l.subscription(id); got.Items.Data[0].Price.ID != "gold" {
+		t.Errorf("the subscription lost its plan")
+	}
+}
+
+// Paused collection leaves the status, and drafts, voids or writes off new invoices (docs: pause
+// payment collection).
+func TestPausedCollection(t *testing.T) {
+	t.Parallel()
+	for behavior, want := range map[string]stripe.InvoiceStatus{"keep_as_draft": "draft", "mark_uncollectible": "uncollectible", "void": "void"} {
+		t.Run(behavior, func(t *testing.T) {
+			l := start(t, stripelocal.Options{})
+			k := l.createOnTestClock("pm_card_visa")
+			sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1)
+			resumes := sub.CurrentPeriodEnd + 5*day
+			paused := l.callObject("POST", "/v1/subscriptions/"+sub.ID, fmt.Sprintf("pause_collection[behavior]=%s&pause_collection[resumes_at]=%d", behavior, resumes))
+			if paused["status"] != "active" || paused["pause_collection"] == nil {
+				t.Fatalf("%v, %v", paused["status"], paused["pause_collection"])
+			}
+			k.advance(sub.CurrentPeriodEnd + 2*day)
+			got := l.subscription(sub.ID)
+			if got.Status != "active" || got.LatestInvoice.Status != want || count(l, "invoice.upcoming") != 0 {
+				t.Errorf("%s, invoice %s, %d notices", got.Status, got.LatestInvoice.Status, count(l, "invoice.upcoming"))
+			}
+			k.advance(resumes)
+			if got = l.subscription(sub.ID); got.PauseCollection != nil {
+				t.Errorf("not resumed: %+v", got.PauseCollection)
+			}
+			k.advance(got.CurrentPeriodEnd + day)
+			if got = l.subscription(sub.ID); got.LatestInvoice.Status != "paid" {
+				t.Errorf("afterwards: invoice %s", got.LatestInvoice.Status)
+			}
+		})
+	}
+}
+
+// What cards of the testing page show and do.
+func TestMoreTestCards(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	for token, want := range map[string][3]string{
+		"pm_card_us": {"US", "credit", "normal"}, "pm_card_de": {"DE", "credit", "normal"}, "pm_card_gb_debit": {"GB", "debit", "normal"},
+		"pm_card_mastercard_prepaid": {"US", "prepaid", "normal"}, "pm_card_threeDSecureOptional": {"US", "credit", "normal"},
+		"pm_card_riskLevelElevated": {"US", "credit", "elevated"}, "pm_card_authenticationRequired": {"DE", "credit", ""},
+	} {
+		pi := l.callObject("POST", "/v1/payment_intents", "amount=2000&currency=usd&confirm=true&payment_method="+token+"&expand[]=latest_charge&expand[]=payment_method")
+		method, _ := pi["payment_method"].(map[string]any)
+		card, _ := method["card"].(map[string]any)
+		charge, _ := pi["latest_charge"].(map[string]any)
+		outcome, _ := charge["outcome"].(map[string]any)
+		risk, _ := outcome["risk_level"].(string)
+		if card["country"] != want[0] || card["funding"] != want[1] || risk != want[2] {
+			t.Errorf("%s: %v %v %s, want %v", token, card["country"], card["funding"], risk, want)
+		}
+	}
+	blocked := l.callError("POST", "/v1/payment_intents", "amount=2000&currency=usd&confirm=true&payment_method=pm_card_riskLevelHighest", 402)
+	charge := l.callObject("GET", fmt.Sprintf("/v1/charges/%v", blocked["charge"]), "")
+	if outcome, _ := charge["outcome"].(map[string]any); outcome["type"] != "blocked" || blocked["decline_code"] != "fraudulent" {
+		t.Errorf("blocked: %v, %v", outcome, blocked)
+	}
+	address := "&billing_details[address][line1]=1&billing_details[address][postal_code]=2"
+	for number, want := range map[string]string{"4000000000000101": "pass pass fail", "4000000000000010": "fail fail pass", "4000000000000044": "unavailable unavailable pass"} {
+		pm := l.callObject("POST", "/v1/payment_methods", "type=card&card[number]="+number+"&card[exp_month]=4&card[exp_year]=2040&card[cvc]=123"+address)
+		c := must[*stripe.Customer](t)(l.api.Customers.New(nil))
+		pm = l.callObject("POST", fmt.Sprintf("/v1/payment_methods/%v/attach", pm["id"]), "customer="+c.ID)
+		card, _ := pm["card"].(map[string]any)
+		checks, _ := card["checks"].(map[string]any)
+		if got := fmt.Sprint(checks["address_line1_check"], " ", checks["address_postal_code_check"], " ", checks["cvc_check"]); got != want {
+			t.Errorf("%s: %s, want %s", number, got, want)
+		}
+	}
+}
+
+// Fees and dates of balance transactions (recorded by pay-rails/pay), which an asynchronous capture
+// makes a little later (docs: asynchronous capture).
+func TestBalanceTransactions(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	pi := l.callObject("POST", "/v1/payment_intents", "amount=2900&currency=usd&confirm=true&payment_method=pm_card_visa&expand[]=latest_charge")
+	charge, _ := pi["latest_charge"].(map[string]any)
+	if charge["balance_transaction"] != nil {
+		t.Errorf("at once: %v", charge["balance_transaction"])
+	}
+	l.time.Add(10)
+	charge = l.callObject("GET", fmt.Sprintf("/v1/charges/%v?expand[]=balance_transaction", charge["id"]), "")
+	tx, _ := charge["balance_transaction"].(map[string]any)
+	if tx["fee"] != 114.0 || tx["net"] != 2786.0 || tx["type"] != "charge" || tx["status"] != "pending" || count(l, "charge.updated") != 1 {
+		t.Errorf("%v, %d events", tx, count(l, "charge.updated"))
+	}
+	l.callObject("POST", "/v1/refunds", fmt.Sprintf("charge=%v&amount=900", charge["id"]))
+	list := l.callObject("GET", "/v1/balance_transactions?type=refund", "")
+	if data, _ := list["data"].([]any); len(data) != 1 {
+		t.Errorf("refunds: %v", data)
+	}
+	l.time.Add(9 * day)
+	balance := l.callObject("GET", "/v1/balance", "")
+	available, _ := balance["available"].([]any)
+	if first, _ := available[0].(map[string]any); first["amount"] != 1886.0 {
+		t.Errorf("available: %v", available)
+	}
+}
+
+// Charges without a payment intent (API reference: charges).
+func TestChargesOfCards(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	ch := l.callObject("POST", "/v1/charges", "amount=2000&currency=usd&source=tok_visa&capture=false")
+	if ch["captured"] != false || ch["payment_intent"] != nil {
+		t.Fatalf("%v", ch)
+	}
+	id, _ := ch["id"].(string)
+	if ch = l.callObject("POST", "/v1/charges/"+id+"/capture", "amount=1500"); ch["amount_captured"] != 1500.0 || ch["amount_refunded"] != 500.0 {
+		t.Errorf("captured: %v", ch)
+	}
+	if e := l.callError("POST", "/v1/charges/"+id+"/capture", "", 400); e["code"] != "charge_already_captured" {
+		t.Errorf("twice: %v", e)
+	}
+	if ch = l.callObject("POST", "/v1/charges/"+id+"/refund", "amount=1500"); ch["refunded"] != true {
+		t.Errorf("refunded: %v", ch["refunded"])
+	}
+	c := must[*stripe.Customer](t)(l.api.Customers.New(nil))
+	if e := l.callError("POST", "/v1/charges", "amount=2000&currency=usd&source=tok_visa&customer="+c.ID, 404); e["param"] != "card" || e["code"] != "resource_missing" {
+		t.Errorf("another's card: %v", e)
+	}
+	if e := l.callError("POST", "/v1/charges", "amount=2000&currency=usd&source=tok_chargeDeclined", 402); e["code"] != "card_declined" || e["charge"] == nil {
+		t.Errorf("declined: %v", e)
+	}
+}
+
+// callObject is an API call that must succeed.
+func (l *testServer) callObject(method, path, form string) map[string]any {
+	l.t.Helper()
+	status, o := l.rawCall(method, path, form)
+	if status != http.StatusOK {
+		l.t.Fatalf("%s %s %s: %d %v", method, path, form, status, o)
+	}
+	return o
+}
+
+// callError is an API call that must fail with a status. It returns the error.
+func (l *testServer) callError(method, path, form string, want int) map[string]any {
+	l.t.Helper()
+	status, o := l.rawCall(method, path, form)
+	e, _ := o["error"].(map[string]any)
+	if status != want {
+		l.t.Fatalf("%s %s %s: %d %v, want %d", method, path, form, status, e, want)
+	}
+	return e
+}
+
+func (l *testServer) rawCall(method, path, form string) (int, map[string]any) {
+	l.t.Helper()
+	req, err := http.NewRequestWithContext(l.t.Context(), method, l.url+path, strings.NewReader(form))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+testKey)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var o map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&o); err != nil {
+		l.t.Fatal(err)
+	}
+	return res.StatusCode, o
 }

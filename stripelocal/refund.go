@@ -176,10 +176,14 @@ func (h refunds) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.change(r, in), nil
+}
+
+func (h refunds) change(r *Refund, in *input) wire.Object {
 	before := h.render(r)
 	in.SetMetadata(&r.Metadata)
 	h.emitUpdate("charge.refund.updated", before, h.render(r))
-	return h.render(r), nil
+	return h.render(r)
 }
 
 // cancel cancels a pending refund.
@@ -218,12 +222,14 @@ func (h refunds) renderForCharge(c *Charge) wire.Object {
 	for i := len(rows) - 1; i >= 0 && len(data) < 10; i-- {
 		data = append(data, h.render(rows[i]))
 	}
-	return wire.List("/v1/charges/"+c.ID+"/refunds", data, len(rows) > 10)
+	list := wire.List("/v1/charges/"+c.ID+"/refunds", data, len(rows) > 10)
+	list["total_count"] = len(rows)
+	return list
 }
 
 func (h refunds) render(r *Refund) wire.Object {
 	o := wire.Object{
-		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": "txn_3" + r.ID[len("re_3"):],
+		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": wire.Ref("balance_transaction", chargeTransactionID(r.ID)),
 		"charge": wire.Ref("charge", r.Charge), "created": r.Created, "currency": r.Currency,
 		"destination_details": wire.Object{"type": "card", "card": wire.Object{
 			"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",

@@ -9,7 +9,8 @@ import (
 
 // cardError is a 402 card_error for a decline.
 func cardError(d *Decline) *wire.Error {
-	return &wire.Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Message: d.Message}
+	param := map[string]string{"expired_card": "exp_month", "incorrect_cvc": "cvc"}[d.Code] // public recordings
+	return &wire.Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Param: param, Message: d.Message}
 }
 
 // renderError renders the body of an error response.
@@ -23,6 +24,9 @@ func (r *request) renderError(e *wire.Error) wire.Object {
 		if value != "" {
 			body[name] = value
 		}
+	}
+	if e.EmptyParam {
+		body["param"] = ""
 	}
 	if r.info.RequestID != "" {
 		body["request_log_url"] = fmt.Sprintf("https://dashboard.stripe.com/test/logs/%s?t=%d", r.info.RequestID, r.now)

@@ -42,6 +42,7 @@ func resources() []resource {
 		cardResource(),
 		paymentPageResource(),
 		searchResource(),
+		balanceTransactionResource(),
 		chargeResource(),
 		refundResource(),
 		disputeResource(),

@@ -107,7 +107,7 @@ func (h setupIntents) render(si *SetupIntent) wire.Object {
 		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", si.PaymentMethod),
-		"payment_method_configuration_details": nil,
+		"payment_method_configuration_details": h.methodConfiguration(si.AutomaticPaymentMethods),
 		"payment_method_options":               wire.Object{"card": wire.Object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}

@@ -28,7 +28,7 @@ func (h setupIntents) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: in.At("automatic_payment_methods").Bool("enabled"), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
+	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
 	si.setFields(in.Params, pm)
 	h.insert(si)
 	if !in.Bool("confirm") {

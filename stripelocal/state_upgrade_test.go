@@ -65,6 +65,10 @@ var newerFields = []string{
 	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
 	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",
 	"CheckoutSessions.ConsentPromotions", "CheckoutSessions.RedisplayFilters", "CheckoutSessions.PaymentMethodSave", "CheckoutSessions.SubmitText", "CheckoutSessions.TermsText",
+	"Prices.TrialPeriodDays", "Prices.OfInvoiceItem", "Prices.Deleted", "PaymentMethods.Verified", "PaymentMethods.WithoutCVC",
+	"Subscriptions.PauseCollection.Behavior", "Subscriptions.PauseCollection.ResumesAt", "InvoiceItems.TaxRates", "PaymentIntents.TransferGroup",
+	"PaymentIntents.MethodOptions", "Charges.WasUncaptured", "Charges.BalancePending", "Charges.Shipping", "Charges.TransferGroup",
+	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
 }
 

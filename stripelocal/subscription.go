@@ -36,6 +36,7 @@ type Subscription struct {
 	MissingPaymentMethod     string // when a trial ends: cancel, create_invoice or pause
 	NextPendingInvoice       int64  // when pending items are invoiced next; 0 is with the renewal
 	PendingInterval          PendingInterval
+	PauseCollection          PauseCollection
 	PendingSetupIntent       string
 	PendingUpdate            *PendingUpdate
 	PhaseEnd                 int64 // of the current schedule phase; 0 without a schedule
@@ -51,12 +52,18 @@ type Subscription struct {
 	UpcomingSentFor          int64 // the period end for which invoice.upcoming was sent
 }
 
-const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool collection_method:charge_automatically|send_invoice " +
-	"days_until_due:int default_payment_method? description:500? metadata:map? off_session:bool " + pendingIntervalParams +
+const subscriptionUpdateParams = olderSubscriptionParams + "description:500? "
+
+// olderSubscriptionParams are the parameters that the paths below customers have too.
+const olderSubscriptionParams = "cancel_at:time? cancel_at_period_end:bool collection_method:charge_automatically|send_invoice " +
+	"days_until_due:int default_payment_method? metadata:map? off_session:bool " + pendingIntervalParams +
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete " +
 	"payment_settings{save_default_payment_method:off|on_subscription payment_method_types[]?} " +
 	"proration_behavior:create_prorations|none|always_invoice " +
 	"trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!} automatic_tax{enabled:bool!} default_tax_rates[]? "
+
+const newSubscriptionParams = "currency:currency items[]{price plan " + inlineRecurring + "quantity:int metadata:map} plan quantity:int trial_end:when trial_period_days:int " +
+	"trial_from_plan:bool billing_cycle_anchor:time add_invoice_items[]{price! quantity:int} "
 
 const cancellationParams = "cancellation_details{comment? feedback:customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused?} "
 
@@ -74,10 +81,10 @@ func subscriptionResource() resource {
 			}
 		},
 		routes: []route{
-			on("POST /v1/subscriptions", subscriptionUpdateParams+discountParams+"customer! currency items[]{price "+inlineRecurring+"quantity:int metadata:map}! trial_end:when trial_period_days:int trial_from_plan:bool billing_cycle_anchor:time add_invoice_items[]{price! quantity:int}", subscriptions.create),
+			on("POST /v1/subscriptions", subscriptionUpdateParams+discountParams+"customer! "+newSubscriptionParams, subscriptions.create),
 			on("GET /v1/subscriptions", listParams+"customer price status:active|past_due|unpaid|canceled|incomplete|incomplete_expired|trialing|paused|all|ended collection_method:charge_automatically|send_invoice current_period_start:range current_period_end:range test_clock", subscriptions.list),
 			on("GET /v1/subscriptions/{id}", "", subscriptions.get),
-			on("POST /v1/subscriptions/{id}", subscriptionUpdateParams+discountParams+cancellationParams+changeParams+"trial_from_plan:bool", subscriptions.update),
+			on("POST /v1/subscriptions/{id}", subscriptionUpdateParams+discountParams+cancellationParams+changeParams+pauseParams+"plan quantity:int trial_from_plan:bool", subscriptions.update),
 			on("DELETE /v1/subscriptions/{id}", cancellationParams+"invoice_now:bool prorate:bool", subscriptions.cancel),
 			on("POST /v1/subscriptions/{id}/resume", resumeParams, subscriptions.resume),
 		},
@@ -238,7 +245,7 @@ func (h subscriptions) render(x *Subscription) wire.Object {
 		"ended_at": wire.IntOrNull(x.EndedAt), "invoice_settings": wire.Object{"account_tax_ids": nil, "issuer": wire.Object{"type": "self"}},
 		"items": h.renderItems(x, items), "latest_invoice": wire.Ref("invoice", x.LatestInvoice), "livemode": false,
 		"metadata": x.Metadata, "next_pending_invoice_item_invoice": wire.IntOrNull(x.NextPendingInvoice), "on_behalf_of": nil,
-		"pause_collection": nil, "payment_settings": x.renderPaymentSettings(),
+		"pause_collection": x.renderPause(), "payment_settings": x.renderPaymentSettings(),
 		"pending_invoice_item_interval": x.PendingInterval.render(), "pending_setup_intent": wire.Ref("setup_intent", x.PendingSetupIntent),
 		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": wire.Ref("subscription_schedule", x.Schedule), "start_date": x.StartDate,
 		"status": x.Status, "test_clock": wire.Ref("test_clock", x.TestClock), "transfer_data": nil,

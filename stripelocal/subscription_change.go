@@ -205,7 +205,6 @@ func (h subscriptionChanges) createInvoice(sub *Subscription, p changePlan) (*In
 		return nil, false
 	}
 	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.newPeriodLines(sub, p))
-	inv.SubscriptionProrationDate = p.prorationDate
 	h.invoicing.insert(sub, inv)
 	return inv, true
 }

@@ -27,7 +27,7 @@ func (h subscriptions) create(in *input) (any, error) {
 	}
 	sub := &Subscription{
 		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: in.Metadata(),
-		MissingPaymentMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: h.trialEndFromParams(in, c),
+		MissingPaymentMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: h.trialEndFromParams(in, c, items),
 	}
 	if err := h.setFields(sub, in.Params); err != nil {
 		return nil, err
@@ -67,18 +67,44 @@ func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
 }
 
 func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
+	if err := checkOlderParams(in); err != nil {
+		return nil, err
+	}
+	listed := in.List("items")
+	if in.Has("plan") {
+		listed = []wire.Params{in}
+	}
 	var out []newItem
-	for _, p := range in.List("items") {
+	for _, p := range listed {
 		price, err := h.prices.recurringFromParams(p, "price")
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, newItem{price: price, quantity: p.IntOr("quantity", 1), metadata: p.Metadata()})
+		out = append(out, newItem{price: price, quantity: p.IntOr("quantity", 1), metadata: itemMetadata(p, in)})
 	}
 	if len(out) == 0 {
 		return nil, wire.MissingParam("items")
 	}
 	return out, checkItems(out)
+}
+
+// itemMetadata is the metadata of an item. The parameters of the only item may be the call's own,
+// whose metadata is the subscription's.
+func itemMetadata(item, call wire.Params) map[string]string {
+	if item == call {
+		return map[string]string{}
+	}
+	return item.Metadata()
+}
+
+// checkOlderParams rejects plan or quantity besides items (recorded by pay-rails/pay for quantity).
+func checkOlderParams(p wire.Params) error {
+	for _, name := range []string{"plan", "quantity"} {
+		if p.Has("items") && p.Has(name) {
+			return wire.Invalid("", "", "Received both items and "+name+" parameters. Please pass in only one.")
+		}
+	}
+	return nil
 }
 
 // checkItems requires one currency, one interval and no repeated price among the items of a
@@ -102,8 +128,17 @@ func checkItems(items []newItem) error {
 	return nil
 }
 
-func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
-	if days := in.Int("trial_period_days"); days > 0 {
+// trialEndFromParams is the end of the trial of a new subscription. trial_from_plan takes the
+// longest trial_period_days of its plans (API reference: create a subscription; the longest:
+// inferred).
+func (h subscriptions) trialEndFromParams(in *input, c *Customer, items []newItem) int64 {
+	days := in.Int("trial_period_days")
+	if in.Bool("trial_from_plan") && !in.Has("trial_end") && !in.Has("trial_period_days") {
+		for _, item := range items {
+			days = max(days, item.price.TrialPeriodDays)
+		}
+	}
+	if days > 0 {
 		return h.timeFor(c) + days*24*60*60
 	}
 	return in.Int("trial_end")
@@ -113,7 +148,7 @@ func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
 func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	if id := p.String("default_payment_method"); id != "" {
 		if pm, ok := h.store.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
-			return wire.NoSuch("PaymentMethod", id, "default_payment_method")
+			return noSuchMethod(id, "default_payment_method")
 		}
 	}
 	if err := checkMethodTypes(p.At("payment_settings")); err != nil {
@@ -193,7 +228,7 @@ func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
 	var out []InvoiceLine
 	for _, e := range extra {
 		out = append(out, InvoiceLine{
-			Type: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now, Price: e.price.ID,
+			Type: "invoiceitem", Metadata: map[string]string{}, Price: e.price.ID,
 			Quantity: e.quantity, Amount: e.price.amount(e.quantity), Description: h.prices.productName(e.price),
 		})
 	}
@@ -215,7 +250,8 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 	if sub.CancelAtPeriodEnd {
 		h.subscriptionChanges.setCancelAt(sub, sub.CurrentPeriodEnd, true)
 	}
-	inv := h.invoicing.createDraft(sub, "subscription_create", append(h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)), extra...))
+	h.insertExtraItems(sub, extra)
+	inv := h.invoicing.createDraft(sub, "subscription_create", h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)))
 	h.emit("customer.subscription.created", h.render(sub))
 	h.discounts.emitCreated(sub)
 	h.trials.announceShortTrial(sub)
@@ -226,6 +262,17 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 	}
 	h.renewals.scheduleNext(sub)
 	return inv
+}
+
+// insertExtraItems stores the one-time lines of a first invoice as invoice items of the
+// subscription. They come first and have its period (recorded by pay-rails/pay).
+func (h subscriptions) insertExtraItems(sub *Subscription, extra []InvoiceLine) {
+	for _, l := range extra {
+		h.invoiceItems.insert(&InvoiceItem{
+			Amount: l.Amount, Currency: sub.Currency, Customer: sub.Customer, Description: l.Description, PeriodStart: sub.CurrentPeriodStart,
+			PeriodEnd: sub.CurrentPeriodEnd, Price: l.Price, Quantity: l.Quantity, Subscription: sub.ID, TaxRates: l.TaxRates,
+		})
+	}
 }
 
 // setFirstPeriod sets the first period. It ends with the trial or at the requested anchor.
@@ -287,7 +334,7 @@ func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at bi
 			Amount: price.amount(item.Quantity), Description: h.prices.describeLine(price, item.Quantity),
 		}
 		if at.Status == "trialing" {
-			line.Amount, line.Description = 0, "Trial period for "+h.prices.productName(price)
+			line.Amount, line.Description = 0, h.prices.describeTrial(price)
 		}
 		lines = append(lines, line)
 	}

@@ -25,8 +25,8 @@ func subscriptionItemResource() resource {
 		routes: []route{
 			on("GET /v1/subscription_items", "limit:int starting_after ending_before subscription!", subscriptionItems.list),
 			on("GET /v1/subscription_items/{id}", "", subscriptionItems.get),
-			on("POST /v1/subscription_items", subscriptionItemParams+"subscription! price!", subscriptionItems.create),
-			on("POST /v1/subscription_items/{id}", subscriptionItemParams+"price off_session:bool", subscriptionItems.update),
+			on("POST /v1/subscription_items", subscriptionItemParams+"subscription! price plan", subscriptionItems.create),
+			on("POST /v1/subscription_items/{id}", subscriptionItemParams+"price plan off_session:bool", subscriptionItems.update),
 			on("DELETE /v1/subscription_items/{id}", "proration_behavior:create_prorations|none|always_invoice proration_date:time", subscriptionItems.delete),
 		},
 	}

@@ -40,7 +40,7 @@ func (h subscriptionItems) update(in *input) (any, error) {
 	}
 	c := itemChange{item: item, quantity: in.IntOr("quantity", item.Quantity), metadata: in.Params}
 	c.price, _ = h.store.Prices.get(item.Price)
-	if in.Has("price") {
+	if namesPrice(in.Params) {
 		c.quantity = in.IntOr("quantity", 1)
 		if c.price, err = h.prices.recurringFromParams(in.Params, "price"); err != nil {
 			return nil, err

@@ -52,6 +52,9 @@ func (x *Subscription) nextDue() int64 {
 	if x.PhaseEnd != 0 {
 		due = min(due, x.PhaseEnd)
 	}
+	if x.PauseCollection.ResumesAt != 0 {
+		due = min(due, x.PauseCollection.ResumesAt)
+	}
 	if x.NextPendingInvoice != 0 {
 		due = min(due, x.NextPendingInvoice)
 	}
@@ -64,6 +67,7 @@ func (x *Subscription) nextNotice(otherwise int64) int64 {
 	case x.Status == "trialing" && !x.TrialWillEndSent:
 		return x.TrialEnd - trialNotice
 	case x.CancelAt != 0 && x.CancelAt <= x.CurrentPeriodEnd:
+	case x.PauseCollection.Behavior != "": // docs: no invoice.upcoming while paused
 	case x.UpcomingSentFor != x.CurrentPeriodEnd && x.CurrentPeriodEnd-x.CurrentPeriodStart > renewalNotice:
 		return x.CurrentPeriodEnd - renewalNotice
 	}
@@ -78,6 +82,8 @@ func (h renewals) runDue(sub *Subscription, due int64) {
 		h.subscriptions.expireResume(sub)
 	case sub.CancelAt != 0 && due >= sub.CancelAt:
 		h.cancelAtDate(sub)
+	case sub.PauseCollection.ResumesAt != 0 && due >= sub.PauseCollection.ResumesAt:
+		h.resumeCollection(sub)
 	case sub.PendingUpdate != nil && due >= sub.PendingUpdate.ExpiresAt:
 		h.pendingUpdates.expire(sub)
 	case due == sub.PhaseEnd && (due < sub.CurrentPeriodEnd || h.schedules.cancelsAtPhaseEnd(sub)):
@@ -147,5 +153,8 @@ func (h renewals) renew(sub *Subscription) {
 		}
 	})
 	h.schedules.afterRenewal(sub)
-	h.invoicing.scheduleNext(h.invoicing.createDraft(sub, "subscription_cycle", h.subscriptions.currentPeriodLines(sub)))
+	inv := h.invoicing.createDraft(sub, "subscription_cycle", h.subscriptions.currentPeriodLines(sub))
+	if !h.invoicing.applyPause(inv) {
+		h.invoicing.scheduleNext(inv)
+	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // changeParams are the parameters of an update that affect billing.
-const changeParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
+const changeParams = "items[]{id price plan " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
 	"trial_end:when billing_cycle_anchor:now|unchanged add_invoice_items[]{price! quantity:int} "
 
 func (h subscriptions) update(in *input) (any, error) {
@@ -38,6 +38,9 @@ func (h subscriptions) update(in *input) (any, error) {
 		return nil, err
 	}
 	if err := h.discounts.setFromParams(sub, in.Params); err != nil {
+		return nil, err
+	}
+	if err := h.setPause(sub, in.Params); err != nil {
 		return nil, err
 	}
 	h.subscriptionChanges.setCancellation(sub, in.Params)
@@ -93,6 +96,9 @@ func checkUpdatable(sub *Subscription, in *input) error {
 		case sub.Status == "incomplete" && sub.CheckoutSession != "":
 			return wire.Invalid("", "", "This subscription cannot be updated: its first payment is still being made through the Checkout Session "+sub.CheckoutSession+".")
 		}
+	}
+	if err := checkOlderParams(in.Params); err != nil {
+		return err
 	}
 	if in.Has("cancel_at_period_end") && in.Has("cancel_at") {
 		return wire.Invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
@@ -161,6 +167,9 @@ func (h subscriptionChanges) invoiceItemsFromParams(currency string, p wire.Para
 // itemChangesFromParams reads items[]. An entry with an id changes that item, one without an id
 // adds an item. A new price without a quantity has quantity 1.
 func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in wire.Params) ([]itemChange, error) {
+	if !in.Has("items") && (in.Has("plan") || in.Has("quantity")) {
+		return h.onlyItemChange(sub, in)
+	}
 	var out []itemChange
 	for i, p := range in.List("items") {
 		change, err := h.itemChangeFromParams(sub, p)
@@ -175,6 +184,29 @@ func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in wire.Pa
 	return out, h.checkResultingItems(sub, out)
 }
 
+// onlyItemChange reads the older parameters plan and quantity, which change the only item.
+func (h subscriptionChanges) onlyItemChange(sub *Subscription, p wire.Params) ([]itemChange, error) {
+	price, item, ok := h.subscriptions.singleItem(sub)
+	if !ok {
+		return nil, wire.Invalid("", "", "Subscription `"+sub.ID+"` has multiple items, so its plan and quantity are changed in `items`.")
+	}
+	change := itemChange{item: item, price: price, quantity: p.IntOr("quantity", item.Quantity)}
+	if p.Has("plan") {
+		var err error
+		if change.price, err = h.prices.recurringFromParams(p, "plan"); err != nil {
+			return nil, err
+		}
+		change.quantity = p.IntOr("quantity", 1)
+	}
+	if change.quantity < 0 {
+		return nil, wire.Invalid("parameter_invalid_integer", "quantity", "This value must be greater than or equal to 0.")
+	}
+	return []itemChange{change}, h.checkResultingItems(sub, []itemChange{change})
+}
+
+// namesPrice reports whether an item names a price in any form.
+func namesPrice(p wire.Params) bool { return p.Has("price") || p.Has("plan") || p.Has("price_data") }
+
 func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Params) (itemChange, error) {
 	change := itemChange{metadata: p, quantity: p.IntOr("quantity", 1)}
 	if p.Has("id") {
@@ -184,14 +216,14 @@ func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Para
 		}
 		change.item = item
 		change.price, _ = h.store.Prices.get(item.Price)
-		if !p.Has("price") && !p.Has("price_data") {
+		if !namesPrice(p) {
 			change.quantity = p.IntOr("quantity", item.Quantity)
 		}
 	}
 	switch {
 	case p.Bool("deleted"):
 		change.price = nil
-	case p.Has("price"), p.Has("price_data"):
+	case namesPrice(p):
 		price, err := h.prices.recurringFromParams(p, "price")
 		if err != nil {
 			return change, err

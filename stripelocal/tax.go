@@ -186,6 +186,9 @@ func (h taxes) renderOnLine(o wire.Object, inv *Invoice, at int) {
 		}
 	}
 	o["tax_amounts"], o["amount_excluding_tax"] = amounts, excluded
+	if o["unit_amount_excluding_tax"] != nil {
+		o["unit_amount_excluding_tax"] = unitAmountOf(excluded, line.Quantity)
+	}
 	if len(line.TaxRates) > 0 {
 		o["tax_rates"] = h.taxRates.renderAll(rates)
 	}

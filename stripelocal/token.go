@@ -54,7 +54,7 @@ func (h tokens) create(in *input) (any, error) {
 func testCardFromParams(p wire.Params, now int64) (testCard, error) {
 	card, known := testCardByNumber(digitsOf(p.String("number")))
 	if !known {
-		return card, cardParamError("incorrect_number", p.Name("number"), "Your card number is incorrect.")
+		return card, cardParamError("incorrect_number", "number", "Your card number is incorrect.")
 	}
 	return card, validateExpiryParams(p, now)
 }
@@ -83,7 +83,7 @@ func cardParamError(code, param, message string) *wire.Error {
 func (h paymentMethods) fromToken(id, param, prefix string) (*PaymentMethod, error) {
 	if name, ok := strings.CutPrefix(id, "tok_"); ok {
 		if card, known := testCardByToken("pm_card_" + name); known {
-			return h.insertCardWithPrefix(prefix, card, 12, 2040), nil
+			return h.insertTestCard(prefix, card), nil
 		}
 	}
 	t, ok := h.store.Tokens.get(id)
@@ -122,9 +122,9 @@ func renderCard(p *PaymentMethod) wire.Object {
 	return wire.Object{
 		"id": p.ID, "object": "card", "address_city": nil, "address_country": nil, "address_line1": nil,
 		"address_line1_check": nil, "address_line2": nil, "address_state": nil, "address_zip": nil,
-		"address_zip_check": nil, "brand": legacyBrandName(p.Brand), "country": "US", "customer": wire.Ref("customer", p.Customer),
-		"cvc_check": "pass", "dynamic_last4": nil, "exp_month": p.ExpMonth, "exp_year": p.ExpYear,
-		"fingerprint": p.fingerprint(), "funding": "credit", "last4": p.last4(), "metadata": p.Metadata,
+		"address_zip_check": nil, "brand": legacyBrandName(p.Brand), "country": p.testCard().country(), "customer": wire.Ref("customer", p.Customer),
+		"cvc_check": p.checks()["cvc_check"], "dynamic_last4": nil, "exp_month": p.ExpMonth, "exp_year": p.ExpYear,
+		"fingerprint": p.fingerprint(), "funding": p.testCard().fundingType(), "last4": p.last4(), "metadata": p.Metadata,
 		"name": wire.StringOrNull(p.Name), "tokenization_method": nil,
 	}
 }

@@ -214,6 +214,7 @@ func (q *endpointQueue) scheduleRetry(d *Delivery) {
 func (wd *webhookDispatcher) finish(d *Delivery) {
 	if e, ok := wd.server.store.Events.get(d.Event); ok {
 		e.PendingWebhooks--
+		wd.server.recordInvoiceDelivery(e)
 	}
 	wd.finished = append(wd.finished, d.ID)
 	if len(wd.finished) > retainedDeliveries {

@@ -19,6 +19,7 @@ type WebhookEndpoint struct {
 	Secrets       []Secret // all unexpired ones sign
 	URL           string
 	APIVersion    string // empty is the account's
+	Connect       bool   // for events of connected accounts, of which there are none
 }
 
 // Secret is a signing secret. A rotated secret also signs until it expires.
@@ -36,7 +37,7 @@ func webhookEndpointResource() resource {
 		render: renderFrom(func(s *store) *table[*WebhookEndpoint] { return s.WebhookEndpoints },
 			func(_ *request, w *WebhookEndpoint) wire.Object { return renderEndpoint(w) }),
 		routes: []route{
-			on("POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", webhookEndpoints.create),
+			on("POST /v1/webhook_endpoints", "url! enabled_events[]! api_version connect:bool description? metadata:map?", webhookEndpoints.create),
 			on("GET /v1/webhook_endpoints", "limit:int starting_after ending_before", webhookEndpoints.list),
 			on("GET /v1/webhook_endpoints/{id}", "", webhookEndpoints.get),
 			on("POST /v1/webhook_endpoints/{id}", "url enabled_events[] description? disabled:bool metadata:map?", webhookEndpoints.update),
@@ -49,7 +50,7 @@ func (h webhookEndpoints) create(in *input) (any, error) {
 	if err := validateEndpoint(in.Params); err != nil {
 		return nil, err
 	}
-	w := &WebhookEndpoint{APIVersion: in.String("api_version"), Metadata: in.Metadata()}
+	w := &WebhookEndpoint{APIVersion: in.String("api_version"), Connect: in.Bool("connect"), Metadata: in.Metadata()}
 	w.setFields(in.Params)
 	h.insert(w, "whsec_"+h.ids.token(32))
 	o := renderEndpoint(w)
@@ -105,7 +106,7 @@ func (h webhookEndpoints) ensure(address, secret string, events []string) {
 }
 
 func (w *WebhookEndpoint) accepts(kind string) bool {
-	return !w.Disabled && matchesEventType(kind, w.EnabledEvents)
+	return !w.Disabled && !w.Connect && matchesEventType(kind, w.EnabledEvents)
 }
 
 func (w *WebhookEndpoint) apiVersion() string {

@@ -2,14 +2,19 @@ package wire
 
 import (
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 )
 
-var currencyPattern = regexp.MustCompile(`^[a-z]{3}$`)
+// currencies are the codes that Stripe takes (docs: https://docs.stripe.com/currencies).
+var currencies = strings.Fields("usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf " +
+	"clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl htg huf idr ils inr isk jmd jod jpy kes kgs khr " +
+	"kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln " +
+	"pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf " +
+	"yer zar zmw")
 
-// IsCurrency reports whether a string has the form of a currency code: three lower-case letters.
-func IsCurrency(code string) bool { return currencyPattern.MatchString(code) }
+// IsCurrency reports whether Stripe takes a currency code, in lower case.
+func IsCurrency(code string) bool { return slices.Contains(currencies, code) }
 
 // decimals is the number of decimal places of a currency, as Stripe counts them (docs: currencies;
 // ISK and UGX are zero-decimal but charged with two).
@@ -39,6 +44,23 @@ func FormatAmount(amount int64, currency string) string {
 		return sign + "$" + whole
 	}
 	return sign + whole + " " + strings.ToUpper(currency)
+}
+
+// symbols are the signs in descriptions. A dollar is "$" whichever country's it is (CAD: recorded
+// by onetimesecret; the rest: inferred).
+var symbols = map[string]string{"usd": "$", "cad": "$", "aud": "$", "nzd": "$", "sgd": "$", "hkd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
+
+// DescribeAmount formats an amount as descriptions of invoice lines have it: €10.00.
+func DescribeAmount(amount int64, currency string) string {
+	symbol, text := symbols[currency], FormatAmount(amount, currency)
+	if symbol == "" || currency == "usd" {
+		return text
+	}
+	number, _, _ := strings.Cut(text, " ")
+	if number, negative := strings.CutPrefix(number, "-"); negative {
+		return "-" + symbol + number
+	}
+	return symbol + number
 }
 
 // ChargeUnit is the amount whose multiples a currency is charged in, in minor units: ISK and UGX

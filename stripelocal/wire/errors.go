@@ -15,6 +15,7 @@ type Error struct {
 	DeclineCode   string
 	Message       string
 	Param         string
+	EmptyParam    bool   // param is an empty string, not left out (recorded by pay-rails/pay)
 	Charge        string // id
 	PaymentIntent string // id; rendered as an object
 	PaymentMethod string // id; rendered as an object

@@ -35,6 +35,21 @@ func (p Params) WithoutPrefix(prefix string, names []string) Params {
 	return Params{found}
 }
 
+// With returns the parameters with a scalar one added, such as the id of a path.
+func (p Params) With(name, value string) Params {
+	added := &Value{children: map[string]*Value{}}
+	if p.n != nil {
+		added.name = p.n.name
+		for _, key := range p.n.keys {
+			added.keys = append(added.keys, key)
+			added.children[key] = p.n.children[key]
+		}
+	}
+	added.keys = append(added.keys, name)
+	added.children[name] = &Value{name: name, scalar: value, isScalar: true}
+	return Params{added}
+}
+
 // InRange reports whether a time satisfies a range parameter: created=T, or any of created[gt],
 // [gte], [lt] and [lte]. An absent parameter is satisfied by every time.
 func (p Params) InRange(name string, t int64) bool {

@@ -10,18 +10,19 @@ import (
 //
 //	customer! items[]{id price quantity:int} cancel_at:time? mode:payment|subscription metadata:map?
 //
-// A name may be followed by [] (a list), {…} (its fields) or :type, then by !
-// (required) and ? (an empty string unsets it). Types are str (the default),
-// int, bool, time (unix seconds), when (time or "now"), decimal, range (time or
-// gt gte lt lte), map (metadata) and any (taken, whatever it is); words with |
-// between them are an enumeration, in which the word time is unix seconds; a
-// number is a string of at most so many characters.
+// A name may be followed by [] (a list), {…} (its fields), |{…} (a single string too, such as an
+// id) or :type, then by ! (required) and ? (an empty string unsets it). Types are str (the
+// default), int, bool, time (unix seconds), when (time or "now"), decimal, range (time or gt gte lt
+// lte), currency (of ISO 4217, in any case), map (metadata) and any (taken, whatever it is); words
+// with | between them are an enumeration, in which the word time is unix seconds; a number is a
+// string of at most so many characters.
 type Schema struct {
 	Name      string
 	Kind      string
 	Choices   []string
 	Max       int // characters of a str
 	List      bool
+	Scalar    bool // a hash for which a single string may be sent
 	Required  bool
 	Clearable bool
 	Fields    map[string]*Schema
@@ -66,6 +67,7 @@ func (p *schemaParser) fields(into *Schema) error {
 
 func (p *schemaParser) field() (*Schema, error) {
 	f := &Schema{Name: p.word("[{:!? }\n\t"), Kind: "str", Max: maxString}
+	f.Name, f.Scalar = strings.CutSuffix(f.Name, "|")
 	if f.Name == "" {
 		return nil, fmt.Errorf("a name is missing before %q", p.text)
 	}

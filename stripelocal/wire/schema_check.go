@@ -118,7 +118,10 @@ var rangeSchema = func() *Schema {
 }()
 
 func (sh *Schema) checkHash(n *Value) *Error {
-	if n.isScalar {
+	switch {
+	case n.isScalar && sh.Scalar:
+		return nil
+	case n.isScalar:
 		return Invalid("", n.name, "Invalid object")
 	}
 	if sh.Kind == "hash" {
@@ -155,7 +158,10 @@ func (sh *Schema) checkScalar(n *Value) *Error {
 			return nil
 		}
 		return checkInteger(n)
+	case "currency":
+		return checkCurrency(n)
 	case "bool":
+		n.scalar = strings.ToLower(n.scalar) // Python's True, recorded by liberapay
 		if n.scalar != "true" && n.scalar != "false" {
 			return Invalid("", n.name, "Invalid boolean: "+n.scalar)
 		}
@@ -175,6 +181,16 @@ func (sh *Schema) checkLength(n *Value) *Error {
 	}
 	shown := []rune(n.scalar)
 	return Invalid("parameter_invalid_string", n.name, fmt.Sprintf("Invalid string: %s...%s; must be at most %d characters", string(shown[:min(10, len(shown))]), string(shown[len(shown)-min(5, len(shown)):]), sh.Max))
+}
+
+// checkCurrency takes a currency in any case, as Stripe does (recorded by spree_stripe).
+func checkCurrency(n *Value) *Error {
+	code := strings.ToLower(n.scalar)
+	if !IsCurrency(code) {
+		return Invalid("", n.name, "Invalid currency: "+code+". Stripe currently supports these currencies: "+strings.Join(currencies, ", "))
+	}
+	n.scalar = code
+	return nil
 }
 
 func checkInteger(n *Value) *Error {

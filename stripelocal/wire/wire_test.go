@@ -58,7 +58,7 @@ func flat(n *Value, path string) []string {
 }
 
 func TestSchemaCheck(t *testing.T) {
-	sh, err := ParseSchema("name! quantity:int on:bool mode:a|b items[]{id!}! cancel_at:time? metadata:map? created:range")
+	sh, err := ParseSchema("name! quantity:int on:bool mode:a|b items[]{id!}! cancel_at:time? metadata:map? created:range product|{name!}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +77,9 @@ func TestSchemaCheck(t *testing.T) {
 		{ok + "&created[near]=5", "parameter_unknown", "created[near]"},
 		{ok + "&name[x]=5", "-", "name[x]"},
 		{ok + "&metadata[a][b]=5", "-", "metadata[a]"},
+		{ok + "&product=prod_1", "", ""},
+		{ok + "&product[name]=x", "", ""},
+		{ok + "&product[label]=x", "parameter_unknown", "product[label]"},
 	}
 	for _, c := range cases {
 		n, e := DecodeForm(c.raw)
