@@ -55,6 +55,7 @@ func (h charges) createFromParams(in *input) (any, error) {
 	ch.Uncaptured = !in.BoolOr("capture", true)
 	ch.WasUncaptured = ch.Uncaptured
 	h.emit("charge.succeeded", h.render(ch))
+	h.fraudWarnings.openForTestCard(ch)
 	h.disputes.openForTestCard(ch)
 	return h.render(ch), nil
 }

@@ -188,8 +188,7 @@
 //     payment_method.attached besides customer.source.created.
 //   - /v1/payment_pages accepts what the official CLI sends and responds with the session. It is
 //     undocumented.
-//   - Search finds changes immediately. It supports ten clauses (syntax inferred) on customers,
-//     subscriptions, products and prices.
+//   - Search finds changes immediately. It supports ten clauses (syntax inferred).
 //   - An invalid expand[] is rejected after the call is executed. Stripe rejects it before.
 //   - A price created from price_data stays if the call is rejected later.
 //   - An empty string unsets a string parameter even where the specification does not say so.

@@ -19,6 +19,7 @@ type handlers struct {
 	disputes              disputes
 	dunning               dunning
 	events                events
+	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
 	invoicePages          invoicePages
 	invoices              invoices
@@ -75,6 +76,7 @@ func handlersOf(r *request) handlers {
 		disputes:              disputes{r},
 		dunning:               dunning{r},
 		events:                events{r},
+		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
 		invoicePages:          invoicePages{r},
 		invoices:              invoices{r},

@@ -117,6 +117,7 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 	pi.Status, pi.AmountReceived, pi.LatestCharge, pi.LastPaymentError = "succeeded", pi.Amount, ch.ID, nil
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.succeeded", h.render(pi))
+	h.fraudWarnings.openForTestCard(ch)
 	h.disputes.openForTestCard(ch)
 }
 

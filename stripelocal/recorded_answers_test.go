@@ -376,6 +376,50 @@ func TestChargesOfCards(t *testing.T) {
 	}
 }
 
+// The test card for early fraud warnings (docs: testing).
+func TestEarlyFraudWarnings(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	if list := l.callObject("GET", "/v1/radar/early_fraud_warnings", ""); len(list["data"].([]any)) != 0 {
+		t.Errorf("before: %v", list)
+	}
+	l.callObject("POST", "/v1/payment_intents", "amount=2000&currency=usd&confirm=true&payment_method=pm_card_createIssuerFraudRecord")
+	l.callObject("POST", "/v1/payment_intents", "amount=2000&currency=usd&confirm=true&payment_method=pm_card_visa")
+	data, _ := l.callObject("GET", "/v1/radar/early_fraud_warnings?expand[]=data.charge", "")["data"].([]any)
+	if len(data) != 1 || count(l, "radar.early_fraud_warning.created") != 1 {
+		t.Fatalf("%v", data)
+	}
+	warning, _ := data[0].(map[string]any)
+	charge, _ := warning["charge"].(map[string]any)
+	if got := l.callObject("GET", fmt.Sprintf("/v1/radar/early_fraud_warnings/%v", warning["id"]), ""); got["actionable"] != true || got["charge"] != charge["id"] {
+		t.Errorf("%v", got)
+	}
+	l.callObject("POST", "/v1/refunds", fmt.Sprintf("charge=%v", charge["id"]))
+	if got := l.callObject("GET", fmt.Sprintf("/v1/radar/early_fraud_warnings/%v", warning["id"]), ""); got["actionable"] != false {
+		t.Errorf("refunded: %v", got)
+	}
+}
+
+// Searches of payments and invoices (docs: search, query fields).
+func TestSearchOfPayments(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.createOnTestClock("pm_card_visa")
+	k.subscribe(l.createPriceIn("usd", 1000, "month"), 3)
+	for path, want := range map[string]int{
+		"charges/search?query=amount>2000": 1, "charges/search?query=amount<2000": 0, "charges/search?query=status:'succeeded' AND refunded:'false'": 1,
+		"invoices/search?query=total:3000": 1, "invoices/search?query=customer:'" + k.customer + "'": 1, "invoices/search?query=status:'draft'": 0,
+		"payment_intents/search?query=currency:'usd' AND amount>=3000": 1, "subscriptions/search?query=canceled_at:null": 1,
+	} {
+		name, query, _ := strings.Cut(path, "?query=")
+		data, _ := l.callObject("GET", "/v1/"+name+"?query="+url.QueryEscape(query), "")["data"].([]any)
+		if len(data) != want {
+			t.Errorf("%s: %d found, want %d", path, len(data), want)
+		}
+	}
+	l.callError("GET", "/v1/charges/search?query="+url.QueryEscape("amount:'x'"), "", 400)
+}
+
 // callObject is an API call that must succeed.
 func (l *testServer) callObject(method, path, form string) map[string]any {
 	l.t.Helper()

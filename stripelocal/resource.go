@@ -44,6 +44,7 @@ func resources() []resource {
 		searchResource(),
 		balanceTransactionResource(),
 		chargeResource(),
+		fraudWarningResource(),
 		refundResource(),
 		disputeResource(),
 		creditNoteResource(),

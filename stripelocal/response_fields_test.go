@@ -19,6 +19,8 @@ func stripeTypes() map[string]reflect.Type {
 		"account":                      reflect.TypeFor[stripe.Account](),
 		"billing_portal.configuration": reflect.TypeFor[stripe.BillingPortalConfiguration](),
 		"billing_portal.session":       reflect.TypeFor[stripe.BillingPortalSession](),
+		"balance_transaction":          reflect.TypeFor[stripe.BalanceTransaction](),
+		"radar.early_fraud_warning":    reflect.TypeFor[stripe.RadarEarlyFraudWarning](),
 		"card":                         reflect.TypeFor[stripe.Card](),
 		"charge":                       reflect.TypeFor[stripe.Charge](),
 		"checkout.session":             reflect.TypeFor[stripe.CheckoutSession](),

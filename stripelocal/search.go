@@ -19,6 +19,9 @@ func searchResource() resource {
 		on("GET /v1/subscriptions/search", searchParams, subscriptions.search),
 		on("GET /v1/products/search", searchParams, products.search),
 		on("GET /v1/prices/search", searchParams, prices.search),
+		on("GET /v1/charges/search", searchParams, charges.search),
+		on("GET /v1/invoices/search", searchParams, invoices.search),
+		on("GET /v1/payment_intents/search", searchParams, paymentIntents.search),
 	}}
 }
 
@@ -27,7 +30,7 @@ func (h customers) search(in *input) (any, error) {
 }
 
 func (h subscriptions) search(in *input) (any, error) {
-	return search[*Subscription]{h.store.Subscriptions, words("status"), h.render}.page(in)
+	return search[*Subscription]{h.store.Subscriptions, words("canceled_at status"), h.render}.page(in)
 }
 
 func (h products) search(in *input) (any, error) {
@@ -36,6 +39,23 @@ func (h products) search(in *input) (any, error) {
 
 func (h prices) search(in *input) (any, error) {
 	return search[*Price]{h.store.Prices, words("active currency lookup_key product type"), h.render}.page(in)
+}
+
+func (h charges) search(in *input) (any, error) {
+	return search[*Charge]{h.store.Charges, words("amount currency customer disputed refunded status"), h.render}.page(in)
+}
+
+func (h invoices) search(in *input) (any, error) {
+	return search[*Invoice]{h.store.Invoices, words("currency customer number status subscription total"), h.render}.page(in)
+}
+
+func (h paymentIntents) search(in *input) (any, error) {
+	return search[*PaymentIntent]{h.store.PaymentIntents, words("amount currency customer status"), h.render}.page(in)
+}
+
+// isNumeric reports whether a field is compared as a number (docs: search, query fields).
+func isNumeric(field string) bool {
+	return slices.Contains([]string{"amount", "canceled_at", "created", "total"}, field)
 }
 
 func words(line string) []string { return strings.Fields(line) }
@@ -145,19 +165,19 @@ func (c *clause) unquote() {
 }
 
 func (c *clause) check(fields []string) error {
-	numeric := c.field == "created"
+	numeric := isNumeric(c.field)
 	switch {
 	case c.field != "metadata" && c.key != "", c.field == "metadata" && c.key == "" && !c.null:
 		return queryError("Metadata is queried as `metadata[\"key\"]:\"value\"`.")
-	case c.field != "metadata" && !numeric && !slices.Contains(fields, c.field):
+	case c.field != "metadata" && c.field != "created" && !slices.Contains(fields, c.field):
 		return queryError(fmt.Sprintf("Field `%s` is an unsupported search field for this resource.", c.field))
 	case strings.ContainsAny(c.operator, "<>") && !numeric:
 		return queryError(fmt.Sprintf("Field `%s` does not support the operator `%s`.", c.field, c.operator))
 	case c.operator == "~" && (numeric || len(c.value) < 3):
 		return queryError("Substring matches need a text of at least 3 characters.")
 	}
-	if _, err := strconv.ParseInt(c.value, 10, 64); numeric && err != nil {
-		return queryError("Field `created` takes a number of seconds.")
+	if _, err := strconv.ParseInt(c.value, 10, 64); numeric && !c.null && err != nil {
+		return queryError("Field `" + c.field + "` takes a number.")
 	}
 	return nil
 }
@@ -174,9 +194,9 @@ func (q searchQuery) matches(o wire.Object) bool {
 func (c clause) matches(o wire.Object) bool { return c.holds(o) != c.negated }
 
 func (c clause) holds(o wire.Object) bool {
-	if c.field == "created" {
-		at, _ := o["created"].(int64)
-		return c.compare(at)
+	if isNumeric(c.field) {
+		n, exists := o[c.field].(int64)
+		return exists != c.null && (c.null || c.compare(n))
 	}
 	text, exists := c.read(o)
 	switch {
@@ -188,19 +208,19 @@ func (c clause) holds(o wire.Object) bool {
 	return exists && strings.EqualFold(text, c.value)
 }
 
-func (c clause) compare(at int64) bool {
+func (c clause) compare(n int64) bool {
 	want, _ := strconv.ParseInt(c.value, 10, 64) // validated by check
 	switch c.operator {
 	case ">":
-		return at > want
+		return n > want
 	case ">=":
-		return at >= want
+		return n >= want
 	case "<":
-		return at < want
+		return n < want
 	case "<=":
-		return at <= want
+		return n <= want
 	}
-	return at == want
+	return n == want
 }
 
 // read returns a rendered field as text.
