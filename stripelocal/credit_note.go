@@ -9,22 +9,23 @@ import (
 // CreditNote reduces a finalized invoice. Amounts are minor units.
 type CreditNote struct {
 	Base
-	Amount          int64
-	CreditAmount    int64 // credited to the customer's balance
-	Currency        string
-	Customer        string
-	EffectiveAt     int64
-	Invoice         string
-	Type            string // pre_payment or post_payment
-	Lines           []CreditNoteLine
-	Memo            string
-	Metadata        map[string]string
-	Number          string
-	OutOfBandAmount int64
-	Reason          string
-	Refund          string
-	RefundAmount    int64
-	VoidedAt        int64
+	Amount             int64
+	CreditAmount       int64 // credited to the customer's balance
+	Currency           string
+	Customer           string
+	EffectiveAt        int64
+	BalanceTransaction string // of the credit to the customer
+	Invoice            string
+	Type               string // pre_payment or post_payment
+	Lines              []CreditNoteLine
+	Memo               string
+	Metadata           map[string]string
+	Number             string
+	OutOfBandAmount    int64
+	Reason             string
+	Refund             string
+	RefundAmount       int64
+	VoidedAt           int64
 }
 
 // CreditNoteLine credits an invoice line or a custom line item.
@@ -101,7 +102,7 @@ func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
 	}
 	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
 	if c, ok := h.store.Customers.get(n.Customer); ok && n.CreditAmount > 0 {
-		h.customers.change(c, func() { c.Balance -= n.CreditAmount })
+		n.BalanceTransaction = h.customerBalances.change(c, CustomerBalanceTransaction{Amount: -n.CreditAmount, Currency: n.Currency, CreditNote: n.ID, Invoice: n.Invoice, Type: "credit_note"}).ID
 	}
 	if inv.Status == "open" && inv.remaining() == 0 {
 		h.paymentIntents.cancelByID(inv.PaymentIntent, "void_invoice")
@@ -313,7 +314,7 @@ func (h creditNotes) render(n *CreditNote) wire.Object {
 	}
 	o := wire.Object{
 		"id": n.ID, "object": "credit_note", "amount": n.Amount, "amount_shipping": 0, "created": n.Created,
-		"currency": n.Currency, "customer": wire.Ref("customer", n.Customer), "customer_balance_transaction": nil,
+		"currency": n.Currency, "customer": wire.Ref("customer", n.Customer), "customer_balance_transaction": wire.Ref("customer_balance_transaction", n.BalanceTransaction),
 		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": wire.IntOrNull(n.EffectiveAt),
 		"invoice": wire.Ref("invoice", n.Invoice), "lines": wire.List("/v1/credit_notes/"+n.ID+"/lines", lines, false),
 		"livemode": false, "memo": wire.StringOrNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,

@@ -42,7 +42,7 @@ func customerResource() resource {
 		render: renderFrom(func(s *store) *table[*Customer] { return s.Customers },
 			bind(customers.render)),
 		routes: append([]route{
-			on("POST /v1/customers", customerParams+"payment_method test_clock", customers.create),
+			on("POST /v1/customers", customerParams+"payment_method test_clock tax_id_data[]{"+taxIDTypes+"}", customers.create),
 			on("GET /v1/customers", listParams+"email:512 test_clock", customers.list),
 			on("GET /v1/customers/{id}", "", customers.get),
 			on("POST /v1/customers/{id}", customerParams, customers.update),
@@ -61,6 +61,11 @@ func (h customers) create(in *input) (any, error) {
 	if err := h.testClocks.checkAssignable(in.Params); err != nil {
 		return nil, err
 	}
+	for _, p := range in.List("tax_id_data") {
+		if err := checkTaxID(p); err != nil {
+			return nil, err
+		}
+	}
 	method, err := h.paymentMethods.initialFromParams(in.Params)
 	if err != nil {
 		return nil, err
@@ -71,6 +76,12 @@ func (h customers) create(in *input) (any, error) {
 		c.DefaultPaymentMethod = method.ID
 	}
 	h.insert(c)
+	if c.Balance != 0 {
+		h.customerBalances.record(c, CustomerBalanceTransaction{Amount: c.Balance, Type: "initial"})
+	}
+	for _, p := range in.List("tax_id_data") {
+		h.taxIDs.insert(c, p.String("type"), p.String("value"))
+	}
 	if method != nil {
 		h.paymentMethods.attachTo(method, c)
 	}
@@ -172,7 +183,11 @@ func (h customers) update(in *input) (any, error) {
 			return nil, err
 		}
 	}
+	balance := c.Balance
 	h.change(c, func() { c.setFields(in.Params) })
+	if c.Balance != balance {
+		h.customerBalances.record(c, CustomerBalanceTransaction{Amount: c.Balance - balance, Type: "adjustment"})
+	}
 	if source != nil {
 		h.paymentMethods.attachTo(source, c)
 		h.sources.insertDefault(c, source)
@@ -243,7 +258,7 @@ func (h customers) render(c *Customer) wire.Object {
 		"sources":                wire.Expandable(func() any { return h.sources.renderList(c) }),
 		"tax":                    wire.Expandable(func() any { return c.renderTax() }),
 		"invoice_credit_balance": wire.Expandable(func() any { return c.invoiceCreditBalance() }),
-		"tax_ids":                wire.Expandable(func() any { return wire.List("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
+		"tax_ids":                wire.Expandable(func() any { return h.taxIDs.renderForCustomer(c) }),
 	}
 }
 

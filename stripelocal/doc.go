@@ -102,7 +102,7 @@
 //   - A preview with always_invoice, or of a change that is billed immediately, shows that invoice.
 //     Any other preview shows the next period's. A preview has no id.
 //   - An amount below the minimum charge is added to the customer's balance, whatever created the
-//     invoice. Voiding restores the balance. There are no customer_balance_transactions.
+//     invoice. Voiding restores the balance. Each change is a customer balance transaction.
 //   - A customer has one currency (public issue threads): subscriptions, pending invoice items and
 //     open Checkout sessions in subscription mode of another one are rejected. One-time payments
 //     are not.

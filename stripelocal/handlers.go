@@ -11,6 +11,7 @@ type handlers struct {
 	checkoutSessions      checkoutSessions
 	coupons               coupons
 	creditNotes           creditNotes
+	customerBalances      customerBalances
 	customers             customers
 	customerSubscriptions customerSubscriptions
 	dashboardPages        dashboardPages
@@ -68,6 +69,7 @@ func handlersOf(r *request) handlers {
 		checkoutSessions:      checkoutSessions{r},
 		coupons:               coupons{r},
 		creditNotes:           creditNotes{r},
+		customerBalances:      customerBalances{r},
 		customers:             customers{r},
 		customerSubscriptions: customerSubscriptions{r},
 		dashboardPages:        dashboardPages{r},

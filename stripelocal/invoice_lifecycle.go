@@ -124,8 +124,19 @@ func (h invoicing) assignNumber(inv *Invoice) {
 	h.applyBalance(inv)
 	c.Currency = inv.Currency
 	if c.Balance != inv.EndingBalance {
-		h.customers.change(c, func() { c.Balance = inv.EndingBalance })
+		h.customerBalances.change(c, CustomerBalanceTransaction{
+			Amount: inv.EndingBalance - c.Balance, Currency: inv.Currency, Invoice: inv.ID, Type: inv.balanceTransactionType(),
+		})
 	}
+}
+
+// balanceTransactionType says why an invoice changes the balance: its total is a credit or below
+// the minimum charge, or the balance pays a part of it.
+func (inv *Invoice) balanceTransactionType() string {
+	if total := inv.total(); total > 0 && total < wire.MinimumCharge(inv.Currency) && inv.EndingBalance > inv.StartingBalance {
+		return "invoice_too_small"
+	}
+	return "applied_to_invoice"
 }
 
 // applyBalance sets how the customer's balance changes: a credit pays the invoice, a negative total
@@ -270,7 +281,7 @@ func (h invoicing) markUncollectible(inv *Invoice) {
 func (h invoicing) restoreBalance(inv *Invoice) {
 	c, ok := h.store.Customers.get(inv.Customer)
 	if back := inv.StartingBalance - inv.EndingBalance; ok && !c.Deleted && back != 0 {
-		h.customers.change(c, func() { c.Balance += back })
+		h.customerBalances.change(c, CustomerBalanceTransaction{Amount: back, Currency: inv.Currency, Invoice: inv.ID, Type: "unapplied_from_invoice"})
 	}
 }
 

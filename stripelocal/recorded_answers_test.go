@@ -420,6 +420,69 @@ func TestSearchOfPayments(t *testing.T) {
 	l.callError("GET", "/v1/charges/search?query="+url.QueryEscape("amount:'x'"), "", 400)
 }
 
+// Every change of a customer's balance is a transaction (docs: customer credit balance).
+func TestCustomerBalanceTransactions(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.createOnTestClock("pm_card_visa")
+	path := "/v1/customers/" + k.customer + "/balance_transactions"
+	made := l.callObject("POST", path, "amount=-1500&currency=usd&description=Welcome")
+	if made["ending_balance"] != -1500.0 || made["type"] != "adjustment" {
+		t.Errorf("%v", made)
+	}
+	if e := l.callError("POST", path, "amount=-1500&currency=eur", 400); e["param"] != "currency" {
+		t.Errorf("another currency: %v", e)
+	}
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1)
+	if sub.LatestInvoice.AmountDue != 0 || sub.LatestInvoice.EndingBalance != -500 {
+		t.Errorf("due %d, balance %d", sub.LatestInvoice.AmountDue, sub.LatestInvoice.EndingBalance)
+	}
+	l.callObject("POST", "/v1/customers/"+k.customer, "balance=-100")
+	data, _ := l.callObject("GET", path, "")["data"].([]any)
+	var got []string
+	for _, e := range data {
+		x, _ := e.(map[string]any)
+		got = append(got, fmt.Sprint(x["type"], " ", x["amount"], " ", x["ending_balance"]))
+	}
+	if want := "[adjustment 400 -100 applied_to_invoice 1000 -500 adjustment -1500 -1500]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+	changed := l.callObject("POST", fmt.Sprintf("%s/%v", path, made["id"]), "description=Hello&metadata[a]=b")
+	if changed["description"] != "Hello" || changed["amount"] != -1500.0 {
+		t.Errorf("%v", changed)
+	}
+	l.callError("GET", path+"/cbtxn_no", "", 404)
+	other := l.createCustomer()
+	l.callError("GET", fmt.Sprintf("/v1/customers/%s/balance_transactions/%v", other.ID, made["id"]), "", 404)
+}
+
+// Tax IDs of the account and of customers at /v1/tax_ids (API reference: tax IDs).
+func TestTaxIDsByOwner(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	own := l.callObject("POST", "/v1/tax_ids", "type=us_ein&value=12-3456789")
+	c := l.callObject("POST", "/v1/customers", "email=ada@example.com&tax_id_data[0][type]=eu_vat&tax_id_data[0][value]=DE123456789&expand[]=tax_ids")
+	if ids, _ := c["tax_ids"].(map[string]any); len(ids["data"].([]any)) != 1 {
+		t.Errorf("tax_id_data: %v", c["tax_ids"])
+	}
+	list := func(form string) int {
+		data, _ := l.callObject("GET", "/v1/tax_ids"+form, "")["data"].([]any)
+		return len(data)
+	}
+	if own["customer"] != nil || list("") != 1 || list(fmt.Sprintf("?owner[type]=customer&owner[customer]=%v", c["id"])) != 1 {
+		t.Errorf("own %v, %d and %d", own, list(""), list(fmt.Sprintf("?owner[type]=customer&owner[customer]=%v", c["id"])))
+	}
+	if e := l.callError("POST", "/v1/tax_ids", "type=eu_vat&value=nothing", 400); e["code"] != "tax_id_invalid" {
+		t.Errorf("%v", e)
+	}
+	l.callError("POST", "/v1/tax_ids", "type=us_ein&value=12-3456789&owner[type]=customer", 400)
+	l.callObject("DELETE", fmt.Sprintf("/v1/tax_ids/%v", own["id"]), "")
+	l.callError("GET", fmt.Sprintf("/v1/tax_ids/%v", own["id"]), "", 404)
+	if list("") != 0 || count(l, "customer.tax_id.deleted") != 0 {
+		t.Errorf("%d left, %d events", list(""), count(l, "customer.tax_id.deleted"))
+	}
+}
+
 // callObject is an API call that must succeed.
 func (l *testServer) callObject(method, path, form string) map[string]any {
 	l.t.Helper()

@@ -26,6 +26,7 @@ func resources() []resource {
 		accountResource(),
 		testClockResource(),
 		customerResource(),
+		customerBalanceResource(),
 		productResource(),
 		priceResource(),
 		paymentMethodResource(),

@@ -26,6 +26,8 @@ func stripeTypes() map[string]reflect.Type {
 		"checkout.session":             reflect.TypeFor[stripe.CheckoutSession](),
 		"coupon":                       reflect.TypeFor[stripe.Coupon](),
 		"credit_note":                  reflect.TypeFor[stripe.CreditNote](),
+		"customer_balance_transaction": reflect.TypeFor[stripe.CustomerBalanceTransaction](),
+		"tax_id":                       reflect.TypeFor[stripe.TaxID](),
 		"customer":                     reflect.TypeFor[stripe.Customer](),
 		"discount":                     reflect.TypeFor[stripe.Discount](),
 		"dispute":                      reflect.TypeFor[stripe.Dispute](),

@@ -65,6 +65,7 @@ var newerFields = []string{
 	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
 	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",
 	"CheckoutSessions.ConsentPromotions", "CheckoutSessions.RedisplayFilters", "CheckoutSessions.PaymentMethodSave", "CheckoutSessions.SubmitText", "CheckoutSessions.TermsText",
+	"CustomerBalanceTransactions", "CreditNotes.BalanceTransaction",
 	"Prices.TrialPeriodDays", "Prices.OfInvoiceItem", "Prices.Deleted", "PaymentMethods.Verified", "PaymentMethods.WithoutCVC",
 	"Subscriptions.PauseCollection.Behavior", "Subscriptions.PauseCollection.ResumesAt", "InvoiceItems.TaxRates", "PaymentIntents.TransferGroup",
 	"PaymentIntents.MethodOptions", "Charges.WasUncaptured", "Charges.BalancePending", "Charges.Shipping", "Charges.TransferGroup",

@@ -20,34 +20,35 @@ type store struct {
 	// The account has no URL of its terms of service, and Stripe Tax is not activated.
 	WithoutTerms, WithoutStripeTax bool
 
-	TestClocks            *table[*TestClock]
-	Customers             *table[*Customer]
-	Products              *table[*Product]
-	Prices                *table[*Price]
-	PaymentMethods        *table[*PaymentMethod]
-	Subscriptions         *table[*Subscription]
-	SubscriptionItems     *table[*SubscriptionItem]
-	SubscriptionSchedules *table[*SubscriptionSchedule]
-	Invoices              *table[*Invoice]
-	InvoiceItems          *table[*InvoiceItem]
-	PaymentIntents        *table[*PaymentIntent]
-	SetupIntents          *table[*SetupIntent]
-	Tokens                *table[*Token]
-	Charges               *table[*Charge]
-	Refunds               *table[*Refund]
-	Disputes              *table[*Dispute]
-	CreditNotes           *table[*CreditNote]
-	CheckoutSessions      *table[*CheckoutSession]
-	PortalConfigurations  *table[*PortalConfiguration]
-	PortalSessions        *table[*PortalSession]
-	WebhookEndpoints      *table[*WebhookEndpoint]
-	Coupons               *table[*Coupon]
-	PromotionCodes        *table[*PromotionCode]
-	TaxIDs                *table[*TaxID]
-	TaxRates              *table[*TaxRate]
-	Events                *table[*Event]
-	Deliveries            *table[*Delivery]
-	IdempotentResponses   map[string]*storedResponse // by idempotency key
+	TestClocks                  *table[*TestClock]
+	Customers                   *table[*Customer]
+	Products                    *table[*Product]
+	Prices                      *table[*Price]
+	PaymentMethods              *table[*PaymentMethod]
+	CustomerBalanceTransactions *table[*CustomerBalanceTransaction]
+	Subscriptions               *table[*Subscription]
+	SubscriptionItems           *table[*SubscriptionItem]
+	SubscriptionSchedules       *table[*SubscriptionSchedule]
+	Invoices                    *table[*Invoice]
+	InvoiceItems                *table[*InvoiceItem]
+	PaymentIntents              *table[*PaymentIntent]
+	SetupIntents                *table[*SetupIntent]
+	Tokens                      *table[*Token]
+	Charges                     *table[*Charge]
+	Refunds                     *table[*Refund]
+	Disputes                    *table[*Dispute]
+	CreditNotes                 *table[*CreditNote]
+	CheckoutSessions            *table[*CheckoutSession]
+	PortalConfigurations        *table[*PortalConfiguration]
+	PortalSessions              *table[*PortalSession]
+	WebhookEndpoints            *table[*WebhookEndpoint]
+	Coupons                     *table[*Coupon]
+	PromotionCodes              *table[*PromotionCode]
+	TaxIDs                      *table[*TaxID]
+	TaxRates                    *table[*TaxRate]
+	Events                      *table[*Event]
+	Deliveries                  *table[*Delivery]
+	IdempotentResponses         map[string]*storedResponse // by idempotency key
 }
 
 func newStore() *store {
@@ -55,13 +56,14 @@ func newStore() *store {
 		Format: storeFormat,
 		Customers: newTable[*Customer]().indexed("test_clock", func(c *Customer) string { return c.TestClock }).
 			indexed("email", func(c *Customer) string { return c.Email }),
-		TestClocks:            newTable[*TestClock](),
-		SubscriptionSchedules: newTable[*SubscriptionSchedule](),
-		Products:              newTable[*Product](),
-		Prices:                newTable[*Price]().indexed("product", func(p *Price) string { return p.Product }),
-		PaymentMethods:        newTable[*PaymentMethod]().indexed("customer", func(p *PaymentMethod) string { return p.Customer }),
-		Subscriptions:         newTable[*Subscription]().indexed("customer", func(x *Subscription) string { return x.Customer }),
-		SubscriptionItems:     newTable[*SubscriptionItem]().indexed("subscription", func(i *SubscriptionItem) string { return i.Subscription }),
+		TestClocks:                  newTable[*TestClock](),
+		CustomerBalanceTransactions: newTable[*CustomerBalanceTransaction]().indexed("customer", func(x *CustomerBalanceTransaction) string { return x.Customer }),
+		SubscriptionSchedules:       newTable[*SubscriptionSchedule](),
+		Products:                    newTable[*Product](),
+		Prices:                      newTable[*Price]().indexed("product", func(p *Price) string { return p.Product }),
+		PaymentMethods:              newTable[*PaymentMethod]().indexed("customer", func(p *PaymentMethod) string { return p.Customer }),
+		Subscriptions:               newTable[*Subscription]().indexed("customer", func(x *Subscription) string { return x.Customer }),
+		SubscriptionItems:           newTable[*SubscriptionItem]().indexed("subscription", func(i *SubscriptionItem) string { return i.Subscription }),
 		Invoices: newTable[*Invoice]().indexed("customer", func(i *Invoice) string { return i.Customer }).
 			indexed("subscription", func(i *Invoice) string { return i.Subscription }),
 		InvoiceItems: newTable[*InvoiceItem]().indexed("customer", func(i *InvoiceItem) string { return i.Customer }).

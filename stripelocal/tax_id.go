@@ -32,6 +32,10 @@ func taxIDResource() resource {
 			on("GET /v1/customers/{id}/tax_ids", "limit:int starting_after ending_before", taxIDs.list),
 			on("GET /v1/customers/{id}/tax_ids/{tax}", "", taxIDs.get),
 			on("DELETE /v1/customers/{id}/tax_ids/{tax}", "", taxIDs.delete),
+			on("POST /v1/tax_ids", taxIDTypes+" "+taxIDOwner, taxIDs.createForOwner),
+			on("GET /v1/tax_ids", pageParams+taxIDOwner, taxIDs.listForOwner),
+			on("GET /v1/tax_ids/{id}", "", taxIDs.getByID),
+			on("DELETE /v1/tax_ids/{id}", "", taxIDs.deleteByID),
 		},
 	}
 }
@@ -60,15 +64,27 @@ func (h taxIDs) create(in *input) (any, error) {
 	if c.Deleted {
 		return nil, wire.NotFound("customer", c.ID, "id")
 	}
-	kind, value := in.String("type"), in.String("value")
-	if (kind == "eu_vat" || kind == "us_ein") && taxIDType(value) != kind {
-		return nil, wire.Invalid("tax_id_invalid", "value", "Invalid value for "+kind+".")
+	if err := checkTaxID(in.Params); err != nil {
+		return nil, err
 	}
-	return h.insert(c, kind, value).render(), nil
+	return h.insert(c, in.String("type"), in.String("value")).render(), nil
 }
 
+func checkTaxID(p wire.Params) error {
+	kind := p.String("type")
+	if (kind == "eu_vat" || kind == "us_ein") && taxIDType(p.String("value")) != kind {
+		return wire.Invalid("tax_id_invalid", p.Name("value"), "Invalid value for "+kind+".")
+	}
+	return nil
+}
+
+// insert stores a tax ID of a customer, or of the account if c is nil, which sends no event (the
+// event is named customer.tax_id.created).
 func (h taxIDs) insert(c *Customer, kind, value string) *TaxID {
-	x := &TaxID{Base: Base{ID: h.ids.longID("txi_1"), Created: h.timeFor(c)}, Customer: c.ID, Type: kind, Value: value}
+	x := &TaxID{Base: Base{ID: h.ids.longID("txi_1"), Created: h.timeFor(c)}, Type: kind, Value: value}
+	if c != nil {
+		x.Customer = c.ID
+	}
 	x.Country = map[string]string{
 		"us_ein": "US", "gb_vat": "GB", "ch_vat": "CH", "au_abn": "AU", "in_gst": "IN", "no_vat": "NO", "ca_gst_hst": "CA", "jp_cn": "JP",
 	}[kind]
@@ -76,7 +92,9 @@ func (h taxIDs) insert(c *Customer, kind, value string) *TaxID {
 		x.Country = strings.ToUpper(value[:2])
 	}
 	h.store.TaxIDs.insert(x)
-	h.emit("customer.tax_id.created", x.render())
+	if c != nil {
+		h.emit("customer.tax_id.created", x.render())
+	}
 	return x
 }
 
@@ -99,7 +117,9 @@ func (h taxIDs) setOnly(c *Customer, value string) {
 
 func (h taxIDs) remove(x *TaxID) {
 	h.store.TaxIDs.remove(x.ID)
-	h.emit("customer.tax_id.deleted", x.render())
+	if x.Customer != "" {
+		h.emit("customer.tax_id.deleted", x.render())
+	}
 }
 
 func (h taxIDs) find(in *input) (*TaxID, error) {
@@ -141,11 +161,19 @@ func (h taxIDs) list(in *input) (any, error) {
 	}.page(in)
 }
 
+func (h taxIDs) renderForCustomer(c *Customer) wire.Object {
+	data := []any{}
+	for _, x := range h.store.TaxIDs.by("customer", c.ID) {
+		data = append(data, x.render())
+	}
+	return wire.List("/v1/customers/"+c.ID+"/tax_ids", data, false)
+}
+
 func (x *TaxID) render() wire.Object {
 	return wire.Object{
 		"id": x.ID, "object": "tax_id", "country": wire.StringOrNull(x.Country), "created": x.Created,
 		"customer": wire.Ref("customer", x.Customer), "livemode": false, "type": x.Type, "value": x.Value,
-		"owner":        wire.Object{"type": "customer", "customer": wire.Ref("customer", x.Customer)},
+		"owner":        x.renderOwner(),
 		"verification": wire.Object{"status": "unavailable", "verified_address": nil, "verified_name": nil},
 	}
 }
