@@ -64,16 +64,17 @@ var inside = map[string][]string{
 	"usher/billing/apperr":                {},
 	"usher/billing/secrets":               {},
 
-	"usher/billing/mail/smtp": {"usher/billing/mail"},
-	"usher/billing/stripegw":  domain,
-	"usher/db":                domain, // implements the storage interfaces of the domain
-	"usher/db/privatepg":      {},
-	"usher/db/dbtest":         {"usher/db/privatepg"},
-	"usher/stripelocal":       {"usher/stripelocal/wire", "usher/stripelocal/pages"},
-	"usher/stripelocal/wire":  {},
-	"usher/stripelocal/pages": {},
-	"usher/static":            {},
-	"usher/docs":              {}, // only tests of the documentation
+	"usher/billing/mail/smtp":     {"usher/billing/mail"},
+	"usher/billing/stripegw":      domain,
+	"usher/db":                    domain, // implements the storage interfaces of the domain
+	"usher/db/privatepg":          {},
+	"usher/db/dbtest":             {"usher/db/privatepg"},
+	"usher/stripelocal":           {"usher/stripelocal/wire", "usher/stripelocal/pages", "usher/stripelocal/websocket"},
+	"usher/stripelocal/wire":      {},
+	"usher/stripelocal/pages":     {},
+	"usher/stripelocal/websocket": {},
+	"usher/static":                {},
+	"usher/docs":                  {}, // only tests of the documentation
 }
 
 // domain are the packages of the domain that others may use. Env is passed through New only.
