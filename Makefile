@@ -104,6 +104,10 @@ alerts: ## test the alert rules of Prometheus
 strings: ## list every text that people can read, with its place
 	@go run ./cmd/strings
 
+.PHONY: local-stripe-operations
+local-stripe-operations: ## write the calls and divergences of the local Stripe into docs/local-stripe-operations.md
+	go test -count=1 -run TestOperationsPage ./stripelocal -write-operations
+
 .PHONY: weight
 weight: ## print what each page transfers, write it into docs/performance.md, and fail above the limits
 	go test -count=1 -v -run TestTransferredBytes ./handlers -weight-table=$(CURDIR)/docs/performance.md

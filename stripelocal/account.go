@@ -9,7 +9,11 @@ type Account struct {
 	Name    string
 }
 
-func newAccount(ids *idSource, at int64) Account {
+// newAccount is the default account, or that of a key with a name.
+func newAccount(ids *idSource, name string, at int64) Account {
+	if name != "" {
+		return Account{ID: "acct_" + name, Created: at, Name: name}
+	}
 	return Account{ID: "acct_1" + ids.token(15), Created: at, Name: "Local Stripe"}
 }
 

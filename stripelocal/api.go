@@ -67,6 +67,8 @@ func (s *Server) mount() error {
 		return fmt.Errorf("hosted pages: %w", err)
 	}
 	mux.HandleFunc("/v1/", s.serveUnknownPath)
+	mux.HandleFunc("/v2/", s.serveUnknownPath)
+	mux.HandleFunc("GET "+cliSubscribePath+"{account}", func(w http.ResponseWriter, req *http.Request) { s.cli.subscribe(w, req) })
 	hostedPages{s}.mount(mux)
 	control{s}.mount(mux)
 	s.handler = guardPages(mux)
@@ -107,18 +109,23 @@ func (s *Server) newRequestInfo(req *http.Request) requestInfo {
 	return info
 }
 
-func (c apiCall) authenticate() *wire.Error {
-	key, _, basic := c.req.BasicAuth()
+// apiKey is the key of a request, sent as a bearer token or as a user name.
+func apiKey(req *http.Request) string {
+	key, _, basic := req.BasicAuth()
 	if !basic {
-		key, _ = strings.CutPrefix(c.req.Header.Get("Authorization"), "Bearer ")
+		key, _ = strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
 	}
-	if err := checkAPIKey(key); err != nil {
+	return key
+}
+
+func (c apiCall) authenticate() *wire.Error {
+	if err := checkAPIKey(apiKey(c.req)); err != nil {
 		return err
 	}
-	if v := c.req.Header.Get("Stripe-Version"); v != "" && !versionPattern.MatchString(v) {
-		return wire.Invalid("", "", "Invalid Stripe API version: "+v)
+	if account := c.req.Header.Get("Stripe-Account"); account != "" {
+		return noConnectedAccount(apiKey(c.req), account)
 	}
-	return nil
+	return c.checkVersion(c.req.Header.Get("Stripe-Version"))
 }
 
 func checkAPIKey(key string) *wire.Error {
@@ -229,14 +236,23 @@ func (s *Server) serveUnknownPath(w http.ResponseWriter, req *http.Request) {
 // unknownURL is the error for a path that is no operation. A trailing slash often is an empty id
 // (recorded by pay-rails/pay).
 func unknownURL(req *http.Request) *wire.Error {
-	hint := ""
+	hint := "Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
 	if strings.HasSuffix(req.URL.Path, "/") {
-		hint = "If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code. "
+		hint = "If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code. " + hint
+	}
+	if strings.HasPrefix(req.URL.Path, "/v2/") {
+		hint = "This local Stripe has the API under /v1/ and not the one under /v2/."
 	}
 	return &wire.Error{
 		Status: http.StatusNotFound, Type: "invalid_request_error",
-		Message: fmt.Sprintf("Unrecognized request URL (%s: %s). %sPlease see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path, hint),
+		Message: fmt.Sprintf("Unrecognized request URL (%s: %s). %s", req.Method, req.URL.Path, hint),
 	}
+}
+
+// noConnectedAccount refuses the header Stripe-Account, as Stripe refuses an account without
+// access.
+func noConnectedAccount(key, account string) *wire.Error {
+	return &wire.Error{Status: http.StatusForbidden, Type: "invalid_request_error", Code: "account_invalid", Message: fmt.Sprintf("The provided key '%s' does not have access to account '%s' (or that account does not exist). This local Stripe has no connected accounts: leave out the header Stripe-Account, or use a key sk_test_acct_NAME_… for an account of its own.", maskAPIKey(key), account)}
 }
 
 func (c apiCall) write(w http.ResponseWriter, a apiResponse) {
@@ -249,9 +265,6 @@ func (c apiCall) write(w http.ResponseWriter, a apiResponse) {
 	h.Set("Date", time.Unix(a.date, 0).UTC().Format(http.TimeFormat))
 	h.Set("Request-Id", c.info.RequestID)
 	h.Set("Stripe-Version", APIVersion)
-	if v := c.req.Header.Get("Stripe-Version"); versionPattern.MatchString(v) {
-		h.Set("Stripe-Version", v)
-	}
 	if c.info.IdempotencyKey != "" {
 		h.Set("Idempotency-Key", c.info.IdempotencyKey)
 	}
@@ -265,6 +278,7 @@ func (c apiCall) write(w http.ResponseWriter, a apiResponse) {
 		h.Set("WWW-Authenticate", `Bearer realm="Stripe"`)
 	}
 	a.setRetryHeaders(h, c.info.IdempotencyKey)
+	c.logCall(c.req, c.info.RequestID, a)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
 }

@@ -17,7 +17,7 @@ import (
 
 func TestTheOfficialCommandLineTriggersEvents(t *testing.T) {
 	t.Parallel()
-	tool := stripeTool(t)
+	stripeTool(t)
 	cases := []struct{ trigger, event string }{
 		{"customer.subscription.created", "customer.subscription.created"},
 		{"invoice.payment_failed", "invoice.payment_failed"},
@@ -65,7 +65,7 @@ func TestTheOfficialCommandLineTriggersEvents(t *testing.T) {
 		t.Run(c.trigger, func(t *testing.T) {
 			t.Parallel()
 			l := start(t, stripelocal.Options{})
-			l.trigger(tool, c.trigger)
+			l.trigger(c.trigger)
 			wantEvents(t, l, c.event)
 		})
 	}
@@ -93,18 +93,11 @@ func stripeTool(t *testing.T) string {
 }
 
 // trigger runs the CLI against the server with an empty configuration.
-func (l *testServer) trigger(tool, event string) {
+func (l *testServer) trigger(event string) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, tool, "trigger", event, "--api-base", l.url, "--api-key", testKey)
-	home := l.t.TempDir()
-	for _, pair := range cmd.Environ() {
-		if !strings.HasPrefix(pair, "STRIPE_") && !strings.HasPrefix(pair, "HOME=") && !strings.HasPrefix(pair, "XDG_CONFIG_HOME=") {
-			cmd.Env = append(cmd.Env, pair)
-		}
-	}
-	cmd.Env = append(cmd.Env, "HOME="+home, "XDG_CONFIG_HOME="+home, "STRIPE_CLI_TELEMETRY_OPTOUT=1")
+	cmd := l.toolCommand(ctx, "trigger", event)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		l.t.Fatalf("stripe trigger %s: %v\n%s", event, err, out)
 	}

@@ -25,10 +25,15 @@ func (s *Server) AdvanceClock(to time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ahead := to.Unix() - s.clock(); ahead > 0 {
-		s.runDue(accountClock, to.Unix())
-		s.store.ClockOffset += ahead
-		s.stateWriter.markDirty()
+		s.advanceBy(ahead)
 	}
+}
+
+// advanceBy advances the clock by seconds. The caller has the server's lock.
+func (s *Server) advanceBy(seconds int64) {
+	s.runDue(accountClock, s.clock()+seconds)
+	s.store.ClockOffset += seconds
+	s.stateWriter.markDirty()
 }
 
 // Advance advances the account's clock by a time span such as "3 days" or "1 month". Everything

@@ -16,6 +16,9 @@ func (c control) mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_usher/clock", c.showClock)
 	mux.HandleFunc("POST /_usher/clock", c.moveClock)
 	mux.HandleFunc("POST /_usher/checkout_sessions/{id}/settle", c.settleCheckoutSession)
+	mux.HandleFunc("POST /_usher/reset", c.reset)
+	mux.HandleFunc("GET /_usher/accounts", c.showAccounts)
+	mux.HandleFunc("GET /_usher/cli_sessions", c.showCLISessions)
 	mux.HandleFunc("GET /_usher/settings", c.showSettings)
 	mux.HandleFunc("POST /_usher/settings", c.changeSettings)
 }

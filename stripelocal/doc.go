@@ -3,8 +3,9 @@
 // idempotency keys, and a clock that can be advanced. Any Stripe SDK works with it after its base
 // URL is set. Object shapes and rules are those of API version 2024-06-20.
 //
-// A server is one account in test mode. It keeps its state in memory and, if asked to, in one file.
-// Start it in a test with New and serve Handler; the examples show how.
+// A server is one account in test mode, and one more for each key of the form sk_test_acct_NAME_….
+// It keeps its state in memory and, if asked to, in a file per account. Start it in a test with New
+// and serve Handler; the examples show how.
 //
 // # What it holds and keeps out
 //
@@ -14,6 +15,7 @@
 //   - wire: form decoding, parameter schemas, JSON encoding, expand[], API errors, currencies,
 //     amounts and billing periods. It knows no resource.
 //   - pages: the templates, the stylesheet and the response headers of hosted pages.
+//   - websocket: the server's side of RFC 6455, for Stripe's command line tool.
 //
 // # Where to start reading
 //
@@ -34,8 +36,11 @@
 //	checkout_payment.go                   paying and completing a Checkout session
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
+//	cli_*.go, event_retry.go              stripe listen, stripe logs tail and stripe events resend
+//	named_account.go, cors.go             the account of a request, and scripts of pages
 //	control*.go, fault*.go                endpoints under /_usher/ and injected faults
-//	clock.go, timer.go, test_clock*.go    the account's clock, timers and test clocks
+//	seed*.go                              what a new account begins with
+//	clock*.go, timer.go, test_clock*.go   the account's clock, timers and test clocks
 //	store.go, table.go, state_*.go        the tables with their indexes, and the state file
 //
 // A resource's file holds its struct, its resource row (routes, parameter schemas, handlers) and
@@ -45,8 +50,9 @@
 //
 // # What only a local Stripe has
 //
-// The endpoints under /_usher/ show and advance the clock, show and resend deliveries and events,
-// rotate webhook secrets, settle bank debits, change settings and inject faults. A fault applies to
+// The endpoints under /_usher/ reset an account, show and advance the clock, show and resend
+// deliveries and events, rotate webhook secrets, settle bank debits, change settings and inject
+// faults. A fault applies to
 // the next calls or deliveries that match, or to a random share of them with a fixed seed; see
 // Fault.
 //
@@ -62,9 +68,21 @@
 //   - An incomplete subscription that is canceled, or whose Checkout session expires, becomes
 //     incomplete_expired and sends customer.subscription.deleted. One that expires after 23 hours
 //     sends customer.subscription.updated (inferred).
+//   - stripe listen is sent every event in the account's version and in the latest one, which are
+//     the same; the tool takes one of the two. Its secret is the device's and stays after a reset.
+//     Events are sent again after a reconnect until they are acknowledged, and are kept for five
+//     minutes without a connection, 2,000 messages at most (lengths and limits: inferred). What the
+//     tool's endpoint answers does not count as a delivery.
+//   - A session for thin events alone is refused. There are no events of /v2/.
+//   - Only pages on a loopback address may call the API from a script, unless
+//     Options.AllowedOrigins names more. Stripe lets all.
+//   - The header Stripe-Account is refused with 403, the account's own id too.
 //   - A parameter that Stripe knows and this package does not implement is rejected as
 //     parameter_unknown, except for those listed below.
-//   - Responses have the shapes of 2024-06-20 for every requested API version.
+//   - Responses and the header Stripe-Version are of 2024-06-20. A call that requests another
+//     version is a 400, unless the setting other_versions is answer. A webhook endpoint of a newer
+//     version is sent subscriptions and invoices in the shape of 2025-03-31, and other objects
+//     unchanged.
 //   - Lists are ordered by insertion. With test clocks this can differ from the order of created.
 //   - Webhook signatures and retries use real time even if a clock is injected, because receivers
 //     check signatures against real time.
@@ -218,6 +236,8 @@
 //   - GET /v1/payment_pages/{id}: key, eid
 //   - POST /v1/payment_pages/{id}/confirm: key, eid
 //   - POST /v1/credit_notes: email_type
+//   - POST /v1/stripecli/sessions: forward_connect_to_url, forward_thin_to_url
+//   - POST /v1/stripecli/sessions: forward_thin_connect_to_url
 //   - GET /v1/credit_notes/preview: email_type
 //
 // # Divergences from the specification

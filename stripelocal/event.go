@@ -15,9 +15,9 @@ const eventRetention = 30 * 24 * 60 * 60
 type Event struct {
 	Base
 	Type               string
-	Object             json.RawMessage
-	PreviousAttributes json.RawMessage `json:",omitempty"`
-	PendingWebhooks    int64           // deliveries that are neither successful nor given up
+	Object             archived
+	PreviousAttributes archived
+	PendingWebhooks    int64 // deliveries that are neither successful nor given up
 	RequestID          string
 	IdempotencyKey     string
 }
@@ -33,6 +33,7 @@ func eventResource() resource {
 		routes: []route{
 			on("GET /v1/events", listParams+"type types[] delivery_success:bool", events.list),
 			on("GET /v1/events/{id}", "", events.get),
+			on("POST /v1/events/{id}/retry", "webhook_endpoint account for_stripecli:bool", events.retry),
 		},
 	}
 }
@@ -42,7 +43,7 @@ func eventResource() resource {
 func (r *request) emit(kind string, o wire.Object) {
 	r.changed = true
 	r.unpublished = append(r.unpublished, &Event{
-		Base: Base{Created: r.now}, Type: kind, Object: r.encoder.EncodeOnce(o),
+		Base: Base{Created: r.now}, Type: kind, Object: r.archive.add(r.encoder.EncodeOnce(o)),
 		RequestID: r.info.RequestID, IdempotencyKey: r.info.IdempotencyKey,
 	})
 }
@@ -54,7 +55,7 @@ func (r *request) emitUpdate(kind string, before, after wire.Object) {
 		return
 	}
 	r.emit(kind, after)
-	r.unpublished[len(r.unpublished)-1].PreviousAttributes = wire.Encode(previous)
+	r.unpublished[len(r.unpublished)-1].PreviousAttributes = r.archive.add(wire.Encode(previous))
 }
 
 // publish stores the transaction's events in eventOrder and enqueues their deliveries.
@@ -67,6 +68,7 @@ func (r *request) publish() {
 				r.webhooks.enqueue(r.deliveries.create(e, w))
 			}
 		}
+		r.cli.sendEvent(r, e)
 	}
 	r.unpublished = nil
 	r.pruneEvents()
@@ -79,7 +81,7 @@ func (s *Server) recordInvoiceDelivery(e *Event) {
 		return
 	}
 	var o struct{ ID string }
-	if json.Unmarshal(e.Object, &o) != nil {
+	if json.Unmarshal(e.Object.text(), &o) != nil {
 		return
 	}
 	if inv, ok := s.store.Invoices.get(o.ID); ok && inv.WebhooksDeliveredAt == 0 {
@@ -177,9 +179,9 @@ func matchesEventType(kind string, patterns []string) bool {
 }
 
 func renderEvent(e *Event, version string) wire.Object {
-	data := wire.Object{"object": convertToVersion(e.Object, version)}
-	if e.PreviousAttributes != nil {
-		data["previous_attributes"] = e.PreviousAttributes
+	data := wire.Object{"object": convertToVersion(e.Object.text(), version)}
+	if !e.PreviousAttributes.isEmpty() {
+		data["previous_attributes"] = json.RawMessage(e.PreviousAttributes.text())
 	}
 	return wire.Object{
 		"id": e.ID, "object": "event", "api_version": version, "created": e.Created, "data": data,

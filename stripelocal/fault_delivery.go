@@ -24,7 +24,7 @@ func (wd *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
 // customer returns the id of the customer that the event's object is or belongs to; empty: none.
 func (e *Event) customer() string {
 	var about struct{ ID, Object, Customer string }
-	if json.Unmarshal(e.Object, &about) != nil { // such as a session whose customer is expanded
+	if json.Unmarshal(e.Object.text(), &about) != nil { // such as a session whose customer is expanded
 		return ""
 	}
 	if about.Object == "customer" {

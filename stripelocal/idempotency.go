@@ -19,7 +19,7 @@ type storedResponse struct {
 	Path        string
 	Fingerprint string
 	Status      int
-	Body        string
+	Body        archived
 	RequestID   string
 	StoredAt    int64
 }
@@ -40,15 +40,22 @@ func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
 	case refusal != nil:
 		return c.fail(refusal)
 	case first != nil:
-		return apiResponse{status: first.Status, body: []byte(first.Body), date: c.Now().Unix(), replayed: true, originalRequest: first.RequestID}
+		return apiResponse{status: first.Status, body: c.bodyOf(first), date: c.Now().Unix(), replayed: true, originalRequest: first.RequestID}
 	}
-	defer c.releaseKey(key)
+	defer c.releaseKey(key, current)
 	out := run()
 	out.originalRequest = c.info.RequestID
 	if !out.notStored {
 		c.storeResponse(key, current, out)
 	}
 	return out
+}
+
+// bodyOf reads a stored body, which a later call may compress.
+func (s *Server) bodyOf(first *storedResponse) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return first.Body.text()
 }
 
 // fingerprint is the SHA-256 of the parameters as sent. Stripe's SDKs encode the same call the same
@@ -88,19 +95,25 @@ func keyInUseError(key string) *wire.Error {
 	}
 }
 
-func (s *Server) releaseKey(key string) {
+// releaseKey ends a request under a key, unless a reset has ended it.
+func (s *Server) releaseKey(key string, current *idempotentRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.keysInFlight, key)
+	if s.keysInFlight[key] == current {
+		delete(s.keysInFlight, key)
+	}
 }
 
 func (s *Server) storeResponse(key string, current *idempotentRequest, out apiResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.keysInFlight[key] != current {
+		return // a reset has emptied the account meanwhile
+	}
 	at := s.clock()
 	s.store.IdempotentResponses[key] = &storedResponse{
 		Path: current.path, Fingerprint: current.fingerprint, Status: out.status,
-		Body: string(out.body), RequestID: out.originalRequest, StoredAt: at,
+		Body: s.archive.add(out.body), RequestID: out.originalRequest, StoredAt: at,
 	}
 	s.schedule(accountClock, at+keyLifetime, func(r *request) { r.expireKey(key) })
 	s.stateWriter.markDirty()

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 )
 
 const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // idSource generates ids that look like Stripe's.
-type idSource struct{ random *rand.ChaCha8 }
+type idSource struct {
+	random *rand.ChaCha8
+	forced string // what the next id of its type is; empty is a random one
+}
 
 // newIDSource reads its seed once. The seed includes the number of starts, so that a fixed seed
 // does not repeat the ids of a state file.
@@ -35,9 +39,19 @@ func (s *idSource) token(n int) string {
 }
 
 // shortID returns a legacy id: cus_, prod_, si_, req_.
-func (s *idSource) shortID(prefix string) string { return prefix + s.token(14) }
+func (s *idSource) shortID(prefix string) string { return s.id(prefix, 14) }
 
 // longID returns an id such as sub_1…, in_1… or evt_1….
-func (s *idSource) longID(prefix string) string { return prefix + s.token(24-1) }
+func (s *idSource) longID(prefix string) string { return s.id(prefix, 24-1) }
+
+func (s *idSource) id(prefix string, n int) string {
+	kind := prefix[:strings.LastIndexByte(prefix, '_')+1]
+	if s.forced != "" && kind != "" && strings.HasPrefix(s.forced, kind) {
+		id := s.forced
+		s.forced = ""
+		return id
+	}
+	return prefix + s.token(n)
+}
 
 func (s *idSource) coinFlip() bool { return s.random.Uint64()&1 == 0 }

@@ -2,7 +2,6 @@ package stripelocal
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -253,17 +252,17 @@ func (i *stateChecker) checkConfigurations() {
 
 // checkFile encodes the state, decodes it and encodes it again.
 func (i *stateChecker) checkFile() {
-	first, err := json.Marshal(i.store)
+	first, err := i.store.encode()
 	if err != nil {
 		i.report("the state cannot be written: %v", err)
 		return
 	}
-	again := newStore()
-	if err := json.Unmarshal(first, again); err != nil {
+	again, err := decodeStore(first, &archive{})
+	if err != nil {
 		i.report("the state cannot be read: %v", err)
 		return
 	}
-	second, err := json.Marshal(again)
+	second, err := again.encode()
 	if err != nil || !bytes.Equal(first, second) {
 		at := 0
 		for at < min(len(first), len(second)) && first[at] == second[at] {

@@ -2,7 +2,6 @@ package stripelocal
 
 import (
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -51,7 +50,7 @@ func (p hostedPages) notFound(w http.ResponseWriter) {
 func guardPages(mux http.Handler) http.Handler {
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if strings.HasPrefix(req.URL.Path, "/v1/") {
+		if isAPIPath(req.URL.Path) {
 			mux.ServeHTTP(w, req)
 			return
 		}

@@ -84,7 +84,7 @@ func invoiceRow(inv *Invoice) dashboardRow {
 
 func eventRow(e *Event) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/events/" + e.ID, Cells: []string{
-		e.ID, e.Type, idIn(e.Object), formatTime(e.Created), strconv.FormatInt(e.PendingWebhooks, 10),
+		e.ID, e.Type, idIn(e.Object.text()), formatTime(e.Created), strconv.FormatInt(e.PendingWebhooks, 10),
 	}}
 }
 

@@ -59,6 +59,7 @@ func resources() []resource {
 		taxSettingsResource(),
 		eventResource(),
 		webhookEndpointResource(),
+		cliSessionResource(),
 	}
 }
 

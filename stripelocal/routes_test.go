@@ -24,7 +24,7 @@ func TestRoutesAcceptOnlyStripesParameters(t *testing.T) {
 	}()
 	for pattern, params := range stripelocal.RouteParams() {
 		method, path, _ := strings.Cut(pattern, " ")
-		if slices.ContainsFunc(unspecified(), func(p string) bool { return strings.HasPrefix(path, p) }) {
+		if unspecified(path) {
 			continue
 		}
 		op, ok := spec.operation(method, strings.NewReplacer("{", "x", "}", "x").Replace(path))

@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -27,17 +28,31 @@ type Options struct {
 	// Close. Empty keeps the state in memory only.
 	StatePath string
 	Now       func() time.Time // nil is time.Now
-	Rand      io.Reader        // nil is crypto/rand; read once, by New
-	Log       *slog.Logger     // nil discards
+	// Speed is how many times as fast as Now the account's clock runs. 0 is the state file's, or 1.
+	Speed float64
+	// Seed is what every account begins with, unless it has a state file. See ParseSeed.
+	Seed *Seed
+	// AllowedOrigins are the origins of pages whose scripts may call the API, besides those on a
+	// loopback address, such as http://app.test:3000. "*" is any.
+	AllowedOrigins []string
+	Rand           io.Reader    // nil is crypto/rand; read once, by New
+	Log            *slog.Logger // nil discards
 }
 
-// Server is one Stripe account in test mode. It is safe for concurrent use.
+// Server is a Stripe account in test mode, and the accounts of keys sk_test_acct_NAME_…, which its
+// handler serves too. It is safe for concurrent use.
 type Server struct {
+	name           string // of the account; empty is the default one
+	namedAccounts  *namedAccounts
+	seed           *Seed
+	allowedOrigins []string
+
 	wallClock   func() time.Time
 	log         *slog.Logger
 	handler     http.Handler
 	stateWriter *stateWriter
 	webhooks    *webhookDispatcher
+	cli         *cliHub
 	renderers   map[string]renderFunc
 	routes      map[string]boundRoute // by pattern, for API calls from pages
 	templates   *pages.Set
@@ -49,8 +64,12 @@ type Server struct {
 	ids           *idSource
 	encoder       *wire.Encoder // of event objects
 	store         *store
+	archive       *archive // of the store's texts
 	timers        map[string]*timerQueue
 	keysInFlight  map[string]*idempotentRequest
+	optionSpeed   float64
+	speedAt       time.Time // of wallClock, up to which speed was applied
+	speedCarry    float64   // of a second
 
 	stop       context.CancelFunc
 	stopped    <-chan struct{}
@@ -58,19 +77,50 @@ type Server struct {
 }
 
 // New returns a running server. It loads the state file if StatePath is set and resumes pending
-// webhook deliveries.
+// webhook deliveries, those of the accounts that have a state file beside it too.
 func New(o Options) (*Server, error) {
-	s := &Server{wallClock: o.Now, log: o.Log, timers: map[string]*timerQueue{}, advanceSignal: make(chan struct{}, 1), keysInFlight: map[string]*idempotentRequest{}, encoder: wire.NewEncoder()}
+	random := o.Rand
+	if random == nil {
+		random = rand.Reader
+	}
+	seed := make([]byte, 32)
+	if _, err := io.ReadFull(random, seed); err != nil {
+		return nil, fmt.Errorf("start local stripe: read randomness: %w", err)
+	}
+	s, err := newServer(o, "", seed)
+	if err != nil {
+		return nil, err
+	}
+	s.namedAccounts.options, s.namedAccounts.seed, s.namedAccounts.closed = o, seed, false
+	if err := s.namedAccounts.load(o.Origin); err != nil {
+		return nil, errors.Join(fmt.Errorf("start local stripe: %w", err), s.Close(context.Background()))
+	}
+	s.handler = s.allowOrigins(s.route(s.handler))
+	return s, nil
+}
+
+// newServer returns the server of one account, without accounts of its own.
+func newServer(o Options, name string, random []byte) (*Server, error) {
+	if o.Speed != 0 {
+		if err := checkSpeed(o.Speed); err != nil {
+			return nil, fmt.Errorf("start local stripe: %w", err)
+		}
+	}
+	s := &Server{name: name, namedAccounts: newNamedAccounts(), seed: o.Seed, allowedOrigins: o.AllowedOrigins, optionSpeed: o.Speed,
+		wallClock: o.Now, log: o.Log, timers: map[string]*timerQueue{}, advanceSignal: make(chan struct{}, 1), keysInFlight: map[string]*idempotentRequest{}, encoder: wire.NewEncoder(), archive: &archive{}}
 	s.setDefaults()
 	s.faults = newFaults(s.wallClock)
 	s.SetOrigin(o.Origin)
-	if err := s.load(o); err != nil {
+	if err := s.load(o, random); err != nil {
 		return nil, fmt.Errorf("start local stripe: %w", err)
 	}
 	if err := s.mount(); err != nil {
 		return nil, fmt.Errorf("start local stripe: %w", err)
 	}
-	s.start()
+	if err := s.start(); err != nil {
+		s.forget() // so that the next start is the first one again
+		return nil, errors.Join(fmt.Errorf("start local stripe: %w", err), s.Close(context.Background()))
+	}
 	return s, nil
 }
 
@@ -83,32 +133,43 @@ func (s *Server) setDefaults() {
 	}
 }
 
-func (s *Server) load(o Options) error {
-	random := o.Rand
-	if random == nil {
-		random = rand.Reader
-	}
-	st, err := loadStore(o.StatePath)
+func (s *Server) load(o Options, random []byte) error {
+	st, err := loadStore(o.StatePath, s.archive)
 	if err != nil {
 		return err
 	}
 	st.Starts++
 	s.store = st
-	if s.ids, err = newIDSource(random, st.Starts); err != nil {
+	if s.ids, err = newIDSource(bytes.NewReader(random), st.Starts); err != nil {
 		return err
 	}
 	s.stateWriter = newStateWriter(o.StatePath, s.snapshot, s.log)
 	if st.Account.ID == "" {
-		st.Account = newAccount(s.ids, s.clock())
+		st.Account = newAccount(s.ids, s.name, s.clock())
 	}
+	s.speedAt = s.wallClock()
+	s.setOptionSpeed()
 	return nil
 }
 
-// start schedules the timers of the loaded state and starts delivering webhooks.
-func (s *Server) start() {
+// start schedules the timers of the loaded state, applies the seed to a new account and starts
+// delivering webhooks.
+func (s *Server) start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop, s.stopped = cancel, ctx.Done()
 	s.webhooks = newWebhookDispatcher(s)
+	s.cli = newCLIHub(s)
+	fresh, err := s.resume()
+	if err == nil && fresh {
+		err = s.applySeedSettings()
+	}
+	s.background.Add(1)
+	go s.run()
+	return err
+}
+
+// resume continues with the loaded state, or seeds a new one.
+func (s *Server) resume() (fresh bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range resources() {
@@ -117,15 +178,24 @@ func (s *Server) start() {
 		}
 	}
 	s.webhooks.resume()
-	s.background.Add(1)
-	go s.run()
+	if fresh = s.store.Starts == 1; fresh {
+		err = s.applySeed()
+	}
+	return fresh, err
+}
+
+func (s *Server) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store = newStore()
 }
 
 // run processes due timers every second, and test clocks when they advance.
 func (s *Server) run() {
 	defer s.background.Done()
-	every := time.NewTicker(time.Second)
+	every, fast := time.NewTicker(time.Second), time.NewTicker(speedStep)
 	defer every.Stop()
+	defer fast.Stop()
 	for {
 		select {
 		case <-s.stopped:
@@ -134,6 +204,8 @@ func (s *Server) run() {
 			s.advanceTestClocks()
 		case <-every.C:
 			_ = s.transact(requestInfo{}, func(*request) error { return nil })
+		case <-fast.C:
+			s.speedUp()
 		}
 	}
 }
@@ -145,6 +217,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // SetOrigin sets the base URL under which Handler is reachable. It applies to every URL rendered
 // from then on; URLs are not stored.
 func (s *Server) SetOrigin(origin string) {
+	for _, named := range s.namedAccounts.all() {
+		named.SetOrigin(origin)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.origin = strings.TrimRight(origin, "/")
@@ -162,8 +237,10 @@ func (s *Server) EnsureWebhookEndpoint(url, secret string, events ...string) {
 // Close attempts all due deliveries and writes the state file. Retries that are not due stay in the
 // state file. It joins the error of ctx and the error of writing.
 func (s *Server) Close(ctx context.Context) error {
+	named := s.namedAccounts.close(ctx)
 	s.stop()
 	s.background.Wait()
+	s.cli.close()
 	drained := s.webhooks.close(ctx)
-	return errors.Join(drained, s.stateWriter.close())
+	return errors.Join(named, drained, s.stateWriter.close())
 }

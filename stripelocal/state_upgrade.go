@@ -7,8 +7,9 @@ import (
 )
 
 // storeFormat is the format of the state file that this version writes. Format 1 had no number and
-// other field names.
-const storeFormat = 2
+// other field names. Format 2 had the texts of events and of stored responses in place, which is
+// still read.
+const storeFormat = 3
 
 // upgradeState converts a state file of an older format to storeFormat. Numbers keep their digits.
 func upgradeState(raw []byte) ([]byte, error) {
@@ -17,7 +18,7 @@ func upgradeState(raw []byte) ([]byte, error) {
 		return nil, err
 	}
 	switch format.Format {
-	case storeFormat:
+	case 2, storeFormat:
 		return raw, nil
 	case 0:
 		return upgradeFormat1(raw)

@@ -61,6 +61,7 @@ func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 
 // newerFields are fields that format 1 did not have and whose zero value is what it meant.
 var newerFields = []string{
+	"CLISecrets", "Speed", "OtherVersions", "WebhookEndpoints.Configured", "Blocks",
 	"PortalRefusal", "Subscriptions.NextPendingInvoice", "Subscriptions.PendingInterval.Count", "Subscriptions.PendingInterval.Interval",
 	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
 	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",
@@ -129,7 +130,7 @@ func TestMetadataKeysAreNotRenamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"Customers":[{"ID":"cus_1","Metadata":{"Locales":"x"},"PreferredLocales":["de"]}],"Format":2}`
+	want := `{"Customers":[{"ID":"cus_1","Metadata":{"Locales":"x"},"PreferredLocales":["de"]}],"Format":3}`
 	if string(upgraded) != want {
 		t.Errorf("upgraded to %s, want %s", upgraded, want)
 	}

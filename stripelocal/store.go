@@ -15,6 +15,10 @@ type store struct {
 	ClockOffset  int64 // seconds, sum of all advances
 	Account      Account
 	AfterDunning string // an AfterDunning value; empty is AfterDunningCancel
+	// OtherVersions is an OtherVersions value; empty is OtherVersionsRefuse.
+	OtherVersions string
+	Speed         float64           // of the clock; 0 is 1
+	CLISecrets    map[string]string // signing secrets of stripe listen, by device name
 	// PortalRefusal is a PortalRefusal value; empty is PortalRefusalCreate.
 	PortalRefusal string
 	// The account has no URL of its terms of service, and Stripe Tax is not activated.
@@ -49,6 +53,7 @@ type store struct {
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
+	Blocks                      blockList                  // of archived texts, in the state file only
 }
 
 func newStore() *store {
@@ -89,34 +94,54 @@ func newStore() *store {
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
+		CLISecrets:           map[string]string{},
 	}
 }
 
-// loadStore reads the state file. A missing file or an empty path is a new account.
-func loadStore(path string) (*store, error) {
-	st := newStore()
+// loadStore reads the state file, with its texts in an archive. A missing file or an empty path is
+// a new account.
+func loadStore(path string, texts *archive) (*store, error) {
 	if path == "" {
-		return st, nil
+		return newStore(), nil
 	}
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return st, nil
+		return newStore(), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
-	if raw, err = upgradeState(raw); err != nil {
-		return nil, fmt.Errorf("read state %s: %w", path, err)
-	}
-	if err := json.Unmarshal(raw, st); err != nil {
+	st, err := decodeStore(raw, texts)
+	if err != nil {
 		return nil, fmt.Errorf("read state %s: %w", path, err)
 	}
 	return st, nil
+}
+
+// encode is the contents of the state file.
+func (st *store) encode() ([]byte, error) {
+	st.numberBlocks()
+	defer func() { st.Blocks = nil }()
+	return json.Marshal(st)
+}
+
+// decodeStore reads the contents of a state file, with its texts in an archive.
+func decodeStore(raw []byte, texts *archive) (*store, error) {
+	st := newStore()
+	raw, err := upgradeState(raw)
+	if err == nil {
+		err = json.Unmarshal(raw, st)
+	}
+	if err != nil {
+		return nil, err
+	}
+	st.Format = storeFormat
+	return st, st.linkBlocks(texts)
 }
 
 // snapshot is the contents of the state file.
 func (s *Server) snapshot() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return json.Marshal(s.store)
+	return s.store.encode()
 }

@@ -39,6 +39,7 @@ type endpointQueue struct {
 	due   []*Delivery
 	retry []*Delivery // ordered by NextAttemptAt
 	wake  chan struct{}
+	gone  bool // the endpoint was removed by a reset
 }
 
 func newWebhookDispatcher(s *Server) *webhookDispatcher {
@@ -108,7 +109,7 @@ func (wd *webhookDispatcher) next(queue *endpointQueue) (*Delivery, time.Duratio
 		wait = time.Until(time.UnixMilli(queue.retry[0].NextAttemptAt))
 	}
 	switch {
-	case wd.ctx.Err() != nil:
+	case wd.ctx.Err() != nil || queue.gone:
 		return nil, 0, false
 	case wait <= 0:
 		return popFirst(&queue.retry), 0, true
@@ -118,7 +119,7 @@ func (wd *webhookDispatcher) next(queue *endpointQueue) (*Delivery, time.Duratio
 	return nil, wait, !wd.closing
 }
 
-func popFirst(queue *[]*Delivery) *Delivery {
+func popFirst[T any](queue *[]T) T {
 	d := (*queue)[0]
 	*queue = (*queue)[1:]
 	return d

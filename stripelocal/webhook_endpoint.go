@@ -20,6 +20,7 @@ type WebhookEndpoint struct {
 	URL           string
 	APIVersion    string // empty is the account's
 	Connect       bool   // for events of connected accounts, of which there are none
+	Configured    bool   // by EnsureWebhookEndpoint; a reset keeps it
 }
 
 // Secret is a signing secret. A rotated secret also signs until it expires.
@@ -97,12 +98,12 @@ func (h webhookEndpoints) ensure(address, secret string, events []string) {
 	}
 	for _, w := range h.store.WebhookEndpoints.all {
 		if w.URL == address {
-			w.Secrets, w.EnabledEvents, w.Disabled = []Secret{{Value: secret}}, events, false
+			w.Secrets, w.EnabledEvents, w.Disabled, w.Configured = []Secret{{Value: secret}}, events, false, true
 			h.changed = true
 			return
 		}
 	}
-	h.insert(&WebhookEndpoint{URL: address, EnabledEvents: events, Metadata: map[string]string{}}, secret)
+	h.insert(&WebhookEndpoint{URL: address, EnabledEvents: events, Metadata: map[string]string{}, Configured: true}, secret)
 }
 
 func (w *WebhookEndpoint) accepts(kind string) bool {

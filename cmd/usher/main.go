@@ -53,7 +53,7 @@ var commands = []command{
 	{"handover-key", "[--json]", "make a key for hand-over tokens (HANDOVER_KEY)", runHandoverKey},
 	{"secrets", "reseal [--json]", "seal stored secrets again with the newest SECRETS_KEY", runSecrets},
 	{"audit", "erase USER [--email ADDRESS] [--json]", "erase a person from the audit log", runAudit},
-	{"stripe", "[--addr ADDRESS] [--state FILE] [--webhook URL --secret SECRET]",
+	{"stripe", "[--addr ADDRESS] [--origin URL] [--state FILE] [--seed FILE] [--speed N] [--allow-origin ORIGINS] [--webhook URL --secret SECRET]",
 		"run the local Stripe alone, for any Stripe SDK", runStripe},
 	{"clock", "advance SPAN [--json]   (SPAN: 3 days, 1 month, 1 year …)",
 		"advance the clock of the running local Stripe", runClock},

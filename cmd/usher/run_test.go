@@ -62,7 +62,8 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{"frobnicate"}, {"serve", "now"}, {"plans"}, {"plans", "burn"}, {"migrate", "--up"}, {"webhook"},
 		{"version", "--yaml"}, {"events", "list", "--outcome", "lost"}, {"clock"},
-		{"stripe", "--secret", "x"},
+		{"stripe", "--secret", "x"}, {"stripe", "--origin", "stripe:12111"}, {"stripe", "--origin", "http://stripe/x"},
+		{"stripe", "--allow-origin", "app.test"},
 	} {
 		code, stdout, stderr := runCommand(t, args)
 		if code != exitUsage || stderr == "" || stdout != "" {
