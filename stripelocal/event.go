@@ -16,10 +16,10 @@ type Event struct {
 	Base
 	Type               string
 	Object             archived
-	PreviousAttributes archived
-	PendingWebhooks    int64 // deliveries that are neither successful nor given up
-	RequestID          string
-	IdempotencyKey     string
+	PreviousAttributes archived `json:",omitzero"`
+	PendingWebhooks    int64    // deliveries that are neither successful nor given up
+	RequestID          string   `json:",omitzero"`
+	IdempotencyKey     string   `json:",omitzero"`
 }
 
 // events serves /v1/events.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"usher/stripelocal/wire"
 )
@@ -58,11 +59,11 @@ func (s *Server) bodyOf(first *storedResponse) []byte {
 	return first.Body.text()
 }
 
-// fingerprint is the SHA-256 of the parameters as sent. Stripe's SDKs encode the same call the same
+// fingerprint is the first half of the SHA-256 of the parameters as sent. Stripe's SDKs encode the same call the same
 // way.
 func fingerprint(raw string) string {
 	sum := sha256.Sum256([]byte(raw))
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:len(sum)/2])
 }
 
 func (s *Server) claimKey(key string, current *idempotentRequest) (*storedResponse, *wire.Error) {
@@ -82,7 +83,7 @@ func checkSameRequest(key string, current, first *idempotentRequest) *wire.Error
 	switch {
 	case current.path != first.path:
 		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", current.path, first.path, key))
-	case current.fingerprint != first.fingerprint:
+	case !strings.HasPrefix(first.fingerprint, current.fingerprint): // older state files have all of it
 		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '%s' if you meant to execute a different request.", key))
 	}
 	return nil

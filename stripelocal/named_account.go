@@ -255,12 +255,18 @@ type accountView struct {
 	Name string `json:"name"` // empty: the default one
 }
 
+func (s *Server) accountView() accountView {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return accountView{s.store.Account.ID, s.name}
+}
+
 // showAccounts lists the accounts, the default one first.
 func (c control) showAccounts(w http.ResponseWriter, _ *http.Request) {
 	var views []accountView
 	for _, s := range c.namedAccounts.all() {
-		views = append(views, accountView{s.store.Account.ID, s.name})
+		views = append(views, s.accountView())
 	}
 	slices.SortFunc(views, func(a, b accountView) int { return strings.Compare(a.Name, b.Name) })
-	writeJSON(w, http.StatusOK, slices.Insert(views, 0, accountView{ID: c.store.Account.ID}))
+	writeJSON(w, http.StatusOK, slices.Insert(views, 0, c.accountView()))
 }

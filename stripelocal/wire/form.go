@@ -53,7 +53,7 @@ func (n *Value) decodePair(pair string) *Error {
 	if !ok {
 		return Invalid("", name, "Invalid parameter name: "+name)
 	}
-	return n.put(path, name, value)
+	return n.put(path, name, strings.Clone(value)) // a stored value must not keep the whole form
 }
 
 // splitName splits a[b][] into a, b and an empty key.
