@@ -83,7 +83,8 @@ func checkSameRequest(key string, current, first *idempotentRequest) *wire.Error
 	switch {
 	case current.path != first.path:
 		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", current.path, first.path, key))
-	case !strings.HasPrefix(first.fingerprint, current.fingerprint): // older state files have all of it
+	// Older state files have the whole hash.
+	case !strings.HasPrefix(first.fingerprint, current.fingerprint):
 		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '%s' if you meant to execute a different request.", key))
 	}
 	return nil
