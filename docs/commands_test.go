@@ -195,7 +195,7 @@ func (d *documented) bash(t *testing.T, b block, folder string) (string, error) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), blockTimeout)
 	defer cancel()
-	text := strings.NewReplacer("localhost:4312", d.usher, "localhost:4313", d.stripe, "localhost:12111", d.alone).Replace(b.text)
+	text := strings.NewReplacer("localhost:4312", d.usher, "localhost:4313", d.stripe, "localhost:12111", d.alone, "127.0.0.1:12111", d.alone).Replace(b.text)
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-x", "-c", text)
 	cmd.Dir = folder
 	cmd.Env = append(d.environment(), "PATH="+d.bin+":"+os.Getenv("PATH"), "HOME="+d.home, "XDG_CONFIG_HOME="+d.home,

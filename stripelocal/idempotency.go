@@ -59,8 +59,8 @@ func (s *Server) bodyOf(first *storedResponse) []byte {
 	return first.Body.text()
 }
 
-// fingerprint is the first half of the SHA-256 of the parameters as sent. Stripe's SDKs encode the same call the same
-// way.
+// fingerprint is the first half of the SHA-256 of the parameters as sent. Stripe's SDKs encode the
+// same call the same way.
 func fingerprint(raw string) string {
 	sum := sha256.Sum256([]byte(raw))
 	return hex.EncodeToString(sum[:len(sum)/2])
