@@ -6,32 +6,34 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Charge is one attempt to take a payment, successful or not. Amounts are minor units.
+// Charge is one attempt to take a payment, successful or not. Amounts are minor units. The order of
+// the fields keeps it small: each subscription has one.
 type Charge struct {
 	Base
-	Amount                                         int64
-	AmountRefunded                                 int64
-	Currency                                       string
-	Customer                                       string
-	Description                                    string
-	Disputed                                       bool
-	Dispute                                        string
-	DisputePending                                 bool // its test card opens a dispute right after the payment
-	DisputeWon                                     bool
-	Failure                                        *Decline
-	Invoice                                        string
-	Metadata                                       map[string]string
-	PaymentIntent                                  string
-	PaymentMethod                                  string
-	ReceiptEmail                                   string
-	ReleasedAmount                                 int64 // the part of an authorization that was not captured
-	Uncaptured                                     bool  // authorized, not captured
-	WasUncaptured                                  bool  // authorized and captured later
-	BalancePending                                 bool  // captured asynchronously, without a balance transaction yet
-	Shipping                                       *Shipping
-	TransferGroup                                  string
-	UserReport                                     string // fraud_details
-	StatementDescriptor, StatementDescriptorSuffix string
+	Amount                    int64
+	AmountRefunded            int64
+	Currency                  string
+	Customer                  string
+	Description               string
+	Dispute                   string
+	Failure                   *Decline
+	Invoice                   string
+	Metadata                  map[string]string
+	PaymentIntent             string
+	PaymentMethod             string
+	ReceiptEmail              string
+	ReleasedAmount            int64     // the part of an authorization that was not captured
+	Shipping                  *Shipping `json:",omitzero"`
+	TransferGroup             string    `json:",omitzero"`
+	UserReport                string    `json:",omitzero"` // fraud_details
+	StatementDescriptor       string    `json:",omitzero"`
+	StatementDescriptorSuffix string    `json:",omitzero"`
+	Disputed                  bool
+	DisputePending            bool // its test card opens a dispute right after the payment
+	DisputeWon                bool
+	Uncaptured                bool // authorized, not captured
+	WasUncaptured             bool `json:",omitzero"` // authorized and captured later
+	BalancePending            bool `json:",omitzero"` // captured asynchronously, without a balance transaction yet
 }
 
 // captureWindow is how long an authorization can be captured, in seconds (docs: place a hold on a

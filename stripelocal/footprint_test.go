@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"syscall"
@@ -105,5 +107,30 @@ func BenchmarkFootprint(b *testing.B) {
 		b.ReportMetric(time.Since(began).Seconds(), "start-s")
 		b.ReportMetric(cpuSeconds(b)-cpu, "start-cpu-s")
 		_ = again.Close(b.Context())
+	}
+}
+
+// TestStateFileOfASubscription keeps what BenchmarkFootprint measures within 10 kB, as far as it is
+// the same in every run.
+func TestStateFileOfASubscription(t *testing.T) {
+	t.Parallel()
+	const n, limit = 300, 10_000
+	s, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	subscribe(t, s, n)
+	raw, err := s.snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := len(raw) / n; size > limit {
+		t.Errorf("%d bytes of state file per subscription, more than %d", size, limit)
+	} else {
+		t.Logf("%d bytes of state file per subscription", size)
+	}
+	if size := reflect.TypeFor[Charge]().Size(); size > 288 { // a larger one takes 320 bytes of memory
+		t.Errorf("a charge has %d bytes", size)
 	}
 }

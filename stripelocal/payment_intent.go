@@ -16,8 +16,8 @@ type PaymentIntent struct {
 	StatementDescriptor       string
 	StatementDescriptorSuffix string
 	ReturnURL                 string
-	TransferGroup             string
-	MethodOptions             map[string]string // setup_future_usage by payment method type, of payment_method_options
+	TransferGroup             string            `json:",omitzero"`
+	MethodOptions             map[string]string `json:",omitzero"` // setup_future_usage by payment method type, of payment_method_options
 	Shipping                  *Shipping
 	Amount                    int64
 	AmountReceived            int64

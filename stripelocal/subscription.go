@@ -36,7 +36,7 @@ type Subscription struct {
 	MissingPaymentMethod     string // when a trial ends: cancel, create_invoice or pause
 	NextPendingInvoice       int64  // when pending items are invoiced next; 0 is with the renewal
 	PendingInterval          PendingInterval
-	PauseCollection          PauseCollection
+	PauseCollection          PauseCollection `json:",omitzero"`
 	PendingSetupIntent       string
 	PendingUpdate            *PendingUpdate
 	PhaseEnd                 int64 // of the current schedule phase; 0 without a schedule
