@@ -29,11 +29,10 @@ func balanceTransactionResource() resource {
 	}
 }
 
-// chargeTransactionID is the id of a charge's transaction, and of a refund's.
-func chargeTransactionID(source string) string {
-	_, rest, _ := strings.Cut(source, "_")
-	return "txn_" + rest
-}
+func chargeTransactionID(charge string) string { return "txn_" + strings.TrimPrefix(charge, "ch_") }
+
+// refundTransactionID differs from that of a charge whose id a seed chose alike.
+func refundTransactionID(refund string) string { return "txn_r" + strings.TrimPrefix(refund, "re_") }
 
 func (h balanceTransactions) get(in *input) (any, error) {
 	o, ok := h.byID(in.pathValue("id"))
@@ -48,8 +47,10 @@ func (h balanceTransactions) byID(id string) (wire.Object, bool) {
 	if ch, ok := h.store.Charges.get("ch_" + rest); ok && ch.moved() {
 		return h.ofCharge(ch), true
 	}
-	if re, ok := h.store.Refunds.get("re_" + rest); ok {
-		return h.ofRefund(re), true
+	if refund, ok := strings.CutPrefix(rest, "r"); ok {
+		if re, ok := h.store.Refunds.get("re_" + refund); ok {
+			return h.ofRefund(re), true
+		}
 	}
 	if len(rest) < 2 {
 		return nil, false
@@ -145,7 +146,7 @@ func (h balanceTransactions) ofRefund(re *Refund) wire.Object {
 		description += " (" + ch.Description + ")"
 	}
 	return h.render(balanceTransaction{
-		id: chargeTransactionID(re.ID), amount: -re.Amount, currency: re.Currency, at: re.Created, description: description,
+		id: refundTransactionID(re.ID), amount: -re.Amount, currency: re.Currency, at: re.Created, description: description,
 		source: wire.Ref("refund", re.ID), category: "refund", kind: "refund",
 	})
 }

@@ -68,7 +68,7 @@ func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) 
 		Customer: pi.Customer, Description: pi.Description, Failure: decline, Invoice: pi.Invoice,
 		Metadata: pi.Metadata, PaymentIntent: pi.ID, PaymentMethod: pm.ID, ReceiptEmail: pi.ReceiptEmail,
 		StatementDescriptor: pi.StatementDescriptor, StatementDescriptorSuffix: pi.StatementDescriptorSuffix,
-		Shipping: pi.Shipping, TransferGroup: pi.TransferGroup, BalancePending: decline == nil && pi.captureMethod() == "automatic_async",
+		Shipping: pi.Shipping, TransferGroup: pi.TransferGroup, BalancePending: decline == nil && pi.captureMethod() == "automatic_async" && !h.seeding,
 	}
 	h.store.Charges.insert(ch)
 	h.scheduleBalance(ch)

@@ -39,9 +39,12 @@ func eventResource() resource {
 }
 
 // emit records an event with the object's current state. It is published at the end of the
-// transaction. The caller must not change the object afterwards.
+// transaction, unless that is a seed's. The caller must not change the object afterwards.
 func (r *request) emit(kind string, o wire.Object) {
 	r.changed = true
+	if r.seeding {
+		return
+	}
 	r.unpublished = append(r.unpublished, &Event{
 		Base: Base{Created: r.now}, Type: kind, Object: r.archive.add(r.encoder.EncodeOnce(o)),
 		RequestID: r.info.RequestID, IdempotencyKey: r.info.IdempotencyKey,
@@ -51,7 +54,7 @@ func (r *request) emit(kind string, o wire.Object) {
 // emitUpdate is emit with previous_attributes. It emits nothing if nothing changed.
 func (r *request) emitUpdate(kind string, before, after wire.Object) {
 	previous := wire.PreviousAttributes(before, after)
-	if len(previous) == 0 {
+	if len(previous) == 0 || r.seeding {
 		return
 	}
 	r.emit(kind, after)

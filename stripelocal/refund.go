@@ -229,7 +229,7 @@ func (h refunds) renderForCharge(c *Charge) wire.Object {
 
 func (h refunds) render(r *Refund) wire.Object {
 	o := wire.Object{
-		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": wire.Ref("balance_transaction", chargeTransactionID(r.ID)),
+		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": wire.Ref("balance_transaction", refundTransactionID(r.ID)),
 		"charge": wire.Ref("charge", r.Charge), "created": r.Created, "currency": r.Currency,
 		"destination_details": wire.Object{"type": "card", "card": wire.Object{
 			"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",

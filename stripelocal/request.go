@@ -18,6 +18,7 @@ type request struct {
 	clockTime   int64  // the time that clock shows
 	info        requestInfo
 	changed     bool
+	seeding     bool // emits no events, and nothing waits for their deliveries
 	unpublished []*Event
 	eventOrder  []string
 }

@@ -69,13 +69,14 @@ func (s *Server) applySeed() error {
 		return nil
 	}
 	r := s.newRequest(s.clock(), requestInfo{})
+	r.seeding = true
 	ids := map[string]string{}
 	for _, e := range s.seed.entries {
 		if err := r.applySeedEntry(s.seed, e, ids); err != nil {
 			return fmt.Errorf("seed: %w", err)
 		}
 	}
-	r.unpublished, r.changed = nil, true
+	r.changed = true
 	r.commit()
 	return nil
 }
@@ -110,8 +111,12 @@ func (r *request) applySeedEntry(s *Seed, e seedEntry, ids map[string]string) er
 func (r *request) recordSeedEntry(s *Seed, e seedEntry, o wire.Object, ids map[string]string) error {
 	id, _ := o["id"].(string)
 	_, twice := ids[e.as]
-	_, known := ids["id "+id]
-	ids["id "+id] = id
+	kind, _ := o["object"].(string)
+	if kind == "plan" {
+		kind = "price" // the same object
+	}
+	_, known := ids[kind+" "+id]
+	ids[kind+" "+id] = id
 	switch {
 	case known:
 		return s.fail(e.params, "id: "+id+" is there twice")

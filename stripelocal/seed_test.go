@@ -1,6 +1,7 @@
 package stripelocal_test
 
 import (
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -114,5 +115,63 @@ func TestSeedErrorsNameTheLineAndTheKey(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s\ngave %v\nwant %s", c.text, err, c.want)
 		}
+	}
+}
+
+const moneySeedJSON = `{
+  "webhook_endpoints": [{"url": "http://127.0.0.1:1/hook", "enabled_events": ["*"]}],
+  "products": [{"id": "gold", "name": "Gold"}],
+  "plans": [{"id": "gold", "product": "gold", "currency": "usd", "amount": 900, "interval": "month"}],
+  "coupons": [{"id": "gold", "percent_off": 10, "duration": "once"}],
+  "tax_ids": [{"type": "eu_vat", "value": "DE987654321"}],
+  "customers": [
+    {"as": "ada", "email": "ada@example.com", "payment_method": "pm_card_visa", "balance": -500,
+     "invoice_settings": {"default_payment_method": "pm_card_visa"}, "tax_id_data": [{"type": "eu_vat", "value": "DE123456789"}]}
+  ],
+  "subscriptions": [{"id": "sub_ada", "customer": "${ada}", "items": [{"plan": "gold"}]}],
+  "charges": [{"id": "ch_ada", "amount": 1000, "currency": "usd", "source": "tok_createIssuerFraudRecord"}],
+  "refunds": [{"id": "re_ada", "charge": "ch_ada", "amount": 300}],
+  "payment_intents": [
+    {"id": "pi_ada", "amount": 2000, "currency": "usd", "payment_method": "pm_card_visa", "confirm": true, "return_url": "http://app.test/"}
+  ]
+}`
+
+func TestASeedHasPlansChargesAndBalances(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{Seed: parseSeed(t, moneySeedJSON)})
+	for _, key := range []string{testKey, keyAlpha} {
+		l.checkMoneySeed(key)
+		if status, body := l.call(key, "POST", "/_usher/reset", nil); status != http.StatusOK {
+			t.Fatalf("reset: %d %s", status, body)
+		}
+		l.checkMoneySeed(key)
+	}
+}
+
+func (l *testServer) checkMoneySeed(key string) {
+	l.t.Helper()
+	l.time.Add(10) // nothing follows later
+	if got := l.list(key, "/v1/events"); len(got) != 0 {
+		l.t.Errorf("%s: events %v", key, got)
+	}
+	for path, want := range map[string]string{
+		"/v1/plans": "gold", "/v1/products": "gold", "/v1/coupons": "gold", "/v1/subscriptions": "sub_ada", "/v1/refunds": "re_ada",
+		"/v1/radar/early_fraud_warnings": "issfr_ada", "/v1/balance_transactions?source=ch_ada": "txn_ada",
+		"/v1/balance_transactions?source=re_ada": "txn_rada",
+	} {
+		if got := l.list(key, path); !slices.Equal(got, []string{want}) {
+			l.t.Errorf("%s: %s has %v", key, path, got)
+		}
+	}
+	for path, want := range map[string]string{
+		"/v1/balance_transactions/txn_ada": `"amount":1000`, "/v1/balance_transactions/txn_rada": `"amount":-300`,
+		"/v1/payment_intents/pi_ada?expand[]=latest_charge": `"balance_transaction":"txn_`,
+	} {
+		if _, body := l.call(key, "GET", path, nil); !strings.Contains(string(body), want) {
+			l.t.Errorf("%s: %s without %s: %s", key, path, want, body)
+		}
+	}
+	if _, body := l.call(key, "GET", "/v1/invoices", nil); strings.Contains(string(body), `"webhooks_delivered_at":null`) {
+		l.t.Errorf("%s: an invoice that nothing is delivered of: %s", key, body)
 	}
 }
