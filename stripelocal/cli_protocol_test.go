@@ -330,7 +330,8 @@ func TestEventsAreRetriedAtOneEndpoint(t *testing.T) {
 	if e := in.waitFor("customer.created"); !strings.Contains(string(e.Data.Raw), customer.ID) {
 		t.Errorf("delivered %s", e.Data.Raw)
 	}
-	for _, form := range []url.Values{nil, {"webhook_endpoint": {"we_no"}}, {"for_stripecli": {"true"}, "account": {"acct_other"}}} {
+	connect := l.create(testKey, "/v1/webhook_endpoints", url.Values{"url": {in.url}, "enabled_events[]": {"*"}, "connect": {"true"}})
+	for _, form := range []url.Values{nil, {"webhook_endpoint": {"we_no"}}, {"webhook_endpoint": {connect}}, {"for_stripecli": {"true"}, "account": {"acct_other"}}} {
 		if status := retry(form); status != http.StatusBadRequest {
 			t.Errorf("%v: %d", form, status)
 		}

@@ -34,6 +34,8 @@ func (h events) retryAt(e *Event, endpoint string) error {
 	switch {
 	case !ok:
 		return wire.NoSuch("webhook endpoint", endpoint, "webhook_endpoint")
+	case w.Connect:
+		return wire.Invalid("", "webhook_endpoint", "The webhook endpoint "+endpoint+" receives events of connected accounts, of which there are none.")
 	case w.Disabled:
 		return wire.Invalid("", "webhook_endpoint", "The webhook endpoint "+endpoint+" is disabled.")
 	}

@@ -97,7 +97,7 @@ func (h webhookEndpoints) ensure(address, secret string, events []string) {
 		events = []string{"*"}
 	}
 	for _, w := range h.store.WebhookEndpoints.all {
-		if w.URL == address {
+		if w.URL == address && !w.Connect {
 			w.Secrets, w.EnabledEvents, w.Disabled, w.Configured = []Secret{{Value: secret}}, events, false, true
 			h.changed = true
 			return

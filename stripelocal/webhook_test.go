@@ -55,6 +55,20 @@ func isSignedBy(d recordedWebhook, secret string) bool {
 	return err == nil
 }
 
+// An endpoint of connected accounts has no events here, and must not take the place of one that
+// has.
+func TestAnEndpointIsEnsuredBesidesThatOfConnectedAccounts(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	address, got := recordWebhooks(t, always(200))
+	l.create(testKey, "/v1/webhook_endpoints", url.Values{"url": {address}, "enabled_events[]": {"*"}, "connect": {"true"}})
+	l.EnsureWebhookEndpoint(address, testSecret)
+	l.createCustomer()
+	if !isSignedBy(next(t, got), testSecret) {
+		t.Error("not signed by the secret of the endpoint that was ensured")
+	}
+}
+
 func TestRotatedSecretSignsUntilItExpires(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
