@@ -52,9 +52,8 @@
 //
 // The endpoints under /_usher/ reset an account, show and advance the clock, show and resend
 // deliveries and events, rotate webhook secrets, settle bank debits, change settings and inject
-// faults. A fault applies to
-// the next calls or deliveries that match, or to a random share of them with a fixed seed; see
-// Fault.
+// faults. A fault applies to the next calls or deliveries that match, or to a random share of them
+// with a fixed seed; see Fault.
 //
 // # Assumptions and divergences
 //
@@ -216,8 +215,8 @@
 // The first six have no effect because payments are the same on and off session, and a plan's trial
 // applies to new subscriptions only. The others have none because any security code is correct,
 // because the test card alone decides about 3-D Secure, because only Stripe's own pages and scripts
-// read them, or because no email is sent. Names within another
-// parameter follow it after a dot. A test compares this list with the code.
+// read them, or because no email is sent. Names within another parameter follow it after a dot. A
+// test compares this list with the code.
 //
 //   - POST /v1/subscriptions: off_session
 //   - POST /v1/subscriptions/{id}: off_session, trial_from_plan

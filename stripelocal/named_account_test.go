@@ -47,12 +47,12 @@ func TestKeysWithANameHaveAnAccountEach(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	mine := map[string]string{}
-	for _, key := range []string{testKey, "sk_test_another_1234", keyAlpha, "sk_test_acct_alpha_2", keyBeta} {
+	for _, key := range []string{testKey, "sk_test_another_1234", keyAlpha, "rk_test_acct_alpha_2", keyBeta} {
 		mine[key] = l.create(key, "/v1/customers", nil)
 	}
 	for key, want := range map[string][]string{
 		testKey:  {mine["sk_test_another_1234"], mine[testKey]},
-		keyAlpha: {mine["sk_test_acct_alpha_2"], mine[keyAlpha]},
+		keyAlpha: {mine["rk_test_acct_alpha_2"], mine[keyAlpha]},
 		keyBeta:  {mine[keyBeta]},
 	} {
 		if got := l.list(key, "/v1/customers"); !slices.Equal(got, want) {
