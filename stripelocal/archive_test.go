@@ -33,7 +33,7 @@ func TestArchivedTextsAreReadInAnyOrder(t *testing.T) {
 		t.Errorf("%d blocks are unpacked, want %d", len(a.unpacked), archiveUnpacked)
 	}
 	twice := []byte("the same object in two events")
-	if a.add(twice) != a.add(twice) {
+	if first, second := a.add(twice), a.add(twice); first != second {
 		t.Error("the same slice is kept twice")
 	}
 	if empty := (archived{}); empty.text() != nil || !empty.isEmpty() {

@@ -62,7 +62,7 @@ func (l *testServer) toolCommand(ctx context.Context, args ...string) *exec.Cmd 
 func (p *runningTool) waitFor(pattern string) string {
 	p.t.Helper()
 	wanted := regexp.MustCompile(pattern)
-	limit := time.After(time.Minute)
+	limit := time.After(3 * time.Minute) // the tool starts slowly on a busy machine
 	var seen []string
 	for {
 		select {
