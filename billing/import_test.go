@@ -256,10 +256,12 @@ type interruptedGateway struct {
 	cancel    context.CancelFunc
 }
 
-func (g *interruptedGateway) count() {
-	if atomic.AddInt64(&g.remaining.left, -1) == 0 {
+func (g *interruptedGateway) count() (left int64) {
+	left = atomic.AddInt64(&g.remaining.left, -1)
+	if left == 0 {
 		g.cancel()
 	}
+	return left
 }
 
 func (g *interruptedGateway) Subscriptions(ctx context.Context, customerID string) ([]billing.Subscription, error) {
@@ -275,8 +277,7 @@ func (g *interruptedGateway) Invoice(ctx context.Context, id string) (billing.In
 var errInjected = errors.New("injected")
 
 func (g *interruptedGateway) SetCustomerOrganization(ctx context.Context, customerID, organizationID string) error {
-	g.count()
-	if g.remaining.left == 1 {
+	if g.count() == 1 {
 		return errInjected
 	}
 	return g.Gateway.SetCustomerOrganization(ctx, customerID, organizationID)

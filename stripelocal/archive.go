@@ -82,7 +82,8 @@ func (a *archive) remember(b *archiveBlock) {
 
 func (x archived) isEmpty() bool { return x.block == nil }
 
-// text returns the text, which must not be changed. It is empty for the zero value.
+// text returns the text, which must not be changed. It is empty for the zero value. The caller has
+// the server's lock.
 func (x archived) text() []byte {
 	if x.block == nil {
 		return nil

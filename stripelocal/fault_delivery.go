@@ -14,17 +14,21 @@ func (wd *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
 	wd.server.mu.Lock()
 	e, ok := wd.server.store.Events.get(d.Event)
 	fresh := ok && d.Attempts == 0 && !d.faultApplied
+	var object []byte
+	if fresh {
+		object = e.Object.text()
+	}
 	wd.server.mu.Unlock()
 	if !fresh {
 		return Fault{}, false
 	}
-	return wd.server.faults.takeForDelivery(e.Type, e.customer())
+	return wd.server.faults.takeForDelivery(e.Type, customerOf(object))
 }
 
-// customer returns the id of the customer that the event's object is or belongs to; empty: none.
-func (e *Event) customer() string {
+// customerOf returns the id of the customer that an event's object is or belongs to; empty: none.
+func customerOf(object []byte) string {
 	var about struct{ ID, Object, Customer string }
-	if json.Unmarshal(e.Object.text(), &about) != nil { // such as a session whose customer is expanded
+	if json.Unmarshal(object, &about) != nil { // such as a session whose customer is expanded
 		return ""
 	}
 	if about.Object == "customer" {
