@@ -122,6 +122,7 @@ var outside = []struct {
 	{"github.com/go-jose/go-jose/v4", []string{"usher/billing/account"}, "hand-over tokens are verified in one place"},
 	{"golang.org/x/oauth2", []string{"usher/billing/account/oidc"}, "the code flow is spoken in one place"},
 	{"golang.org/x/crypto", []string{"usher/billing/account"}, "passwords are hashed in one place"},
+	{"golang.org/x/term", []string{"usher/cmd/usher"}, "a key that is typed is not shown"},
 	{"golang.org/x/text", []string{"usher/billing/account", "usher/views/locale"}, "passwords are compared in one normal form; languages are matched in one place"},
 	{"github.com/leonelquinteros/gotext", []string{"usher/views/locale", "usher/cmd/strings"}, "translations are read in one place"},
 }
