@@ -39,7 +39,7 @@ func openTerminal(t *testing.T) (controller, terminal *os.File) {
 	t.Helper()
 	controller, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Skipf("this machine has no pseudo-terminals: %v", err)
 	}
 	t.Cleanup(func() { _ = controller.Close() })
 	number, err := unix.IoctlGetInt(int(controller.Fd()), unix.TIOCGPTN)
