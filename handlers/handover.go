@@ -14,7 +14,7 @@ import (
 const handoverPath = "/handover"
 
 // methodHandover is an authentication by the adopter's product. It is one factor and never a recent
-// one: nobody here knows when and how the product authenticated the person.
+// one: Usher does not know when and how the product authenticated the person.
 const methodHandover = "handover"
 
 // handoverPages sign people in whom the adopter's product sends with a token.

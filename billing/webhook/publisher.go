@@ -74,7 +74,7 @@ func (p *Publisher) Publish(ctx context.Context, organizationID string) error {
 			return nil
 		}
 	}
-	return nil // the sweep goes on
+	return nil // PublishAllDue publishes the rest
 }
 
 // batch is what is to be published.
