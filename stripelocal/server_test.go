@@ -163,7 +163,13 @@ func TestWebhookIsSignedAndRetriedAfterA500(t *testing.T) {
 	in := newWebhookReceiver(t, 1)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
+	if pending := l.PendingDeliveries(); pending != 0 {
+		t.Errorf("%d deliveries are pending before the first event", pending)
+	}
 	c := l.createCustomer()
+	if pending := l.PendingDeliveries(); pending != 1 {
+		t.Errorf("%d deliveries are pending while the receiver answers 500, want 1", pending)
+	}
 	e := in.waitFor("customer.created")
 	if e.GetObjectValue("id") != c.ID || e.APIVersion != stripelocal.APIVersion {
 		t.Errorf("event is about %s at %s", e.GetObjectValue("id"), e.APIVersion)
@@ -174,6 +180,9 @@ func TestWebhookIsSignedAndRetriedAfterA500(t *testing.T) {
 	})
 	if e := must[*stripe.Event](t)(l.api.Events.Get(e.ID, nil)); e.PendingWebhooks != 0 {
 		t.Errorf("pending webhooks %d after the delivery", e.PendingWebhooks)
+	}
+	if pending := l.PendingDeliveries(); pending != 0 {
+		t.Errorf("%d deliveries are pending after the last event", pending)
 	}
 }
 

@@ -88,6 +88,20 @@ func signatureHeader(body []byte, secrets []Secret, at time.Time) string {
 	return strings.Join(parts, ",")
 }
 
+// PendingDeliveries returns how many deliveries of webhooks are neither successful nor given up, so
+// that a test can wait until every event has arrived.
+func (s *Server) PendingDeliveries() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pending := 0
+	for _, d := range s.store.Deliveries.all {
+		if d.Status == "pending" {
+			pending++
+		}
+	}
+	return pending
+}
+
 // deliveryView is a delivery in the response of /_usher/deliveries.
 type deliveryView struct {
 	ID         string `json:"id"`

@@ -107,6 +107,7 @@ func (e *environment) injectStripeErrors() {
 // reconciler finds lost events. Before the reconciler runs, a batch that lost no event is verified.
 func (e *environment) finish(ctx context.Context) error {
 	e.stripe.Faults().Clear()
+	e.round.Store(rounds) // no event is held for a later round from now on
 	for _, replica := range e.replicas {
 		if err := replica.stopCrashes(ctx); err != nil {
 			return err
@@ -168,6 +169,7 @@ func (e *environment) awaitIdle(ctx context.Context) error {
 	var left []unfinished
 	last, since := -1, time.Now()
 	err := waitUntil(ctx, "all work to complete", func() bool {
+		received := e.webhookProxy.receivedCount()
 		if !e.webhookProxy.delivered() {
 			return false
 		}
@@ -182,7 +184,8 @@ func (e *environment) awaitIdle(ctx context.Context) error {
 			since = time.Now()
 			_ = e.advance(ctx, 20*time.Minute)
 		}
-		return len(left) == 0
+		// What was completed while the rows were read may have caused events.
+		return len(left) == 0 && e.webhookProxy.delivered() && e.webhookProxy.receivedCount() == received
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, describeUnfinished(left))

@@ -96,7 +96,7 @@ func (p *webhookProxy) injectFault(payload []byte, roll float64, random *rand.Ra
 		p.count("duplicated")
 		p.deliver(payload, 0)
 		p.deliver(payload, time.Duration(random.IntN(300))*time.Millisecond)
-	case roll < 0.32:
+	case roll < 0.32 && p.env.round.Load() < rounds:
 		p.hold(payload, int(p.env.round.Load())+1+random.IntN(2))
 	case roll < 0.60:
 		p.count("reordered")
@@ -123,8 +123,10 @@ func (p *webhookProxy) start(delivery func()) {
 	}()
 }
 
-// delivered reports whether no delivery is under way.
-func (p *webhookProxy) delivered() bool { return p.deliveries.Load() == 0 }
+// delivered reports whether Stripe has sent all its events and no delivery is under way.
+func (p *webhookProxy) delivered() bool {
+	return p.env.stripe.PendingDeliveries() == 0 && p.deliveries.Load() == 0
+}
 
 // deliver delivers an event after a delay, and retries sooner than Stripe would.
 func (p *webhookProxy) deliver(payload []byte, delay time.Duration) {
@@ -191,6 +193,13 @@ func (p *webhookProxy) flush(ctx context.Context) error {
 	p.mutex.Unlock()
 	p.deliverHeld(afterLastRound)
 	return waitUntil(ctx, "the held webhooks to be delivered", p.delivered)
+}
+
+// receivedCount returns how many events Stripe has sent.
+func (p *webhookProxy) receivedCount() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.receivedAt)
 }
 
 // received returns all events that Stripe has sent, in its order.
