@@ -29,7 +29,11 @@ func (h *testEnv) startWorker() {
 func (h *testEnv) failRenewal(number string) {
 	h.t.Helper()
 	h.setCard(number)
-	h.stripe.AdvanceClock(time.Now().AddDate(0, 1, 1))
+	var end time.Time
+	if err := h.store.DB().GetContext(h.t.Context(), &end, `select current_period_end from subscriptions`); err != nil {
+		h.t.Fatal(err)
+	}
+	h.stripe.AdvanceClock(end.AddDate(0, 0, 1))
 	waitFor(h.t, "the renewal to fail", func() bool {
 		return h.count(`select count(*) from subscriptions where status = 'past_due'`) == 1 && h.count(`select count(*) from payment_attempts`) == 1
 	})
