@@ -115,7 +115,11 @@ func TestNextInvoiceOfYearlyPrice(t *testing.T) {
 	env.advanceStripe(10 * 24 * time.Hour)
 	env.addSeats(4)
 	next := env.upcoming()
-	if month := current.CurrentPeriodStart.AddDate(0, 1, 0); !next.At.Equal(month) || next.RenewsAt == nil || !next.RenewsAt.Equal(current.CurrentPeriodEnd) {
+	month := current.CurrentPeriodStart.AddDate(0, 1, 0)
+	if month.Day() != current.CurrentPeriodStart.Day() { // the last day of a shorter month
+		month = month.AddDate(0, 0, -month.Day())
+	}
+	if !next.At.Equal(month) || next.RenewsAt == nil || !next.RenewsAt.Equal(current.CurrentPeriodEnd) {
 		t.Fatalf("next invoice %+v, want one on %s", next, month)
 	}
 	if len(next.Renewal) != 1 || next.Renewal[0].Amount.Minor != 8*29000 {

@@ -187,12 +187,27 @@ func (b *browser) logOut() {
 	b.do("log out", click(`form[action="/logout"] button`), waitVisible(`a[href="/signup"]`))
 }
 
-func click(selector string) action { return chromedp.Click(chromedp.CSS(selector)) }
+func click(selector string) action { return onShownPage(chromedp.Click(chromedp.CSS(selector))) }
 
-func waitVisible(selector string) action { return chromedp.WaitVisible(chromedp.CSS(selector)) }
+func waitVisible(selector string) action {
+	return onShownPage(chromedp.WaitVisible(chromedp.CSS(selector)))
+}
 
 func typeInto(name, value string) action {
-	return chromedp.SendKeys(chromedp.CSS(`input[name="`+name+`"]`), value)
+	return onShownPage(chromedp.SendKeys(chromedp.CSS(`input[name="`+name+`"]`), value))
+}
+
+// onShownPage repeats an action whose element was replaced, with its page, between the moment it
+// was found and the moment it was used. Nothing was clicked or typed then.
+func onShownPage(a action) action {
+	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		for {
+			done, err := a(ctx, target)
+			if err == nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+				return done, err
+			}
+		}
+	}
 }
 
 // enterCard fills in the local Stripe's card form and submits it.
