@@ -46,7 +46,7 @@ test: node_modules/.package-lock.json ## run every test, browser tests included;
 	@.ci/install
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test $(RACE) -parallel 4 -timeout 14m ./...
-	go run ./cmd/simulation -histories 40 -batch 20 -kills 3 -crashes 1 -shards 2 -seed 42
+	go run ./cmd/simulation -histories 24 -batch 12 -kills 3 -crashes 1 -shards 2 -seed 42
 
 proofs: ## the long forms of tests that make test runs in part; takes up to 15 minutes
 	@.ci/install
