@@ -29,10 +29,10 @@ func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) 
 	}
 }
 
-// errorProps returns the content of the error page. For an internal error and an unknown address
-// the view's text for the status replaces the message.
+// errorProps returns the content of the error page. For an internal error, an unknown address and a
+// frame without a session the view's text for the status replaces the message.
 func (s *site) errorProps(r *http.Request, p problem) layout.ErrorPageProps {
-	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
+	if p.status == http.StatusInternalServerError || p.status == http.StatusUnauthorized || errors.Is(stateOf(r).err, errPageNotFound) {
 		p.message = ""
 	}
 	title := ""

@@ -151,7 +151,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case state.response == api || state.response == stateless:
 		writeProblem(w, problem)
-	case problem.status == http.StatusUnauthorized:
+	case problem.status == http.StatusUnauthorized && !s.isFramed(r):
 		redirect(w, r, logInPath(r))
 	case isFragment(r):
 		http.Error(w, messageIn(r.Context(), err), problem.status)

@@ -45,6 +45,8 @@ type Options struct {
 	// CheckoutOrigins are the origins of hosted pages besides Stripe's own: the local Stripe,
 	// another API base, a custom domain.
 	CheckoutOrigins []string
+	// EmbedOrigins are the origins of the adopter's product that may show Usher in a frame.
+	EmbedOrigins []string
 	// RateLimits enables the rate limits of the routes. X-Forwarded-For is read from TrustedProxies
 	// only.
 	RateLimits     bool
@@ -115,6 +117,7 @@ type server struct {
 	bodyTimeout     time.Duration // for a request body to arrive
 	crossOrigin     *http.CrossOriginProtection
 	headers         map[string]string // security headers, sent with every response
+	framePolicy     string            // Content-Security-Policy of a response that EmbedOrigins may frame
 	compress        func(http.Handler) http.HandlerFunc
 }
 
@@ -167,6 +170,7 @@ func newServer(o Options) *server {
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
 		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins, o.Brand.Logo), compress: newCompressor(),
 	}
+	s.framePolicy = framePolicy(s.headers["Content-Security-Policy"], o.EmbedOrigins)
 	s.system = &systemEndpoints{site: base, ready: o.Ready, metrics: metrics, metricsToken: o.MetricsToken, assets: static.Handler(o.Assets...)}
 	if o.RateLimits {
 		s.rateLimits = o.Billing.RateLimits

@@ -38,6 +38,7 @@ func (p *handoverPages) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	props := authviews.HandoverPageProps{
 		Layout: p.layout(r, layout.SectionNone), Action: handoverPath, Token: token, Email: handover.User.Email, Organization: handover.Organization.Name,
+		Partitioned: p.isFramed(r) && r.Header.Get("Sec-Fetch-Site") == "cross-site",
 	}
 	if viewer := identityOf(r); viewer.signedIn() && viewer.userID != handover.User.ID {
 		props.SignsOut = viewer.access.User.Email
@@ -55,6 +56,9 @@ func (p *handoverPages) use(w http.ResponseWriter, r *http.Request) error {
 	handover, err := p.handovers.Use(r.Context(), r.PostFormValue("token"))
 	if err != nil {
 		return p.refuse(w, r, err)
+	}
+	if p.isFramed(r) && r.PostFormValue(partitionedField) != "" {
+		p.sessions.Put(r.Context(), sessionPartitioned, true)
 	}
 	if identityOf(r).userID == handover.User.ID {
 		p.sessions.Put(r.Context(), sessionOrganization, handover.Organization.ID)

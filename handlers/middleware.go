@@ -30,7 +30,7 @@ func (s *server) serve(rt route) http.Handler {
 	if rt.response == page {
 		next = s.redirectLoopback(next)
 	}
-	return s.wrap(rt, s.buffer(next))
+	return s.wrap(rt, s.allowFrame(rt, s.buffer(next)))
 }
 
 // withoutSession serves routes that have no session. It refuses a policy that needs one.

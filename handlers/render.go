@@ -19,7 +19,7 @@ import (
 // layout returns the props of the frame around every page: the viewer and the notice that the query
 // names.
 func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
-	props := layout.Props{Section: section, Remark: s.remark, Links: s.links, Theme: s.theme(r), Brand: s.brand}
+	props := layout.Props{Section: section, Remark: s.remark, Links: s.links, Theme: s.theme(r), Brand: s.brand, Embedded: s.isFramed(r)}
 	if viewer := identityOf(r); viewer.signedIn() {
 		props.Viewer = &layout.Viewer{
 			Name: viewer.access.User.Name, Organization: viewer.access.Organization.Name, OrganizationID: viewer.access.Organization.ID,
@@ -108,6 +108,12 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) {
 func (s *site) redirectToStripe(w http.ResponseWriter, r *http.Request, to string) error {
 	if !s.isHosted(to) {
 		return errors.New("the address of a hosted page is not at Stripe")
+	}
+	switch {
+	case s.isFramed(r) && r.Method == http.MethodGet: // a document
+		return s.leaveFrame(w, r, to, layout.NewTab)
+	case s.isFramed(r):
+		return s.leaveFrame(w, r, to, layout.WholeWindow)
 	}
 	redirect(w, r, to)
 	return nil

@@ -42,6 +42,7 @@ const (
 // sessionManager reads and writes sessions, and identifies who is signed in.
 type sessionManager struct {
 	*scs.SessionManager
+	partitioned   *scs.SessionManager // writes the cookie of a session in a frame of another site
 	store         SessionStore
 	users         *account.Users
 	organizations *account.Organizations
@@ -61,7 +62,7 @@ func newSessionManager(o Options) *sessionManager {
 		sessions.Cookie.Secure = true
 	}
 	return &sessionManager{
-		SessionManager: sessions, store: o.Sessions, users: o.Billing.Users, organizations: o.Billing.Organizations,
+		SessionManager: sessions, partitioned: partitionedCookies(sessions), store: o.Sessions, users: o.Billing.Users, organizations: o.Billing.Organizations,
 		now: o.Now, log: o.Log,
 	}
 }
@@ -121,7 +122,11 @@ func (m *sessionManager) save(ctx context.Context, w http.ResponseWriter) error 
 // writeCookie writes the session cookie. It replaces the Cache-Control header that scs adds with a
 // stricter one.
 func (m *sessionManager) writeCookie(ctx context.Context, w http.ResponseWriter, token string, expiry time.Time) {
-	m.WriteSessionCookie(ctx, w, token, expiry)
+	if m.GetBool(ctx, sessionPartitioned) {
+		m.partitioned.WriteSessionCookie(ctx, w, token, expiry)
+	} else {
+		m.WriteSessionCookie(ctx, w, token, expiry)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 }
 

@@ -34,6 +34,7 @@ type site struct {
 	secondFactor     account.SecondFactorPolicy
 	// hostedOrigins are the origins of hosted pages besides Stripe's own, see redirectToStripe.
 	hostedOrigins []string
+	embedOrigins  []string       // whose pages may show Usher in a frame
 	provider      *oidc.Provider // nil: there is none
 	identities    *account.Identities
 	signInPolicy  account.SignInPolicy
@@ -58,6 +59,7 @@ func newSite(o Options) *site {
 		answerTimeout:    answerTimeout,
 		secondFactor:     o.SecondFactor,
 		hostedOrigins:    o.CheckoutOrigins,
+		embedOrigins:     o.EmbedOrigins,
 		provider:         o.Provider,
 		identities:       o.Billing.Identities,
 		signInPolicy:     o.Billing.SignInPolicy,

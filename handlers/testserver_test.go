@@ -80,6 +80,7 @@ type testEnv struct {
 	brand             brand.Brand
 	assets            []static.Asset
 	handoverKeys      []secrets.Key
+	embedOrigins      []string
 }
 
 // syncBuffer is a log buffer for concurrent writers.
@@ -140,7 +141,7 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 	h.origin = origin
 	h.server = newServer(Options{
 		Billing: h.service, Sessions: db.NewSessionStore(h.store.DB()), Ready: h.store.Ready,
-		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, Provider: h.oidcProvider(), ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
+		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, Provider: h.oidcProvider(), ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin}, EmbedOrigins: h.embedOrigins,
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.clockOffset.Load())) },
 		Log: h.logger(), Brand: h.brand, Assets: h.assets,
 	})
@@ -513,7 +514,7 @@ func (a response) wantError(status int, code apperr.Code, message string) respon
 }
 
 // submit sends a form of the page with its hidden fields and the given values.
-func (b *browser) submit(a response, selector string, typed url.Values) response {
+func (b *browser) submit(a response, selector string, typed url.Values, headers ...string) response {
 	b.t.Helper()
 	form := a.doc().Find(selector).First()
 	if form.Length() == 0 {
@@ -531,7 +532,7 @@ func (b *browser) submit(a response, selector string, typed url.Values) response
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.post(target.String(), values)
+	return b.post(target.String(), values, headers...)
 }
 
 var goodCard = url.Values{

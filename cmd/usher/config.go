@@ -57,6 +57,7 @@ type Config struct {
 	Require2FA     account.SecondFactorPolicy
 	SecretsKeys    []secrets.Key // the first seals, all of them open
 	HandoverKeys   []secrets.Key // a token by any of them is valid
+	EmbedOrigins   []string      // whose pages may show Usher in a frame
 	SignIn         account.SignInPolicy
 	OIDCClientID   string
 	OIDCSecret     string
@@ -110,6 +111,7 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		Require2FA:           readVar(r, "REQUIRE_2FA", require2FA, parseRequire2FA),
 		SecretsKeys:          readList(r, "SECRETS_KEY", parseSecretsKey),
 		HandoverKeys:         readList(r, "HANDOVER_KEY", parseSecretsKey),
+		EmbedOrigins:         readList(r, "EMBED_ORIGINS", r.parseEmbedOrigin),
 		OIDCClientID:         readVar(r, "OIDC_CLIENT_ID", "", parseString),
 		OIDCSecret:           readVar(r, "OIDC_CLIENT_SECRET", "", parseClientSecret),
 		SignIn: account.SignInPolicy{

@@ -18,17 +18,22 @@ func TestIdentityProviderIsConfiguredWhole(t *testing.T) {
 		environment environment
 		want        []string // nil: it starts
 	}{
-		"whole":             {whole(), nil},
-		"without passwords": {whole("PASSWORD_LOGIN", "off", "SIGNUP", "invite"), nil},
-		"loopback":          {environment{"OIDC_ISSUER": "http://localhost:9000", "OIDC_CLIENT_ID": "a", "OIDC_CLIENT_SECRET": "b"}, nil},
-		"passwords off":     {with(production(), "PASSWORD_LOGIN", "off"), []string{"OIDC_ISSUER: unset, but required with PASSWORD_LOGIN=off", "OIDC_CLIENT_ID: unset", "OIDC_CLIENT_SECRET: unset"}},
-		"issuer only":       {environment{"OIDC_ISSUER": "https://accounts.example.com"}, []string{"OIDC_CLIENT_ID: unset, but required with OIDC_ISSUER", "OIDC_CLIENT_SECRET: unset"}},
-		"secret only":       {environment{"OIDC_CLIENT_SECRET": "b"}, []string{"OIDC_ISSUER: unset, but required with OIDC_CLIENT_SECRET"}},
-		"http":              {whole("OIDC_ISSUER", "http://accounts.example.com"), []string{`OIDC_ISSUER="http://accounts.example.com": not https`}},
-		"http on loopback":  {whole("OIDC_ISSUER", "http://localhost:9000"), []string{"not https"}},
-		"metadata":          {whole("OIDC_ISSUER", "https://a.example/.well-known/openid-configuration"), []string{"the address of the metadata"}},
-		"words":             {environment{"SIGNUP": "closed", "PASSWORD_LOGIN": "no"}, []string{`SIGNUP="closed": unknown value. Set it to open or invite`, `PASSWORD_LOGIN="no": unknown value`}},
-		"example":           {whole("OIDC_CLIENT_SECRET", "a secret…"), []string{"OIDC_CLIENT_SECRET=…: an unchanged example"}},
+		"whole":                    {whole(), nil},
+		"without passwords":        {whole("PASSWORD_LOGIN", "off", "SIGNUP", "invite"), nil},
+		"loopback":                 {environment{"OIDC_ISSUER": "http://localhost:9000", "OIDC_CLIENT_ID": "a", "OIDC_CLIENT_SECRET": "b"}, nil},
+		"passwords off":            {with(production(), "PASSWORD_LOGIN", "off"), []string{"OIDC_ISSUER: unset, but required with PASSWORD_LOGIN=off", "OIDC_CLIENT_ID: unset", "OIDC_CLIENT_SECRET: unset"}},
+		"frames":                   {environment{"EMBED_ORIGINS": "https://app.example.com,https://example.com:8443", "HANDOVER_KEY": "lZ0m3Jc5vS8bqR2tYw7xN1dKfPgH4uEoAiT6yCjBkQ8="}, nil},
+		"frames without hand-over": {environment{"EMBED_ORIGINS": "https://app.example.com"}, []string{"HANDOVER_KEY: unset, but required with EMBED_ORIGINS"}},
+		"frames of any origin":     {environment{"EMBED_ORIGINS": "https://*.example.com"}, []string{"contains a character that no origin has"}},
+		"frames without TLS":       {environment{"EMBED_ORIGINS": "http://app.example.com"}, []string{"not https"}},
+		"frames of a page":         {environment{"EMBED_ORIGINS": "https://app.example.com/billing"}, []string{"contains more than the origin"}},
+		"issuer only":              {environment{"OIDC_ISSUER": "https://accounts.example.com"}, []string{"OIDC_CLIENT_ID: unset, but required with OIDC_ISSUER", "OIDC_CLIENT_SECRET: unset"}},
+		"secret only":              {environment{"OIDC_CLIENT_SECRET": "b"}, []string{"OIDC_ISSUER: unset, but required with OIDC_CLIENT_SECRET"}},
+		"http":                     {whole("OIDC_ISSUER", "http://accounts.example.com"), []string{`OIDC_ISSUER="http://accounts.example.com": not https`}},
+		"http on loopback":         {whole("OIDC_ISSUER", "http://localhost:9000"), []string{"not https"}},
+		"metadata":                 {whole("OIDC_ISSUER", "https://a.example/.well-known/openid-configuration"), []string{"the address of the metadata"}},
+		"words":                    {environment{"SIGNUP": "closed", "PASSWORD_LOGIN": "no"}, []string{`SIGNUP="closed": unknown value. Set it to open or invite`, `PASSWORD_LOGIN="no": unknown value`}},
+		"example":                  {whole("OIDC_CLIENT_SECRET", "a secret…"), []string{"OIDC_CLIENT_SECRET=…: an unchanged example"}},
 	} {
 		_, _, err := loadServeConfig(test.environment.get, noFile(t))
 		switch {

@@ -71,6 +71,7 @@ var remedies = map[string]string{
 	"TERMS_URL":          "Set a full https URL, or unset it",
 	"PRIVACY_URL":        "Set a full https URL, or unset it",
 	"HANDOVER_KEY":       "Generate one with `usher handover-key`, or unset it",
+	"EMBED_ORIGINS":      "Set the origins of your product, separated by commas, such as https://app.example.com, or unset it",
 	"SECRETS_KEY":        "Generate one with `openssl rand -base64 32`, and keep a copy of it apart from the database's backups",
 }
 
@@ -150,6 +151,18 @@ func (r *envReader) parseOrigin(value string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, validate(
 		check{more, "contains more than the origin " + u.Scheme + "://" + u.Host},
 		check{r.production && u.Scheme != "https", "not https, which production requires"},
+	)
+}
+
+// parseEmbedOrigin accepts an origin that a Content-Security-Policy can name.
+func (r *envReader) parseEmbedOrigin(value string) (string, error) {
+	u, err := r.parseOrigin(value)
+	if err != nil {
+		return "", err
+	}
+	return u.String(), validate(
+		check{strings.ContainsAny(u.Host, " ;,'\"*"), "contains a character that no origin has"},
+		check{u.Scheme != "https" && !isLoopback(u), "not https"},
 	)
 }
 

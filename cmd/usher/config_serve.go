@@ -44,6 +44,11 @@ func (c Config) checkSignIn() error {
 			return c.require("required with "+name, names...)
 		}
 	}
+	if c.set["EMBED_ORIGINS"] {
+		if err := c.require("required with EMBED_ORIGINS", "HANDOVER_KEY"); err != nil {
+			return err
+		}
+	}
 	if c.SignIn.PasswordsOff {
 		return c.require("required with PASSWORD_LOGIN=off", names...)
 	}

@@ -27,13 +27,13 @@ type installation struct {
 	handoverKey string
 }
 
-func startInstallation(t *testing.T) *installation {
+func startInstallation(t *testing.T, variables ...string) *installation {
 	t.Helper()
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	in := &installation{dataDir: newDataDir(t), handoverKey: base64.StdEncoding.EncodeToString(key)}
-	in.testServer = startServer(t, "DATA_DIR="+in.dataDir, "PLANS_FILE=testdata/product-plans.toml",
-		"HANDOVER_KEY="+in.handoverKey)
+	in.testServer = startServer(t, append(variables, "DATA_DIR="+in.dataDir, "PLANS_FILE=testdata/product-plans.toml",
+		"HANDOVER_KEY="+in.handoverKey)...)
 	return in
 }
 

@@ -283,7 +283,7 @@ func (a *app) handlerOptions() handlers.Options {
 	o := handlers.Options{
 		Billing: a.service, Reads: a.readService, Sessions: a.sessions, Ready: a.ready, BaseURL: a.config.BaseURL,
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
-		ReturnURL: a.config.ReturnURL, RateLimits: a.config.RateLimits,
+		ReturnURL: a.config.ReturnURL, EmbedOrigins: a.config.EmbedOrigins, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
 		Version: readVersion().Version, Stripe: a.stripeCalls, Webhooks: a.webhookAttempts, Pool: a.store.Pool, Brand: a.brand, Assets: a.assets,
 	}

@@ -23,6 +23,7 @@ type HandoverPageProps struct {
 	Email        string // of the person who is signed in
 	Organization string // whose billing page follows
 	SignsOut     string // address of who is signed in now and no longer will be; empty: nobody
+	Partitioned  bool   // the page is in a frame of another site, whose session is kept apart
 }
 
 // HandoverPage is GET /handover: a person comes from the adopter's product.
@@ -74,7 +75,7 @@ func HandoverPage(p HandoverPageProps) templ.Component {
 				var templ_7745c5c3_Var4 string
 				templ_7745c5c3_Var4, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Action)).ResolveURL(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/handover.templ`, Line: 23, Col: 55}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/handover.templ`, Line: 24, Col: 55}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var4)
 				if templ_7745c5c3_Err != nil {
@@ -109,6 +110,12 @@ func HandoverPage(p HandoverPageProps) templ.Component {
 				templ_7745c5c3_Err = ui.HiddenFields([]ui.Hidden{{Name: "token", Value: p.Token}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
+				}
+				if p.Partitioned {
+					templ_7745c5c3_Err = ui.HiddenFields([]ui.Hidden{{Name: "partitioned", Value: "true"}}).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
 				}
 				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: locale.T(ctx, "Continue"), Wide: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {

@@ -39,6 +39,8 @@ func wordsFor(ctx context.Context, status int) errorWords {
 	switch status {
 	case http.StatusNotFound:
 		return errorWords{locale.T(ctx, "Page not found"), locale.T(ctx, "The link may be out of date, or the page belongs to another organization.")}
+	case http.StatusUnauthorized: // in a frame only, others are led to the log-in
+		return errorWords{locale.T(ctx, "You're not signed in here any more"), locale.T(ctx, "Reload the page that this is part of.")}
 	case http.StatusForbidden:
 		return errorWords{locale.T(ctx, "You don't have access"), locale.T(ctx, "Your role doesn't include this.")}
 	case http.StatusConflict:
@@ -216,9 +218,11 @@ func errorMessage(p ErrorPageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = ui.LinkButton(p.link(ctx)).Render(ctx, templ_7745c5c3_Buffer)
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
+		if !p.Layout.Embedded || p.Link != nil {
+			templ_7745c5c3_Err = ui.LinkButton(p.link(ctx)).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "</div>")
 		if templ_7745c5c3_Err != nil {
