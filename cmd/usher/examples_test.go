@@ -239,6 +239,12 @@ func (e *example) testSignatures() {
 	for range 2 {
 		e.send("twice", http.StatusNoContent, signedWebhook{secret: secret, body: body("sent.twice")})
 	}
+	// What the product prints arrives through a pipe, in order.
+	e.send("the last one", http.StatusNoContent, signedWebhook{secret: secret, body: body("the.last.one")})
+	eventually(e.t, "the last event in the output", func() bool {
+		text, _ := e.output.read()
+		return strings.Contains(text, "the.last.one")
+	})
 	for kind, want := range map[string]int{"forged": 0, "one.of.two": 1, "four.minutes.old": 1, "sent.twice": 1} {
 		if text, _ := e.output.read(); strings.Count(text, kind) != want {
 			e.t.Errorf("%s is processed %d times, want %d", kind, strings.Count(text, kind), want)
