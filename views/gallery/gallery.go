@@ -24,6 +24,8 @@ type Specimen struct {
 	Title string
 	Group string
 	Page  templ.Component
+	// Embedded is a page in a frame of the adopter's product, which has no header and footer.
+	Embedded bool
 }
 
 // Href is the path at which [Handler] serves the specimen.

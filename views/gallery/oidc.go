@@ -32,13 +32,13 @@ func oidcSpecimens() []Specimen {
 			Layout: guest, Action: "/handover", Token: "eyJ", Email: "ana@lyric.example", Organization: longName, SignsOut: "ben@lyric.example",
 		})},
 		{Name: "handover-refused", Title: "Hand-over, refused", Page: authviews.HandoverProblemPage(authviews.HandoverProblemPageProps{Layout: guest})},
-		{Name: "frame-stripe", Title: "In a frame: on to Stripe", Page: layout.LeaveFramePage(layout.LeaveFramePageProps{
+		{Name: "frame-stripe", Embedded: true, Title: "In a frame: on to Stripe", Page: layout.LeaveFramePage(layout.LeaveFramePageProps{
 			Layout: layout.Props{Embedded: true}, Href: "https://checkout.stripe.com", Window: layout.WholeWindow, Stripe: true,
 		})},
-		{Name: "frame-tab", Title: "In a frame: a page of its own", Page: layout.LeaveFramePage(layout.LeaveFramePageProps{
+		{Name: "frame-tab", Embedded: true, Title: "In a frame: a page of its own", Page: layout.LeaveFramePage(layout.LeaveFramePageProps{
 			Layout: layout.Props{Embedded: true}, Href: "/settings", Window: layout.NewTab,
 		})},
-		{Name: "frame-signed-out", Title: "In a frame: no longer signed in", Page: layout.ErrorPage(layout.ErrorPageProps{
+		{Name: "frame-signed-out", Embedded: true, Title: "In a frame: no longer signed in", Page: layout.ErrorPage(layout.ErrorPageProps{
 			Layout: layout.Props{Embedded: true}, Status: http.StatusUnauthorized,
 		})},
 		{Name: "signup-invite", Title: "Sign up, by invitation", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, InviteOnly: true})},
