@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -57,7 +58,8 @@ func TestBillingInFrame(t *testing.T) {
 	frame.do("to Stripe", click(`a[target="_top"]`))
 	b.do("pay", enterCard("4242 4242 4242 4242", checkoutButton)...)
 	b.see(pageState{"paid", "iframe", "Your product"})
-	frame = frameOf(product, "/organization?tab=billing")
+	// The webhook may come later than the person.
+	frame = frameOf(product, "/organization?tab=billing&success=true&session_id="+b.queryValue("session_id"))
 	frame.see(pageState{"active", "#billing-panel", "Active"})
 	b.screenshot("active")
 
@@ -95,6 +97,17 @@ func (b *browser) attachFrame() *browser {
 	tab, cancel := chromedp.NewContext(b.tab, chromedp.WithTargetID(id))
 	b.t.Cleanup(cancel)
 	return &browser{t: b.t, tab: tab, dir: b.dir}
+}
+
+// queryValue returns a parameter of the address of the page.
+func (b *browser) queryValue(name string) string {
+	b.t.Helper()
+	address, err := chromedp.Run(b.tab, chromedp.Location())
+	parsed, parseErr := url.Parse(address)
+	if err != nil || parseErr != nil || parsed.Query().Get(name) == "" {
+		b.t.Fatalf("the address %q has no %s: %v", address, name, errors.Join(err, parseErr))
+	}
+	return parsed.Query().Get(name)
 }
 
 // see waits for a page state without a screenshot, which a frame has none of.
