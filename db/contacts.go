@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+
 	"usher/billing"
 	"usher/billing/apperr"
 

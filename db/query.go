@@ -13,7 +13,9 @@ import (
 // get reads one row; without a row it returns [apperr.ErrNotFound] and the zero Row.
 func get[Row any](ctx context.Context, q queries, operation, query string, args ...any) (Row, error) {
 	var row Row
+	ctx, end := startSpan(ctx, operation)
 	rows, err := read[Row](ctx, q, 1, query, args)
+	end(err)
 	if err == nil && len(rows) == 0 {
 		err = sql.ErrNoRows
 	}
@@ -25,7 +27,9 @@ func get[Row any](ctx context.Context, q queries, operation, query string, args 
 
 // list reads all rows; the result is never nil.
 func list[Row any](ctx context.Context, q queries, operation, query string, args ...any) ([]Row, error) {
+	ctx, end := startSpan(ctx, operation)
 	rows, err := read[Row](ctx, q, 0, query, args)
+	end(err)
 	return rows, wrap(ctx, operation, err)
 }
 
@@ -57,8 +61,8 @@ func read[Row any](ctx context.Context, q queries, limit int, query string, args
 
 // exec runs a statement and ignores the number of rows.
 func (q queries) exec(ctx context.Context, operation, query string, args ...any) error {
-	_, err := q.ext.ExecContext(ctx, query, args...)
-	return wrap(ctx, operation, err)
+	_, err := q.execCount(ctx, operation, query, args...)
+	return err
 }
 
 // execOne runs a statement that must affect a row; otherwise it returns [apperr.ErrNotFound].
@@ -71,7 +75,9 @@ func (q queries) execOne(ctx context.Context, operation, query string, args ...a
 }
 
 func (q queries) execCount(ctx context.Context, operation, query string, args ...any) (int64, error) {
+	ctx, end := startSpan(ctx, operation)
 	result, err := q.ext.ExecContext(ctx, query, args...)
+	end(err)
 	if err != nil {
 		return 0, wrap(ctx, operation, err)
 	}

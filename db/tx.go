@@ -36,7 +36,9 @@ func (s *Store) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f
 	}
 }
 
-func (s *Store) runTx(ctx context.Context, changes *billing.ChangeLog, f func(billing.Tx) error) error {
+func (s *Store) runTx(ctx context.Context, changes *billing.ChangeLog, f func(billing.Tx) error) (err error) {
+	ctx, end := startSpan(ctx, "transaction")
+	defer func() { end(err) }()
 	tx, err := s.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return wrap(ctx, "begin transaction", err)

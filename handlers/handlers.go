@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"usher/billing"
 	"usher/billing/account"
@@ -73,6 +75,8 @@ type Options struct {
 	Brand  brand.Brand
 	Assets []static.Asset
 
+	Traces trace.TracerProvider // makes the spans of requests; nil: none
+
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
 	Log  *slog.Logger     // nil: logs are discarded
@@ -113,6 +117,7 @@ type server struct {
 	trustedProxies  []netip.Prefix
 	proxyWarnedAt   atomic.Int64 // when an untrusted proxy was last logged, in Unix seconds
 	metrics         *metrics
+	tracer          trace.Tracer
 	rand            io.Reader
 	bodyTimeout     time.Duration // for a request body to arrive
 	crossOrigin     *http.CrossOriginProtection
@@ -166,7 +171,7 @@ func newServer(o Options) *server {
 	base := newSite(o)
 	metrics := newMetrics(o, base.security)
 	s := &server{
-		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, idempotencyKeys: o.Billing.Idempotency, trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
+		site: base, areas: newAreas(o, base), apiKeys: o.Billing.APIKeys, idempotencyKeys: o.Billing.Idempotency, trustedProxies: o.TrustedProxies, metrics: metrics, tracer: o.Traces.Tracer("usher/handlers"), rand: o.Rand,
 		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
 		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins, o.Brand.Logo), compress: newCompressor(),
 	}
@@ -196,6 +201,9 @@ func setDefaults(o *Options) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Traces == nil {
+		o.Traces = noop.NewTracerProvider()
 	}
 }
 

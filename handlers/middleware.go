@@ -50,6 +50,7 @@ func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := stateOf(r)
 		state.route, state.response = rt.pattern, rt.response
+		r = s.startSpan(r, rt)
 		if rt.secret {
 			w.Header().Set(gzhttp.HeaderNoCompression, "1")
 		}

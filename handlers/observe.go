@@ -21,6 +21,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 			elapsed := s.now().Sub(started)
 			s.metrics.observe(r.Method, state.route, recorder.status, elapsed)
 			s.logRequest(r, state, recorder, elapsed.Microseconds())
+			state.endSpan(recorder.status)
 			s.security.recordError(r, state.err)
 		}()
 		r = r.WithContext(withRequestState(r.Context(), state))
@@ -46,6 +47,9 @@ func (s *server) logRequest(r *http.Request, t *requestState, recorder *statusRe
 	}
 	if t.identity.key != nil {
 		attrs = append(attrs, slog.String("api_key_id", t.identity.key.ID), slog.String("organization_id", t.identity.access.Organization.ID))
+	}
+	if t.span != nil && t.span.SpanContext().IsSampled() {
+		attrs = append(attrs, slog.String("trace_id", t.span.SpanContext().TraceID().String()))
 	}
 	if t.err != nil {
 		attrs = append(attrs, slog.String("err", t.err.Error()))

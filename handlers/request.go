@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"usher/billing/account"
 )
 
@@ -21,6 +23,7 @@ type requestState struct {
 	touchDue      bool            // the session's use is to be recorded
 	identity      identity
 	err           error
+	span          trace.Span // nil: the route is not traced
 	// loginDevice is the browser, see [server.loginDevice]; nil: not read yet.
 	loginDevice *string
 }

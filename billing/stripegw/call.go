@@ -20,6 +20,7 @@ func call[T any](ctx context.Context, operation string, f func(context.Context) 
 		info  callInfo
 		err   error
 	}
+	ctx, span := startSpan(ctx, operation)
 	done := make(chan result, 1)
 	go func() {
 		info := callInfo{operation: operation}
@@ -33,6 +34,7 @@ func call[T any](ctx context.Context, operation string, f func(context.Context) 
 	case <-ctx.Done():
 		r.err = ctx.Err()
 	}
+	endSpan(span, r.info, r.err)
 	if r.err != nil {
 		return r.value, r.info, fmt.Errorf("%s: %w", operation, toStripeError(r.err, r.info))
 	}

@@ -63,6 +63,7 @@ type Config struct {
 	OIDCSecret     string
 	Brand          brand.Brand
 	BrandLogo      string // a file, or an https URL; empty: none
+	Tracing        tracingConfig
 
 	set map[string]bool // variables that are set, including invalid ones
 }
@@ -121,6 +122,11 @@ func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
 		},
 		Brand:     r.readBrand(),
 		BrandLogo: readVar(r, "BRAND_LOGO", "", parseLogo),
+		Tracing: tracingConfig{
+			Endpoint: readVar(r, "OTEL_EXPORTER_OTLP_ENDPOINT", "", parseTraceEndpoint),
+			Headers:  readVar(r, "OTEL_EXPORTER_OTLP_HEADERS", nil, parseHeaders),
+			Share:    readVar(r, "OTEL_TRACES_SAMPLER_ARG", 1, parseShare),
+		},
 
 		set: r.set,
 	}

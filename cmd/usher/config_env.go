@@ -127,7 +127,7 @@ func invalidValue(name, value string, problem error) error {
 // secretVariables are masked whatever their value is.
 var secretVariables = map[string]bool{
 	"STRIPE_SECRET_KEY": true, "STRIPE_WEBHOOK_SECRET": true, "DATABASE_URL": true, "MIGRATE_DATABASE_URL": true, "READ_DATABASE_URL": true,
-	"SMTP_URL": true, "METRICS_TOKEN": true, "SECRETS_KEY": true, "HANDOVER_KEY": true, "OIDC_CLIENT_SECRET": true,
+	"SMTP_URL": true, "METRICS_TOKEN": true, "SECRETS_KEY": true, "HANDOVER_KEY": true, "OIDC_CLIENT_SECRET": true, "OTEL_EXPORTER_OTLP_HEADERS": true,
 }
 
 // publicPrefixes are the beginnings of secrets that reveal nothing.

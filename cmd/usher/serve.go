@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"usher/billing"
 	"usher/billing/catalog"
 	"usher/billing/stripegw"
@@ -55,6 +57,9 @@ func runServe(ctx context.Context, inv *invocation) (err error) {
 	app := &app{config: config.listeningOn(listener.Addr()), log: log, stripeCalls: handlers.NewStripeMetrics(), webhookAttempts: handlers.NewWebhookMetrics()}
 	defer func() { err = errors.Join(err, app.closers.close()) }()
 	app.closers.add("listener", func(context.Context) error { return ignoreClosed(listener.Close()) })
+	if app.traces, err = startTracing(ctx, app.config.Tracing, readVersion().Version, log, &app.closers); err != nil {
+		return err
+	}
 	if err := app.open(ctx, plans, listener.Addr()); err != nil {
 		return err
 	}
@@ -81,6 +86,7 @@ type app struct {
 	board     *scenario.Board // nil in production and with a Stripe account
 	brand     brand.Brand
 	assets    []static.Asset // of the brand
+	traces    trace.TracerProvider
 	closers   closers
 	draining  atomic.Bool // /readyz answers 503
 }
@@ -235,7 +241,7 @@ func (a *app) load(ctx context.Context) error {
 }
 
 func (a *app) startWorkers(ctx context.Context) error {
-	queue, err := db.NewQueue(a.store, a.log, a.service.Worker.RunJob)
+	queue, err := db.NewQueue(a.store, a.log, traceJobs(a.traces, a.service.Worker.RunJob))
 	if err != nil {
 		return err
 	}
@@ -285,7 +291,7 @@ func (a *app) handlerOptions() handlers.Options {
 		Development: !a.config.Production, MailPage: a.config.hasOutboxPage(),
 		ReturnURL: a.config.ReturnURL, EmbedOrigins: a.config.EmbedOrigins, RateLimits: a.config.RateLimits,
 		TrustedProxies: a.config.TrustedProxies, SecondFactor: a.config.Require2FA, Provider: a.config.identityProvider(), MetricsToken: a.config.MetricsToken, Log: a.log,
-		Version: readVersion().Version, Stripe: a.stripeCalls, Webhooks: a.webhookAttempts, Pool: a.store.Pool, Brand: a.brand, Assets: a.assets,
+		Version: readVersion().Version, Stripe: a.stripeCalls, Webhooks: a.webhookAttempts, Pool: a.store.Pool, Brand: a.brand, Assets: a.assets, Traces: a.traces,
 	}
 	if a.standby != nil {
 		o.ReadLag = a.standby.Lag
