@@ -94,6 +94,30 @@ func (ms *MemberSets) Add(ctx context.Context, a account.Access, spec account.Me
 	return member, added, nil
 }
 
+// Create adds one member. Errors: see [account.Provisioning.CreateTx].
+func (ms *MemberSets) Create(ctx context.Context, a account.Access, spec account.MemberSpec) (member account.Member, err error) {
+	err = ms.provisioning.InOrganization(ctx, a, func(tx account.Tx, actor account.Access) (err error) {
+		member, err = ms.provisioning.CreateTx(ctx, tx, actor, spec)
+		return err
+	})
+	if err != nil {
+		return account.Member{}, fmt.Errorf("create member: %w", err)
+	}
+	return member, nil
+}
+
+// Change changes one member. Errors: see [account.Provisioning.ChangeTx].
+func (ms *MemberSets) Change(ctx context.Context, a account.Access, memberID string, u account.MemberUpdate) (member account.Member, err error) {
+	err = ms.provisioning.InOrganization(ctx, a, func(tx account.Tx, actor account.Access) (err error) {
+		member, err = ms.provisioning.ChangeTx(ctx, tx, actor, memberID, u)
+		return err
+	})
+	if err != nil {
+		return account.Member{}, fmt.Errorf("change member: %w", err)
+	}
+	return member, nil
+}
+
 // Remove removes a member. Errors: see [account.Provisioning.RemoveTx].
 func (ms *MemberSets) Remove(ctx context.Context, a account.Access, memberID string) error {
 	err := ms.provisioning.InOrganization(ctx, a, func(tx account.Tx, actor account.Access) error {

@@ -55,6 +55,10 @@ func keyReason(reason string) (phrase.Phrase, bool) {
 		return phrase.Of("was given a seat by the API key %s", after(account.ReasonKeySeatGiven)), true
 	case strings.HasPrefix(reason, account.ReasonKeySeatTaken):
 		return phrase.Of("lost their seat by the API key %s", after(account.ReasonKeySeatTaken)), true
+	case strings.HasPrefix(reason, account.ReasonKeySuspended):
+		return phrase.Of("was suspended by the API key %s", after(account.ReasonKeySuspended)), true
+	case strings.HasPrefix(reason, account.ReasonKeyReactivated):
+		return phrase.Of("was reactivated by the API key %s", after(account.ReasonKeyReactivated)), true
 	}
 	return phrase.Phrase{}, false
 }

@@ -113,7 +113,7 @@ func (sl *SeatLedgers) revertBilling(ctx context.Context, tx Tx, actor account.A
 	}
 	after := before
 	if after.Billable = !before.Billed(); after.Billable {
-		after.Status = account.MemberActive
+		after = after.Reactivated()
 	}
 	return sl.members.UpdateTx(ctx, tx, actor, before, after)
 }

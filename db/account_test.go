@@ -102,7 +102,8 @@ func TestMemberRoundTrip(t *testing.T) {
 		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Name: "Ada", Email: "ada@example.com",
 		ManagedName: "Ada", ManagedEmail: "ada@example.com", ExternalID: "1", Provisional: true,
 		Role:     account.Role{ID: "role_1", OrganizationID: "org_1", Name: "Buyer", CanManageBilling: true, CanManageMembers: true},
-		Billable: true, Status: account.MemberActive, JoinedAt: testTime, LastSeenAt: ptr(testTime),
+		Billable: true, Status: account.MemberSuspended, JoinedAt: testTime, LastSeenAt: ptr(testTime),
+		SuspendedByProgram: true, GivenName: "Ada", FamilyName: "King",
 	}
 	wantFilled(t, want)
 	wantFilled(t, want.Role)
@@ -113,6 +114,8 @@ func TestMemberRoundTrip(t *testing.T) {
 	must(t, err)
 	wantEqual(t, members, []account.Member{want})
 
+	want.Status, want.SuspendedByProgram = account.MemberActive, false
+	must(t, store.Members().Update(ctx, want))
 	access, err := store.Organizations().Access(ctx, "usr_1", "org_1")
 	must(t, err)
 	wantEqual(t, access, account.Access{

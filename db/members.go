@@ -153,7 +153,8 @@ func (q memberStore) InsertAll(ctx context.Context, members []account.Member) er
 var updateManaged = `with given as (select * from ` + memberTable.recordset() + `),
 		named as (update users u set name = g.managed_name from given g where u.id = g.user_id and g.provisional and u.name <> g.managed_name)
 	update organization_members m set role_id = g.role_id, billable = g.billable, external_id = g.external_id,
-		managed_name = g.managed_name, managed_email = g.managed_email
+		managed_name = g.managed_name, managed_email = g.managed_email, given_name = g.given_name, family_name = g.family_name,
+		status = g.status, suspended_by_program = g.suspended_by_program
 	from given g where m.organization_id = g.organization_id and m.id = g.id`
 
 // UpdateManaged implements [account.MemberStore].

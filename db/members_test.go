@@ -22,8 +22,21 @@ func TestMemberOfTheOrganization(t *testing.T) {
 
 	m.Role = account.Role{ID: account.RoleAdmin, Name: "Admin", CanManageBilling: true, CanManageMembers: true}
 	m.Billable, m.Status = false, account.MemberSuspended
+	m.SuspendedByProgram, m.GivenName, m.FamilyName = true, "Ada", "King"
 	must(t, store.Members().Update(ctx, m))
 	got, err := store.Members().Get(ctx, "org_1", "mem_1")
+	must(t, err)
+	wantEqual(t, got, m)
+
+	// A program of the previous release reactivates without the column.
+	must(t, store.exec(ctx, "reactivate", `update organization_members set status = 'active' where id = $1`, "mem_1"))
+	m.Status, m.SuspendedByProgram = account.MemberActive, false
+	got, err = store.Members().Get(ctx, "org_1", "mem_1")
+	must(t, err)
+	wantEqual(t, got, m)
+	m.Status, m.SuspendedByProgram, m.FamilyName = account.MemberSuspended, true, "Lovelace"
+	must(t, store.Members().UpdateManaged(ctx, []account.Member{m}))
+	got, err = store.Members().Get(ctx, "org_1", "mem_1")
 	must(t, err)
 	wantEqual(t, got, m)
 

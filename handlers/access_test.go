@@ -121,7 +121,13 @@ var (
 	}
 	scopesOfRoutes = map[string]string{
 		"PUT /api/v1/members": account.ScopeMembersWrite, "POST /api/v1/members": account.ScopeMembersWrite, "DELETE /api/v1/members/{id}": account.ScopeMembersWrite,
-		"GET /api/v1/organizations": account.ScopeMembersRead, "GET /api/v1/organizations/{id}": account.ScopeMembersRead,
+		"GET /scim/v2/ServiceProviderConfig": account.ScopeMembersRead, "GET /scim/v2/ResourceTypes": account.ScopeMembersRead,
+		"GET /scim/v2/ResourceTypes/{id}": account.ScopeMembersRead, "GET /scim/v2/Schemas": account.ScopeMembersRead,
+		"GET /scim/v2/Schemas/{id}": account.ScopeMembersRead, "GET /scim/v2/Users": account.ScopeMembersRead,
+		"GET /scim/v2/Users/{id}": account.ScopeMembersRead, "POST /scim/v2/Users": account.ScopeMembersWrite,
+		"PUT /scim/v2/Users/{id}": account.ScopeMembersWrite, "PATCH /scim/v2/Users/{id}": account.ScopeMembersWrite,
+		"DELETE /scim/v2/Users/{id}": account.ScopeMembersWrite,
+		"GET /api/v1/organizations":  account.ScopeMembersRead, "GET /api/v1/organizations/{id}": account.ScopeMembersRead,
 		"POST /api/v1/organizations": account.ScopeMembersWrite,
 		"GET /api/v1/members":        account.ScopeMembersRead, "GET /api/v1/seats": account.ScopeBillingRead, "GET /api/v1/invoices": account.ScopeBillingRead,
 		"GET /api/v1/entitlements": account.ScopeEntitlementsRead, "POST /api/v1/credits/consume": account.ScopeCreditsWrite,
@@ -137,7 +143,7 @@ func (rt route) key() string { return rt.method + " " + rt.pattern }
 
 // expect returns what a route answers to a caller who names the test organization and its objects.
 func expect(rt route, c caller) verdict {
-	isAPI := rt.response == api
+	isAPI := rt.response.forPrograms()
 	switch {
 	case slices.Contains(publicRoutes, rt.key()) || rt.policy == webhook || rt.policy == metricsToken:
 		return admitted
@@ -172,7 +178,9 @@ func expect(rt route, c caller) verdict {
 }
 
 // ofCaller lists the routes that take no other organization than the caller's own.
-var ofCaller = []string{"PUT /api/v1/members", "POST /api/v1/members"}
+var ofCaller = []string{
+	"PUT /api/v1/members", "POST /api/v1/members", "POST /scim/v2/Users", "GET /scim/v2/ResourceTypes/{id}", "GET /scim/v2/Schemas/{id}",
+}
 
 // needsRecent reports whether recentRoutes names the route. Pages with a form need no recent
 // authentication, but the one that begins a passkey.
@@ -252,6 +260,9 @@ func newAccessTest(t *testing.T) *accessTest {
 		"/organization/members/":     a.id(`select id from organization_members where user_id = $1`, ofMember),
 		"/organization/roles/":       customRole,
 		"/api/v1/members/":           a.id(`select id from organization_members where user_id = $1`, ofMember),
+		"/scim/v2/Users/":            a.id(`select id from organization_members where user_id = $1`, ofMember),
+		"/scim/v2/ResourceTypes/":    "User",
+		"/scim/v2/Schemas/":          scimUserSchema,
 		"/api/v1/organizations/":     h.organization.ID,
 		"/organization/api-keys/":    a.id(`select id from api_keys where organization_id = $1`, h.organization.ID),
 		"/organization/webhooks/":    a.id(`select id from webhook_endpoints where organization_id = $1`, h.organization.ID),
@@ -382,7 +393,11 @@ func (a *accessTest) sendTo(b *browser, rt route, id string, headers []string) r
 	case rt.response == page:
 		return b.post(path, url.Values{"organizationId": {a.organization.ID}, "plan": {"pro"}}, headers...)
 	}
-	return b.send(rt.method, path, `{"organizationId":"`+a.organization.ID+`"}`, append(slices.Clone(headers), "Content-Type", "application/json")...)
+	body := `{"organizationId":"` + a.organization.ID + `"}`
+	if strings.HasPrefix(rt.pattern, scimUsersPath+"/") {
+		body = `{"schemas":["` + scimUserSchema + `","` + scimPatchSchema + `"],"userName":"new@example.com","Operations":[{"op":"replace","path":"active","value":false}]}`
+	}
+	return b.send(rt.method, path, body, append(slices.Clone(headers), "Content-Type", "application/json")...)
 }
 
 // volatile are the tables that every request, or work in the background, may write.
@@ -422,7 +437,7 @@ var refusals = map[policy]string{
 // checkVerdict compares an answer with what is expected of it.
 func checkVerdict(t *testing.T, rt route, want verdict, got response, id string) {
 	t.Helper()
-	isAPI := rt.response == api
+	isAPI := rt.response.forPrograms()
 	switch want {
 	case admitted:
 		checkAdmitted(t, rt, got)
@@ -460,7 +475,7 @@ func checkVerdict(t *testing.T, rt route, want verdict, got response, id string)
 func checkSignedOut(t *testing.T, rt route, got response, id string) {
 	t.Helper()
 	switch {
-	case rt.response == api:
+	case rt.response.forPrograms():
 		got.wantError(http.StatusUnauthorized, apperr.CodeUnauthenticated, "Please sign in first.")
 	case rt.signedOut != nil:
 		got.wantRedirect("/signup")
@@ -478,7 +493,7 @@ func checkRefused(t *testing.T, rt route, got response) {
 	switch {
 	case message == "":
 		t.Fatalf("no message of policy %d: complete the table", rt.policy)
-	case rt.response == api:
+	case rt.response.forPrograms():
 		got.wantError(http.StatusForbidden, apperr.CodeForbidden, message)
 	default:
 		got.wantStatus(http.StatusForbidden).wantText(message)
@@ -491,7 +506,7 @@ func checkForeign(t *testing.T, rt route, got response) {
 	switch {
 	case rt.method == get || rt.policy == signedIn:
 		got.wantStatus(http.StatusNotFound)
-	case rt.response == api:
+	case rt.response.forPrograms():
 		got.wantError(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
 	default:
 		got.wantStatus(http.StatusConflict).wantText(apperr.MessageOtherOrganization)
@@ -507,6 +522,7 @@ var allowedErrors = map[string]string{
 	"/billing/createSubscriptionCheckout": apperr.MessageInvalidPrice,
 	"/api/v1/credits/consume":             "amount must be",
 	"/api/v1/members":                     `Unknown field \"organizationId\"`,
+	scimUsersPath:                         "schemas has to contain",
 	"/api/v1/organizations":               `Unknown field \"organizationId\"`,
 	"/organization/seats/confirm":         billing.MessageSeatsConfirmed,
 	"/organization/seats/undo":            billing.MessageNothingPending,
@@ -575,7 +591,7 @@ func checkAdmitted(t *testing.T, rt route, got response) {
 func checkOwnPasskeys(t *testing.T, rt route, got response) {
 	t.Helper()
 	switch {
-	case rt.response == api:
+	case rt.response.forPrograms():
 		got.wantError(http.StatusConflict, apperr.CodeConflict, account.MessageNoPasskeys)
 	case strings.Contains(rt.pattern, "{id}"):
 		got.wantStatus(http.StatusNotFound)

@@ -43,6 +43,10 @@ var auditedForms = []struct {
 	{"/api/v1/members", form("/api/v1/members", "json", `{"externalId":"1","email":"joan@example.com","name":"Joan"}`)},
 	{"PUT /api/v1/members", (*auditWalk).putMembers},
 	{"DELETE /api/v1/members/{id}", (*auditWalk).deleteMember},
+	{"/scim/v2/Users", form("/scim/v2/Users", "json", `{"schemas":["`+scimUserSchema+`"],"externalId":"2","userName":"jean@example.com"}`)},
+	{"PUT /scim/v2/Users/{id}", scimForm(`{"schemas":["` + scimUserSchema + `"],"userName":"jean@example.com","displayName":"Jean"}`)},
+	{"PATCH /scim/v2/Users/{id}", scimForm(`{"schemas":["` + scimPatchSchema + `"],"Operations":[{"op":"replace","value":{"active":false}}]}`)},
+	{"DELETE /scim/v2/Users/{id}", scimForm("")},
 	{"/organization/contacts", form("/organization/contacts", "email", "accounts@example.com")},
 	{"/organization/contacts/remove", form("/organization/contacts/remove", "email", "accounts@example.com")},
 	{"/organization/notices", form("/organization/notices")},
@@ -144,7 +148,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		}
 		path, values := step.form(walk)
 		var got response
-		if rt.response == api {
+		if rt.response.forPrograms() {
 			got = walk.admin.send(rt.method, path, cmp.Or(values.Get("json"), walk.body(values)), "Content-Type", "application/json")
 		} else {
 			got = walk.admin.post(path, values)
@@ -190,6 +194,13 @@ func (w *auditWalk) putMembers() (string, url.Values) {
 
 func (w *auditWalk) deleteMember() (string, url.Values) {
 	return "/api/v1/members/" + w.id(`select id from organization_members where external_id = '1'`), nil
+}
+
+// scimForm is a request about Jean.
+func scimForm(body string) func(*auditWalk) (string, url.Values) {
+	return func(w *auditWalk) (string, url.Values) {
+		return scimUsersPath + "/" + w.id(`select id from organization_members where external_id = '2'`), url.Values{"json": {body}}
+	}
 }
 
 func (w *auditWalk) resend() (string, url.Values) {

@@ -34,14 +34,14 @@ func (s *server) setReadDeadline(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.bodyTimeout))
 }
 
-// bodyLimit reads the whole body of a POST or PUT, up to the limit of its response type, and
+// bodyLimit reads the whole body of a POST, PUT or PATCH, up to the limit of its response type, and
 // refuses text that cannot be stored.
 func bodyLimit(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !validText(r.URL.Query()) {
 			return errText
 		}
-		if rt.method != post && rt.method != put {
+		if rt.method != post && rt.method != put && rt.method != patch {
 			return next(w, r)
 		}
 		if err := readBody(r, rt); err != nil {

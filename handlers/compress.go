@@ -32,7 +32,7 @@ func newCompressor() func(http.Handler) http.HandlerFunc {
 
 // isCompressible reports whether responses of a content type shrink: pages, JSON and CSV.
 func isCompressible(contentType string) bool {
-	return strings.HasPrefix(contentType, "text/") || strings.HasPrefix(contentType, "application/json")
+	return strings.HasPrefix(contentType, "text/") || strings.HasPrefix(contentType, "application/json") || contentType == scimMediaType
 }
 
 // send sends a complete response, compressed if the client accepts that. The response can't be used

@@ -149,6 +149,8 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Connection", "close") // do not read the rest of the body
 	}
 	switch {
+	case state.response == scim:
+		writeSCIMProblem(w, problem, err)
 	case state.response == api || state.response == stateless:
 		writeProblem(w, problem)
 	case problem.status == http.StatusUnauthorized && !s.isFramed(r):

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"usher/billing/account"
 )
 
 // FuzzForm checks that a form of any bytes is read or refused, and that what is read can be stored.
@@ -176,6 +178,33 @@ func FuzzFilters(f *testing.F) {
 			if got := b.get(path + query.Encode()); got.status >= 500 {
 				t.Errorf("%s: status %d", got.request, got.status)
 			}
+		}
+	})
+}
+
+// FuzzSCIM checks that a body and a filter of any bytes are read or refused, and that texts that
+// were read can be stored.
+func FuzzSCIM(f *testing.F) {
+	f.Add(newUser(`"userName":"a@example.com","name":{"givenName":"A","a":{}},"active":"False"`), `userName eq "a@example.com"`)
+	f.Add(patchOf(`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"x"},{"op":"add","value":{"`+scimUserSchema+`":{"displayName":"\u0000"}}}`), `emails[type eq "work"].value eq "\ud800"`)
+	f.Add(patchOf(`{"op":"remove","path":"name"}`), strings.Repeat("[", 20_000))
+	f.Fuzz(func(t *testing.T, body, filter string) {
+		for _, decode := range []func(*http.Request) (scimChange, error){decodeSCIMUser, decodeSCIMPatch} {
+			r := httptest.NewRequest(post, "/", strings.NewReader(body))
+			r.Header.Set("Content-Type", scimMediaType)
+			c, err := decode(r)
+			if err != nil && problemOf(err).status != http.StatusBadRequest {
+				t.Errorf("status %d: %v", problemOf(err).status, err)
+			}
+			if spec := c.spec(); err == nil && !isValidText(spec.Email+spec.Name+spec.ExternalID+spec.GivenName+spec.FamilyName) {
+				t.Errorf("read %+v", spec)
+			}
+		}
+		matches, err := parseSCIMFilter(filter)
+		if err == nil {
+			_ = matches(account.Member{Email: "a@example.com"})
+		} else if problemOf(err).status != http.StatusBadRequest {
+			t.Errorf("status %d: %v", problemOf(err).status, err)
 		}
 	})
 }

@@ -156,6 +156,7 @@ type areas struct {
 	admin         *adminPages
 	adminPeople   *adminPeoplePages
 	api           *jsonAPI
+	scim          *scimAPI
 	webhook       *webhookEndpoint
 	system        *systemEndpoints
 	dev           *devPages
@@ -236,6 +237,7 @@ func newAreas(o Options, base *site) areas {
 		seatSyncer: b.SeatSyncer, members: b.Members, memberSets: b.MemberSets, provisioning: b.Provisioning, invoices: b.Invoices, credits: b.Credits,
 		webhooks: b.Webhooks, portalReturnURL: portalReturn, brand: o.Brand,
 	}
+	a.scim = &scimAPI{members: b.Members, memberSets: b.MemberSets, provisioning: b.Provisioning, baseURL: o.BaseURL}
 	a.admin = &adminPages{site: base, audit: b.Audit, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
 	a.webhook = &webhookEndpoint{inbox: b.Inbox}
 	a.dev = &devPages{site: base, clock: o.Clock, scenarios: o.Scenarios, worker: b.Worker, mailPage: o.Development && o.MailPage}

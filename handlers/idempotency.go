@@ -28,7 +28,7 @@ func (s *server) idempotent(rt route, next handlerFunc) handlerFunc {
 			return err
 		}
 		if keyed.Status != 0 {
-			return replay(w, keyed)
+			return replay(w, rt, keyed)
 		}
 		return s.answerOnce(w, r, keyed, rt.secret, next)
 	}
@@ -57,9 +57,12 @@ func fingerprintOf(r *http.Request) ([]byte, error) {
 	return sum.Sum(nil), nil
 }
 
-func replay(w http.ResponseWriter, keyed account.KeyedRequest) error {
+func replay(w http.ResponseWriter, rt route, keyed account.KeyedRequest) error {
 	w.Header().Set("Idempotent-Replayed", "true")
-	if keyed.Body != "" {
+	switch {
+	case rt.response == scim:
+		setSCIMHeader(w, keyed)
+	case keyed.Body != "":
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	}
 	w.WriteHeader(keyed.Status)

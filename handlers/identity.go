@@ -27,7 +27,7 @@ func (v identity) isMember() bool { return v.access.Organization.ID != "" }
 // routes of the API take keys.
 func (s *server) identify(w http.ResponseWriter, r *http.Request, rt route) (identity, error) {
 	secret, ok := bearerToken(r)
-	if !ok || rt.response != api || rt.policy == public {
+	if !ok || !rt.response.forPrograms() || rt.policy == public {
 		return s.sessions.identify(r.Context())
 	}
 	v, err := s.identifyKey(r, rt, secret)

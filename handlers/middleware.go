@@ -129,7 +129,7 @@ func setCacheControl(header http.Header, f responseType, v identity) {
 		header.Add("Vary", "HX-Request")
 		header.Add("Vary", "Accept-Language")
 	}
-	if v.signedIn() || f == api {
+	if v.signedIn() || f.forPrograms() {
 		header.Set("Cache-Control", "no-store")
 		return
 	}

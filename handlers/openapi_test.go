@@ -50,7 +50,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	var described []string
 	for _, rt := range h.server.routes() {
-		if rt.scope == "" {
+		if rt.scope == "" || rt.response == scim { // SCIM has schemas of its own
 			continue
 		}
 		described = append(described, rt.key())

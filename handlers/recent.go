@@ -49,7 +49,7 @@ func (s *server) requireRecent(rt route, next handlerFunc) handlerFunc {
 		if formOf == nil || identityOf(r).key != nil || s.sessions.recentlyAuthenticated(r.Context()) { // a program has no log-in
 			return next(w, r)
 		}
-		if rt.response == api {
+		if rt.response.forPrograms() {
 			return errNotRecent
 		}
 		redirect(w, r, withNext(recentPath, localPath(formOf(r))))

@@ -14,9 +14,13 @@ type responseType int
 const (
 	page      responseType = iota // HTML with a session; a fragment for htmx
 	api                           // JSON with a session
+	scim                          // SCIM's JSON with a session
 	stateless                     // JSON without a session
 	asset                         // a static file
 )
+
+// forPrograms reports whether programs read the responses.
+func (t responseType) forPrograms() bool { return t == api || t == scim }
 
 // route is one entry of the route map.
 type route struct {
@@ -55,6 +59,7 @@ const (
 	get    = http.MethodGet
 	post   = http.MethodPost
 	put    = http.MethodPut
+	patch  = http.MethodPatch
 	remove = http.MethodDelete
 )
 
@@ -230,6 +235,18 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/api/v1/webhooks/{id}/rotate", policy: organizationAdmin, scope: account.ScopeWebhooksWrite, response: api, recent: formAt(webhooksPath, ""), secret: true, handler: s.api.rotateWebhook, limits: []rateLimit{newWebhooks}},
 		{method: remove, pattern: "/api/v1/webhooks/{id}", policy: organizationAdmin, scope: account.ScopeWebhooksWrite, response: api, handler: s.api.deleteWebhook},
 
+		{method: get, pattern: scimPath + "/ServiceProviderConfig", policy: member, scope: account.ScopeMembersRead, response: scim, handler: s.scim.showConfig},
+		{method: get, pattern: scimPath + "/ResourceTypes", policy: member, scope: account.ScopeMembersRead, response: scim, handler: s.scim.listResourceTypes},
+		{method: get, pattern: scimPath + "/ResourceTypes/{id}", policy: member, scope: account.ScopeMembersRead, response: scim, handler: s.scim.showResourceType},
+		{method: get, pattern: scimPath + "/Schemas", policy: member, scope: account.ScopeMembersRead, response: scim, handler: s.scim.listSchemas},
+		{method: get, pattern: scimPath + "/Schemas/{id}", policy: member, scope: account.ScopeMembersRead, response: scim, handler: s.scim.showSchema},
+		{method: get, pattern: scimUsersPath, policy: member, scope: account.ScopeMembersRead, response: scim, handler: s.scim.listUsers},
+		{method: post, pattern: scimUsersPath, policy: memberAdmin, scope: account.ScopeMembersWrite, response: scim, handler: s.scim.createUser},
+		{method: get, pattern: scimUsersPath + "/{id}", policy: member, scope: account.ScopeMembersRead, response: scim, handler: s.scim.getUser},
+		{method: put, pattern: scimUsersPath + "/{id}", policy: memberAdmin, scope: account.ScopeMembersWrite, response: scim, handler: s.scim.replaceUser},
+		{method: patch, pattern: scimUsersPath + "/{id}", policy: memberAdmin, scope: account.ScopeMembersWrite, response: scim, handler: s.scim.patchUser},
+		{method: remove, pattern: scimUsersPath + "/{id}", policy: memberAdmin, scope: account.ScopeMembersWrite, response: scim, handler: s.scim.deleteUser},
+
 		{method: get, pattern: "/billing/getSummary", policy: member, scope: account.ScopeBillingRead, response: api, handler: s.api.getSummary},
 		{method: post, pattern: "/billing/createSubscriptionCheckout", policy: billingAdmin, scope: account.ScopeBillingWrite, response: api, handler: s.api.createSubscriptionCheckout, limits: []rateLimit{checkoutStarts}},
 		{method: post, pattern: "/billing/createCustomerPortal", policy: billingAdmin, scope: account.ScopeBillingWrite, response: api, handler: s.api.createCustomerPortal, limits: []rateLimit{portalSessions}},
@@ -281,6 +298,7 @@ func (s *server) mux() *http.ServeMux {
 		}
 	}
 	mux.Handle("/", s.serve(route{pattern: "/", policy: public, handler: showNotFound}))
+	mux.Handle("/scim/", s.serve(route{pattern: "/scim/", policy: public, response: scim, handler: showNotFound}))
 	mux.Handle("/api/", s.serve(route{pattern: "/api/", policy: public, response: api, handler: showNotFound}))
 	return mux
 }
@@ -300,7 +318,7 @@ func refuseMethod(allowed []string) handlerFunc {
 // showNotFound responds with 404, as JSON if the client accepts only JSON.
 func showNotFound(_ http.ResponseWriter, r *http.Request) error {
 	accept := r.Header.Get("Accept")
-	if strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html") {
+	if stateOf(r).response == page && strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html") {
 		stateOf(r).response = api
 	}
 	return errPageNotFound

@@ -35,7 +35,7 @@ func (s *site) needsSecondFactor(rt route, v identity) bool {
 // leadToSecondFactor redirects a page to the one where two-step verification is set up. The JSON
 // API answers 403.
 func leadToSecondFactor(w http.ResponseWriter, r *http.Request, rt route) error {
-	if rt.response == api {
+	if rt.response.forPrograms() {
 		return errSecondFactor
 	}
 	redirect(w, r, securityPath)

@@ -186,6 +186,7 @@ func (h *outageEnv) addresses(pattern string) []string {
 	parameters := map[string][]string{
 		"/reset/": {h.resetToken}, "/verify/": {h.verifyToken}, "/invite/": {h.inviteToken}, "/email/": {h.emailToken},
 		"/organization/members/": {h.memberID("member")}, "/organization/roles/": {h.roleID}, "/organization/webhooks/": {h.webhookID()},
+		"/scim/v2/Users/": {h.memberID("member")}, "/scim/v2/ResourceTypes/": {"User"}, "/scim/v2/Schemas/": {scimUserSchema},
 		"/billing/invoices/": {h.openInvoice, h.paidInvoice}, "/admin/events/": {h.eventID}, "/admin/organizations/": {h.organization.ID}, "/admin/people/": {h.users["member"].ID}, "/admin/profiles/": {"goroutine"},
 	}
 	before, rest, parametric := strings.Cut(pattern, "{")

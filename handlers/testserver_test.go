@@ -503,6 +503,9 @@ func (a response) wantNoText(texts ...string) response {
 // wantError fails unless the response is this JSON error.
 func (a response) wantError(status int, code apperr.Code, message string) response {
 	a.t.Helper()
+	if a.header.Get("Content-Type") == scimMediaType {
+		return a.wantSCIMError(status, "", message)
+	}
 	var got errorResponse
 	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
 		a.t.Errorf("%s: %v in %s", a.request, err, a.body)

@@ -1,10 +1,10 @@
 package account
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"usher/billing/apperr"
 	"usher/billing/mail"
@@ -21,6 +21,9 @@ type MemberSpec struct {
 	Email, Name string
 	Role        string // id or name; empty: [RoleMember]
 	Billable    bool
+	// These count for a new member only.
+	GivenName, FamilyName string // parts of the name; empty: not known
+	Suspended             bool
 }
 
 // describedMember is a checked [MemberSpec].
@@ -63,16 +66,16 @@ func checkSpecs(specs []MemberSpec, roles []Role) ([]describedMember, error) {
 	return described, nil
 }
 
+var errAddress = apperr.Errorf(apperr.CodeInvalid, "email has to be an e-mail address such as ana@example.com.")
+
 // check returns the member with its role. Errors: CodeInvalid.
 func (s MemberSpec) check(roles []Role) (describedMember, error) {
 	s.Email, s.Name = strings.TrimSpace(s.Email), CleanName(s.Name)
-	switch {
-	case !mail.ValidAddress(s.Email):
-		return describedMember{}, apperr.Errorf(apperr.CodeInvalid, "email has to be an e-mail address such as ana@example.com.")
-	case s.Name == "" || utf8.RuneCountInString(s.Name) > maxNameLength:
-		return describedMember{}, apperr.Errorf(apperr.CodeInvalid, "name has to have between 1 and %d characters.", maxNameLength)
+	s.GivenName, s.FamilyName = CleanName(s.GivenName), CleanName(s.FamilyName)
+	if !mail.ValidAddress(s.Email) {
+		return describedMember{}, errAddress
 	}
-	if err := checkExternalID(s.ExternalID); err != nil {
+	if err := cmp.Or(checkMemberName(s.Name, s.GivenName, s.FamilyName), checkExternalID(s.ExternalID)); err != nil {
 		return describedMember{}, err
 	}
 	role, found := findRole(roles, s.Role)
@@ -173,6 +176,9 @@ func (m Member) isMovedBy(w describedMember) bool {
 // managedBy returns the member as a program wants it.
 func (m Member) managedBy(w describedMember) Member {
 	m.Role, m.Billable = w.role, w.Billable
+	if m.Name != w.Name {
+		m.GivenName, m.FamilyName = w.GivenName, w.FamilyName
+	}
 	m.Name, m.ManagedName, m.Email, m.ManagedEmail = w.Name, w.Name, w.Email, w.Email
 	if w.ExternalID != "" {
 		m.ExternalID = w.ExternalID

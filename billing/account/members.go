@@ -40,10 +40,28 @@ type Member struct {
 	// Provisional means that a program named the person, who has not accepted. The user of such a
 	// membership stands for the person and cannot sign in, see [Provisioning].
 	Provisional bool `db:"provisional"`
+	// SuspendedByProgram means that a program suspended the member, and may reactivate them. What
+	// an admin suspended stays so.
+	SuspendedByProgram bool `db:"suspended_by_program"`
+	// GivenName and FamilyName are parts of the name as a program sent them; empty: none did. They
+	// are shown to programs only.
+	GivenName  string `db:"given_name"`
+	FamilyName string `db:"family_name"`
 }
 
 // Billed reports whether the member occupies a billed seat. db counts seats by the same rule.
 func (m Member) Billed() bool { return m.Billable && m.Status == MemberActive }
+
+// withStatus returns the member with a status that a person chose.
+func (m Member) withStatus(status MemberStatus) Member {
+	if m.Status != status {
+		m.Status, m.SuspendedByProgram = status, false
+	}
+	return m
+}
+
+// Reactivated returns the member as active.
+func (m Member) Reactivated() Member { return m.withStatus(MemberActive) }
 
 // Messages shown when a rule about members rejects a change.
 const (
@@ -117,7 +135,7 @@ func (ms *Members) applyChange(ctx context.Context, tx Tx, actor Access, m Membe
 		if !change.Status.Valid() {
 			return m, apperr.FieldError("status", "Choose active or suspended.")
 		}
-		m.Status = *change.Status
+		m = m.withStatus(*change.Status)
 	}
 	if m.Status == MemberSuspended && m.UserID == actor.User.ID {
 		return m, &apperr.Error{Code: apperr.CodeConflict, Field: "status", Message: MessageSuspendsSelf}

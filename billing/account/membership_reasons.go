@@ -13,10 +13,12 @@ const (
 	ReasonLeft           = "left"
 	ReasonAccountDeleted = "deleted their account"
 	// These are followed by the name of the API key that made the change.
-	ReasonKeyAdded     = "was added by the API key "
-	ReasonKeyRemoved   = "was removed by the API key "
-	ReasonKeySeatGiven = "was given a seat by the API key "
-	ReasonKeySeatTaken = "lost their seat by the API key "
+	ReasonKeyAdded       = "was added by the API key "
+	ReasonKeyRemoved     = "was removed by the API key "
+	ReasonKeySeatGiven   = "was given a seat by the API key "
+	ReasonKeySeatTaken   = "lost their seat by the API key "
+	ReasonKeySuspended   = "was suspended by the API key "
+	ReasonKeyReactivated = "was reactivated by the API key "
 	// ReasonRole is followed by the name of the role.
 	ReasonRole = "was made "
 )

@@ -191,6 +191,9 @@ func (pv *Provisioning) provisional(actor Access, described []describedMember) [
 			ID: pv.NewID("mem"), OrganizationID: actor.Organization.ID, UserID: pv.NewID("usr"), Status: MemberActive,
 			JoinedAt: pv.Now(), Provisional: true,
 		}
+		if w.Suspended {
+			m.Status, m.SuspendedByProgram = MemberSuspended, true
+		}
 		added[i] = m.managedBy(w)
 	}
 	return added
@@ -218,11 +221,7 @@ func (s memberSet) membershipChanges(actor Access, added []Member) (changes []Me
 		changes = append(changes, MembershipChange{Before: m, After: gone, ActorID: by, Reason: actor.reason(ReasonRemoved, ReasonKeyRemoved)})
 	}
 	for _, pair := range s.changed {
-		reason := actor.reason(ReasonSeatTaken, ReasonKeySeatTaken)
-		if pair.after.Billable {
-			reason = actor.reason(ReasonSeatGiven, ReasonKeySeatGiven)
-		}
-		changes = append(changes, MembershipChange{Before: pair.before, After: pair.after, ActorID: by, Reason: reason})
+		changes = append(changes, MembershipChange{Before: pair.before, After: pair.after, ActorID: by, Reason: pair.reason(actor)})
 	}
 	for _, m := range added {
 		before := m
@@ -230,6 +229,19 @@ func (s memberSet) membershipChanges(actor Access, added []Member) (changes []Me
 		changes = append(changes, MembershipChange{Before: before, After: m, ActorID: by, Reason: actor.reason(ReasonAdded, ReasonKeyAdded)})
 	}
 	return changes
+}
+
+// reason returns the seat ledger's text about a changed member.
+func (p memberPair) reason(actor Access) string {
+	switch {
+	case p.before.Status != p.after.Status && p.after.Status == MemberSuspended:
+		return actor.reason(ReasonSuspended, ReasonKeySuspended)
+	case p.before.Status != p.after.Status:
+		return actor.reason(ReasonReactivated, ReasonKeyReactivated)
+	case p.after.Billable:
+		return actor.reason(ReasonSeatGiven, ReasonKeySeatGiven)
+	}
+	return actor.reason(ReasonSeatTaken, ReasonKeySeatTaken)
 }
 
 // auditEntries returns an entry for each part of a membership that changed.

@@ -88,7 +88,7 @@ type MemberStore interface {
 	Touch(ctx context.Context, memberID string, seenAt time.Time) error
 	Delete(ctx context.Context, organizationID, memberID string) error
 	InsertAll(ctx context.Context, members []Member) error
-	// UpdateManaged writes role, billable and what a program sets of members.
+	// UpdateManaged writes role, billable, status and what a program sets of members.
 	UpdateManaged(ctx context.Context, members []Member) error
 	DeleteAll(ctx context.Context, organizationID string, memberIDs []string) error
 	// ProvisionalByEmail lists the members with an address who have not joined, case-insensitive.

@@ -404,6 +404,7 @@ func (r *canaryRun) crawl(v *visitor) {
 			queue = append(queue, path)
 		}
 	}
+	queue = append(queue, "/scim/v2/ResourceTypes/User", "/scim/v2/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "/scim/v2/Users/mem_none")
 	queue = append(queue, "/", "/api/v1/organizations/"+r.organization, "/admin/people?q="+ownerEmail, "/admin/profiles/goroutine", "/no/such/page", "/login?next=%2Finvite%2F"+r.secret("token in next"))
 	opened, pages := map[string]bool{}, map[string]int{}
 	for ; len(queue) > 0; queue = queue[1:] {

@@ -207,7 +207,7 @@ func (r *canaryRun) commandWith(environment []string, args ...string) {
 }
 
 // routeMethods are the methods by their names in the route map.
-var routeMethods = map[string]string{"get": http.MethodGet, "post": http.MethodPost, "put": http.MethodPut, "remove": http.MethodDelete}
+var routeMethods = map[string]string{"get": http.MethodGet, "post": http.MethodPost, "put": http.MethodPut, "patch": http.MethodPatch, "remove": http.MethodDelete}
 
 // readRoutes reads the patterns of the route map from its source.
 func (r *canaryRun) readRoutes() {
