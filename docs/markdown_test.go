@@ -188,3 +188,23 @@ func TestCodeIsTested(t *testing.T) {
 		}
 	}
 }
+
+// TestShownFilesAreWhole compares each block that shows a file with the file.
+func TestShownFilesAreWhole(t *testing.T) {
+	var shown []string
+	for _, path := range markdownFiles(t) {
+		for _, b := range blocksOf(t, path) {
+			file, found := strings.CutPrefix(b.test, "same as ")
+			if !found {
+				continue
+			}
+			shown = append(shown, file)
+			if b.text != string(readFile(t, file)) {
+				t.Errorf("%s:%d: the block is not %s", b.path, b.line, file)
+			}
+		}
+	}
+	if want := []string{"ops/nginx.conf", "ops/Caddyfile"}; !slices.Equal(shown, want) {
+		t.Errorf("the files %v are shown, want %v", shown, want)
+	}
+}

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -100,16 +103,25 @@ func TestInitKeepsTheKeyOfTheMachine(t *testing.T) {
 	}
 }
 
-// freeAddress returns an address on this machine on which nothing listens.
+// freeAddress returns an address on this machine on which nothing listens, and no other one of this
+// process will. Its port is below those that systems give to whoever asks for any.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		if _, given := givenAddresses.LoadOrStore(address, true); given {
+			continue
+		}
+		if listener, err := net.Listen("tcp", address); err == nil {
+			_ = listener.Close()
+			return address
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("no address is free")
+	return ""
 }
+
+var givenAddresses sync.Map
 
 func TestInitRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), ".env")
