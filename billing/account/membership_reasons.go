@@ -17,6 +17,8 @@ const (
 	ReasonKeyRemoved   = "was removed by the API key "
 	ReasonKeySeatGiven = "was given a seat by the API key "
 	ReasonKeySeatTaken = "lost their seat by the API key "
+	// ReasonDomain is followed by the domain.
+	ReasonDomain = "joined by the domain "
 	// ReasonRole is followed by the name of the role.
 	ReasonRole = "was made "
 )
