@@ -72,6 +72,9 @@ func ReasonPhrase(reason string) phrase.Phrase {
 	if known, found := keyReason(reason); found {
 		return known
 	}
+	if domain, found := strings.CutPrefix(reason, account.ReasonDomain); found {
+		return phrase.Of("joined by the domain %s", phrase.Name(domain))
+	}
 	if role, found := strings.CutPrefix(reason, account.ReasonRole); found {
 		return phrase.Of("was made %s", phrase.Name(role))
 	}

@@ -41,6 +41,8 @@ type Options struct {
 	// cannot be set up.
 	Secrets *secrets.Keyring
 	SignIn  account.SignInPolicy
+	// Resolver looks up the DNS records of domains; nil: no domain can be verified.
+	Resolver account.DomainResolver
 	// WebhookClient sends outgoing webhooks; nil: they are stored, not sent.
 	WebhookClient webhook.Client
 	// WebhookObserve is called with the outcome of each attempt; nil: it is not called.
@@ -133,7 +135,7 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 	}
 	s.Service = account.New(account.Options{
 		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL, Product: o.Product,
-		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn, HandoverKeys: o.HandoverKeys, HashMemory: o.HashMemory,
+		OperatorEmails: o.OperatorEmails, Livemode: o.Livemode, Secrets: o.Secrets, SignIn: o.SignIn, Resolver: o.Resolver, HandoverKeys: o.HandoverKeys, HashMemory: o.HashMemory,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}

@@ -9,6 +9,7 @@ import (
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 
+	"usher/billing/account"
 	"usher/billing/apperr"
 )
 
@@ -29,6 +30,10 @@ func conflictOf(constraint string) *apperr.Error {
 		return &apperr.Error{Code: apperr.CodeConflict, Message: "This Stripe customer belongs to another organization."}
 	case "checkout_sessions_one_open_key":
 		return &apperr.Error{Code: apperr.CodeConflict, Message: "A checkout of this organization is open already. Finish or cancel it first."}
+	case "organization_domains_organization_key":
+		return &apperr.Error{Code: apperr.CodeConflict, Field: "domain", Message: account.MessageDomainListed}
+	case "organization_domains_verified_key":
+		return &apperr.Error{Code: apperr.CodeConflict, Message: account.MessageDomainTaken}
 	case "passkeys_credential_id_key":
 		return &apperr.Error{Code: apperr.CodeConflict, Message: "This passkey was added already."}
 	case "subscriptions_one_current_key":

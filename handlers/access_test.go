@@ -12,6 +12,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/account"
+	"usher/billing/account/oidc/oidctest"
 	"usher/billing/apperr"
 )
 
@@ -237,7 +238,7 @@ type accessTest struct {
 
 func newAccessTest(t *testing.T) *accessTest {
 	t.Helper()
-	h := newTestEnv(t)
+	h := newTestEnv(t, func(h *testEnv) { h.provider = oidctest.New(t) }) // with the pages about domains
 	h.server.system.metricsToken = testMetricsToken
 	a := &accessTest{testEnv: h, t: t, browsers: map[string]*browser{}, headers: map[string][]string{}}
 	// Leaving and logging out come last, since they end the session or the membership.
@@ -251,6 +252,8 @@ func newAccessTest(t *testing.T) *accessTest {
 	// One that is off, so that background work does not write the tables of webhooks.
 	a.exec(`insert into webhook_endpoints (id, organization_id, url, events, secret, created_by, created_at, disabled_at, disabled_reason)
 		values ('whe_1', $1, 'https://webhook.invalid/', '["seats.changed"]', 'x', 'The admin', now(), now(), 'failing')`, h.organization.ID)
+	a.exec(`insert into organization_domains (id, organization_id, domain, token, billable, created_by, created_at, verified_at)
+		values ('dom_1', $1, 'lantern.example', 'x', true, 'The admin', now(), now())`, h.organization.ID)
 	admin.post("/organization/roles", url.Values{"name": {"Members"}, "canManageMembers": {"on"}}).wantStatus(http.StatusSeeOther)
 	admin.post("/organization/invitations", url.Values{"email": {"invited@example.com"}, "roleId": {account.RoleMember}}).wantStatus(http.StatusSeeOther)
 	customRole := a.id(`select id from roles where organization_id = $1`, h.organization.ID)
@@ -266,6 +269,7 @@ func newAccessTest(t *testing.T) *accessTest {
 		"/api/v1/organizations/":     h.organization.ID,
 		"/organization/api-keys/":    a.id(`select id from api_keys where organization_id = $1`, h.organization.ID),
 		"/organization/webhooks/":    a.id(`select id from webhook_endpoints where organization_id = $1`, h.organization.ID),
+		"/organization/domains/":     "dom_1",
 		"/api/v1/webhooks/":          a.id(`select id from webhook_endpoints where organization_id = $1`, h.organization.ID),
 		"/billing/invoices/":         "in_of_the_organization",
 		"/admin/events/":             "evt_1",
@@ -535,6 +539,7 @@ var allowedErrors = map[string]string{
 	"/organization/contacts":              "e-mail address",
 	"/organization/api-keys":              "Enter a name",
 	"/organization/webhooks":              "Enter a complete address",
+	"/organization/domains":               "Enter a domain",
 	"/api/v1/webhooks":                    "Enter a complete address",
 	"/organization/handover":              "another member",
 	"/organization/delete":                "exactly as shown",

@@ -74,6 +74,7 @@ var auditLabels = map[account.Act]string{
 	account.ActInvitationRevoked:       locale.Mark("Invitation revoked"),
 	account.ActInvitationAccepted:      locale.Mark("Invitation accepted"),
 	account.ActMemberAdded:             locale.Mark("Member added"),
+	account.ActMemberJoined:            locale.Mark("Member joined by a domain"),
 	account.ActMemberRoleChanged:       locale.Mark("Role of a member changed"),
 	account.ActMemberSuspended:         locale.Mark("Member suspended"),
 	account.ActMemberReactivated:       locale.Mark("Member reactivated"),
@@ -120,6 +121,10 @@ var auditLabels = map[account.Act]string{
 	account.ActWebhookEnabled:          locale.Mark("Webhook turned on"),
 	account.ActWebhookDeleted:          locale.Mark("Webhook deleted"),
 	account.ActWebhookResent:           locale.Mark("Webhook message sent again"),
+	account.ActDomainAdded:             locale.Mark("Domain added"),
+	account.ActDomainVerified:          locale.Mark("Domain verified"),
+	account.ActDomainChanged:           locale.Mark("Seats of a domain changed"),
+	account.ActDomainRemoved:           locale.Mark("Domain removed"),
 	account.ActSecondFactorRequired:    locale.Mark("Two-step verification required"),
 	account.ActSecondFactorOptional:    locale.Mark("Two-step verification optional"),
 	account.ActSecondFactorEnabled:     locale.Mark("Two-step verification on"),
@@ -207,6 +212,7 @@ var auditWords = map[account.Act]auditText{
 	account.ActInvitationRevoked:    about(locale.Mark("revoked the invitation of %s")),
 	account.ActInvitationAccepted:   joinedWords,
 	account.ActMemberAdded:          withRole(locale.Mark("added %s"), locale.Mark("added %s as %s")),
+	account.ActMemberJoined:         domainJoinWords,
 	account.ActMemberRoleChanged:    memberRoleWords,
 	account.ActMemberSuspended:      about(locale.Mark("suspended %s")),
 	account.ActMemberReactivated:    about(locale.Mark("reactivated %s")),
@@ -257,6 +263,10 @@ var auditWords = map[account.Act]auditText{
 	account.ActWebhookEnabled:       about(locale.Mark("turned the webhook to %s on")),
 	account.ActWebhookDeleted:       about(locale.Mark("deleted the webhook to %s")),
 	account.ActWebhookResent:        about(locale.Mark("sent a message to %s again")),
+	account.ActDomainAdded:          about(locale.Mark("added the domain %s")),
+	account.ActDomainVerified:       about(locale.Mark("verified the domain %s")),
+	account.ActDomainChanged:        domainSeatWords,
+	account.ActDomainRemoved:        about(locale.Mark("removed the domain %s")),
 	account.ActSecondFactorRequired: words(locale.Mark("required two-step verification of members")),
 	account.ActSecondFactorOptional: words(locale.Mark("made two-step verification optional for members")),
 	account.ActSecondFactorEnabled:  about(locale.Mark("turned two-step verification on for %s")),
@@ -319,6 +329,17 @@ func joinedWords(ctx context.Context, e account.AuditEntry) string {
 		return locale.T(ctx, "joined as %s", recordedRole(ctx, role))
 	}
 	return locale.T(ctx, "joined")
+}
+
+func domainJoinWords(ctx context.Context, e account.AuditEntry) string {
+	return locale.T(ctx, "joined by the domain %s as %s", e.After["domain"], recordedRole(ctx, e.After["role"]))
+}
+
+func domainSeatWords(ctx context.Context, e account.AuditEntry) string {
+	if e.After["seat"] == "yes" {
+		return locale.T(ctx, "turned seats on for people who join by the domain %s", e.TargetName)
+	}
+	return locale.T(ctx, "turned seats off for people who join by the domain %s", e.TargetName)
 }
 
 // leftWords has one reason: account.Members records no other.

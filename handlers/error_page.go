@@ -129,6 +129,7 @@ var formPages = []formPage{
 	{"/organization/notices", "/organization/contacts", locale.Mark("Back to billing contacts")},
 	{"/organization/api-keys", apiKeysPath, locale.Mark("Back to API keys")},
 	{webhooksPath, webhooksPath, locale.Mark("Back to webhooks")},
+	{domainsPath, domainsPath, locale.Mark("Back to domains")},
 	{"/organization/seats", "/organization/seats", locale.Mark("Back to seats")},
 	{"/organization/switch", "/dashboard", locale.Mark("Back to the dashboard")},
 	{"/organization/", generalPath, locale.Mark("Back to the organization")},

@@ -144,6 +144,7 @@ type areas struct {
 	people        *peoplePages
 	contacts      *contactPages
 	keys          *apiKeyPages
+	domains       *domainPages
 	webhooks      *webhookPages
 	seats         *seatPages
 	seatChanges   *seatChanges
@@ -252,7 +253,8 @@ func newAreas(o Options, base *site) areas {
 func (a *areas) addAccountPages(b *billing.Service, base *site) {
 	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, factors: b.SecondFactors, passkeys: b.Passkeys, recovery: b.Recovery}
 	a.secondStep = &secondStepPages{authPages: a.auth}
-	a.oidc = &oidcPages{a.auth}
+	a.oidc = &oidcPages{authPages: a.auth, domainMembers: b.DomainMembers}
+	a.domains = &domainPages{site: base, domains: b.Domains}
 	a.handovers = &handoverPages{authPages: a.auth, handovers: b.Handovers}
 	a.twoStep = &securityPages{site: base, factors: b.SecondFactors, passkeys: b.Passkeys}
 	a.settings = &settingsPages{site: base, users: b.Users, recovery: b.Recovery, changes: b.EmailChanges}

@@ -39,6 +39,9 @@ var notices = map[string]ui.NoticeProps{
 	noticeWebhookResent:     {Tone: ui.Good, Title: locale.Mark("The message is being sent again."), Body: locale.Mark("Reload this page in a moment to see the answer.")},
 	noticeWebhookEnabled:    {Tone: ui.Good, Title: locale.Mark("The webhook is on."), Body: locale.Mark("Changes are sent from now on. Read the present state through the API.")},
 	noticeWebhookDeleted:    {Tone: ui.Good, Title: locale.Mark("The webhook is deleted."), Body: locale.Mark("Nothing is sent to its address any more.")},
+	noticeDomainVerified:    {Tone: ui.Good, Title: locale.Mark("The domain is verified."), Body: locale.Mark("Whoever is new and signs in with an address there joins from now on.")},
+	noticeDomainSaved:       {Tone: ui.Good, Title: locale.Mark("The change is saved."), Body: locale.Mark("It counts for people who join from now on.")},
+	noticeDomainRemoved:     {Tone: ui.Good, Title: locale.Mark("The domain is removed."), Body: locale.Mark("Members stay. No one joins by it any more.")},
 	noticeVerificationSent:  {Tone: ui.Good, Title: locale.Mark("We've sent you a link."), Body: locale.Mark("It's valid for 7 days.")},
 	noticeSessionsEnded:     {Tone: ui.Good, Title: locale.Mark("You are signed out everywhere else.")},
 	noticeSessionEnded:      {Tone: ui.Good, Title: locale.Mark("That device is signed out.")},
@@ -119,6 +122,9 @@ const (
 	noticeWebhookResent     = "webhook-resent"
 	noticeWebhookEnabled    = "webhook-on"
 	noticeWebhookDeleted    = "webhook-deleted"
+	noticeDomainVerified    = "domain-verified"
+	noticeDomainSaved       = "domain-saved"
+	noticeDomainRemoved     = "domain-removed"
 	noticeRenamed           = "renamed"
 	noticeSecondFactorOff   = "second-factor-off"
 	noticeSignInAgain       = "sign-in-again"

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,7 +27,10 @@ const (
 var providerRounds = rateLimit{Limit: account.Limit{Name: "identity provider", Max: 120, Per: 15 * time.Minute}, key: (*server).clientNetwork}
 
 // oidcPages sign people in with their identity at an OpenID provider.
-type oidcPages struct{ *authPages }
+type oidcPages struct {
+	*authPages
+	domainMembers *account.DomainMembers
+}
 
 // identityProvider returns the provider's name for the pages; empty: there is none.
 func (s *site) identityProvider() string {
@@ -152,27 +156,72 @@ func (p *oidcPages) finishFlow(r *http.Request, f pendingFlow, found bool) (acco
 	return p.provider.Finish(r.Context(), f.Flow, query.Get("code"))
 }
 
-// enter signs the user of an identity in. An identity without an account leads to the page where
-// the person gets one, or signs in to the one with the same address.
+// enter signs the user of an identity in. A new person whose address is in the domain of an
+// organization joins that. Any other identity without an account leads to the page where the person
+// gets one, or signs in to the one with the same address.
 func (p *oidcPages) enter(w http.ResponseWriter, r *http.Request, f pendingFlow, said account.Assertion) error {
 	ctx := r.Context()
 	user, err := p.identities.SignIn(ctx, said)
+	if errors.Is(err, account.ErrUnknownIdentity) && !isInvitation(f.Next) {
+		if user, err = p.domainMembers.Join(ctx, said, said.Name); err == nil {
+			return p.welcome(w, r, user, f.Next, said)
+		}
+	}
 	switch {
-	case errors.Is(err, account.ErrUnknownIdentity), errors.Is(err, account.ErrAddressInUse):
+	case needsForm(err):
 		if err := p.sessions.keepAssertion(ctx, said); err != nil {
 			return err
 		}
 		redirect(w, r, pathForUnknown(err, f.Next))
 		return nil
+	case apperr.CodeOf(err) == apperr.CodeConflict: // the organization has no free seat
+		return p.showProblem(w, r, f, err)
 	case err != nil:
 		return err
 	}
-	organizationID, err := p.sessions.organizations.LastVisited(ctx, user.ID)
+	joined, err := p.takeOver(r, user.ID, f.Next, said)
 	if err != nil {
 		return err
 	}
-	p.sessions.forgetAssertion(ctx)
-	return p.signInAndContinue(w, r, user, organizationID, f.Next, firstFactor{method: methodOIDC, at: said.AuthenticatedAt})
+	if joined && f.Next == "" {
+		f.Next = joinedPath
+	}
+	return p.continueAs(w, r, user, f.Next, said)
+}
+
+// joinedPath is the page for a person who has just become a member.
+const joinedPath = "/dashboard?notice=" + noticeJoined
+
+// needsForm reports whether a person has to fill a form in before they have an account that the
+// identity signs in to.
+func needsForm(err error) bool {
+	return errors.Is(err, account.ErrUnknownIdentity) || errors.Is(err, account.ErrAddressInUse) ||
+		errors.Is(err, account.ErrNoDomain) || apperr.CodeOf(err) == apperr.CodeUnprocessable
+}
+
+// takeOver makes the membership that a program made for the identity's address the user's. Invited
+// people accept their invitation instead.
+func (p *oidcPages) takeOver(r *http.Request, userID, next string, said account.Assertion) (bool, error) {
+	if isInvitation(next) {
+		return false, nil
+	}
+	return p.domainMembers.TakeOver(r.Context(), userID, said)
+}
+
+// welcome signs in a new person who has joined by the domain of their address.
+func (p *oidcPages) welcome(w http.ResponseWriter, r *http.Request, user account.User, next string, said account.Assertion) error {
+	p.security.record(r, eventUserCreated, slog.String("user_id", user.ID))
+	return p.continueAs(w, r, user, cmp.Or(next, joinedPath), said)
+}
+
+// continueAs signs in the user of an identity, in the organization where they were last.
+func (p *oidcPages) continueAs(w http.ResponseWriter, r *http.Request, user account.User, next string, said account.Assertion) error {
+	organizationID, err := p.sessions.organizations.LastVisited(r.Context(), user.ID)
+	if err != nil {
+		return err
+	}
+	p.sessions.forgetAssertion(r.Context())
+	return p.signInAndContinue(w, r, user, organizationID, next, firstFactor{method: methodOIDC, at: said.AuthenticatedAt})
 }
 
 // pathForUnknown returns the page for a person whose identity is not linked. Invited people go on

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -29,12 +30,21 @@ func (p *oidcPages) showSignUpForm(w http.ResponseWriter, r *http.Request) error
 func (p *oidcPages) renderSignUpForm(w http.ResponseWriter, r *http.Request, status int, props authviews.ProviderSignUpPageProps, said account.Assertion) error {
 	next := nextPath(r)
 	w.Header().Set("Cache-Control", "no-store")
+	joins, _, err := p.domainMembers.Organization(r.Context(), said)
+	if err != nil {
+		return err
+	}
+	props.Joins = joins.Name
 	props.Layout, props.Provider, props.Email = p.layout(r, layout.SectionNone), p.identityProvider(), said.Email
-	props.Intent, props.Fields = p.planIntent(r.Context(), next), []ui.Hidden{{Name: "next", Value: next}}
+	props.Fields = []ui.Hidden{{Name: "next", Value: next}}
+	if props.Joins == "" {
+		props.Intent = p.planIntent(r.Context(), next)
+	}
 	return render(w, r, status, authviews.ProviderSignUpPage(props))
 }
 
-// signUp creates the account of a new person and signs them in.
+// signUp creates the account of a new person and signs them in. Whoever joins the organization of
+// their domain founds none.
 func (p *oidcPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	ctx, next := r.Context(), nextPath(r)
 	said, waits := p.sessions.assertion(ctx)
@@ -43,7 +53,17 @@ func (p *oidcPages) signUp(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	name, organization := r.PostFormValue("name"), r.PostFormValue("organization")
-	user, founded, err := p.identities.SignUp(ctx, said, name, organization)
+	user, err := p.domainMembers.Join(ctx, said, name)
+	switch {
+	case err == nil:
+		return p.welcome(w, r, user, next, said)
+	case apperr.CodeOf(err) == apperr.CodeConflict:
+		return p.showProblem(w, r, pendingFlow{Next: next}, err)
+	}
+	var founded account.Organization
+	if errors.Is(err, account.ErrNoDomain) {
+		user, founded, err = p.identities.SignUp(ctx, said, name, organization)
+	}
 	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 || apperr.CodeOf(err) == apperr.CodeForbidden {
 		stateOf(r).err = err
 		return p.renderSignUpForm(w, r, refusalStatus(err), authviews.ProviderSignUpPageProps{
@@ -100,6 +120,9 @@ func (p *oidcPages) linkNew(w http.ResponseWriter, r *http.Request, f pendingFlo
 func (p *oidcPages) linkTo(w http.ResponseWriter, r *http.Request, f pendingFlow, said account.Assertion) error {
 	if err := p.identities.Link(r.Context(), identityOf(r).userID, said); err != nil {
 		return p.showProblem(w, r, f, err)
+	}
+	if _, err := p.takeOver(r, identityOf(r).userID, f.Next, said); err != nil {
+		return err
 	}
 	if f.Next != "" {
 		redirect(w, r, f.Next)

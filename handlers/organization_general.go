@@ -28,7 +28,7 @@ func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabGeneral),
 		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: roleName(r.Context(), access.Member.Role), BillingNames: billingNames(members),
 	}
-	props.APIKeys, props.Webhooks = access.IsAdmin(), access.IsAdmin()
+	props.APIKeys, props.Webhooks, props.Domains = access.IsAdmin(), access.IsAdmin(), access.IsAdmin() && p.provider != nil
 	if access.CanManageMembers() {
 		props.Rename = &organizationviews.RenameProps{Name: access.Organization.Name}
 		props.SecondFactor = &organizationviews.SecondFactorProps{Required: access.Organization.RequireSecondFactor, Ready: access.User.SecondFactorAt != nil}

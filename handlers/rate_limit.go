@@ -69,6 +69,7 @@ var (
 	invitationBatches     = rateLimit{Limit: account.Limit{Name: "invitations", Max: 20, Per: time.Hour}, key: organizationKey}
 	newWebhooks           = rateLimit{Limit: account.Limit{Name: "webhook", Max: 60, Per: time.Hour}, key: organizationKey}
 	webhookSends          = rateLimit{Limit: account.Limit{Name: "webhook sent", Max: 120, Per: time.Hour}, key: organizationKey}
+	domainChanges         = rateLimit{Limit: account.Limit{Name: "domain", Max: 60, Per: time.Hour}, key: organizationKey}
 	promotionLookups      = rateLimit{Limit: account.Limit{Name: "promotion code", Max: 60, Per: 15 * time.Minute}, key: (*server).clientNetwork, applies: hasPromotionCode}
 )
 

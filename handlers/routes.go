@@ -260,6 +260,9 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/metrics", policy: metricsToken, response: stateless, handler: s.system.showMetrics},
 		{method: get, pattern: "/static/", policy: public, response: asset, handler: s.system.serveAsset},
 	}
+	if s.provider != nil {
+		all = append(all, s.domainRoutes()...)
+	}
 	if s.development {
 		all = append(all, route{method: get, pattern: "/dev/ui", policy: public, handler: showGallery})
 	}
@@ -278,6 +281,17 @@ func (s *server) routes() []route {
 			route{method: post, pattern: scenariosPath + "/open", policy: public, handler: s.dev.openScenario})
 	}
 	return all
+}
+
+// domainRoutes are the pages about domains, by which people join who sign in at the provider.
+func (s *server) domainRoutes() []route {
+	return []route{
+		{method: get, pattern: domainsPath, policy: organizationAdmin, handler: s.domains.list},
+		{method: post, pattern: domainsPath, policy: organizationAdmin, recent: formAt(domainsPath, ""), handler: s.domains.add, limits: []rateLimit{domainChanges}},
+		{method: post, pattern: domainsPath + "/{id}", policy: organizationAdmin, handler: s.domains.update},
+		{method: post, pattern: domainsPath + "/{id}/check", policy: organizationAdmin, handler: s.domains.check, limits: []rateLimit{domainChanges}},
+		{method: post, pattern: domainsPath + "/{id}/remove", policy: organizationAdmin, handler: s.domains.remove},
+	}
 }
 
 // mux serves the route map. A wrong method gets 405 and an unknown address 404, in the response

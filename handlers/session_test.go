@@ -10,6 +10,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"usher/billing/account/oidc/oidctest"
 	"usher/db"
 )
 
@@ -161,6 +162,7 @@ var recentRoutes = map[string]string{
 	"/organization/handover":                  "/organization?notice=confirmed&tab=general#handover",
 	"/organization/api-keys":                  "/organization/api-keys?notice=confirmed",
 	"/organization/webhooks":                  "/organization/webhooks?notice=confirmed",
+	"/organization/domains":                   "/organization/domains?notice=confirmed",
 	"/organization/webhooks/{id}/rotate":      "/organization/webhooks/%7Bid%7D?notice=confirmed",
 	"/api/v1/webhooks":                        "/organization/webhooks?notice=confirmed", // for programs with a session, which get 403
 	"/api/v1/webhooks/{id}/rotate":            "/organization/webhooks?notice=confirmed",
@@ -180,7 +182,7 @@ var recentRoutes = map[string]string{
 // TestRecentAuthentication calls every such route a while after the log-in. Nothing happens
 // before the password was typed, and the request is not repeated afterwards.
 func TestRecentAuthentication(t *testing.T) {
-	h := newTestEnv(t)
+	h := newTestEnv(t, func(h *testEnv) { h.provider = oidctest.New(t) }) // with the pages about domains
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("admin")); err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,7 @@ type testEnv struct {
 	webhookClient     webhooks.Client    // nil: outgoing webhooks are not sent
 	provider          *oidctest.Provider // nil: there is none
 	signInPolicy      account.SignInPolicy
+	resolver          account.DomainResolver // nil: DNS does not answer
 	operatorEmails    []string
 	brand             brand.Brand
 	assets            []static.Asset
@@ -230,7 +231,7 @@ func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog)
 	h.started = time.Now()
 	h.service = billing.New(billing.Options{
 		WallClock:  h.wallNow, // keeps every rate limit window open during a test
-		HashMemory: testHashMemory, Secrets: testKeyring(), SignIn: h.signInPolicy, OperatorEmails: h.operatorEmails,
+		HashMemory: testHashMemory, Secrets: testKeyring(), SignIn: h.signInPolicy, Resolver: h.resolver, OperatorEmails: h.operatorEmails,
 		Store: h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		Log: h.logger(), ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},

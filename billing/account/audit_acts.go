@@ -17,6 +17,7 @@ const (
 	ActInvitationRevoked       Act = "invitation.revoked"
 	ActInvitationAccepted      Act = "invitation.accepted"
 	ActMemberAdded             Act = "member.added"
+	ActMemberJoined            Act = "member.joined"
 	ActMemberRoleChanged       Act = "member.role_changed"
 	ActMemberSuspended         Act = "member.suspended"
 	ActMemberReactivated       Act = "member.reactivated"
@@ -63,6 +64,10 @@ const (
 	ActWebhookEnabled          Act = "webhook.enabled"
 	ActWebhookDeleted          Act = "webhook.deleted"
 	ActWebhookResent           Act = "webhook.resent"
+	ActDomainAdded             Act = "domain.added"
+	ActDomainVerified          Act = "domain.verified"
+	ActDomainChanged           Act = "domain.changed"
+	ActDomainRemoved           Act = "domain.removed"
 	ActSecondFactorRequired    Act = "second_factor.required"
 	ActSecondFactorOptional    Act = "second_factor.optional"
 	ActSecondFactorEnabled     Act = "second_factor.enabled"
@@ -90,12 +95,13 @@ func OrganizationActs() []Act {
 	return []Act{
 		ActOrganizationCreated, ActOrganizationRenamed, ActOrganizationHandedOn, ActDeletionRequested, ActDeletionWithdrawn, ActOrganizationDeleted,
 		ActInvitationSent, ActInvitationResent, ActInvitationRevoked, ActInvitationAccepted,
-		ActMemberAdded, ActMemberRoleChanged, ActMemberSuspended, ActMemberReactivated, ActMemberBilled, ActMemberNotBilled, ActMemberDescribed, ActMemberRemoved, ActMemberLeft,
+		ActMemberAdded, ActMemberJoined, ActMemberRoleChanged, ActMemberSuspended, ActMemberReactivated, ActMemberBilled, ActMemberNotBilled, ActMemberDescribed, ActMemberRemoved, ActMemberLeft,
 		ActRoleCreated, ActRoleChanged, ActRoleDeleted, ActContactAdded, ActContactRemoved, ActNoticesChanged,
 		ActCheckoutStarted, ActPlanChangeConfirmed, ActPlanChangeScheduled, ActPlanChangeWithdrawn, ActPlanChangeFailed, ActPlanChanged,
 		ActPlanCanceled, ActPlanResumed, ActSeatsChanged, ActSeatsConfirmed, ActSeatSyncRetried, ActPortalOpened, ActInvoicePaymentRequested, ActDuplicateCanceled,
 		ActCustomerLinked, ActOrganizationCompared, ActOperatorLooked, ActEventReplayed,
 		ActAPIKeyCreated, ActAPIKeyRevoked,
-		ActWebhookCreated, ActWebhookRotated, ActWebhookEnabled, ActWebhookDeleted, ActWebhookResent, ActSecondFactorRequired, ActSecondFactorOptional,
+		ActWebhookCreated, ActWebhookRotated, ActWebhookEnabled, ActWebhookDeleted, ActWebhookResent,
+		ActDomainAdded, ActDomainVerified, ActDomainChanged, ActDomainRemoved, ActSecondFactorRequired, ActSecondFactorOptional,
 	}
 }

@@ -174,12 +174,7 @@ func (iv *Invitations) accept(ctx context.Context, token string, find func(Tx, O
 // unchanged; one that a program made for the address becomes the user's.
 func (iv *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User) error {
 	now := iv.Now()
-	i.AcceptedAt = &now
-	if err := tx.Invitations().Update(ctx, i); err != nil {
-		return err
-	}
-	accepted := user.did(ActInvitationAccepted, i.OrganizationID).To(i.ID, i.Email).Changed(nil, AuditValues{"role": i.Role.Name})
-	if err := iv.record(ctx, tx, accepted); err != nil {
+	if err := iv.close(ctx, tx, i, user); err != nil {
 		return err
 	}
 	// The link was sent only to that address.
@@ -215,4 +210,15 @@ func (iv *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User)
 	return iv.hooks.MembershipChanged(ctx, tx, MembershipChange{
 		Before: stranger, After: member, ActorID: i.Inviter.UserID, Reason: ReasonAccepted,
 	})
+}
+
+// close marks the invitation as accepted by a user.
+func (iv *Invitations) close(ctx context.Context, tx Tx, i Invitation, user User) error {
+	now := iv.Now()
+	i.AcceptedAt = &now
+	if err := tx.Invitations().Update(ctx, i); err != nil {
+		return err
+	}
+	accepted := user.did(ActInvitationAccepted, i.OrganizationID).To(i.ID, i.Email).Changed(nil, AuditValues{"role": i.Role.Name})
+	return iv.record(ctx, tx, accepted)
 }

@@ -19,6 +19,8 @@ const (
 	ReasonKeySeatTaken   = "lost their seat by the API key "
 	ReasonKeySuspended   = "was suspended by the API key "
 	ReasonKeyReactivated = "was reactivated by the API key "
+	// ReasonDomain is followed by the domain.
+	ReasonDomain = "joined by the domain "
 	// ReasonRole is followed by the name of the role.
 	ReasonRole = "was made "
 )

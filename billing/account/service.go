@@ -30,7 +30,8 @@ type Options struct {
 	Livemode       bool             // API keys are for real money
 	Secrets        *secrets.Keyring // seals seeds of authenticator apps; nil: two-step verification cannot be set up
 	SignIn         SignInPolicy
-	HandoverKeys   []secrets.Key // sign hand-over tokens; none: there are no hand-overs
+	Resolver       DomainResolver // nil: no domain can be verified
+	HandoverKeys   []secrets.Key  // sign hand-over tokens; none: there are no hand-overs
 	// HashMemory is the memory of one password hash in KiB; zero: 19 MiB. Tests take less, because
 	// hashing under the race detector would be most of their time.
 	HashMemory uint32
@@ -53,6 +54,8 @@ type Service struct {
 	SecondFactors *SecondFactors
 	Passkeys      *Passkeys
 	Identities    *Identities
+	Domains       *Domains
+	DomainMembers *DomainMembers
 	Handovers     *Handovers
 	Audit         *Audit
 	SignInPolicy  SignInPolicy
@@ -80,6 +83,8 @@ func New(o Options) *Service {
 	return &Service{
 		Handovers:     &Handovers{base: base, users: users, organizations: organizations, keys: o.HandoverKeys, audience: o.BaseURL},
 		Identities:    identities,
+		Domains:       &Domains{base: base, members: members, resolver: o.Resolver},
+		DomainMembers: &DomainMembers{base: base, identities: identities, invitations: invitations, members: members},
 		SignInPolicy:  o.SignIn,
 		Users:         users,
 		Recovery:      recovery,

@@ -24,6 +24,7 @@ type Tx interface {
 	SecondFactors() SecondFactorStore
 	Passkeys() PasskeyStore
 	Identities() IdentityStore
+	Domains() DomainStore
 	Audit() AuditStore
 	IdempotencyKeys() IdempotencyKeyStore
 }

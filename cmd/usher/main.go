@@ -43,6 +43,7 @@ var commands = []command{
 	{"adopt", "--customer cus_… --org org_… [--dry-run] [--json]", "link a customer at Stripe to an organization",
 		runLinkCustomer},
 	{"api-key", "create --name NAME --scopes SCOPES (--org ID | --all) [--expires DAY] [--json]\nlist (--org ID | --all) [--json]\nrevoke KEY [--json]", "create, list and revoke API keys", runAPIKey},
+	{"domain", "remove DOMAIN [--json]", "remove a verified domain from its organization", runDomain},
 	{"events", "list [--outcome O] [--type T] [--org ID] [--object ID] [--limit N] [--json]\n" +
 		"show ID [--json]\nreplay ID", "list stored Stripe events, or process one again", runEvents},
 	{"user", "create EMAIL --name NAME --new-org NAME [--password-file FILE] [--json]\n" +

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
 	"usher/billing"
+	"usher/billing/account/dns"
 	"usher/billing/catalog"
 	"usher/billing/mail"
 	"usher/billing/secrets"
@@ -95,7 +97,7 @@ func newService(
 		Renderer: mailviews.Renderer{Brand: c.Brand}, Mailer: mailer, BaseURL: c.BaseURL.String(), Product: c.Brand.Name,
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
-		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn, HandoverKeys: c.HandoverKeys,
+		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn, Resolver: dns.New(net.DefaultResolver), HandoverKeys: c.HandoverKeys,
 		WebhookClient: sender.New(sender.Options{AllowPrivate: !c.Production, Version: readVersion().Version}), WebhookObserve: observeWebhook,
 		PublicWebhooksOnly: c.Production,
 	})

@@ -107,7 +107,7 @@ func memberSpecimens() []Specimen {
 		invitePeople("invite-people-refused", "Addresses refused", organizationviews.InvitePeopleProps{Planned: 4, Missing: 2, Sent: 1, Addresses: []organizationviews.InviteAddress{
 			{Email: "ben@lyric", Error: account.MessageInvitationAddress}, {Email: "ana@lyric.example", Error: account.MessageMemberAlready},
 		}}),
-	}, slices.Concat(roleSpecimens(), apiKeySpecimens(), webhookSpecimens(), inviteSpecimens(), settingsSpecimens())...)
+	}, slices.Concat(roleSpecimens(), apiKeySpecimens(), webhookSpecimens(), domainSpecimens(), inviteSpecimens(), settingsSpecimens())...)
 }
 
 func inviteProgress(name, title string, done int, refused []string) Specimen {

@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"net/http"
+	"slices"
 
 	"usher/billing/account"
 	authviews "usher/views/auth"
@@ -63,7 +64,7 @@ func oidcSpecimens() []Specimen {
 		{Name: "settings-no-password", Title: "Settings, no password", Page: authviews.SettingsPage(authviews.SettingsPageProps{
 			Layout: viewer, Name: "Ana Lima", Email: "ana@lyric.example", Verified: true, Sessions: sessionList(1), NoPassword: true,
 		})},
-	}, problems()...)
+	}, slices.Concat(joining(), problems())...)
 }
 
 func identities(password bool) authviews.SignInProps {
