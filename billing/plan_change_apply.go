@@ -210,30 +210,35 @@ func (pc *PlanChanges) send(ctx context.Context, change PlanChange, current Subs
 }
 
 // recordAnswer stores Stripe's answer and, in the same transaction, the snapshot that came with
-// it.
+// it. If another snapshot was stored meanwhile, the subscription is refetched first, so that no
+// page shows a completed change beside the old plan; if that fails, the change stays open.
 func (pc *PlanChanges) recordAnswer(ctx context.Context, change PlanChange, answer UpdatedSubscription, before Subscription) (PlanChange, error) {
-	applied, fresh := false, false
-	change, err := pc.finish(ctx, change, func(c *PlanChange, state *SeatState) {
+	fresh := false
+	record := func(c *PlanChange, state *SeatState) {
 		c.RequestID = answer.RequestID
 		if invoice := answer.LatestInvoice; invoice != nil && invoice.ID != before.LatestInvoiceID {
 			fresh = c.recordCharge(*invoice)
 		}
 		c.recordOutcome(answer.Subscription.Classified(pc.Catalog()), state, pc.Now())
-	}, func(tx Tx) error {
+	}
+	recorded, err := pc.finish(ctx, change, record, func(tx Tx) error {
 		_, err := pc.subscriptions.applyFetchedTx(ctx, tx, answer.Subscription, before.Revision)
-		if applied = err == nil; mustRefetch(err) { // detected before anything is written
-			return nil
-		}
 		return err
 	})
-	if err == nil && !applied {
-		_, err = pc.subscriptions.refetch(ctx, change.SubscriptionID)
+	if mustRefetch(err) {
+		if _, err := pc.subscriptions.refetch(ctx, change.SubscriptionID); err != nil {
+			return change, apperr.StripeFailed("refetch subscription", err)
+		}
+		recorded, err = pc.finish(ctx, change, record, nil)
+	}
+	if err != nil {
+		return change, err
 	}
 	if fresh {
-		pc.logCharge(ctx, change)
+		pc.logCharge(ctx, recorded)
 	}
-	pc.logOutcome(ctx, change)
-	return change, err
+	pc.logOutcome(ctx, recorded)
+	return recorded, nil
 }
 
 // recordReplayed handles the answer to an earlier request: what is true now is read.

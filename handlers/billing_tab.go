@@ -80,6 +80,7 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		if err := p.addRunning(r, panel.Subscription); err != nil {
 			return panel, err
 		}
+		p.followPlanChange(r, o, &panel)
 		return p.addInvoices(r, o, panel)
 	}
 	members, err := p.members.List(r.Context(), access)
@@ -143,6 +144,17 @@ func (p *billingPages) addRunning(r *http.Request, s *billingviews.SubscriptionP
 	_, s.Canceling, err = p.cancellations.Open(r.Context(), accessOf(r))
 	s.Canceling = s.Canceling && s.EndsAt.IsZero()
 	return err
+}
+
+// followPlanChange reloads the panel while a change of plan is being made, and says how it ended.
+func (p *billingPages) followPlanChange(r *http.Request, o billing.Overview, panel *billingviews.PanelProps) {
+	s := panel.Subscription
+	if s != nil && s.Pending != nil && s.Pending.Sending && pollCount(r) < returnPolls {
+		panel.PollURL, panel.PollEvery, panel.AwaitsInvoice = pollPath(r, pollCount(r)+1), returnInterval, false
+	}
+	if notice := planChangeNotice(r, s, o, p.prices.Catalog()); notice != nil {
+		panel.Notices = append(panel.Notices, *notice)
+	}
 }
 
 func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*billingviews.SubscriptionProps, error) {

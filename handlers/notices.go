@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"context"
+
 	"usher/views/locale"
 	"usher/views/ui"
 )
@@ -154,3 +156,9 @@ const (
 	noticeConfirmed         = "confirmed"
 	noticePersonSignedOut   = "person-signed-out"
 )
+
+// translated returns a notice of [notices] in the language of ctx.
+func translated(ctx context.Context, notice ui.NoticeProps) *ui.NoticeProps {
+	notice.Title, notice.Body = locale.Lookup(ctx, notice.Title), locale.Lookup(ctx, notice.Body)
+	return &notice
+}

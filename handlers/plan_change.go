@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"usher/billing"
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
+	"usher/views/ui"
 )
 
 // planPages preview and make changes of the plan.
@@ -31,7 +33,8 @@ func (p *planPages) preview(w http.ResponseWriter, r *http.Request) error {
 }
 
 // change makes a previewed change. If the amount moved, the response is the new preview. A payment
-// may take longer than the response: then the billing page shows that the change is being made.
+// may take longer than the response: then the billing page says that the change is being made, and
+// how it ends.
 func (p *planPages) change(w http.ResponseWriter, r *http.Request) error {
 	plan, interval := r.PostFormValue("plan"), catalog.Interval(r.PostFormValue("interval"))
 	access, confirm := accessOf(r), r.PostFormValue("confirm")
@@ -39,7 +42,7 @@ func (p *planPages) change(w http.ResponseWriter, r *http.Request) error {
 		return p.planChanges.Apply(ctx, access, plan, interval, confirm)
 	})
 	if errors.Is(err, errContinues) {
-		redirect(w, r, billingPath) // which says that the change is being made
+		redirect(w, r, billingPath+"&"+url.Values{changingPlan: {plan}, changingInterval: {string(interval)}}.Encode())
 		return nil
 	}
 	var moved *billing.PlanMovedError
@@ -58,6 +61,32 @@ var planNotices = map[billing.PlanChangeStatus]string{
 	billing.PlanChangeApplied:   noticePlanChanged,
 	billing.PlanChangeScheduled: noticePlanScheduled,
 	billing.PlanChangePending:   noticePlanPending,
+}
+
+// Query parameters of the billing page that name the plan of a change that continues.
+const (
+	changingPlan     = "changing"
+	changingInterval = "interval"
+)
+
+// planChangeNotice says how the change that the page waited for has ended; nil: the page did not
+// wait, the change is still being made, or the panel says what is missing.
+func planChangeNotice(r *http.Request, s *billingviews.SubscriptionProps, o billing.Overview, plans catalog.Catalog) *ui.NoticeProps {
+	query := r.URL.Query()
+	if s == nil || s.Pending != nil || query.Get(changingPlan) == "" {
+		return nil
+	}
+	isTarget := func(priceID string) bool {
+		plan, price, known := plans.ByPrice(priceID)
+		return known && plan.ID == query.Get(changingPlan) && string(price.Interval) == query.Get(changingInterval)
+	}
+	switch {
+	case isTarget(o.Subscription.PriceID):
+		return translated(r.Context(), notices[noticePlanChanged])
+	case isTarget(o.Subscription.ScheduledPriceID):
+		return translated(r.Context(), notices[noticePlanScheduled])
+	}
+	return nil
 }
 
 // keep withdraws a scheduled change.

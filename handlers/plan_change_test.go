@@ -100,13 +100,15 @@ func TestPlanChangeContinuesAfterTheResponse(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	answer := b.submit(preview, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath)
+	answer := b.submit(preview, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&changing=pro&interval=month")
 	if took := time.Since(began); took >= 5*time.Second { // Stripe's answer
 		t.Errorf("the page answered after %s", took)
 	}
-	b.follow(answer).wantText("We're switching you to Pro, monthly.")
+	waiting := b.follow(answer).wantText("We're switching you to Pro, monthly.").wantNoText("Your plan is changed.")
+	poll, _ := waiting.doc().Find("#billing-panel").Attr("hx-get")
 	waitFor(t, "the change", func() bool { return h.count(`select count(*) from plan_changes where status = 'applied'`) == 1 })
-	b.get(billingPath).wantText("Pro, monthly").wantNoText("We're switching you")
+	b.get(poll).wantText("Pro, monthly", "Your plan is changed.").wantNoText("We're switching you")
+	b.get(billingPath).wantText("Pro, monthly").wantNoText("We're switching you", "Your plan is changed.")
 	if log := h.log.String(); strings.Contains(log, "plan change failed") {
 		t.Error("the end of the request ended the change")
 	}

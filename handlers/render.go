@@ -12,7 +12,6 @@ import (
 	"github.com/a-h/templ"
 
 	"usher/views/layout"
-	"usher/views/locale"
 	organizationviews "usher/views/organization"
 )
 
@@ -36,8 +35,7 @@ func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
 		props.Notices = append(props.Notices, organizationviews.WebhookDisabledNotice(r.Context()))
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
-		notice.Title, notice.Body = locale.Lookup(r.Context(), notice.Title), locale.Lookup(r.Context(), notice.Body)
-		props.Notices = append(props.Notices, notice)
+		props.Notices = append(props.Notices, *translated(r.Context(), notice))
 	}
 	return props
 }
