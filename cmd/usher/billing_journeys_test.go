@@ -80,7 +80,7 @@ func scriptExecution(enabled bool) action {
 func (j *billingJourney) see(name, visible, text string) {
 	j.t.Helper()
 	j.expect(pageState{name, visible, text})
-	if os.Getenv("SCREENSHOTS") != "all" {
+	if os.Getenv(screenshotsEnv) != "all" {
 		return
 	}
 	j.do("dark colors", colorScheme("dark"))

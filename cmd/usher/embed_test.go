@@ -24,7 +24,7 @@ func TestBillingInFrame(t *testing.T) {
 	product, other := startProductPage(t), startProductPage(t)
 	in := startInstallation(t, "EMBED_ORIGINS="+product, "BILLING_SUCCESS_URL="+product+"/paid")
 	organization := in.client(t).open("/signup").signUp("nora@lyric.example").summary().OrganizationID
-	b := newBrowser(t, "frame")
+	b := newBrowserWithFrames(t, "frame")
 	frameOf := func(origin, path string) *browser {
 		b.do("open the product", chromedp.Navigate(origin+"/?frame="+url.QueryEscape(in.url+path)))
 		return b.attachFrame()

@@ -122,7 +122,7 @@ const tabs = 4
 
 func (tr *tour) visit(stops []tourStop) {
 	tr.t.Helper()
-	browser := startChromiumFor(tr.t, tr.limit)
+	browser := startChromium(tr.t, findHeadlessShell(tr.t), tr.limit)
 	queue := make(chan tourStop)
 	var working sync.WaitGroup
 	for range min(tabs, len(stops)) {
