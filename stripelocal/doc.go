@@ -208,6 +208,9 @@
 //   - Search finds changes immediately. It supports ten clauses (syntax inferred).
 //   - An invalid expand[] is rejected after the call is executed. Stripe rejects it before.
 //   - A price created from price_data stays if the call is rejected later.
+//   - Subscriptions that are active, trialing or past_due entitle to the features of their products;
+//     one-time purchases do not (statuses inferred). Features attached to or detached from a product
+//     count for a subscription when it begins, renews, or changes its status or prices.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect

@@ -19,6 +19,8 @@ type handlers struct {
 	discounts             discounts
 	disputes              disputes
 	dunning               dunning
+	entitlementFeatures   entitlementFeatures
+	entitlements          entitlements
 	events                events
 	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
@@ -38,6 +40,7 @@ type handlers struct {
 	portalUpdatePages     portalUpdatePages
 	previews              previews
 	prices                prices
+	productFeatures       productFeatures
 	products              products
 	promotionCodes        promotionCodes
 	prorations            prorations
@@ -77,6 +80,8 @@ func handlersOf(r *request) handlers {
 		discounts:             discounts{r},
 		disputes:              disputes{r},
 		dunning:               dunning{r},
+		entitlementFeatures:   entitlementFeatures{r},
+		entitlements:          entitlements{r},
 		events:                events{r},
 		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
@@ -96,6 +101,7 @@ func handlersOf(r *request) handlers {
 		portalUpdatePages:     portalUpdatePages{r},
 		previews:              previews{r},
 		prices:                prices{r},
+		productFeatures:       productFeatures{r},
 		products:              products{r},
 		promotionCodes:        promotionCodes{r},
 		prorations:            prorations{r},

@@ -58,6 +58,9 @@ func resources() []resource {
 		taxRateResource(),
 		taxSettingsResource(),
 		eventResource(),
+		entitlementFeatureResource(),
+		productFeatureResource(),
+		entitlementResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

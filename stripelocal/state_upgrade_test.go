@@ -72,6 +72,7 @@ var newerFields = []string{
 	"PaymentIntents.MethodOptions", "Charges.WasUncaptured", "Charges.BalancePending", "Charges.Shipping", "Charges.TransferGroup",
 	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
+	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

@@ -50,6 +50,9 @@ type store struct {
 	PromotionCodes              *table[*PromotionCode]
 	TaxIDs                      *table[*TaxID]
 	TaxRates                    *table[*TaxRate]
+	EntitlementFeatures         *table[*EntitlementFeature]
+	ProductFeatures             *table[*ProductFeature]
+	ActiveEntitlements          *table[*ActiveEntitlement]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -91,6 +94,9 @@ func newStore() *store {
 		PortalConfigurations: newTable[*PortalConfiguration](),
 		PortalSessions:       newTable[*PortalSession](),
 		WebhookEndpoints:     newTable[*WebhookEndpoint](),
+		EntitlementFeatures:  newTable[*EntitlementFeature](),
+		ProductFeatures:      newTable[*ProductFeature]().indexed("product", func(x *ProductFeature) string { return x.Product }),
+		ActiveEntitlements:   newTable[*ActiveEntitlement]().indexed("customer", func(x *ActiveEntitlement) string { return x.Customer }),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},

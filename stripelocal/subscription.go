@@ -169,9 +169,12 @@ func (h subscriptions) hasPrice(x *Subscription, price string) bool {
 
 // change runs f and emits customer.subscription.updated if a rendered field changed.
 func (h subscriptions) change(sub *Subscription, f func()) {
-	before := h.render(sub)
+	before, status := h.render(sub), sub.Status
 	f()
 	h.emitUpdate("customer.subscription.updated", before, h.render(sub))
+	if sub.Status != status {
+		h.entitlements.refresh(sub)
+	}
 }
 
 // end ends the subscription now. It voids the open invoices of an incomplete subscription. Other
@@ -195,6 +198,7 @@ func (h subscriptions) end(sub *Subscription, status, reason string) {
 	}
 	h.schedules.cancelWithSubscription(sub)
 	h.emit("customer.subscription.deleted", h.render(sub))
+	h.entitlements.refresh(sub)
 }
 
 // cancel serves DELETE: it cancels immediately.

@@ -253,6 +253,7 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 	h.insertExtraItems(sub, extra)
 	inv := h.invoicing.createDraft(sub, "subscription_create", h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)))
 	h.emit("customer.subscription.created", h.render(sub))
+	h.entitlements.refresh(sub)
 	h.discounts.emitCreated(sub)
 	h.trials.announceShortTrial(sub)
 	if sub.CollectionMethod == "send_invoice" {

@@ -152,6 +152,7 @@ func (h renewals) renew(sub *Subscription) {
 			sub.Status = "active"
 		}
 	})
+	h.entitlements.refresh(sub)
 	h.schedules.afterRenewal(sub)
 	inv := h.invoicing.createDraft(sub, "subscription_cycle", h.subscriptions.currentPeriodLines(sub))
 	if !h.invoicing.applyPause(inv) {

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"fmt"
+	"slices"
 
 	"usher/stripelocal/wire"
 )
@@ -58,9 +59,13 @@ func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire
 		h.trials.endEarly(sub)
 		return outcomePaid, nil
 	}
+	status, prices := sub.Status, h.priceIDs(sub)
 	h.apply(sub, p)
 	h.schedules.syncCurrentPhase(sub)
 	h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
+	if p.newPeriod || sub.Status != status || !slices.Equal(prices, h.priceIDs(sub)) {
+		h.entitlements.refresh(sub)
+	}
 	if endsTrial {
 		h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
 	}
@@ -71,6 +76,14 @@ func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire
 		return outcomePaid, nil
 	}
 	return h.payInvoice(sub, inv, payment)
+}
+
+func (h subscriptionChanges) priceIDs(sub *Subscription) []string {
+	var out []string
+	for _, item := range h.subscriptions.items(sub) {
+		out = append(out, item.Price)
+	}
+	return out
 }
 
 // payInvoice attempts the payment of a change, or leaves it to the client with default_incomplete.
