@@ -211,6 +211,9 @@
 //   - Subscriptions that are active, trialing or past_due entitle to the features of their products;
 //     one-time purchases do not (statuses inferred). Features attached to or detached from a product
 //     count for a subscription when it begins, renews, or changes its status or prices.
+//   - A line of a subscription's invoice is made for each tier of a graduated price, and one
+//     otherwise. A quantity of 0 costs the flat amount of the first tier. A proration credits and
+//     charges shares of the totals of the two quantities (all inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect

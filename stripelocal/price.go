@@ -24,6 +24,10 @@ type Price struct {
 	Deleted           bool  // as a plan: kept for the subscriptions that have it
 	UnitAmount        int64
 	UnitAmountDecimal string // set if the amount has fractions of a minor unit
+	TiersMode         string // graduated or volume; empty without tiers
+	Tiers             []PriceTier
+	DivideBy          int64 // the quantity is divided by it; 0 is not
+	RoundUp           bool  // what is divided is rounded up
 }
 
 const (
@@ -40,7 +44,7 @@ func priceResource() resource {
 		render: renderFrom(func(s *store) *table[*Price] { return s.Prices },
 			bind(prices.render)),
 		routes: []route{
-			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
+			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map "+priceTierParams+"transform_quantity"+transformedUnits+"product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
 			on("GET /v1/prices", listParams+"active:bool currency:currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", prices.list),
 			on("GET /v1/prices/{id}", "", prices.get),
 			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", prices.update),
@@ -82,20 +86,25 @@ func (h prices) validateNew(p wire.Params) error {
 	return h.checkLookupKey(p, "")
 }
 
-// checkPriceAmount rejects prices that are not supported (tiered, metered) and prices without an
-// amount.
+// checkPriceAmount rejects prices that are not supported (metered) and prices without an amount.
 func checkPriceAmount(p wire.Params) error {
-	if err := checkAmount(p, "unit_amount", p.At("recurring").String("usage_type")); err != nil {
+	if err := checkAmount(p, "unit_amount", "transform_quantity", p.At("recurring").String("usage_type")); err != nil {
 		return err
 	}
 	return checkInterval(p.At("recurring"))
 }
 
-// checkAmount checks the amount of a price (unit_amount) or plan (amount).
-func checkAmount(p wire.Params, name, usage string) error {
+// checkAmount checks the amount of a price (unit_amount, transform_quantity) or plan (amount,
+// transform_usage).
+func checkAmount(p wire.Params, name, transform, usage string) error {
+	if p.String("billing_scheme") == "tiered" {
+		return checkTiers(p, name, transform)
+	}
 	switch {
-	case p.String("billing_scheme") == "tiered", usage == "metered":
-		return wire.Invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
+	case usage == "metered":
+		return wire.Invalid("", "recurring[usage_type]", "The local Stripe has no metered prices.")
+	case p.Has("tiers") || p.Has("tiers_mode"):
+		return wire.Invalid("", p.Name("tiers"), "You may only pass `tiers` and `tiers_mode` when `billing_scheme` is `tiered`.")
 	case !p.Has(name) && !p.Has(name+"_decimal"):
 		return wire.MissingParam(p.Name(name))
 	case p.Has(name) && p.Has(name+"_decimal"):
@@ -103,7 +112,7 @@ func checkAmount(p wire.Params, name, usage string) error {
 	case p.Int(name) < 0:
 		return wire.Invalid("parameter_invalid_integer", p.Name(name), "This value must be greater than or equal to 0.")
 	}
-	return nil
+	return checkTransform(p.At(transform))
 }
 
 // checkInterval checks Stripe's limit of three years per interval.
@@ -147,6 +156,7 @@ func (h prices) insert(product string, from wire.Params, active bool) *Price {
 		p.IntervalCount = from.At("recurring").IntOr("interval_count", 1)
 	}
 	p.setAmount(from, "unit_amount", "unit_amount_decimal")
+	p.setScheme(from, from.At("transform_quantity"))
 	h.setFields(p, from)
 	h.put(p)
 	return p
@@ -270,6 +280,14 @@ func (p *Price) priceType() string {
 
 // amount is the amount of a quantity in minor units, rounded half away from zero.
 func (p *Price) amount(quantity int64) int64 {
+	if len(p.Tiers) > 0 {
+		var sum int64
+		for _, t := range p.tierAmounts(quantity) {
+			sum += t.amount
+		}
+		return sum
+	}
+	quantity = p.billedUnits(quantity)
 	if p.UnitAmountDecimal == "" {
 		return p.UnitAmount * quantity
 	}
@@ -277,7 +295,10 @@ func (p *Price) amount(quantity int64) int64 {
 	return wire.Round(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
 }
 
-func (p *Price) unitAmountDecimal() string {
+func (p *Price) unitAmountDecimal() any {
+	if len(p.Tiers) > 0 {
+		return nil
+	}
 	if p.UnitAmountDecimal != "" {
 		return p.UnitAmountDecimal
 	}
@@ -285,7 +306,7 @@ func (p *Price) unitAmountDecimal() string {
 }
 
 func (p *Price) unitAmount() any {
-	if p.UnitAmountDecimal != "" {
+	if p.UnitAmountDecimal != "" || len(p.Tiers) > 0 {
 		return nil
 	}
 	return p.UnitAmount
@@ -293,13 +314,14 @@ func (p *Price) unitAmount() any {
 
 func (h prices) render(p *Price) wire.Object {
 	o := wire.Object{
-		"id": p.ID, "object": "price", "active": p.Active, "billing_scheme": "per_unit", "created": p.Created,
+		"id": p.ID, "object": "price", "active": p.Active, "created": p.Created,
 		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": wire.StringOrNull(p.LookupKey),
 		"metadata": p.Metadata, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product),
-		"recurring": nil, "tax_behavior": p.TaxBehavior, "tiers_mode": nil, "transform_quantity": nil,
+		"recurring": nil, "tax_behavior": p.TaxBehavior,
 		"type": p.priceType(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
 		"currency_options": wire.Expandable(func() any { return p.currencyOptions() }),
 	}
+	p.renderScheme(o, "transform_quantity")
 	if p.Interval != "" {
 		o["recurring"] = wire.Object{
 			"aggregate_usage": nil, "interval": p.Interval, "interval_count": p.IntervalCount,
@@ -310,10 +332,14 @@ func (h prices) render(p *Price) wire.Object {
 }
 
 func (p *Price) currencyOptions() wire.Object {
-	return wire.Object{p.Currency: wire.Object{
+	o := wire.Object{
 		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
 		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
-	}}
+	}
+	if len(p.Tiers) > 0 {
+		o["tiers"] = wire.Expandable(func() any { return renderTiers(p.Tiers) })
+	}
+	return wire.Object{p.Currency: o}
 }
 
 // periodAfter is the first end of a billing period after a time, counted from anchor.

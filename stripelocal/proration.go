@@ -96,14 +96,18 @@ func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *Su
 	return append(out, credit)
 }
 
-// creditedLines returns the invoice and line that last charged for an item, for proration_details.
+// creditedLines returns the invoice and lines that last charged for an item, for proration_details.
 func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (string, []string) {
 	invoices := h.store.Invoices.by("subscription", sub.ID)
 	for i := len(invoices) - 1; i >= 0; i-- {
+		var lines []string
 		for _, l := range invoices[i].Lines {
 			if l.SubscriptionItem == item.ID && l.Amount > 0 && l.PeriodEnd == sub.CurrentPeriodEnd {
-				return invoices[i].ID, []string{l.ID}
+				lines = append(lines, l.ID)
 			}
+		}
+		if len(lines) > 0 {
+			return invoices[i].ID, lines
 		}
 	}
 	return "", nil

@@ -73,6 +73,7 @@ var newerFields = []string{
 	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
 	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
+	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

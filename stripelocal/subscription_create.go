@@ -329,15 +329,15 @@ func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at bi
 		if !ok {
 			continue
 		}
-		line := InvoiceLine{
-			Type: "subscription", Metadata: sub.Metadata, PeriodStart: at.Start, PeriodEnd: at.End,
-			Price: price.ID, Quantity: item.Quantity, Subscription: sub.ID, SubscriptionItem: item.ID,
-			Amount: price.amount(item.Quantity), Description: h.prices.describeLine(price, item.Quantity),
-		}
+		parts := h.prices.periodAmounts(price, item.Quantity)
 		if at.Status == "trialing" {
-			line.Amount, line.Description = 0, h.prices.describeTrial(price)
+			parts = []InvoiceLine{{Quantity: item.Quantity, Description: h.prices.describeTrial(price)}}
 		}
-		lines = append(lines, line)
+		for _, line := range parts {
+			line.Type, line.Metadata, line.PeriodStart, line.PeriodEnd = "subscription", sub.Metadata, at.Start, at.End
+			line.Price, line.Subscription, line.SubscriptionItem = price.ID, sub.ID, item.ID
+			lines = append(lines, line)
+		}
 	}
 	return lines
 }
