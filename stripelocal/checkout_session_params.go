@@ -157,6 +157,10 @@ func (h checkoutSessions) priceFromParams(in *input, p wire.Params, i int) (*Pri
 		return nil, err
 	case in.String("mode") == "payment" && price.Interval != "":
 		return nil, wire.Invalid("", "line_items", "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.")
+	case price.Metered && p.Has("quantity"):
+		return nil, wire.Invalid("", p.Name("quantity"), "Quantity should not be specified where usage_type is `metered`. Remove `quantity` from `"+fmt.Sprintf("line_items[%d]", i)+"`")
+	case price.Metered:
+		return price, nil
 	case !p.Has("quantity"):
 		return nil, wire.Invalid("", p.Name("quantity"), fmt.Sprintf("Quantity is required. Add `quantity` to `line_items[%d]`", i))
 	case p.Int("quantity") < 1:

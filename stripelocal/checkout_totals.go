@@ -21,7 +21,7 @@ func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 	for i, l := range cs.LineItems {
 		lines[i].Price, lines[i].TaxRates = l.Price, l.TaxRates
 		if p, ok := h.store.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
-			lines[i].Amount = p.amount(l.Quantity)
+			lines[i].Amount = p.fixedAmount(l.Quantity)
 		}
 	}
 	out := checkoutTotals{lines: make([]lineItemTotals, len(lines))}

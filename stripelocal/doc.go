@@ -214,6 +214,12 @@
 //   - A line of a subscription's invoice is made for each tier of a graduated price, and one
 //     otherwise. A quantity of 0 costs the flat amount of the first tier. A proration credits and
 //     charges shares of the totals of the two quantities (all inferred).
+//   - Meter events count at once; Stripe takes them within minutes. What arrives after the end of a
+//     period is not added to the draft of its invoice. Usage is summed exactly and rounded to whole
+//     units (inferred). An invoice that begins a subscription has a line over 0 for each metered
+//     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
+//   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
+//     filters, and not the older ones of stripe-go v79.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect

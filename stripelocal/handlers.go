@@ -3,6 +3,7 @@ package stripelocal
 // handlers are all handlers of a request, so that each can call the others.
 type handlers struct {
 	accounts              accounts
+	alerts                alerts
 	authenticationPages   authenticationPages
 	balanceTransactions   balanceTransactions
 	charges               charges
@@ -27,6 +28,8 @@ type handlers struct {
 	invoicePages          invoicePages
 	invoices              invoices
 	invoicing             invoicing
+	meterEvents           meterEvents
+	meters                meters
 	paymentIntents        paymentIntents
 	paymentMethods        paymentMethods
 	paymentPages          paymentPages
@@ -58,12 +61,15 @@ type handlers struct {
 	testClocks            testClocks
 	tokens                tokens
 	trials                trials
+	usageRecords          usageRecords
+	usages                usages
 	webhookEndpoints      webhookEndpoints
 }
 
 func handlersOf(r *request) handlers {
 	return handlers{
 		accounts:              accounts{r},
+		alerts:                alerts{r},
 		authenticationPages:   authenticationPages{r},
 		balanceTransactions:   balanceTransactions{r},
 		charges:               charges{r},
@@ -88,6 +94,8 @@ func handlersOf(r *request) handlers {
 		invoicePages:          invoicePages{r},
 		invoices:              invoices{r},
 		invoicing:             invoicing{r},
+		meterEvents:           meterEvents{r},
+		meters:                meters{r},
 		paymentIntents:        paymentIntents{r},
 		paymentMethods:        paymentMethods{r},
 		paymentPages:          paymentPages{r},
@@ -119,6 +127,8 @@ func handlersOf(r *request) handlers {
 		testClocks:            testClocks{r},
 		tokens:                tokens{r},
 		trials:                trials{r},
+		usageRecords:          usageRecords{r},
+		usages:                usages{r},
 		webhookEndpoints:      webhookEndpoints{r},
 	}
 }

@@ -160,7 +160,7 @@ func (h previews) nextInvoice(sub *Subscription, p changePlan) (*Invoice, error)
 	if price, ok := h.store.Prices.get(items[0].Price); ok {
 		next.End = price.periodAfter(next.Anchor, next.Start)
 	}
-	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, items, next))
+	inv := h.invoicing.build(sub, "upcoming", waiting, append(h.usages.lines(sub, p.after.Start, p.after.End), h.subscriptions.periodLines(sub, items, next)...))
 	inv.Created, inv.PeriodStart, inv.PeriodEnd = p.after.End, p.after.Start, p.after.End
 	inv.NextPaymentAttempt = p.after.End + draftPeriod
 	h.discounts.applyToInvoice(sub, inv, p.after.End)

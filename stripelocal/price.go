@@ -26,12 +26,15 @@ type Price struct {
 	UnitAmountDecimal string // set if the amount has fractions of a minor unit
 	TiersMode         string // graduated or volume; empty without tiers
 	Tiers             []PriceTier
-	DivideBy          int64 // the quantity is divided by it; 0 is not
-	RoundUp           bool  // what is divided is rounded up
+	Metered           bool   // billed by usage
+	Meter             string // of a metered price; empty is by usage records
+	AggregateUsage    string // of usage records
+	DivideBy          int64  // the quantity is divided by it; 0 is not
+	RoundUp           bool   // what is divided is rounded up
 }
 
 const (
-	priceCore = "currency:currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered} tax_behavior:exclusive|inclusive|unspecified "
+	priceCore = "currency:currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered aggregate_usage:last_during_period|last_ever|max|sum meter} tax_behavior:exclusive|inclusive|unspecified "
 	priceMore = "active:bool nickname? transfer_lookup_key:bool "
 )
 
@@ -45,7 +48,7 @@ func priceResource() resource {
 			bind(prices.render)),
 		routes: []route{
 			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map "+priceTierParams+"transform_quantity"+transformedUnits+"product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
-			on("GET /v1/prices", listParams+"active:bool currency:currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", prices.list),
+			on("GET /v1/prices", listParams+"active:bool currency:currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year meter usage_type:licensed|metered}", prices.list),
 			on("GET /v1/prices/{id}", "", prices.get),
 			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", prices.update),
 		},
@@ -83,12 +86,15 @@ func (h prices) validateNew(p wire.Params) error {
 	if err := checkPriceAmount(p); err != nil {
 		return err
 	}
+	if err := h.checkUsage(p.At("recurring")); err != nil {
+		return err
+	}
 	return h.checkLookupKey(p, "")
 }
 
-// checkPriceAmount rejects prices that are not supported (metered) and prices without an amount.
+// checkPriceAmount checks the amount or the tiers of a price, and its interval.
 func checkPriceAmount(p wire.Params) error {
-	if err := checkAmount(p, "unit_amount", "transform_quantity", p.At("recurring").String("usage_type")); err != nil {
+	if err := checkAmount(p, "unit_amount", "transform_quantity"); err != nil {
 		return err
 	}
 	return checkInterval(p.At("recurring"))
@@ -96,13 +102,11 @@ func checkPriceAmount(p wire.Params) error {
 
 // checkAmount checks the amount of a price (unit_amount, transform_quantity) or plan (amount,
 // transform_usage).
-func checkAmount(p wire.Params, name, transform, usage string) error {
+func checkAmount(p wire.Params, name, transform string) error {
 	if p.String("billing_scheme") == "tiered" {
 		return checkTiers(p, name, transform)
 	}
 	switch {
-	case usage == "metered":
-		return wire.Invalid("", "recurring[usage_type]", "The local Stripe has no metered prices.")
 	case p.Has("tiers") || p.Has("tiers_mode"):
 		return wire.Invalid("", p.Name("tiers"), "You may only pass `tiers` and `tiers_mode` when `billing_scheme` is `tiered`.")
 	case !p.Has(name) && !p.Has(name+"_decimal"):
@@ -157,6 +161,7 @@ func (h prices) insert(product string, from wire.Params, active bool) *Price {
 	}
 	p.setAmount(from, "unit_amount", "unit_amount_decimal")
 	p.setScheme(from, from.At("transform_quantity"))
+	p.setUsage(from.At("recurring"))
 	h.setFields(p, from)
 	h.put(p)
 	return p
@@ -268,7 +273,8 @@ func (p *Price) matches(q wire.Params) bool {
 		(!q.Has("currency") || p.Currency == q.String("currency")) &&
 		(!q.Has("type") || p.priceType() == q.String("type")) &&
 		(q.At("recurring").String("interval") == "" || p.Interval == q.At("recurring").String("interval")) &&
-		q.At("recurring").String("usage_type") != "metered"
+		(q.At("recurring").String("usage_type") == "" || p.Interval != "" && p.usageType() == q.At("recurring").String("usage_type")) &&
+		(q.At("recurring").String("meter") == "" || p.Meter == q.At("recurring").String("meter"))
 }
 
 func (p *Price) priceType() string {
@@ -324,8 +330,8 @@ func (h prices) render(p *Price) wire.Object {
 	p.renderScheme(o, "transform_quantity")
 	if p.Interval != "" {
 		o["recurring"] = wire.Object{
-			"aggregate_usage": nil, "interval": p.Interval, "interval_count": p.IntervalCount,
-			"meter": nil, "trial_period_days": wire.IntOrNull(p.TrialPeriodDays), "usage_type": "licensed",
+			"aggregate_usage": wire.StringOrNull(p.AggregateUsage), "interval": p.Interval, "interval_count": p.IntervalCount,
+			"meter": wire.StringOrNull(p.Meter), "trial_period_days": wire.IntOrNull(p.TrialPeriodDays), "usage_type": p.usageType(),
 		}
 	}
 	return o

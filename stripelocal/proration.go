@@ -50,7 +50,7 @@ func (h prorations) netAmounts(sub *Subscription, items []plannedItem) map[strin
 	for i, item := range items {
 		lines[i].Price = item.Price
 		if price, ok := h.store.Prices.get(item.Price); ok {
-			lines[i].Amount = price.amount(item.Quantity)
+			lines[i].Amount = price.fixedAmount(item.Quantity)
 		}
 	}
 	discounts := h.discounts.apply(sub.Discounts, lines, h.timeOnClock(sub.TestClock))
@@ -87,7 +87,7 @@ func (h prorations) unusedCredits(sub *Subscription, date int64) []*InvoiceItem 
 
 func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *SubscriptionItem, date int64, net map[string]int64) []*InvoiceItem {
 	price, ok := h.store.Prices.get(item.Price)
-	if !ok || item.Quantity == 0 || sub.Status == "trialing" {
+	if !ok || price.Metered || item.Quantity == 0 || sub.Status == "trialing" {
 		return out
 	}
 	amount := -share(sub, date, net[item.ID])

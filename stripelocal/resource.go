@@ -61,6 +61,10 @@ func resources() []resource {
 		entitlementFeatureResource(),
 		productFeatureResource(),
 		entitlementResource(),
+		meterResource(),
+		meterEventResource(),
+		usageRecordResource(),
+		billingAlertResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

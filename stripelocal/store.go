@@ -53,6 +53,10 @@ type store struct {
 	EntitlementFeatures         *table[*EntitlementFeature]
 	ProductFeatures             *table[*ProductFeature]
 	ActiveEntitlements          *table[*ActiveEntitlement]
+	Meters                      *table[*Meter]
+	MeterEvents                 *table[*MeterEvent]
+	UsageRecords                *table[*UsageRecord]
+	BillingAlerts               *table[*BillingAlert]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -97,6 +101,10 @@ func newStore() *store {
 		EntitlementFeatures:  newTable[*EntitlementFeature](),
 		ProductFeatures:      newTable[*ProductFeature]().indexed("product", func(x *ProductFeature) string { return x.Product }),
 		ActiveEntitlements:   newTable[*ActiveEntitlement]().indexed("customer", func(x *ActiveEntitlement) string { return x.Customer }),
+		Meters:               newTable[*Meter](),
+		MeterEvents:          newTable[*MeterEvent]().indexed("usage", (*MeterEvent).usageKey).indexed("identifier", func(x *MeterEvent) string { return x.Identifier }),
+		UsageRecords:         newTable[*UsageRecord]().indexed("item", func(x *UsageRecord) string { return x.Item }),
+		BillingAlerts:        newTable[*BillingAlert](),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},

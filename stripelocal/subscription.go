@@ -224,9 +224,10 @@ func (h subscriptions) cancel(in *input) (any, error) {
 	if sub.Status == "incomplete" {
 		status = "incomplete_expired"
 	}
+	usage := h.usages.unbilled(sub)
 	h.end(sub, status, "cancellation_requested")
 	if in.BoolOr("invoice_now", true) {
-		h.renewals.finalInvoice(sub)
+		h.renewals.finalInvoice(sub, usage)
 	}
 	return h.render(sub), nil
 }
@@ -268,7 +269,10 @@ func (h subscriptions) renderPlanFields(o wire.Object, items []*SubscriptionItem
 		return
 	}
 	if p, ok := h.store.Prices.get(items[0].Price); ok {
-		o["plan"], o["quantity"] = p.renderPlan(), items[0].Quantity
+		o["plan"] = p.renderPlan()
+		if !p.Metered {
+			o["quantity"] = items[0].Quantity
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, newItem{price: price, quantity: p.IntOr("quantity", 1), metadata: itemMetadata(p, in)})
+		out = append(out, newItem{price: price, quantity: price.quantityFrom(p), metadata: itemMetadata(p, in)})
 	}
 	if len(out) == 0 {
 		return nil, wire.MissingParam("items")
@@ -116,6 +116,8 @@ func checkItems(items []newItem) error {
 		switch {
 		case item.quantity < 0:
 			return wire.Invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
+		case item.price.Metered && item.quantity != 0:
+			return wire.Invalid("", fmt.Sprintf("items[%d][quantity]", i), "You cannot set the quantity of a metered price: "+item.price.ID)
 		case item.price.Currency != first.Currency:
 			return wire.Invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", item.price.Currency, first.Currency))
 		case item.price.Interval != first.Interval || item.price.IntervalCount != first.IntervalCount:
@@ -251,7 +253,7 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 		h.subscriptionChanges.setCancelAt(sub, sub.CurrentPeriodEnd, true)
 	}
 	h.insertExtraItems(sub, extra)
-	inv := h.invoicing.createDraft(sub, "subscription_create", h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)))
+	inv := h.invoicing.createDraft(sub, "subscription_create", append(h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)), h.usages.opening(sub)...))
 	h.emit("customer.subscription.created", h.render(sub))
 	h.entitlements.refresh(sub)
 	h.discounts.emitCreated(sub)
@@ -321,23 +323,19 @@ func (h subscriptions) currentPeriodLines(sub *Subscription) []InvoiceLine {
 	return h.periodLines(sub, h.subscriptionChanges.itemsAfter(sub, nil), sub.billingState())
 }
 
-// periodLines are the lines of items for a period.
+// periodLines are the lines of items for a period. Metered items are billed afterwards; see usages.
 func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at billingState) []InvoiceLine {
 	var lines []InvoiceLine
 	for _, item := range items {
 		price, ok := h.store.Prices.get(item.Price)
-		if !ok {
+		if !ok || price.Metered {
 			continue
 		}
 		parts := h.prices.periodAmounts(price, item.Quantity)
 		if at.Status == "trialing" {
 			parts = []InvoiceLine{{Quantity: item.Quantity, Description: h.prices.describeTrial(price)}}
 		}
-		for _, line := range parts {
-			line.Type, line.Metadata, line.PeriodStart, line.PeriodEnd = "subscription", sub.Metadata, at.Start, at.End
-			line.Price, line.Subscription, line.SubscriptionItem = price.ID, sub.ID, item.ID
-			lines = append(lines, line)
-		}
+		lines = append(lines, linesOf(parts, sub, price, item.ID, at.Start, at.End)...)
 	}
 	return lines
 }

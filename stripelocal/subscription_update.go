@@ -209,7 +209,7 @@ func (h subscriptionChanges) onlyItemChange(sub *Subscription, p wire.Params) ([
 		if change.price, err = h.prices.recurringFromParams(p, "plan"); err != nil {
 			return nil, err
 		}
-		change.quantity = p.IntOr("quantity", 1)
+		change.quantity = change.price.quantityFrom(p)
 	}
 	if change.quantity < 0 {
 		return nil, wire.Invalid("parameter_invalid_integer", "quantity", "This value must be greater than or equal to 0.")
@@ -241,7 +241,7 @@ func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Para
 		if err != nil {
 			return change, err
 		}
-		change.price = price
+		change.price, change.quantity = price, price.quantityFrom(p)
 	case change.item == nil:
 		return change, wire.MissingParam(p.Name("price"))
 	}

@@ -86,6 +86,7 @@ func unread(s *wire.Schema, prefix string, words map[string]bool) []string {
 	var out []string
 	for _, name := range s.Order {
 		switch f := s.Fields[name]; {
+		case len(f.Choices) == 1: // the only value says nothing
 		case !words[name]:
 			out = append(out, prefix+name)
 		default:
