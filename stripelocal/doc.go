@@ -220,6 +220,9 @@
 //     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
 //   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
 //     filters, and not the older ones of stripe-go v79.
+//   - Quotes apply one discount and have no effective_date, because schedules start immediately. A
+//     quote without recurring prices becomes a draft that is finalized within an hour; the first
+//     invoice of a subscription is charged at once if the customer has a payment method (inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect

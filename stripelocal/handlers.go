@@ -47,6 +47,7 @@ type handlers struct {
 	products              products
 	promotionCodes        promotionCodes
 	prorations            prorations
+	quotes                quotes
 	refunds               refunds
 	renewals              renewals
 	schedules             schedules
@@ -113,6 +114,7 @@ func handlersOf(r *request) handlers {
 		products:              products{r},
 		promotionCodes:        promotionCodes{r},
 		prorations:            prorations{r},
+		quotes:                quotes{r},
 		refunds:               refunds{r},
 		renewals:              renewals{r},
 		schedules:             schedules{r},

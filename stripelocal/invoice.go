@@ -293,6 +293,10 @@ func (h invoices) renderCustomerFields(inv *Invoice) wire.Object {
 		"subscription":         wire.Ref("subscription", inv.Subscription),
 		"subscription_details": wire.Object{"metadata": nil},
 		"test_clock":           nil,
+		"quote":                nil,
+	}
+	if from := h.store.Quotes.by("invoice", inv.ID); len(from) > 0 && inv.ID != "" {
+		o["quote"] = wire.Ref("quote", from[0].ID)
 	}
 	if inv.Subscription != "" {
 		o["subscription_details"] = wire.Object{"metadata": inv.SubscriptionMetadata}
@@ -318,7 +322,7 @@ func (inv *Invoice) renderUnusedFields() wire.Object {
 		"payment_settings": wire.Object{
 			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": wire.StringsOrNull(inv.PaymentMethodTypes),
 		},
-		"post_payment_credit_notes_amount": inv.PostPaymentCreditNotesAmount, "pre_payment_credit_notes_amount": inv.PrePaymentCreditNotesAmount, "quote": nil,
+		"post_payment_credit_notes_amount": inv.PostPaymentCreditNotesAmount, "pre_payment_credit_notes_amount": inv.PrePaymentCreditNotesAmount,
 		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
 		"statement_descriptor": wire.StringOrNull(inv.StatementDescriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
 		"transfer_data": nil,

@@ -65,6 +65,7 @@ func resources() []resource {
 		meterEventResource(),
 		usageRecordResource(),
 		billingAlertResource(),
+		quoteResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

@@ -34,6 +34,8 @@ func stripeTypes() map[string]reflect.Type {
 		"billing.meter_event_summary":             reflect.TypeFor[stripe.BillingMeterEventSummary](),
 		"usage_record":                            reflect.TypeFor[stripe.UsageRecord](),
 		"usage_record_summary":                    reflect.TypeFor[stripe.UsageRecordSummary](),
+		"quote":                                   reflect.TypeFor[stripe.Quote](),
+		"payment_link":                            reflect.TypeFor[stripe.PaymentLink](),
 		"product_feature":                         reflect.TypeFor[stripe.ProductFeature](),
 		"coupon":                                  reflect.TypeFor[stripe.Coupon](),
 		"credit_note":                             reflect.TypeFor[stripe.CreditNote](),

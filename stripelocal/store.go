@@ -57,6 +57,7 @@ type store struct {
 	MeterEvents                 *table[*MeterEvent]
 	UsageRecords                *table[*UsageRecord]
 	BillingAlerts               *table[*BillingAlert]
+	Quotes                      *table[*Quote]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -105,6 +106,7 @@ func newStore() *store {
 		MeterEvents:          newTable[*MeterEvent]().indexed("usage", (*MeterEvent).usageKey).indexed("identifier", func(x *MeterEvent) string { return x.Identifier }),
 		UsageRecords:         newTable[*UsageRecord]().indexed("item", func(x *UsageRecord) string { return x.Item }),
 		BillingAlerts:        newTable[*BillingAlert](),
+		Quotes:               newTable[*Quote]().indexed("customer", func(x *Quote) string { return x.Customer }).indexed("invoice", func(x *Quote) string { return x.Invoice }),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
