@@ -211,6 +211,7 @@ func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, statu
 	}
 	cs.Status, cs.PaymentStatus = "complete", status
 	h.emit("checkout.session.completed", h.checkoutSessions.render(cs))
+	h.paymentLinks.sessionCompleted(cs)
 }
 
 // updateForTax copies the submitted details to the customer before the first invoice, whose

@@ -223,6 +223,9 @@
 //   - Quotes apply one discount and have no effective_date, because schedules start immediately. A
 //     quote without recurring prices becomes a draft that is finalized within an hour; the first
 //     invoice of a subscription is charged at once if the customer has a payment method (inferred).
+//   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
+//     be changed on the page. A link becomes inactive with the last of its completed_sessions
+//     (both inferred). It has no custom fields, invoices or shipping.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect

@@ -31,6 +31,7 @@ type handlers struct {
 	meterEvents           meterEvents
 	meters                meters
 	paymentIntents        paymentIntents
+	paymentLinks          paymentLinks
 	paymentMethods        paymentMethods
 	paymentPages          paymentPages
 	pendingInvoices       pendingInvoices
@@ -98,6 +99,7 @@ func handlersOf(r *request) handlers {
 		meterEvents:           meterEvents{r},
 		meters:                meters{r},
 		paymentIntents:        paymentIntents{r},
+		paymentLinks:          paymentLinks{r},
 		paymentMethods:        paymentMethods{r},
 		paymentPages:          paymentPages{r},
 		pendingInvoices:       pendingInvoices{r},

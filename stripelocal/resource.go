@@ -66,6 +66,7 @@ func resources() []resource {
 		usageRecordResource(),
 		billingAlertResource(),
 		quoteResource(),
+		paymentLinkResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

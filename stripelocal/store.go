@@ -58,6 +58,7 @@ type store struct {
 	UsageRecords                *table[*UsageRecord]
 	BillingAlerts               *table[*BillingAlert]
 	Quotes                      *table[*Quote]
+	PaymentLinks                *table[*PaymentLink]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -91,7 +92,8 @@ func newStore() *store {
 			indexed("payment_intent", func(c *Charge) string { return c.PaymentIntent }),
 		CheckoutSessions: newTable[*CheckoutSession]().indexed("customer", func(c *CheckoutSession) string { return c.Customer }).
 			indexed("subscription", func(c *CheckoutSession) string { return c.Subscription }).
-			indexed("payment_intent", func(c *CheckoutSession) string { return c.PaymentIntent }),
+			indexed("payment_intent", func(c *CheckoutSession) string { return c.PaymentIntent }).
+			indexed("payment_link", func(c *CheckoutSession) string { return c.PaymentLink }),
 		Coupons:              newTable[*Coupon](),
 		PromotionCodes:       newTable[*PromotionCode](),
 		TaxIDs:               newTable[*TaxID]().indexed("customer", func(x *TaxID) string { return x.Customer }),
@@ -107,6 +109,7 @@ func newStore() *store {
 		UsageRecords:         newTable[*UsageRecord]().indexed("item", func(x *UsageRecord) string { return x.Item }),
 		BillingAlerts:        newTable[*BillingAlert](),
 		Quotes:               newTable[*Quote]().indexed("customer", func(x *Quote) string { return x.Customer }).indexed("invoice", func(x *Quote) string { return x.Invoice }),
+		PaymentLinks:         newTable[*PaymentLink](),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
