@@ -24,6 +24,8 @@ func balanceTransactionResource() resource {
 		routes: []route{
 			on("GET /v1/balance_transactions", listParams+"currency:currency source type", balanceTransactions.list),
 			on("GET /v1/balance_transactions/{id}", "", balanceTransactions.get),
+			on("GET /v1/balance/history", listParams+"currency:currency source type", balanceTransactions.list),
+			on("GET /v1/balance/history/{id}", "", balanceTransactions.get),
 			on("GET /v1/balance", "", balanceTransactions.balance),
 		},
 	}
@@ -95,7 +97,7 @@ func (h balanceTransactions) list(in *input) (any, error) {
 			data = append(data, o)
 		}
 	}
-	return pageOf(wire.List(in.url, data, false), in)
+	return pageOf(wire.List("/v1/balance_transactions", data, false), in)
 }
 
 func matchesTransaction(o wire.Object, in *input) bool {

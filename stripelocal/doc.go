@@ -226,6 +226,7 @@
 //   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
 //     be changed on the page. A link becomes inactive with the last of its completed_sessions
 //     (both inferred). It has no custom fields, invoices or shipping.
+//   - Of the attempts of a setup intent there is the last one.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect
@@ -256,6 +257,7 @@
 //   - POST /v1/stripecli/sessions: forward_connect_to_url, forward_thin_to_url
 //   - POST /v1/stripecli/sessions: forward_thin_connect_to_url
 //   - GET /v1/credit_notes/preview: email_type
+//   - GET /v1/credit_notes/preview/lines: email_type
 //
 // # Divergences from the specification
 //

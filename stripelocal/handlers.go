@@ -52,6 +52,7 @@ type handlers struct {
 	refunds               refunds
 	renewals              renewals
 	schedules             schedules
+	setupAttempts         setupAttempts
 	setupIntents          setupIntents
 	sources               sources
 	subscriptionChanges   subscriptionChanges
@@ -120,6 +121,7 @@ func handlersOf(r *request) handlers {
 		refunds:               refunds{r},
 		renewals:              renewals{r},
 		schedules:             schedules{r},
+		setupAttempts:         setupAttempts{r},
 		setupIntents:          setupIntents{r},
 		sources:               sources{r},
 		subscriptionChanges:   subscriptionChanges{r},

@@ -67,6 +67,7 @@ func resources() []resource {
 		billingAlertResource(),
 		quoteResource(),
 		paymentLinkResource(),
+		setupAttemptResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

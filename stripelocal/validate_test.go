@@ -166,15 +166,15 @@ func choose(s *openapi3.Schema, v any) *openapi3.Schema {
 		return s
 	}
 	var fallback *openapi3.Schema
-	for _, c := range s.AnyOf {
-		if !c.Value.Type.Is(kindOf(v)) || !sameObject(c.Value, v) {
+	for _, c := range alternatives(s) {
+		if !c.Type.Is(kindOf(v)) || !sameObject(c, v) {
 			continue
 		}
 		if fallback == nil {
-			fallback = c.Value
+			fallback = c
 		}
-		if c.Value.VisitJSON(v) == nil {
-			return c.Value
+		if c.VisitJSON(v) == nil {
+			return c
 		}
 	}
 	return fallback
