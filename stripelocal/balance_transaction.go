@@ -54,6 +54,11 @@ func (h balanceTransactions) byID(id string) (wire.Object, bool) {
 			return h.ofRefund(re), true
 		}
 	}
+	for _, o := range h.ofMovements() {
+		if o["id"] == id {
+			return o, true
+		}
+	}
 	if len(rest) < 2 {
 		return nil, false
 	}
@@ -86,6 +91,7 @@ func (h balanceTransactions) all() []wire.Object {
 	for _, d := range h.store.Disputes.all {
 		out = append(out, h.ofDispute(d)...)
 	}
+	out = append(out, h.ofMovements()...)
 	slices.SortStableFunc(out, func(x, y wire.Object) int { return int(x["created"].(int64) - y["created"].(int64)) })
 	return out
 }
@@ -186,11 +192,11 @@ func (h balanceTransactions) render(tx balanceTransaction) wire.Object {
 	const day = 24 * 60 * 60
 	available := (tx.at/day + balanceDelay) * day
 	status := "pending"
-	if h.now >= available || tx.kind == "adjustment" {
-		status = "available"
-	}
-	if tx.kind == "adjustment" {
+	if tx.kind != "charge" && tx.kind != "refund" {
 		available = tx.at
+	}
+	if h.now >= available {
+		status = "available"
 	}
 	return wire.Object{
 		"id": tx.id, "object": "balance_transaction", "amount": tx.amount, "available_on": available, "created": tx.at,

@@ -139,7 +139,9 @@
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
 //     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
 //     its payment, can be answered once, and is lost after seven days. Balance transactions follow
-//     from charges, refunds and disputes; there are no payouts.
+//     from charges, refunds, disputes, payouts and top-ups.
+//   - Payouts are made by the API only and have no destination. They arrive after two days, or half
+//     an hour if instant; top-ups succeed after one day (inferred). None fails.
 //   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
 //   - The fault lock_timeout responds with 409, which stripe-go handles like the 429 of newer
 //     documentation. The faults with 429 and 409 come before anything is stored under the

@@ -34,6 +34,7 @@ type handlers struct {
 	paymentLinks          paymentLinks
 	paymentMethods        paymentMethods
 	paymentPages          paymentPages
+	payouts               payouts
 	pendingInvoices       pendingInvoices
 	pendingUpdates        pendingUpdates
 	plans                 plans
@@ -63,6 +64,7 @@ type handlers struct {
 	taxRates              taxRates
 	testClocks            testClocks
 	tokens                tokens
+	topups                topups
 	trials                trials
 	usageRecords          usageRecords
 	usages                usages
@@ -103,6 +105,7 @@ func handlersOf(r *request) handlers {
 		paymentLinks:          paymentLinks{r},
 		paymentMethods:        paymentMethods{r},
 		paymentPages:          paymentPages{r},
+		payouts:               payouts{r},
 		pendingInvoices:       pendingInvoices{r},
 		pendingUpdates:        pendingUpdates{r},
 		plans:                 plans{r},
@@ -132,6 +135,7 @@ func handlersOf(r *request) handlers {
 		taxRates:              taxRates{r},
 		testClocks:            testClocks{r},
 		tokens:                tokens{r},
+		topups:                topups{r},
 		trials:                trials{r},
 		usageRecords:          usageRecords{r},
 		usages:                usages{r},

@@ -68,6 +68,8 @@ func resources() []resource {
 		quoteResource(),
 		paymentLinkResource(),
 		setupAttemptResource(),
+		payoutResource(),
+		topupResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

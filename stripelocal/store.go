@@ -59,6 +59,8 @@ type store struct {
 	BillingAlerts               *table[*BillingAlert]
 	Quotes                      *table[*Quote]
 	PaymentLinks                *table[*PaymentLink]
+	Payouts                     *table[*Payout]
+	Topups                      *table[*Topup]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -110,6 +112,8 @@ func newStore() *store {
 		BillingAlerts:        newTable[*BillingAlert](),
 		Quotes:               newTable[*Quote]().indexed("customer", func(x *Quote) string { return x.Customer }).indexed("invoice", func(x *Quote) string { return x.Invoice }),
 		PaymentLinks:         newTable[*PaymentLink](),
+		Payouts:              newTable[*Payout](),
+		Topups:               newTable[*Topup](),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
