@@ -178,7 +178,8 @@
 //     applies to proration lines is inferred.
 //   - A session keeps its quantities and discount once a payment was attempted.
 //   - Automatic tax has a fixed table of standard rates of a dozen countries (automatic_tax.go),
-//     zero elsewhere, and reverse charge for European VAT numbers. It makes Checkout require an
+//     zero elsewhere, and reverse charge for European VAT numbers. Tax registrations made by the API
+//     limit it to their countries. It makes Checkout require an
 //     address; a submitted form whose address changes the total shows the page again with it. A
 //     customer without an address pays no tax (Stripe rejects the subscription). A price without a
 //     tax_behavior is exclusive.

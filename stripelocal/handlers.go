@@ -59,9 +59,12 @@ type handlers struct {
 	subscriptionChanges   subscriptionChanges
 	subscriptionItems     subscriptionItems
 	subscriptions         subscriptions
+	taxCalculations       taxCalculations
 	taxes                 taxes
 	taxIDs                taxIDs
 	taxRates              taxRates
+	taxRegistrations      taxRegistrations
+	taxTransactions       taxTransactions
 	testClocks            testClocks
 	tokens                tokens
 	topups                topups
@@ -130,9 +133,12 @@ func handlersOf(r *request) handlers {
 		subscriptionChanges:   subscriptionChanges{r},
 		subscriptionItems:     subscriptionItems{r},
 		subscriptions:         subscriptions{r},
+		taxCalculations:       taxCalculations{r},
 		taxes:                 taxes{r},
 		taxIDs:                taxIDs{r},
 		taxRates:              taxRates{r},
+		taxRegistrations:      taxRegistrations{r},
+		taxTransactions:       taxTransactions{r},
 		testClocks:            testClocks{r},
 		tokens:                tokens{r},
 		topups:                topups{r},

@@ -70,6 +70,10 @@ func resources() []resource {
 		setupAttemptResource(),
 		payoutResource(),
 		topupResource(),
+		taxCalculationResource(),
+		taxTransactionResource(),
+		taxRegistrationResource(),
+		taxCodeResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

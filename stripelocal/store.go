@@ -23,6 +23,7 @@ type store struct {
 	PortalRefusal string
 	// The account has no URL of its terms of service, and Stripe Tax is not activated.
 	WithoutTerms, WithoutStripeTax bool
+	TaxSettings                    TaxSettings
 
 	TestClocks                  *table[*TestClock]
 	Customers                   *table[*Customer]
@@ -61,6 +62,9 @@ type store struct {
 	PaymentLinks                *table[*PaymentLink]
 	Payouts                     *table[*Payout]
 	Topups                      *table[*Topup]
+	TaxCalculations             *table[*TaxCalculation]
+	TaxTransactions             *table[*TaxTransaction]
+	TaxRegistrations            *table[*TaxRegistration]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -114,6 +118,9 @@ func newStore() *store {
 		PaymentLinks:         newTable[*PaymentLink](),
 		Payouts:              newTable[*Payout](),
 		Topups:               newTable[*Topup](),
+		TaxCalculations:      newTable[*TaxCalculation](),
+		TaxTransactions:      newTable[*TaxTransaction]().indexed("original", func(x *TaxTransaction) string { return x.Original }),
+		TaxRegistrations:     newTable[*TaxRegistration](),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
