@@ -109,6 +109,9 @@ func (h paymentLinks) setFields(x *PaymentLink, in *input) error {
 	if err := h.checkoutSessions.validateOptions(in); err != nil {
 		return err
 	}
+	if err := checkMethodTypes(in.Params); err != nil {
+		return err
+	}
 	after := in.At("after_completion")
 	if after.String("type") == "redirect" && !after.Has("redirect") {
 		return wire.MissingParam("after_completion[redirect]")
