@@ -180,7 +180,7 @@ func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []Invo
 	var items []newItem
 	var extra []InvoiceLine
 	for _, l := range cs.LineItems {
-		p, ok := h.store.Prices.get(l.Price)
+		p, ok := h.prices.inCurrency(l.Price, cs.Currency)
 		switch {
 		case !ok:
 		case p.Interval != "":

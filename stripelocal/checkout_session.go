@@ -129,7 +129,7 @@ func (h checkoutSessions) create(in *input) (any, error) {
 	cs.setFields(in.Params)
 	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
 	price, _ := h.store.Prices.get(lines[0].Price)
-	cs.Currency = price.Currency
+	cs.Currency = in.StringOr("currency", price.Currency)
 	if cs.Mode == "subscription" && c != nil {
 		if err := h.customers.checkCurrency(c.ID, cs.Currency); err != nil {
 			return nil, err

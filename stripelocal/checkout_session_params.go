@@ -116,6 +116,10 @@ func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLineItem, er
 		if err != nil {
 			return nil, err
 		}
+		if err := price.checkSupports(in.String("currency"), "currency"); err != nil {
+			return nil, err
+		}
+		price = price.in(in.String("currency"))
 		if price.Interval != "" {
 			items = append(items, newItem{price: price, quantity: p.Int("quantity")})
 		}
@@ -131,7 +135,7 @@ func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLineItem, er
 	case in.String("mode") == "subscription" && len(items) == 0:
 		return nil, wire.Invalid("", "line_items", "You must provide at least one recurring price in `subscription` mode when using prices.")
 	}
-	if err := h.checkSingleCurrency(lines); err != nil {
+	if err := h.checkSingleCurrency(lines, in.String("currency")); err != nil {
 		return nil, err
 	}
 	return lines, checkItems(items)
@@ -169,10 +173,10 @@ func (h checkoutSessions) priceFromParams(in *input, p wire.Params, i int) (*Pri
 	return price, nil
 }
 
-func (h checkoutSessions) checkSingleCurrency(lines []CheckoutLineItem) error {
+func (h checkoutSessions) checkSingleCurrency(lines []CheckoutLineItem, requested string) error {
 	currency := ""
 	for _, l := range lines {
-		p, _ := h.store.Prices.get(l.Price)
+		p, _ := h.prices.inCurrency(l.Price, requested)
 		if currency != "" && p.Currency != currency {
 			return wire.Invalid("", "line_items", "All line items must have the same currency.")
 		}

@@ -230,6 +230,9 @@
 //     be changed on the page. A link becomes inactive with the last of its completed_sessions
 //     (both inferred). It has no custom fields, invoices or shipping.
 //   - Of the attempts of a setup intent there is the last one.
+//   - A new subscription has the currency of its parameter, else the customer's if all amounts of
+//     its prices have it, else the first price's. Checkout takes its parameter, and quotes, payment
+//     links and schedules that create a subscription take the price's own currency.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect

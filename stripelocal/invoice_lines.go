@@ -55,7 +55,7 @@ func (h invoices) checkLineFields(inv *Invoice, p wire.Params) error {
 		return wire.NoSuch("price", p.String("price"), p.Name("price"))
 	case ok && price.Interval != "":
 		return wire.Invalid("", p.Name("price"), "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
-	case ok && price.Currency != inv.Currency:
+	case ok && !price.supports(inv.Currency):
 		return wire.Invalid("", p.Name("price"), "The price "+price.ID+" does not have the invoice's currency, `"+inv.Currency+"`.")
 	}
 	_, err := h.taxRates.fromParams(p, "tax_rates")

@@ -195,7 +195,7 @@ func (h previews) finish(inv *Invoice) *Invoice {
 
 // forNewSubscription previews the first invoice of a subscription that does not exist yet.
 func (h previews) forNewSubscription(c *Customer, p, details wire.Params) (*Invoice, error) {
-	items, err := h.subscriptions.itemsFromParams(details)
+	items, err := h.subscriptions.itemsFromParams(details, c.Currency)
 	if err != nil {
 		return nil, err
 	}

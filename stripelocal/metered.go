@@ -73,7 +73,7 @@ func (h usages) of(sub *Subscription, item *SubscriptionItem, p *Price, from, un
 func (h usages) lines(sub *Subscription, from, until int64) []InvoiceLine {
 	var out []InvoiceLine
 	for _, item := range h.subscriptions.items(sub) {
-		price, ok := h.store.Prices.get(item.Price)
+		price, ok := h.prices.inCurrency(item.Price, sub.Currency)
 		if !ok || !price.Metered {
 			continue
 		}
@@ -91,7 +91,7 @@ func (h usages) lines(sub *Subscription, from, until int64) []InvoiceLine {
 func (h usages) opening(sub *Subscription) []InvoiceLine {
 	var out []InvoiceLine
 	for _, item := range h.subscriptions.items(sub) {
-		if price, ok := h.store.Prices.get(item.Price); ok && price.Metered {
+		if price, ok := h.prices.inCurrency(item.Price, sub.Currency); ok && price.Metered {
 			part := InvoiceLine{Description: h.prices.describeLine(price, 0)}
 			out = append(out, linesOf([]InvoiceLine{part}, sub, price, item.ID, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)...)
 		}

@@ -26,6 +26,7 @@ type Price struct {
 	UnitAmountDecimal string // set if the amount has fractions of a minor unit
 	TiersMode         string // graduated or volume; empty without tiers
 	Tiers             []PriceTier
+	CurrencyOptions   map[string]CurrencyOption
 	Metered           bool   // billed by usage
 	Meter             string // of a metered price; empty is by usage records
 	AggregateUsage    string // of usage records
@@ -47,10 +48,10 @@ func priceResource() resource {
 		render: renderFrom(func(s *store) *table[*Price] { return s.Prices },
 			bind(prices.render)),
 		routes: []route{
-			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map "+priceTierParams+"transform_quantity"+transformedUnits+"product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
+			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map "+"currency_options:any "+priceTierParams+"transform_quantity"+transformedUnits+"product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
 			on("GET /v1/prices", listParams+"active:bool currency:currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year meter usage_type:licensed|metered}", prices.list),
 			on("GET /v1/prices/{id}", "", prices.get),
-			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", prices.update),
+			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? currency_options:any tax_behavior:exclusive|inclusive|unspecified", prices.update),
 		},
 	}
 }
@@ -87,6 +88,9 @@ func (h prices) validateNew(p wire.Params) error {
 		return err
 	}
 	if err := h.checkUsage(p.At("recurring")); err != nil {
+		return err
+	}
+	if err := checkCurrencyOptions(p, p.String("currency"), p.String("billing_scheme") == "tiered"); err != nil {
 		return err
 	}
 	return h.checkLookupKey(p, "")
@@ -198,6 +202,7 @@ func (h prices) setFields(p *Price, from wire.Params) {
 	from.SetString("nickname", &p.Nickname)
 	from.SetString("tax_behavior", &p.TaxBehavior)
 	from.SetMetadata(&p.Metadata)
+	p.setCurrencyOptions(from)
 	if key := from.String("lookup_key"); key != "" {
 		if holder := h.byLookupKey(key); holder != nil && holder != p {
 			before := h.render(holder)
@@ -234,6 +239,9 @@ func (h prices) update(in *input) (any, error) {
 	}
 	if to := in.StringOr("tax_behavior", p.TaxBehavior); p.TaxBehavior != "unspecified" && to != p.TaxBehavior {
 		return nil, wire.Invalid("", "tax_behavior", "The `tax_behavior` of a price cannot be changed once it is `"+p.TaxBehavior+"`.")
+	}
+	if err := checkCurrencyOptions(in.Params, p.Currency, len(p.Tiers) > 0); err != nil {
+		return nil, err
 	}
 	before, plan := h.render(p), p.plan()
 	h.setFields(p, in.Params)
@@ -325,7 +333,7 @@ func (h prices) render(p *Price) wire.Object {
 		"metadata": p.Metadata, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product),
 		"recurring": nil, "tax_behavior": p.TaxBehavior,
 		"type": p.priceType(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
-		"currency_options": wire.Expandable(func() any { return p.currencyOptions() }),
+		"currency_options": wire.Expandable(func() any { return p.renderCurrencyOptions() }),
 	}
 	p.renderScheme(o, "transform_quantity")
 	if p.Interval != "" {
@@ -335,17 +343,6 @@ func (h prices) render(p *Price) wire.Object {
 		}
 	}
 	return o
-}
-
-func (p *Price) currencyOptions() wire.Object {
-	o := wire.Object{
-		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
-		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
-	}
-	if len(p.Tiers) > 0 {
-		o["tiers"] = wire.Expandable(func() any { return renderTiers(p.Tiers) })
-	}
-	return wire.Object{p.Currency: o}
 }
 
 // periodAfter is the first end of a billing period after a time, counted from anchor.

@@ -49,7 +49,7 @@ func (h prorations) netAmounts(sub *Subscription, items []plannedItem) map[strin
 	lines := make([]InvoiceLine, len(items))
 	for i, item := range items {
 		lines[i].Price = item.Price
-		if price, ok := h.store.Prices.get(item.Price); ok {
+		if price, ok := h.prices.inCurrency(item.Price, sub.Currency); ok {
 			lines[i].Amount = price.fixedAmount(item.Quantity)
 		}
 	}
@@ -86,7 +86,7 @@ func (h prorations) unusedCredits(sub *Subscription, date int64) []*InvoiceItem 
 }
 
 func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *SubscriptionItem, date int64, net map[string]int64) []*InvoiceItem {
-	price, ok := h.store.Prices.get(item.Price)
+	price, ok := h.prices.inCurrency(item.Price, sub.Currency)
 	if !ok || price.Metered || item.Quantity == 0 || sub.Status == "trialing" {
 		return out
 	}

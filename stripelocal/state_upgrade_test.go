@@ -73,7 +73,7 @@ var newerFields = []string{
 	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
 	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
-	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp",
+	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp", "Prices.CurrencyOptions",
 	"Prices.Metered", "Prices.Meter", "Prices.AggregateUsage", "Meters", "MeterEvents", "UsageRecords", "BillingAlerts", "Quotes", "PaymentLinks", "Payouts", "Topups", "TaxCalculations", "TaxTransactions", "TaxRegistrations", "TaxSettings", "CheckoutSessions.PaymentLink",
 }
 

@@ -301,7 +301,7 @@ func (h subscriptions) singleItem(sub *Subscription) (*Price, *SubscriptionItem,
 	if len(items) != 1 {
 		return nil, nil, false
 	}
-	price, ok := h.store.Prices.get(items[0].Price)
+	price, ok := h.prices.inCurrency(items[0].Price, sub.Currency)
 	return price, items[0], ok
 }
 

@@ -158,14 +158,14 @@ func (h subscriptionChanges) intervalChanges(sub *Subscription, items []plannedI
 }
 
 func (h subscriptionChanges) stopsBeingFree(sub *Subscription, items []plannedItem) bool {
-	return h.periodTotal(h.itemsAfter(sub, nil)) == 0 && h.periodTotal(items) > 0
+	return h.periodTotal(sub, h.itemsAfter(sub, nil)) == 0 && h.periodTotal(sub, items) > 0
 }
 
 // periodTotal is the price of the items for a full period.
-func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
+func (h subscriptionChanges) periodTotal(sub *Subscription, items []plannedItem) int64 {
 	var sum int64
 	for _, item := range items {
-		if p, ok := h.store.Prices.get(item.Price); ok {
+		if p, ok := h.prices.inCurrency(item.Price, sub.Currency); ok {
 			sum += p.fixedAmount(item.Quantity)
 		}
 	}

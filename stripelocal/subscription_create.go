@@ -18,7 +18,7 @@ func (h subscriptions) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := h.itemsFromParams(in.Params)
+	items, err := h.itemsFromParams(in.Params, in.StringOr("currency", c.Currency))
 	if err == nil {
 		err = h.customers.checkCurrency(c.ID, items[0].price.Currency)
 	}
@@ -66,7 +66,9 @@ func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
 	return nil
 }
 
-func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
+// itemsFromParams reads the items of a new subscription, with amounts in a currency if the prices
+// have them.
+func (h subscriptions) itemsFromParams(in wire.Params, currency string) ([]newItem, error) {
 	if err := checkOlderParams(in); err != nil {
 		return nil, err
 	}
@@ -80,7 +82,10 @@ func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, newItem{price: price, quantity: price.quantityFrom(p), metadata: itemMetadata(p, in)})
+		if err := price.checkSupports(in.String("currency"), "currency"); err != nil {
+			return nil, err
+		}
+		out = append(out, newItem{price: price.in(currency), quantity: price.quantityFrom(p), metadata: itemMetadata(p, in)})
 	}
 	if len(out) == 0 {
 		return nil, wire.MissingParam("items")
@@ -327,7 +332,7 @@ func (h subscriptions) currentPeriodLines(sub *Subscription) []InvoiceLine {
 func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at billingState) []InvoiceLine {
 	var lines []InvoiceLine
 	for _, item := range items {
-		price, ok := h.store.Prices.get(item.Price)
+		price, ok := h.prices.inCurrency(item.Price, sub.Currency)
 		if !ok || price.Metered {
 			continue
 		}
