@@ -233,6 +233,8 @@
 //   - A new subscription has the currency of its parameter, else the customer's if all amounts of
 //     its prices have it, else the first price's. Checkout takes its parameter, and quotes, payment
 //     links and schedules that create a subscription take the price's own currency.
+//   - No rule of Radar reads the value lists. Values are compared in lower case, except for
+//     case_sensitive_string and customer_id (inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect

@@ -50,6 +50,7 @@ type handlers struct {
 	promotionCodes        promotionCodes
 	prorations            prorations
 	quotes                quotes
+	radarLists            radarLists
 	refunds               refunds
 	renewals              renewals
 	schedules             schedules
@@ -124,6 +125,7 @@ func handlersOf(r *request) handlers {
 		promotionCodes:        promotionCodes{r},
 		prorations:            prorations{r},
 		quotes:                quotes{r},
+		radarLists:            radarLists{r},
 		refunds:               refunds{r},
 		renewals:              renewals{r},
 		schedules:             schedules{r},

@@ -74,6 +74,8 @@ func resources() []resource {
 		taxTransactionResource(),
 		taxRegistrationResource(),
 		taxCodeResource(),
+		radarValueListResource(),
+		radarValueListItemResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

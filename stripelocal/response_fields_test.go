@@ -44,6 +44,8 @@ func stripeTypes() map[string]reflect.Type {
 		"tax.registration":                        reflect.TypeFor[stripe.TaxRegistration](),
 		"tax.settings":                            reflect.TypeFor[stripe.TaxSettings](),
 		"tax_code":                                reflect.TypeFor[stripe.TaxCode](),
+		"radar.value_list":                        reflect.TypeFor[stripe.RadarValueList](),
+		"radar.value_list_item":                   reflect.TypeFor[stripe.RadarValueListItem](),
 		"quote":                                   reflect.TypeFor[stripe.Quote](),
 		"payment_link":                            reflect.TypeFor[stripe.PaymentLink](),
 		"product_feature":                         reflect.TypeFor[stripe.ProductFeature](),

@@ -65,6 +65,8 @@ type store struct {
 	TaxCalculations             *table[*TaxCalculation]
 	TaxTransactions             *table[*TaxTransaction]
 	TaxRegistrations            *table[*TaxRegistration]
+	RadarValueLists             *table[*RadarValueList]
+	RadarValueListItems         *table[*RadarValueListItem]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -121,6 +123,8 @@ func newStore() *store {
 		TaxCalculations:      newTable[*TaxCalculation](),
 		TaxTransactions:      newTable[*TaxTransaction]().indexed("original", func(x *TaxTransaction) string { return x.Original }),
 		TaxRegistrations:     newTable[*TaxRegistration](),
+		RadarValueLists:      newTable[*RadarValueList](),
+		RadarValueListItems:  newTable[*RadarValueListItem]().indexed("list", func(x *RadarValueListItem) string { return x.List }),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
