@@ -6,8 +6,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// BillingAlert sends billing.alert.triggered once for each customer whose usage of a meter reaches a
-// threshold (API reference: billing alerts).
+// BillingAlert sends billing.alert.triggered once for each customer whose usage of a meter reaches
+// a threshold (API reference: billing alerts).
 type BillingAlert struct {
 	Base
 	Customer  string // empty is every customer

@@ -93,6 +93,9 @@ func (h usages) opening(sub *Subscription) []InvoiceLine {
 	for _, item := range h.subscriptions.items(sub) {
 		if price, ok := h.prices.inCurrency(item.Price, sub.Currency); ok && price.Metered {
 			part := InvoiceLine{Description: h.prices.describeLine(price, 0)}
+			if sub.Status == "trialing" {
+				part.Description = h.prices.describeTrial(price)
+			}
 			out = append(out, linesOf([]InvoiceLine{part}, sub, price, item.ID, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)...)
 		}
 	}

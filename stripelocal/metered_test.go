@@ -102,6 +102,25 @@ func TestMeteredItemsAreNotProratedAndHaveNoQuantity(t *testing.T) {
 	}
 }
 
+func TestUsageInATrialIsFree(t *testing.T) {
+	l := start(t, stripelocal.Options{})
+	c, m := l.payingCustomer(), l.createMeter("calls", "sum")
+	sub := must[*stripe.Subscription](t)(l.api.Subscriptions.New(&stripe.SubscriptionParams{
+		Customer: stripe.String(c.ID), TrialPeriodDays: stripe.Int64(7), Items: []*stripe.SubscriptionItemsParams{{Price: stripe.String(l.meteredPrice(m.ID, "").ID)}},
+	}))
+	l.time.Add(100)
+	must[*stripe.BillingMeterEvent](t)(l.report("calls", c.ID, "a", 7, l.time.Load()))
+	l.time.Store(sub.TrialEnd + 2*60*60)
+	if sub = l.subscription(sub.ID); sub.Status != "active" || sub.LatestInvoice.Total != 0 {
+		t.Errorf("after the trial: %s, %d", sub.Status, sub.LatestInvoice.Total)
+	}
+	must[*stripe.BillingMeterEvent](t)(l.report("calls", c.ID, "b", 2, l.time.Load()))
+	l.time.Store(sub.CurrentPeriodEnd + 2*60*60)
+	if inv := l.subscription(sub.ID).LatestInvoice; inv.Total != 100 {
+		t.Errorf("after the first period: %d", inv.Total)
+	}
+}
+
 func TestUsageRecordsAreAggregated(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	for aggregate, want := range map[string]int64{"sum": 12, "max": 7, "last_during_period": 5} {

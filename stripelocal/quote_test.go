@@ -112,6 +112,10 @@ func TestQuotesAreRevisedUpdatedAndExpire(t *testing.T) {
 	if it := l.api.Quotes.List(&stripe.QuoteListParams{Customer: stripe.String(c.ID), Status: stripe.String("canceled")}); !it.Next() || !it.Next() || it.Next() {
 		t.Error("the list does not filter")
 	}
+	open := l.createQuote(c.ID, nil, price.ID)
+	must[*stripe.Quote](t)(l.api.Quotes.FinalizeQuote(open.ID, nil))
+	_, err = l.api.InvoiceItems.New(&stripe.InvoiceItemParams{Customer: stripe.String(c.ID), Amount: stripe.Int64(5), Currency: stripe.String("eur")})
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
 	empty := must[*stripe.Quote](t)(l.api.Quotes.New(&stripe.QuoteParams{}))
 	_, err = l.api.Quotes.FinalizeQuote(empty.ID, nil)
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
