@@ -178,11 +178,11 @@
 //     applies to proration lines is inferred.
 //   - A session keeps its quantities and discount once a payment was attempted.
 //   - Automatic tax has a fixed table of standard rates of a dozen countries (automatic_tax.go),
-//     zero elsewhere, and reverse charge for European VAT numbers. Tax registrations made by the API
-//     limit it to their countries. It makes Checkout require an
+//     zero elsewhere, and reverse charge for European VAT numbers. Tax registrations of the
+//     API limit it to their countries. It makes Checkout require an
 //     address; a submitted form whose address changes the total shows the page again with it. A
 //     customer without an address pays no tax (Stripe rejects the subscription). A price without a
-//     tax_behavior is exclusive.
+//     tax_behavior is exclusive, unless the tax settings say otherwise.
 //   - Tax is computed line by line of the amount less discounts, and each line is rounded half away
 //     from zero (inferred). Tax rates of recurring line items in Checkout, of subscription items
 //     and of invoices are not supported.
@@ -211,9 +211,10 @@
 //   - Search finds changes immediately. It supports ten clauses (syntax inferred).
 //   - An invalid expand[] is rejected after the call is executed. Stripe rejects it before.
 //   - A price created from price_data stays if the call is rejected later.
-//   - Subscriptions that are active, trialing or past_due entitle to the features of their products;
-//     one-time purchases do not (statuses inferred). Features attached to or detached from a product
-//     count for a subscription when it begins, renews, or changes its status or prices.
+//   - Subscriptions that are active, trialing or past_due entitle to the features of their
+//     products; one-time purchases do not (statuses inferred). Features attached to or detached
+//     from a product count for a subscription when it begins, renews, or changes its status or
+//     prices.
 //   - A line of a subscription's invoice is made for each tier of a graduated price, and one
 //     otherwise. A quantity of 0 costs the flat amount of the first tier. A proration credits and
 //     charges shares of the totals of the two quantities (all inferred).

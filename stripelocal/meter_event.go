@@ -23,8 +23,8 @@ const (
 	// seconds (API reference: create a billing meter event).
 	meterEventPast   = 35 * 24 * 60 * 60
 	meterEventFuture = 5 * 60
-	// meterEventCancelable is how long an event can be canceled, in seconds (API reference: create a
-	// billing meter event adjustment).
+	// meterEventCancelable is how long an event can be canceled, in seconds (API reference: create
+	// a billing meter event adjustment).
 	meterEventCancelable = 24 * 60 * 60
 )
 

@@ -11,7 +11,8 @@ import (
 	"usher/stripelocal"
 )
 
-// tieredPrice creates a price of 1 to 5 at $7.00, 6 to 10 at $6.50 and more at $6.00 and $1.00 once.
+// tieredPrice creates a price of 1 to 5 at $7.00, 6 to 10 at $6.50, and more at $6.00 and $1.00
+// once.
 func (l *testServer) tieredPrice(mode string) *stripe.Price {
 	l.t.Helper()
 	p := &stripe.PriceParams{
