@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,8 @@ func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
 type apiResponse struct {
 	status          int
 	body            []byte
-	date            int64 // the account's time, for the Date header
+	contentType     string // empty is JSON
+	date            int64  // the account's time, for the Date header
 	replayed        bool
 	originalRequest string // id of the request whose response is replayed
 	drop            bool   // by a fault: close the connection without a response
@@ -190,6 +192,9 @@ func (r *request) respond(result any, err error, in *input) apiResponse {
 		refusal := wire.AsError(err)
 		return apiResponse{status: refusal.Status, body: wire.Encode(r.renderError(refusal)), date: r.now}
 	}
+	if pdf, ok := result.(pdfDocument); ok {
+		return apiResponse{status: http.StatusOK, body: pdf, contentType: "application/pdf", date: r.now}
+	}
 	return apiResponse{status: http.StatusOK, body: wire.Encode(result), date: r.now}
 }
 
@@ -261,7 +266,7 @@ func (c apiCall) write(w http.ResponseWriter, a apiResponse) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", cmp.Or(a.contentType, "application/json"))
 	h.Set("Date", time.Unix(a.date, 0).UTC().Format(http.TimeFormat))
 	h.Set("Request-Id", c.info.RequestID)
 	h.Set("Stripe-Version", APIVersion)

@@ -139,7 +139,9 @@
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
 //     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
 //     its payment, can be answered once, and is lost after seven days. Balance transactions follow
-//     from charges, refunds and disputes; there are no payouts.
+//     from charges, refunds, disputes, payouts and top-ups.
+//   - Payouts are made by the API only and have no destination. They arrive after two days, or half
+//     an hour if instant; top-ups succeed after one day (inferred). None fails.
 //   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
 //   - The fault lock_timeout responds with 409, which stripe-go handles like the 429 of newer
 //     documentation. The faults with 429 and 409 come before anything is stored under the
@@ -176,10 +178,11 @@
 //     applies to proration lines is inferred.
 //   - A session keeps its quantities and discount once a payment was attempted.
 //   - Automatic tax has a fixed table of standard rates of a dozen countries (automatic_tax.go),
-//     zero elsewhere, and reverse charge for European VAT numbers. It makes Checkout require an
+//     zero elsewhere, and reverse charge for European VAT numbers. Tax registrations of the
+//     API limit it to their countries. It makes Checkout require an
 //     address; a submitted form whose address changes the total shows the page again with it. A
 //     customer without an address pays no tax (Stripe rejects the subscription). A price without a
-//     tax_behavior is exclusive.
+//     tax_behavior is exclusive, unless the tax settings say otherwise.
 //   - Tax is computed line by line of the amount less discounts, and each line is rounded half away
 //     from zero (inferred). Tax rates of recurring line items in Checkout, of subscription items
 //     and of invoices are not supported.
@@ -208,6 +211,31 @@
 //   - Search finds changes immediately. It supports ten clauses (syntax inferred).
 //   - An invalid expand[] is rejected after the call is executed. Stripe rejects it before.
 //   - A price created from price_data stays if the call is rejected later.
+//   - Subscriptions that are active, trialing or past_due entitle to the features of their
+//     products; one-time purchases do not (statuses inferred). Features attached to or detached
+//     from a product count for a subscription when it begins, renews, or changes its status or
+//     prices.
+//   - A line of a subscription's invoice is made for each tier of a graduated price, and one
+//     otherwise. A quantity of 0 costs the flat amount of the first tier. A proration credits and
+//     charges shares of the totals of the two quantities (all inferred).
+//   - Meter events count at once; Stripe takes them within minutes. What arrives after the end of a
+//     period is not added to the draft of its invoice. Usage is summed exactly and rounded to whole
+//     units (inferred). An invoice that begins a subscription has a line over 0 for each metered
+//     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
+//   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
+//     filters, and not the older ones of stripe-go v79.
+//   - Quotes apply one discount and have no effective_date, because schedules start immediately. A
+//     quote without recurring prices becomes a draft that is finalized within an hour; the first
+//     invoice of a subscription is charged at once if the customer has a payment method (inferred).
+//   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
+//     be changed on the page. A link becomes inactive with the last of its completed_sessions
+//     (both inferred). It has no custom fields, invoices or shipping.
+//   - Of the attempts of a setup intent there is the last one.
+//   - A new subscription has the currency of its parameter, else the customer's if all amounts of
+//     its prices have it, else the first price's. Checkout takes its parameter, and quotes, payment
+//     links and schedules that create a subscription take the price's own currency.
+//   - No rule of Radar reads the value lists. Values are compared in lower case, except for
+//     case_sensitive_string and customer_id (inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect
@@ -238,6 +266,7 @@
 //   - POST /v1/stripecli/sessions: forward_connect_to_url, forward_thin_to_url
 //   - POST /v1/stripecli/sessions: forward_thin_connect_to_url
 //   - GET /v1/credit_notes/preview: email_type
+//   - GET /v1/credit_notes/preview/lines: email_type
 //
 // # Divergences from the specification
 //

@@ -72,6 +72,9 @@ var newerFields = []string{
 	"PaymentIntents.MethodOptions", "Charges.WasUncaptured", "Charges.BalancePending", "Charges.Shipping", "Charges.TransferGroup",
 	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
+	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
+	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp", "Prices.CurrencyOptions",
+	"Prices.Metered", "Prices.Meter", "Prices.AggregateUsage", "Meters", "MeterEvents", "UsageRecords", "BillingAlerts", "Quotes", "PaymentLinks", "Payouts", "Topups", "TaxCalculations", "TaxTransactions", "TaxRegistrations", "TaxSettings", "RadarValueLists", "RadarValueListItems", "CheckoutSessions.PaymentLink",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

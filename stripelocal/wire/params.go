@@ -64,6 +64,17 @@ func (p Params) InRange(name string, t int64) bool {
 		(!r.Has("lt") || t < r.Int("lt")) && (!r.Has("lte") || t <= r.Int("lte"))
 }
 
+// Check checks a hash that the call's own schema takes as it is.
+func (p Params) Check(sh *Schema) error {
+	if p.n == nil {
+		return nil
+	}
+	if err := sh.checkHash(p.n); err != nil {
+		return err
+	}
+	return nil
+}
+
 func (p Params) Has(name string) bool { return p.n != nil && p.n.children[name] != nil }
 
 // At returns a nested hash. An absent one is empty.
