@@ -23,6 +23,7 @@ type handlers struct {
 	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
 	invoicePages          invoicePages
+	invoicePayments       invoicePayments
 	invoices              invoices
 	invoicing             invoicing
 	paymentIntents        paymentIntents
@@ -81,6 +82,7 @@ func handlersOf(r *request) handlers {
 		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
 		invoicePages:          invoicePages{r},
+		invoicePayments:       invoicePayments{r},
 		invoices:              invoices{r},
 		invoicing:             invoicing{r},
 		paymentIntents:        paymentIntents{r},
