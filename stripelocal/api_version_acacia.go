@@ -11,6 +11,11 @@ func acaciaSteps() []versionStep {
 		{
 			version: "2024-10-28.acacia",
 			objects: map[string][]objectChange{
+				"dispute": {
+					withValue("enhanced_eligibility_types", emptyList),
+					inside("evidence", withObject("enhanced_evidence", wire.Object{})),
+					inside("evidence_details", withObject("enhanced_eligibility", wire.Object{})),
+				},
 				"tax_rate":                     {withNull("flat_amount", "rate_type")},
 				"billing_portal.configuration": {inside("features.subscription_update", withObject("schedule_at_period_end", wire.Object{"conditions": []any{}}))},
 				"invoice":                      {withValue("total_pretax_credit_amounts", emptyList)},

@@ -126,8 +126,9 @@ func basilObjects() map[string][]objectChange {
 			without("shipping_details"),
 			withNull("optional_items", "permissions"),
 		},
-		"plan":  {without("aggregate_usage")},
-		"price": {inside("recurring", without("aggregate_usage"))},
+		"customer_balance_transaction": {withNull("checkout_session")},
+		"plan":                         {without("aggregate_usage")},
+		"price":                        {inside("recurring", without("aggregate_usage"))},
 	}
 }
 

@@ -69,18 +69,27 @@ func renamedValues(name string, to map[string]string) objectChange {
 	}
 }
 
-// inside applies changes to an object, or to each object of a list, at a dotted path.
+// inside applies changes to an object, or to each object of a list, at a dotted path. What a call
+// must expand is changed when it does.
 func inside(path string, changes ...objectChange) objectChange {
 	first, rest, deeper := strings.Cut(path, ".")
 	if deeper {
 		return inside(first, inside(rest, changes...))
 	}
-	return func(r *request, o wire.Object) {
-		for _, part := range objectsOf(o[first]) {
+	apply := func(r *request, v any) any {
+		for _, part := range objectsOf(v) {
 			for _, change := range changes {
 				change(r, part)
 			}
 		}
+		return v
+	}
+	return func(r *request, o wire.Object) {
+		if later, ok := o[first].(wire.Expandable); ok {
+			o[first] = wire.Expandable(func() any { return apply(r, later()) })
+			return
+		}
+		apply(r, o[first])
 	}
 }
 

@@ -13,6 +13,7 @@ func cloverSteps() []versionStep {
 		{
 			version: "2025-10-29.clover",
 			objects: map[string][]objectChange{
+				"customer":     {inside("tax", with("provider", "stripe"))},
 				"setup_intent": {withNull("excluded_payment_method_types")},
 				"credit_note":  {inside("refunds", with("type", "refund"), withNull("payment_record_refund"))},
 			},
@@ -41,7 +42,7 @@ func cloverSteps() []versionStep {
 				"setup_intent":                 {withNull("customer_account")},
 				"subscription":                 {withNull("customer_account")},
 				"subscription_schedule":        {withNull("customer_account")},
-				"tax_id":                       {withNull("customer_account")},
+				"tax_id":                       {withNull("customer_account"), inside("owner", withNull("customer_account"))},
 			},
 		},
 		{

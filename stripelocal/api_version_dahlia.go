@@ -38,7 +38,7 @@ func dahliaSteps() []versionStep {
 			version: "2026-05-27.dahlia",
 			objects: map[string][]objectChange{
 				"invoice":      {withValue("amount_paid_off_stripe", paidOffStripe)},
-				"subscription": {withValue("billing_schedules", emptyList)},
+				"subscription": {withValue("billing_schedules", emptyList), inside("pending_update", withNull("discount", "discounts", "metadata"))},
 			},
 		},
 		{
@@ -52,6 +52,7 @@ func dahliaSteps() []versionStep {
 		{
 			version: "2026-07-29.dahlia",
 			objects: map[string][]objectChange{
+				"dispute":        {inside("payment_method_details.card", withValue("network", brandOf))},
 				"payment_intent": {withNull("allowed_payment_method_types")},
 				"setup_intent":   {withNull("allowed_payment_method_types")},
 				"refund":         {withValue("customer", customerOfRefund), withValue("payment_method", methodOfRefund), withNull("customer_account")},
@@ -62,6 +63,7 @@ func dahliaSteps() []versionStep {
 			objects: map[string][]objectChange{
 				"subscription":                 {inside("cancellation_details", withNull("feedback_option"))},
 				"billing_portal.configuration": {inside("features.subscription_cancel.cancellation_reason", withNull("feedback_options"))},
+				"billing_portal.session":       {inside("flow", withNull("customer_update"))},
 			},
 		},
 	}
@@ -81,6 +83,9 @@ func paidOffStripe(r *request, o wire.Object) any {
 	}
 	return 0
 }
+
+// brandOf is the network of a card, which here is that of its brand.
+func brandOf(_ *request, card wire.Object) any { return card["brand"] }
 
 func customerOfRefund(r *request, refund wire.Object) any {
 	ch, ok := r.store.Charges.get(idOf(refund["charge"]))

@@ -11,12 +11,15 @@ func endiveSteps() []versionStep {
 	return []versionStep{{
 		version: "2026-09-30.endive",
 		objects: map[string][]objectChange{
-			"invoiceitem":           {withProrationDetails},
-			"charge":                {inside("payment_method_details.card", withNull("electronic_commerce_indicator"))},
-			"checkout.session":      {withNull("allowed_payment_method_types")},
-			"payment_intent":        {withNull("payment_record")},
-			"product":               {withNull("tax_details")},
-			"subscription":          {inside("trial_settings.end_behavior", withNull("billing_cycle_anchor"))},
+			"invoiceitem":      {withProrationDetails},
+			"charge":           {inside("payment_method_details.card", withNull("electronic_commerce_indicator"))},
+			"checkout.session": {withNull("allowed_payment_method_types")},
+			"payment_intent":   {withNull("payment_record")},
+			"product":          {withNull("tax_details")},
+			"subscription": {
+				inside("trial_settings.end_behavior", withNull("billing_cycle_anchor")),
+				inside("pending_update", withNull("cancel_at_period_end")),
+			},
 			"subscription_item":     {withNull("current_trial")},
 			"subscription_schedule": {withValue("pause_schedules", emptyList)},
 		},
@@ -35,8 +38,19 @@ func endiveSteps() []versionStep {
 		},
 	}, {
 		version: "2026-10-28.endive",
-		objects: map[string][]objectChange{"billing_portal.configuration": {inside("features", withObject("subscription_pause", noPause))}},
+		objects: map[string][]objectChange{
+			"billing_portal.configuration": {inside("features", withObject("subscription_pause", noPause))},
+			"billing_portal.session":       {inside("flow", withNull("subscription_pause"))},
+			"dispute":                      {inside("evidence_details", withValue("submission_method", submissionMethod)), withNull("intended_submission_method")},
+		},
 	}}
+}
+
+func submissionMethod(_ *request, details wire.Object) any {
+	if has, _ := details["has_evidence"].(bool); has {
+		return "manual"
+	}
+	return "not_submitted"
 }
 
 // withProrationDetails adds what a proration in the classic billing mode credits

@@ -14,12 +14,16 @@ type paramChange func(form *wire.Value) *wire.Error
 // (phases[] coupon).
 func unknownParams(names ...string) paramChange {
 	return func(form *wire.Value) *wire.Error {
+		var found []*wire.Value
 		for _, name := range names {
 			if v := form.Lookup(name); v != nil {
-				return wire.UnknownParam(v)
+				found = append(found, v)
 			}
 		}
-		return nil
+		if len(found) == 0 {
+			return nil
+		}
+		return wire.UnknownParam(found[0], found[1:]...)
 	}
 }
 

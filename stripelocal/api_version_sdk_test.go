@@ -118,7 +118,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // withoutList returns an object, or those of a list.
 func withoutList(o map[string]any) []map[string]any {
-	if o["object"] != "list" {
+	if o["object"] != "list" && o["object"] != "search_result" {
 		return []map[string]any{o}
 	}
 	var out []map[string]any

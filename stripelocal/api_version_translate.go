@@ -1,6 +1,10 @@
 package stripelocal
 
-import "usher/stripelocal/wire"
+import (
+	"encoding/json"
+
+	"usher/stripelocal/wire"
+)
 
 // translator changes rendered objects of APIVersion to a newer version. References stay
 // references, so that expand[] finds them at their new places, and what it expands is translated by
@@ -14,8 +18,7 @@ func (r *request) translatorTo(version string) translator {
 	return translator{r, r.stepsTo(version)}
 }
 
-// value translates an object or a list with all its parts. Pre-rendered JSON has no part that
-// changed.
+// value translates an object or a list with all its parts.
 func (t translator) value(v any) any {
 	if len(t.steps) == 0 {
 		return v
@@ -30,6 +33,11 @@ func (t translator) value(v any) any {
 	case []wire.Object:
 		for _, o := range v {
 			t.object(o)
+		}
+	case json.RawMessage:
+		if o, ok := decodeRendered(v); ok {
+			t.object(o)
+			return o
 		}
 	case wire.Expandable:
 		return wire.Expandable(func() any { return t.value(v()) })

@@ -20,7 +20,7 @@ func typesByObject() map[string]string {
 		"credit_note": "CreditNote", "customer": "Customer", "discount": "Discount", "event": "Event", "invoice": "Invoice",
 		"invoice_payment": "InvoicePayment", "invoiceitem": "InvoiceItem", "line_item": "InvoiceLineItem", "payment_intent": "PaymentIntent",
 		"payment_method": "PaymentMethod", "plan": "Plan", "price": "Price", "product": "Product", "promotion_code": "PromotionCode",
-		"refund": "Refund", "setup_intent": "SetupIntent", "subscription": "Subscription", "subscription_item": "SubscriptionItem",
+		"customer_balance_transaction": "CustomerBalanceTransaction", "dispute": "Dispute", "item": "LineItem", "tax_id": "TaxId", "refund": "Refund", "setup_intent": "SetupIntent", "subscription": "Subscription", "subscription_item": "SubscriptionItem",
 		"subscription_schedule": "SubscriptionSchedule", "tax_rate": "TaxRate", "test_helpers.test_clock": "TestHelpers.TestClock",
 		"webhook_endpoint": "WebhookEndpoint",
 	}

@@ -171,6 +171,45 @@ const declined = await stripe.paymentIntents.create({ amount: 700, currency: 'us
 assert.equal(declined.code, 'card_declined')
 assert.equal('invoice' in declined.payment_intent, !basil)
 
+// A change that waits for its payment, a pause and a trial.
+const failing = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', { customer: customer.id })
+await stripe.subscriptions.update(sub.id, { default_payment_method: failing.id })
+const pending = await stripe.subscriptions.update(sub.id, {
+  items: [{ id: item, quantity: 9 }], proration_behavior: 'always_invoice', payment_behavior: 'pending_if_incomplete',
+})
+assert.equal(pending.pending_update.subscription_items[0].quantity, 9)
+await stripe.subscriptions.update(sub.id, { pause_collection: { behavior: 'void' } })
+const trial = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }], trial_period_days: 3, cancel_at_period_end: true, payment_settings: { save_default_payment_method: 'on_subscription' } })
+assert.equal(trial.status, 'trialing')
+const sent = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }], collection_method: 'send_invoice', days_until_due: 7, automatic_tax: { enabled: true }, expand: ['latest_invoice'] })
+await stripe.invoices.finalizeInvoice(sent.latest_invoice.id)
+await stripe.invoices.pay(sent.latest_invoice.id, { paid_out_of_band: true })
+const draft = await stripe.invoices.create({ customer: customer.id, auto_advance: false })
+await stripe.invoices.update(draft.id, { description: 'Draft' })
+await stripe.invoices.del(draft.id)
+
+// The rest.
+const authenticated = await stripe.paymentIntents.create({ amount: 800, currency: 'usd', payment_method: 'pm_card_authenticationRequired', confirm: true, return_url: 'http://localhost/' })
+assert.equal(authenticated.status, 'requires_action')
+await stripe.paymentIntents.cancel(authenticated.id)
+const disputed = await stripe.paymentIntents.create({ amount: 900, currency: 'usd', payment_method: 'pm_card_createDispute', confirm: true, return_url: 'http://localhost/' })
+const disputes = await stripe.disputes.list({ payment_intent: disputed.id, expand: ['data.charge'] })
+await stripe.disputes.update(disputes.data[0].id, { evidence: { uncategorized_text: 'delivered' }, submit: true })
+await stripe.charges.create({ amount: 700, currency: 'usd', source: 'tok_visa' })
+await stripe.customers.createTaxId(customer.id, { type: 'eu_vat', value: 'DE123456789' })
+await stripe.customers.createBalanceTransaction(customer.id, { amount: -100, currency: 'usd' })
+await stripe.customers.retrieve(customer.id, { expand: ['subscriptions', 'sources', 'tax', 'tax_ids', 'invoice_credit_balance'] })
+await stripe.customers.search({ query: "email:'ada@example.com'" })
+await stripe.plans.retrieve(price.id)
+await stripe.coupons.retrieve(coupon.id, { expand: ['currency_options'] })
+await stripe.balanceTransactions.list({ limit: 20, expand: ['data.source'] })
+await stripe.webhookEndpoints.list()
+const bought = await stripe.checkout.sessions.create({ mode: 'payment', line_items: [{ price: once.id, quantity: 1 }], success_url: 'http://localhost/ok', customer_email: 'ada@example.com' })
+await stripe.checkout.sessions.listLineItems(bought.id)
+await stripe.billingPortal.sessions.create({
+  customer: customer.id, configuration: configuration.id, return_url: 'http://localhost/', flow_data: { type: 'subscription_cancel', subscription_cancel: { subscription: sent.id } },
+})
+
 // The end.
 await stripe.subscriptions.update(sub.id, { cancel_at_period_end: true })
 await stripe.subscriptions.update(sub.id, { cancel_at_period_end: false, discounts: '' })
