@@ -73,6 +73,7 @@ func cloverParams() map[string][]paramChange {
 	return map[string][]paramChange{
 		"POST /v1/promotion_codes": {
 			unknownParams("coupon"),
+			requiredParams("promotion", "promotion[type]", "promotion[coupon]"),
 			onlyChoice("promotion[type]", "coupon", "Promotion codes are of coupons."),
 			movedParam("promotion[coupon]", "coupon"),
 		},

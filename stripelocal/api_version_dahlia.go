@@ -16,13 +16,13 @@ func dahliaSteps() []versionStep {
 			version: "2026-03-25.dahlia",
 			objects: map[string][]objectChange{
 				// updates-available-checkout-session-ui-modes
-				"checkout.session":      {renamedValues("ui_mode", map[string]string{"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}), withNull("integration_identifier")},
+				"checkout.session":      {renamedValues("ui_mode", map[string]string{"hosted": "hosted_page"}), withNull("integration_identifier")},
 				"credit_note_line_item": {withValue("metadata", func(*request, wire.Object) any { return map[string]string{} })},
 				"invoiceitem":           {withValue("quantity_decimal", quantityDecimal)},
 				"line_item":             {withValue("quantity_decimal", quantityDecimal)},
 			},
 			params: map[string][]paramChange{
-				"POST /v1/checkout/sessions": {renamedChoices("ui_mode", map[string]string{"hosted_page": "hosted", "embedded_page": "embedded", "elements": "custom"})},
+				"POST /v1/checkout/sessions": {renamedChoices("ui_mode", map[string]string{"hosted_page": "hosted", "embedded_page": "embedded"})},
 			},
 		},
 		{

@@ -2,6 +2,9 @@ package stripelocal
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"usher/stripelocal/wire"
 )
@@ -11,7 +14,7 @@ import (
 type paramChange func(form *wire.Value) *wire.Error
 
 // unknownParams rejects parameters that a version no longer has, also inside the elements of a list
-// (phases[] coupon).
+// (phases[][iterations]).
 func unknownParams(names ...string) paramChange {
 	return func(form *wire.Value) *wire.Error {
 		var found []*wire.Value
@@ -27,6 +30,18 @@ func unknownParams(names ...string) paramChange {
 	}
 }
 
+// requiredParams rejects a call without one of the parameters.
+func requiredParams(names ...string) paramChange {
+	return func(form *wire.Value) *wire.Error {
+		for _, name := range names {
+			if form.Lookup(name) == nil {
+				return wire.MissingParam(name)
+			}
+		}
+		return nil
+	}
+}
+
 // movedParam accepts a parameter at a new place.
 func movedParam(from, to string) paramChange {
 	return func(form *wire.Value) *wire.Error {
@@ -37,7 +52,7 @@ func movedParam(from, to string) paramChange {
 	}
 }
 
-// renamedChoices accepts new words for the values of a parameter, and rejects the old ones.
+// renamedChoices accepts new words for the values of a parameter, and rejects any other.
 func renamedChoices(name string, words map[string]string) paramChange {
 	return func(form *wire.Value) *wire.Error {
 		v := form.Lookup(name)
@@ -46,7 +61,7 @@ func renamedChoices(name string, words map[string]string) paramChange {
 		}
 		old, ok := words[v.Text()]
 		if !ok {
-			return wire.Invalid("", name, fmt.Sprintf("Invalid %s: %s", name, v.Text()))
+			return wire.Invalid("", name, fmt.Sprintf("Invalid %s: must be one of %s", name, strings.Join(slices.Sorted(maps.Keys(words)), ", ")))
 		}
 		v.SetText(old)
 		return nil

@@ -112,11 +112,14 @@ func TestRemovedParametersAreRefusedByName(t *testing.T) {
 	v.version = clover
 	v.refuses(400, "coupon", unknown, "POST", "/v1/promotion_codes", url.Values{"coupon": {"c"}})
 	v.refuses(400, "promotion[coupon]", "No such coupon: 'c'", "POST", "/v1/promotion_codes", url.Values{"promotion[coupon]": {"c"}, "promotion[type]": {"coupon"}})
+	v.refuses(400, "promotion", "Missing required param: promotion.", "POST", "/v1/promotion_codes", nil)
+	v.refuses(400, "promotion[type]", "Missing required param", "POST", "/v1/promotion_codes", url.Values{"promotion[coupon]": {"c"}})
+	v.refuses(400, "promotion[type]", "supports only `coupon`", "POST", "/v1/promotion_codes", url.Values{"promotion[coupon]": {"c"}, "promotion[type]": {"gift"}})
 	v.refuses(400, "phases[0][iterations]", unknown, "POST", "/v1/subscription_schedules", url.Values{"phases[0][iterations]": {"1"}})
 	v.refuses(400, "ui_mode", "must be one of hosted or embedded", "POST", "/v1/checkout/sessions", url.Values{"ui_mode": {"hosted_page"}})
 
 	v.version = stripelocal.LatestAPIVersion()
-	v.refuses(400, "ui_mode", "Invalid ui_mode: hosted", "POST", "/v1/checkout/sessions", url.Values{"ui_mode": {"hosted"}})
+	v.refuses(400, "ui_mode", "must be one of embedded_page, hosted_page", "POST", "/v1/checkout/sessions", url.Values{"ui_mode": {"hosted"}})
 	v.refuses(400, "payment_method_types", unknown, "POST", "/v1/payment_intents", url.Values{"amount": {"1"}, "currency": {"usd"}, "payment_method_types[]": {"card"}})
 
 	v.version = stripelocal.APIVersion
