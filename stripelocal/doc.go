@@ -1,7 +1,8 @@
 // Package stripelocal is a stateful fake of the Stripe API for development and tests: the API under
 // /v1/, hosted Checkout, invoice and portal pages as plain forms, signed webhooks with retries,
 // idempotency keys, and a clock that can be advanced. Any Stripe SDK works with it after its base
-// URL is set. Object shapes and rules are those of API version 2024-06-20.
+// URL is set. The rules are those of API version 2024-06-20. Calls and webhook endpoints may
+// request a newer version, whose shapes the objects then have.
 //
 // A server is one account in test mode, and one more for each key of the form sk_test_acct_NAME_….
 // It keeps its state in memory and, if asked to, in a file per account. Start it in a test with New
@@ -34,6 +35,7 @@
 //	pending_invoice.go                    invoices of pending items in between renewals
 //	portal_limits.go                      what the portal refuses
 //	checkout_payment.go                   paying and completing a Checkout session
+//	api_version*.go                       translation to newer API versions, a file for each name
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
 //	cli_*.go, event_retry.go              stripe listen, stripe logs tail and stripe events resend
@@ -67,8 +69,8 @@
 //   - An incomplete subscription that is canceled, or whose Checkout session expires, becomes
 //     incomplete_expired and sends customer.subscription.deleted. One that expires after 23 hours
 //     sends customer.subscription.updated (inferred).
-//   - stripe listen is sent every event in the account's version and in the latest one, which are
-//     the same; the tool takes one of the two. Its secret is the device's and stays after a reset.
+//   - stripe listen is sent every event in the account's version and in the latest one; the tool
+//     takes one of the two. Its secret is the device's and stays after a reset.
 //     Events are sent again after a reconnect until they are acknowledged, and are kept for five
 //     minutes without a connection, 2,000 messages at most (lengths and limits: inferred). What the
 //     tool's endpoint answers does not count as a delivery.
@@ -78,10 +80,6 @@
 //   - The header Stripe-Account is refused with 403, the account's own id too.
 //   - A parameter that Stripe knows and this package does not implement is rejected as
 //     parameter_unknown, except for those listed below.
-//   - Responses and the header Stripe-Version are of 2024-06-20. A call that requests another
-//     version is a 400, unless the setting other_versions is answer. A webhook endpoint of a newer
-//     version is sent subscriptions and invoices in the shape of 2025-03-31, and other objects
-//     unchanged.
 //   - Lists are ordered by insertion. With test clocks this can differ from the order of created.
 //   - Webhook signatures and retries use real time even if a clock is injected, because receivers
 //     check signatures against real time.
@@ -238,13 +236,53 @@
 //     case_sensitive_string and customer_id (inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
+// # API versions
+//
+// The account, its stored objects and its events are of 2024-06-20. A call may request, and a
+// webhook endpoint may have, any of the versions of acacia, basil, clover, dahlia and endive up to
+// 2026-10-28.endive. Parameters, responses, expand[], errors and delivered events are then those of
+// that version, and the header Stripe-Version names it. Tests compare them with the types of
+// stripe-node 16.12.0, 18.5.0, 20.4.1, 22.6.2 and 23.1.0 and with the specification of
+// 2026-08-26.dahlia.
+//
+//   - Any other version is a 400, previews too, unless the setting other_versions is answer: then
+//     the response is of 2024-06-20 and its header says so. An endpoint of another version cannot
+//     be created.
+//   - The rules do not follow the version. What a newer version removed is refused; what it added
+//     is refused too, except for /v1/invoice_payments and the new names below. Added fields that
+//     this package has no use for are shown with the value of an account that does not use them,
+//     mostly null.
+//   - New names of parameters that are taken: refunds of credit notes, pricing[price] and
+//     unit_amount_decimal of invoice items (basil); promotion[coupon] of promotion codes (clover);
+//     the words of ui_mode (dahlia); allowed_payment_method_types and billing_cycle_anchor[type]
+//     (endive). The old names are then refused.
+//   - Subscriptions are in the classic billing mode and show it. Since 2025-09-30.clover Stripe's
+//     default is flexible (changelog). billing_mode[type]=flexible is refused.
+//   - An open Checkout session creates its subscription with the first payment attempt. Since
+//     2025-03-31.basil Stripe creates it after the payment (changelog).
+//   - An invoice has one payment intent at a time, so its payments are that one and those canceled
+//     before. One paid out of band has none (inferred). amount_overpaid is 0, and
+//     invoice_payment.paid is not sent.
+//   - The lines of prorations have the parent subscription_item_details with their invoice item
+//     (types of stripe-node). Those of other invoice items have invoice_item_details.
+//   - A preview, and the object of invoice.upcoming, has an id since 2025-03-31.basil that follows
+//     from the subscription (public issue threads; the form is inferred).
+//   - A credit note has at most one refund. unit_amount_decimal of an invoice item is a whole
+//     number. phases[duration] is refused, end_date is not.
+//   - GET /v1/events and the response to a resent event show objects of 2024-06-20 whatever the
+//     call requests (API reference: events have the version of their creation).
+//   - A response under an idempotency key is replayed in the version of its first call, with that
+//     version in the header (inferred).
+//   - GET /v1/invoices/upcoming and its lines are a 404 since 2025-03-31.basil, and
+//     /v1/invoice_payments is one before. Stripe's wording is not known.
+//
 // # Accepted without effect
 //
 // The first six have no effect because payments are the same on and off session, and a plan's trial
 // applies to new subscriptions only. The others have none because any security code is correct,
 // because the test card alone decides about 3-D Secure, because only Stripe's own pages and scripts
-// read them, or because no email is sent. Names within another parameter follow it after a dot. A
-// test compares this list with the code.
+// read them, because no email is sent, or because there is one type of payment. Names within
+// another parameter follow it after a dot. A test compares this list with the code.
 //
 //   - POST /v1/subscriptions: off_session
 //   - POST /v1/subscriptions/{id}: off_session, trial_from_plan
@@ -267,6 +305,7 @@
 //   - POST /v1/stripecli/sessions: forward_thin_connect_to_url
 //   - GET /v1/credit_notes/preview: email_type
 //   - GET /v1/credit_notes/preview/lines: email_type
+//   - GET /v1/invoice_payments: payment.type
 //
 // # Divergences from the specification
 //

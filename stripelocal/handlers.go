@@ -26,6 +26,7 @@ type handlers struct {
 	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
 	invoicePages          invoicePages
+	invoicePayments       invoicePayments
 	invoices              invoices
 	invoicing             invoicing
 	meterEvents           meterEvents
@@ -101,6 +102,7 @@ func handlersOf(r *request) handlers {
 		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
 		invoicePages:          invoicePages{r},
+		invoicePayments:       invoicePayments{r},
 		invoices:              invoices{r},
 		invoicing:             invoicing{r},
 		meterEvents:           meterEvents{r},

@@ -37,6 +37,7 @@ func resources() []resource {
 		planResource(),
 		invoiceResource(),
 		invoiceItemResource(),
+		invoicePaymentResource(),
 		paymentIntentResource(),
 		setupIntentResource(),
 		tokenResource(),

@@ -27,8 +27,10 @@ type specRoute struct {
 // loadedSpec loads the specification once per test binary, because it takes a second.
 var loadedSpec = sync.OnceValues(loadSpec)
 
-func loadSpec() (*apiSpec, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(embedded.OpenAPISpec)
+func loadSpec() (*apiSpec, error) { return parseSpec(embedded.OpenAPISpec) }
+
+func parseSpec(raw []byte) (*apiSpec, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(raw)
 	if err != nil {
 		return nil, fmt.Errorf("load the OpenAPI specification: %w", err)
 	}

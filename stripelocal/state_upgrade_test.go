@@ -61,7 +61,7 @@ func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 
 // newerFields are fields that format 1 did not have and whose zero value is what it meant.
 var newerFields = []string{
-	"CLISecrets", "Speed", "OtherVersions", "WebhookEndpoints.Configured", "Blocks",
+	"CLISecrets", "Speed", "OtherVersions", "IdempotentResponses.Version", "WebhookEndpoints.Configured", "Blocks",
 	"PortalRefusal", "Subscriptions.NextPendingInvoice", "Subscriptions.PendingInterval.Count", "Subscriptions.PendingInterval.Interval",
 	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
 	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"usher/stripelocal"
 )
 
 // finding is a difference between a value and its schema. where is the field's path from the
@@ -196,7 +198,7 @@ func sameObject(s *openapi3.Schema, v any) bool {
 	return o["object"] == objectName(s) && deleted == (s.Properties["deleted"] != nil)
 }
 
-// validator validates the requests that the server accepts, and every response.
+// validator validates the requests of APIVersion that the server accepts, and their responses.
 type validator struct {
 	t    *testing.T
 	spec *apiSpec
@@ -216,7 +218,7 @@ func validated(t *testing.T, next http.Handler) *validator {
 }
 
 func (v *validator) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if !strings.HasPrefix(req.URL.Path, "/v1/") {
+	if version := req.Header.Get("Stripe-Version"); !strings.HasPrefix(req.URL.Path, "/v1/") || version != "" && version != stripelocal.APIVersion {
 		v.next.ServeHTTP(w, req)
 		return
 	}

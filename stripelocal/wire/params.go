@@ -93,6 +93,18 @@ func (p Params) Name(of string) string {
 	return p.n.name + "[" + of + "]"
 }
 
+// SentName is the name under which the client sent a parameter that Value.Put has moved, and the
+// name itself for any other.
+func (p Params) SentName(name string) string {
+	if name == "" {
+		return ""
+	}
+	if v := p.n.Lookup(name); v != nil {
+		return v.name
+	}
+	return name
+}
+
 // NameIn is Name for a hash, called set, that may be absent.
 func (p Params) NameIn(set, of string) string {
 	if p.n == nil {
