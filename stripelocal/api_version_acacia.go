@@ -22,18 +22,19 @@ func acaciaSteps() []versionStep {
 				"line_item":                    {withValue("pretax_credit_amounts", emptyList)},
 				"credit_note":                  {withValue("pretax_credit_amounts", emptyList)},
 				"credit_note_line_item":        {withValue("pretax_credit_amounts", emptyList)},
+				"tax.calculation":              {inside("tax_breakdown.tax_rate_details", withNull("flat_amount"), withValue("rate_type", rateType))},
 			},
 		},
 		{
 			version: "2024-11-20.acacia",
-			objects: map[string][]objectChange{"checkout.session": {withNull("adaptive_pricing")}},
+			objects: map[string][]objectChange{"checkout.session": {withNull("adaptive_pricing")}, "payout": {withNull("trace_id")}},
 		},
 		{
 			version: "2024-12-18.acacia",
 			objects: map[string][]objectChange{
 				"charge":                {inside("payment_method_details.card", withNull("network_transaction_id", "regulated_status"))},
 				"payment_method":        {inside("card", withNull("regulated_status"))},
-				"card":                  {withNull("regulated_status")},
+				"card":                  {withNull("allow_redisplay", "regulated_status")},
 				"invoice":               {noReason},
 				"subscription":          {noReason},
 				"subscription_schedule": {inside("default_settings", noReason), inside("phases", noReason)},
@@ -59,6 +60,14 @@ func discountsOfSession(r *request, session wire.Object) any {
 		return nil
 	}
 	return []any{wire.Object{"coupon": wire.Ref("coupon", cs.Discount.Coupon.ID), "promotion_code": wire.Ref("promotion_code", cs.Discount.PromotionCode)}}
+}
+
+// rateType is null where nothing is taxed.
+func rateType(_ *request, details wire.Object) any {
+	if details["tax_type"] == nil {
+		return nil
+	}
+	return "percentage"
 }
 
 func emptyList(*request, wire.Object) any { return []any{} }

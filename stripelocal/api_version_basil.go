@@ -12,7 +12,13 @@ func basilSteps() []versionStep {
 			objects: basilObjects(),
 			params:  basilParams(),
 			added:   []string{"GET /v1/invoice_payments", "GET /v1/invoice_payments/{id}"},
-			removed: []string{"GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines"},
+			removed: []string{
+				"GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines",
+
+				// deprecate-legacy-usage-based-billing
+				"POST /v1/subscription_items/{subscription_item}/usage_records",
+				"GET /v1/subscription_items/{subscription_item}/usage_record_summaries",
+			},
 		},
 		{
 			version: "2025-04-30.basil",
@@ -21,6 +27,7 @@ func basilSteps() []versionStep {
 				"payment_method":   {inside("billing_details", withNull("tax_id"))},
 				"invoice":          {inside("automatic_tax", withValue("provider", taxProvider))},
 				"checkout.session": {inside("automatic_tax", withValue("provider", taxProvider)), withNull("wallet_options")},
+				"quote":            {inside("automatic_tax", withValue("provider", taxProvider))},
 			},
 		},
 		{
@@ -31,13 +38,17 @@ func basilSteps() []versionStep {
 				"subscription_item":     {withNull("billing_thresholds")},
 				"subscription_schedule": {inside("default_settings", withNull("billing_thresholds")), inside("phases", withNull("billing_thresholds"), inside("items", withNull("billing_thresholds")))},
 				"credit_note":           {withValue("pre_payment_amount", creditNoteAmount("pre_payment")), withValue("post_payment_amount", creditNoteAmount("post_payment"))},
+
+				"tax.calculation_line_item": {withNull("metadata")},
 			},
+			params: map[string][]paramChange{"POST /v1/billing/alerts": {requiredParams("usage_threshold[meter]")}},
 		},
 		{
 			version: "2025-06-30.basil",
 			objects: map[string][]objectChange{
 				"subscription":          {withObject("billing_mode", classicMode)},
 				"subscription_schedule": {withObject("billing_mode", classicMode)},
+				"quote":                 {inside("subscription_data", withObject("billing_mode", classicMode))},
 			},
 			params: map[string][]paramChange{
 				"POST /v1/subscriptions":                      {onlyClassic("billing_mode[type]")},
@@ -45,6 +56,7 @@ func basilSteps() []versionStep {
 				"POST /v1/subscription_schedules":             {onlyClassic("billing_mode[type]")},
 				"POST /v1/checkout/sessions":                  {onlyClassic("subscription_data[billing_mode][type]")},
 				"POST /v1/invoices/create_preview":            {onlyClassic("subscription_details[billing_mode][type]")},
+				"POST /v1/quotes":                             {onlyClassic("subscription_data[billing_mode][type]")},
 			},
 		},
 		{
@@ -59,6 +71,7 @@ func basilSteps() []versionStep {
 			objects: map[string][]objectChange{
 				"payment_intent":               {withNull("excluded_payment_method_types")},
 				"billing_portal.configuration": {withNull("name")},
+				"payout":                       {withNull("payout_method")},
 			},
 		},
 	}
@@ -122,17 +135,20 @@ func basilObjects() map[string][]objectChange {
 			withNull("optional_items", "permissions"),
 		},
 		"customer_balance_transaction": {withNull("checkout_session")},
+		"payment_link":                 {withNull("optional_items")},
 		"plan":                         {without("aggregate_usage")},
 		"price":                        {inside("recurring", without("aggregate_usage"))},
 	}
 }
 
-// basilParams refuses what the version removed in favor of discounts, pricing and refunds
-// (deprecate-singular-coupon-promotion-code and the pages above).
+// basilParams refuses what the version removed in favor of discounts, pricing, refunds and meters
+// (deprecate-singular-coupon-promotion-code, deprecate-legacy-usage-based-billing and the pages
+// above).
 func basilParams() map[string][]paramChange {
 	noCoupon := []paramChange{unknownParams("coupon", "promotion_code")}
 	creditNote := []paramChange{unknownParams("refund"), oneRefund}
 	item := []paramChange{unknownParams("price", "unit_amount"), movedParam("pricing[price]", "price"), movedParam("unit_amount_decimal", "unit_amount")}
+	linePrice := []paramChange{unknownParams("price"), movedParam("pricing[price]", "price")}
 	return map[string][]paramChange{
 		"POST /v1/subscriptions":                           noCoupon,
 		"POST /v1/subscriptions/{id}":                      noCoupon,
@@ -142,6 +158,12 @@ func basilParams() map[string][]paramChange {
 		"POST /v1/invoiceitems/{id}":                       item,
 		"POST /v1/credit_notes":                            creditNote,
 		"GET /v1/credit_notes/preview":                     creditNote,
+		"GET /v1/credit_notes/preview/lines":               creditNote,
+		"POST /v1/invoices/{id}/add_lines":                 {eachOf("lines", linePrice...)},
+		"POST /v1/invoices/{id}/update_lines":              {eachOf("lines", linePrice...)},
+		"POST /v1/invoices/{id}/lines/{line_item}":         linePrice,
+		"POST /v1/plans":                                   {unknownParams("aggregate_usage"), meteredByMeter("")},
+		"POST /v1/prices":                                  {unknownParams("recurring[aggregate_usage]"), meteredByMeter("recurring")},
 	}
 }
 

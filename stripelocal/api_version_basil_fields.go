@@ -54,6 +54,9 @@ func invoicePaymentFields(r *request, inv wire.Object) {
 }
 
 func parentOfInvoice(_ *request, inv wire.Object) any {
+	if quote := idOf(inv["quote"]); quote != "" && idOf(inv["subscription"]) == "" {
+		return wire.Object{"type": "quote_details", "quote_details": wire.Object{"quote": quote}, "subscription_details": nil}
+	}
 	details, ok := inv["subscription_details"].(wire.Object)
 	if !ok || idOf(inv["subscription"]) == "" {
 		return nil
@@ -173,4 +176,20 @@ func taxProvider(_ *request, tax wire.Object) any {
 		return "stripe"
 	}
 	return nil
+}
+
+// meteredByMeter rejects a metered price without a meter, at a place or at the top level.
+func meteredByMeter(at string) paramChange {
+	return func(form *wire.Value) *wire.Error {
+		if at != "" {
+			form = form.Lookup(at)
+		}
+		if form == nil {
+			return nil
+		}
+		if usage := form.Lookup("usage_type"); usage != nil && usage.Text() == "metered" && form.Lookup("meter") == nil {
+			return wire.Invalid("", usage.SentName(), "A price with `usage_type=metered` must have a `meter`.")
+		}
+		return nil
+	}
 }

@@ -39,6 +39,8 @@ func cloverSteps() []versionStep {
 				"payment_intent":               {withNull("customer_account")},
 				"payment_method":               {withNull("customer_account")},
 				"promotion_code":               {withNull("customer_account")},
+				"quote":                        {withNull("customer_account")},
+				"setup_attempt":                {withNull("customer_account")},
 				"setup_intent":                 {withNull("customer_account")},
 				"subscription":                 {withNull("customer_account")},
 				"subscription_schedule":        {withNull("customer_account")},
@@ -60,6 +62,7 @@ func cloverObjects() map[string][]objectChange {
 
 		"subscription":          {inside("billing_mode", withNull("flexible"))},
 		"subscription_schedule": {inside("billing_mode", withNull("flexible"))},
+		"tax.settings":          {inside("defaults", with("provider", "stripe"))},
 		"invoiceitem":           {withValue("net_amount", amountOf)},
 		"checkout.session": {
 			inside("customer_details", withNull("business_name", "individual_name")),

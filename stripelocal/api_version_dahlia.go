@@ -30,6 +30,7 @@ func dahliaSteps() []versionStep {
 			objects: map[string][]objectChange{
 				"checkout.session": {withNull("managed_payments")},
 				"payment_intent":   {withNull("managed_payments")},
+				"payment_link":     {withNull("managed_payments")},
 				"setup_intent":     {withNull("managed_payments")},
 				"subscription":     {withNull("managed_payments")},
 			},
@@ -38,6 +39,7 @@ func dahliaSteps() []versionStep {
 			version: "2026-05-27.dahlia",
 			objects: map[string][]objectChange{
 				"invoice":      {withValue("amount_paid_off_stripe", paidOffStripe)},
+				"payment_link": {withNull("payment_method_options")},
 				"subscription": {withValue("billing_schedules", emptyList), inside("pending_update", withNull("discount", "discounts", "metadata"))},
 			},
 		},
@@ -55,6 +57,8 @@ func dahliaSteps() []versionStep {
 				"dispute":        {inside("payment_method_details.card", withValue("network", brandOf))},
 				"payment_intent": {withNull("allowed_payment_method_types")},
 				"setup_intent":   {withNull("allowed_payment_method_types")},
+				"quote":          {invoiceTexts},
+				"topup":          {with("initiated_by", "user"), withNull("payment_method", "payment_method_options")},
 				"refund":         {withValue("customer", customerOfRefund), withValue("payment_method", methodOfRefund), withNull("customer_account")},
 			},
 		},

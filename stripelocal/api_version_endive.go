@@ -22,6 +22,9 @@ func endiveSteps() []versionStep {
 			},
 			"subscription_item":     {withNull("current_trial")},
 			"subscription_schedule": {withValue("pause_schedules", emptyList)},
+
+			"tax.calculation_line_item": {withNull("performance_location")},
+			"tax_code":                  {withNull("requirements")},
 		},
 		params: map[string][]paramChange{
 			"POST /v1/checkout/sessions":            allowedTypes,
@@ -41,6 +44,7 @@ func endiveSteps() []versionStep {
 		objects: map[string][]objectChange{
 			"billing_portal.configuration": {inside("features", withObject("subscription_pause", noPause))},
 			"billing_portal.session":       {inside("flow", withNull("subscription_pause"))},
+			"payment_link":                 {inside("subscription_data.invoice_settings", withNull("account_tax_ids", "custom_fields", "description", "footer"))},
 			"dispute":                      {inside("evidence_details", withValue("submission_method", submissionMethod)), withNull("intended_submission_method")},
 		},
 	}}

@@ -30,6 +30,24 @@ func unknownParams(names ...string) paramChange {
 	}
 }
 
+// eachOf changes each element of a list.
+func eachOf(list string, changes ...paramChange) paramChange {
+	return func(form *wire.Value) *wire.Error {
+		elements := form.Lookup(list)
+		if elements == nil {
+			return nil
+		}
+		for _, e := range elements.Elements() {
+			for _, change := range changes {
+				if err := change(e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}
+
 // requiredParams rejects a call without one of the parameters.
 func requiredParams(names ...string) paramChange {
 	return func(form *wire.Value) *wire.Error {

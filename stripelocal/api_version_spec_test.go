@@ -17,8 +17,10 @@ import (
 // dahliaVersion is the newest version of which a specification is at hand.
 const dahliaVersion = "2026-08-26.dahlia"
 
-// dahliaSpec is Stripe's OpenAPI specification as stripe-mock v0.203.0 (MIT) embeds it, reduced to
-// the parameters of the calls and the objects that this package has, without descriptions.
+// dahliaSpec is Stripe's OpenAPI specification as stripe-mock v0.203.0 (MIT) embeds it
+// (embedded/openapi/spec3.json), reduced to the parameters of the calls and the objects that this
+// package has, without descriptions: after a new route, run
+// go test -run TestReduceSpecification ./stripelocal -reduce-openapi PATH_OF_SPEC3.
 var dahliaSpec = sync.OnceValues(func() (*apiSpec, error) {
 	file, err := os.Open("testdata/openapi_" + dahliaVersion + ".json.gz")
 	if err != nil {

@@ -23,6 +23,16 @@ func typesByObject() map[string]string {
 		"customer_balance_transaction": "CustomerBalanceTransaction", "dispute": "Dispute", "item": "LineItem", "tax_id": "TaxId", "refund": "Refund", "setup_intent": "SetupIntent", "subscription": "Subscription", "subscription_item": "SubscriptionItem",
 		"subscription_schedule": "SubscriptionSchedule", "tax_rate": "TaxRate", "test_helpers.test_clock": "TestHelpers.TestClock",
 		"webhook_endpoint": "WebhookEndpoint",
+
+		"balance": "Balance", "billing.alert": "Billing.Alert", "billing.meter": "Billing.Meter", "billing.meter_event": "Billing.MeterEvent",
+		"billing.meter_event_adjustment": "Billing.MeterEventAdjustment", "billing.meter_event_summary": "Billing.MeterEventSummary", "card": "Card",
+		"credit_note_line_item": "CreditNoteLineItem", "entitlements.active_entitlement": "Entitlements.ActiveEntitlement",
+		"entitlements.active_entitlement_summary": "Entitlements.ActiveEntitlementSummary", "entitlements.feature": "Entitlements.Feature",
+		"payment_link": "PaymentLink", "payout": "Payout", "product_feature": "ProductFeature", "quote": "Quote", "radar.value_list": "Radar.ValueList",
+		"radar.value_list_item": "Radar.ValueListItem", "setup_attempt": "SetupAttempt", "tax.calculation": "Tax.Calculation",
+		"tax.calculation_line_item": "Tax.CalculationLineItem", "tax.registration": "Tax.Registration", "tax.settings": "Tax.Settings",
+		"tax.transaction": "Tax.Transaction", "tax.transaction_line_item": "Tax.TransactionLineItem", "tax_code": "TaxCode", "topup": "Topup",
+		"usage_record": "UsageRecord", "usage_record_summary": "UsageRecordSummary",
 	}
 }
 
@@ -89,7 +99,7 @@ func typeOf(o map[string]any) (string, bool) {
 }
 
 // literal is a value as TypeScript. Since stripe-node 21 the SDK makes a Decimal of the text of a
-// decimal field.
+// decimal field, except of a percentage.
 func (s sdk) literal(t *testing.T, v any) string {
 	t.Helper()
 	switch v := v.(type) {
@@ -98,7 +108,7 @@ func (s sdk) literal(t *testing.T, v any) string {
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			text, isText := v[name].(string)
 			value := s.literal(t, v[name])
-			if isText && strings.HasSuffix(name, "_decimal") && s.version >= dahliaVersion[:10] {
+			if isText && strings.HasSuffix(name, "_decimal") && name != "percentage_decimal" && s.version >= dahliaVersion[:10] {
 				value = fmt.Sprintf("Stripe.Decimal.from(%q)", text)
 			}
 			fields = append(fields, fmt.Sprintf("%q: %s", name, value))

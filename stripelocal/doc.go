@@ -305,7 +305,6 @@
 //   - POST /v1/stripecli/sessions: forward_thin_connect_to_url
 //   - GET /v1/credit_notes/preview: email_type
 //   - GET /v1/credit_notes/preview/lines: email_type
-//   - GET /v1/invoice_payments: payment.type
 //
 // # Divergences from the specification
 //

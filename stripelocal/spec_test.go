@@ -51,7 +51,8 @@ func (sp *apiSpec) addObject(s *openapi3.Schema) {
 	if s.Properties["deleted"] != nil {
 		into = sp.deleted
 	}
-	if name := objectName(s); name != "" && s.Properties["id"] != nil || name == "invoice" {
+	name := objectName(s)
+	if hasID := s.Properties["id"] != nil; name != "" && (hasID || name == "invoice" || into[name] == nil) {
 		into[name] = s
 	}
 }

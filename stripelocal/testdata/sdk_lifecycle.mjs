@@ -2,6 +2,7 @@
 // received and verified. Usage: node sdk_lifecycle.mjs PACKAGE BASE_URL
 import assert from 'node:assert/strict'
 import http from 'node:http'
+import { callObjects } from './sdk_objects.mjs'
 
 const [, , module, base] = process.argv
 const { default: Stripe } = await import(module)
@@ -209,6 +210,9 @@ await stripe.checkout.sessions.listLineItems(bought.id)
 await stripe.billingPortal.sessions.create({
   customer: customer.id, configuration: configuration.id, return_url: 'http://localhost/', flow_data: { type: 'subscription_cancel', subscription_cancel: { subscription: sent.id } },
 })
+
+// Quotes, payment links, meters, taxes, payouts and the rest.
+await callObjects({ stripe, since, advance })
 
 // The end.
 await stripe.subscriptions.update(sub.id, { cancel_at_period_end: true })
