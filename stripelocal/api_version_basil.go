@@ -41,7 +41,6 @@ func basilSteps() []versionStep {
 
 				"tax.calculation_line_item": {withNull("metadata")},
 			},
-			params: map[string][]paramChange{"POST /v1/billing/alerts": {requiredParams("usage_threshold[meter]")}},
 		},
 		{
 			version: "2025-06-30.basil",

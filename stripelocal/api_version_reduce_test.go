@@ -66,10 +66,13 @@ func reduceSpec(whole map[string]any) map[string]any {
 			if of == nil {
 				of = map[string]any{}
 			}
-			of[method] = map[string]any{
-				"parameters": withoutTexts(op["parameters"]), "requestBody": withoutTexts(op["requestBody"]),
-				"responses": map[string]any{"200": map[string]any{"description": ""}},
+			reduced := map[string]any{"responses": map[string]any{"200": map[string]any{"description": ""}}}
+			for _, part := range []string{"parameters", "requestBody"} {
+				if op[part] != nil {
+					reduced[part] = withoutTexts(op[part])
+				}
 			}
+			of[method] = reduced
 			kept[p] = of
 		}
 	}

@@ -252,8 +252,8 @@
 //     is refused too, except for /v1/invoice_payments and the new names below. Added fields that
 //     this package has no use for are shown with the value of an account that does not use them,
 //     mostly null.
-//   - New names of parameters that are taken: refunds of credit notes, pricing[price] and
-//     unit_amount_decimal of invoice items (basil); promotion[coupon] of promotion codes (clover);
+//   - New names of parameters that are taken: refunds of credit notes, pricing[price] of invoice
+//     items and invoice lines, unit_amount_decimal of invoice items (basil); promotion[coupon] of promotion codes (clover);
 //     the words of ui_mode (dahlia); allowed_payment_method_types and billing_cycle_anchor[type]
 //     (endive). The old names are then refused.
 //   - Subscriptions are in the classic billing mode and show it. Since 2025-09-30.clover Stripe's
@@ -275,14 +275,17 @@
 //     version in the header (inferred).
 //   - GET /v1/invoices/upcoming and its lines are a 404 since 2025-03-31.basil, and
 //     /v1/invoice_payments is one before. Stripe's wording is not known.
+//   - Usage records and their summaries are a 404 since 2025-03-31.basil, aggregate_usage is
+//     unknown, and a new metered price needs a meter (changelog; the wording is inferred). Prices
+//     without a meter from before stay.
 //
 // # Accepted without effect
 //
 // The first six have no effect because payments are the same on and off session, and a plan's trial
 // applies to new subscriptions only. The others have none because any security code is correct,
 // because the test card alone decides about 3-D Secure, because only Stripe's own pages and scripts
-// read them, because no email is sent, or because there is one type of payment. Names within
-// another parameter follow it after a dot. A test compares this list with the code.
+// read them, or because no email is sent. Names within another parameter follow it after a dot. A
+// test compares this list with the code.
 //
 //   - POST /v1/subscriptions: off_session
 //   - POST /v1/subscriptions/{id}: off_session, trial_from_plan
