@@ -24,7 +24,7 @@ func TestRoutesAcceptOnlyStripesParameters(t *testing.T) {
 	}()
 	for pattern, params := range stripelocal.RouteParams() {
 		method, path, _ := strings.Cut(pattern, " ")
-		if unspecified(path) {
+		if unspecified(path) || !stripelocal.HasRoute(pattern, stripelocal.APIVersion) {
 			continue
 		}
 		op, ok := spec.operation(method, strings.NewReplacer("{", "x", "}", "x").Replace(path))
