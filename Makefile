@@ -57,7 +57,7 @@ test: node_modules/.package-lock.json ## run every test, browser tests included;
 	CHROMIUM="$$(.ci/install --chromium)" go test $(RACE) -parallel 4 -timeout 14m ./...
 	go run ./cmd/simulation -histories 24 -batch 12 -kills 3 -crashes 1 -shards 2 -seed 42
 
-proofs: ## the long forms of tests that make test runs in part; takes up to 15 minutes
+proofs: node_modules/.package-lock.json ## the long forms of tests that make test runs in part; takes up to 15 minutes
 	@.ci/install
 	go test -v -timeout 14m -run 'TestConfirmedAmount|TestForecastIsWhatIsInvoiced|TestYearIsCharged' ./billing \
 		-confirmed-changes=500 -all-forecasts -all-years
@@ -65,6 +65,7 @@ proofs: ## the long forms of tests that make test runs in part; takes up to 15 m
 	CHROMIUM="$$(.ci/install --chromium)" go test -v -timeout 14m -run 'TestBillingJourneys|TestReplicasThroughPgBouncer' ./cmd/usher \
 		-all-journeys -pooler-requests=10000
 	go test -v -timeout 14m -run TestImportCommand ./cmd/usher -import-customers=1000
+	go test -v -timeout 14m -run EachSDK ./stripelocal -all-sdks
 
 restore-drill: ## lose the database, restore an older dump, and print what comes back from Stripe
 	@.ci/install

@@ -29,7 +29,11 @@ func (l *testServer) contents(key string) map[string]string {
 		} else if slices.ContainsFunc(params, func(p stripelocal.Param) bool { return p.Required }) {
 			continue // a list of one object's parts
 		}
-		status, body := l.call(key, "GET", path, nil)
+		version := stripelocal.APIVersion
+		if !stripelocal.HasRoute(pattern, version) {
+			version = stripelocal.LatestAPIVersion()
+		}
+		status, body := l.call(key, "GET", path, nil, "Stripe-Version", version)
 		if status != http.StatusOK {
 			l.t.Fatalf("%s: %d %s", path, status, body)
 		}

@@ -1,10 +1,10 @@
 package stripelocal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -14,8 +14,6 @@ import (
 
 // maxBodyBytes limits the size of a request's form.
 const maxBodyBytes = 1 << 20
-
-var versionPattern = regexp.MustCompile(`^20\d\d-\d\d-\d\d(\.[a-z]+)?$`)
 
 // input is the decoded and checked parameters of one API call.
 type input struct {
@@ -30,7 +28,9 @@ func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
 type apiResponse struct {
 	status          int
 	body            []byte
-	date            int64 // the account's time, for the Date header
+	contentType     string // empty is JSON
+	version         string // of the body
+	date            int64  // the account's time, for the Date header
 	replayed        bool
 	originalRequest string // id of the request whose response is replayed
 	drop            bool   // by a fault: close the connection without a response
@@ -40,15 +40,16 @@ type apiResponse struct {
 // apiCall is an API request while serveAPI handles it.
 type apiCall struct {
 	*Server
-	route  route
-	schema *wire.Schema
-	req    *http.Request
-	info   requestInfo
+	route   route
+	schema  *wire.Schema
+	req     *http.Request
+	version string // of the parameters and the response
+	info    requestInfo
 }
 
 func (s *Server) mount() error {
 	mux := http.NewServeMux()
-	s.renderers, s.routes = map[string]renderFunc{}, map[string]boundRoute{}
+	s.renderers, s.routes, s.steps = map[string]renderFunc{}, map[string]boundRoute{}, versionSteps()
 	for _, r := range resources() {
 		s.renderers[r.objectType] = r.render
 		for _, rt := range r.routes {
@@ -80,6 +81,10 @@ func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 	c.info = s.newRequestInfo(c.req)
 	if err := c.authenticate(); err != nil {
 		c.write(w, c.fail(err))
+		return
+	}
+	if !c.hasRoute(c.route.pattern, c.version) {
+		c.write(w, c.fail(unknownURL(c.req)))
 		return
 	}
 	if err := c.preflightFault(); err != nil {
@@ -118,14 +123,20 @@ func apiKey(req *http.Request) string {
 	return key
 }
 
-func (c apiCall) authenticate() *wire.Error {
+// authenticate checks the key and sets the version of the call.
+func (c *apiCall) authenticate() *wire.Error {
+	c.version = APIVersion
 	if err := checkAPIKey(apiKey(c.req)); err != nil {
 		return err
 	}
 	if account := c.req.Header.Get("Stripe-Account"); account != "" {
 		return noConnectedAccount(apiKey(c.req), account)
 	}
-	return c.checkVersion(c.req.Header.Get("Stripe-Version"))
+	version, err := c.responseVersion(c.req.Header.Get("Stripe-Version"))
+	if err == nil {
+		c.version = version
+	}
+	return err
 }
 
 func checkAPIKey(key string) *wire.Error {
@@ -162,6 +173,9 @@ func (c apiCall) decode() (*wire.Value, string, *wire.Error) {
 	if bad != nil {
 		return nil, "", bad
 	}
+	if bad := c.toOwnParams(form); bad != nil {
+		return nil, "", bad
+	}
 	return form, raw, c.schema.Check(form)
 }
 
@@ -176,49 +190,45 @@ func (c apiCall) execute(in *input) apiResponse {
 		if err == nil {
 			result, err = c.route.do(r, in)
 		}
-		out = r.respond(result, err, in)
+		out = r.translatorTo(c.version).respond(result, err, in)
+		out.version = c.version
 		return nil
 	})
 	return out
 }
 
-func (r *request) respond(result any, err error, in *input) apiResponse {
+// respond translates the result or the error, and expands the result by the paths of the version.
+func (t translator) respond(result any, err error, in *input) apiResponse {
 	if err == nil {
-		err = r.expandResult(result, in)
+		err = t.expand(t.value(result), in)
 	}
 	if err != nil {
 		refusal := wire.AsError(err)
-		return apiResponse{status: refusal.Status, body: wire.Encode(r.renderError(refusal)), date: r.now}
+		refusal.Param = in.SentName(refusal.Param)
+		return apiResponse{status: refusal.Status, body: wire.Encode(t.value(t.renderError(refusal))), date: t.now}
 	}
-	return apiResponse{status: http.StatusOK, body: wire.Encode(result), date: r.now}
+	if pdf, ok := result.(pdfDocument); ok {
+		return apiResponse{status: http.StatusOK, body: pdf, contentType: "application/pdf", date: t.now}
+	}
+	return apiResponse{status: http.StatusOK, body: wire.Encode(result), date: t.now}
 }
 
-func (r *request) expandResult(result any, in *input) error {
+func (t translator) expand(result any, in *input) error {
 	o, ok := result.(wire.Object)
 	if !ok {
 		return nil
 	}
 	// A nil *wire.Error must not become a non-nil error.
-	if err := wire.Expand(o, in.Strings("expand"), r.resolve); err != nil {
+	if err := wire.Expand(o, in.Strings("expand"), t.resolve); err != nil {
 		return err
 	}
 	return nil
 }
 
-// resolve renders a referenced object for expand[].
-func (r *request) resolve(kind, id string) (wire.Object, bool) {
-	render := r.renderers[kind]
-	if render == nil {
-		return nil, false
-	}
-	o, _ := render(r, id)
-	return o, true
-}
-
 func (c apiCall) fail(e *wire.Error) apiResponse {
 	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
-		out = apiResponse{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now}
+		out = apiResponse{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now, version: c.version}
 		return nil
 	})
 	return out
@@ -261,10 +271,10 @@ func (c apiCall) write(w http.ResponseWriter, a apiResponse) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", cmp.Or(a.contentType, "application/json"))
 	h.Set("Date", time.Unix(a.date, 0).UTC().Format(http.TimeFormat))
 	h.Set("Request-Id", c.info.RequestID)
-	h.Set("Stripe-Version", APIVersion)
+	h.Set("Stripe-Version", a.version)
 	if c.info.IdempotencyKey != "" {
 		h.Set("Idempotency-Key", c.info.IdempotencyKey)
 	}

@@ -8,8 +8,9 @@ import (
 )
 
 // automaticPercentages is the table of Stripe Tax here: the standard rate by country. The account
-// is registered in these countries and in no others. Stripe knows the rate of every product and
-// address (https://docs.stripe.com/tax); this is enough to tell tax from none.
+// is registered in these countries and in no others, unless the API says in which of
+// them. Stripe knows the rate of every product and address (https://docs.stripe.com/tax); this is
+// enough to tell tax from none.
 var automaticPercentages = map[string]string{
 	"AT": "20", "CH": "8.1", "DE": "19", "ES": "21", "FR": "20", "GB": "20", "IE": "23", "IS": "24", "IT": "22", "JP": "10", "NL": "21", "SE": "25",
 }
@@ -26,7 +27,7 @@ func (h taxes) automaticRate(to *Address, business, inclusive bool) (TaxRate, st
 		return TaxRate{}, "", false
 	}
 	rate, ok := automaticRateByID(automaticRateID(to.Country, inclusive))
-	if !ok {
+	if !ok || !h.taxRegistrations.isRegistered(to.Country) {
 		return TaxRate{}, "", false
 	}
 	if europeanUnion[to.Country] && business {

@@ -24,6 +24,8 @@ func balanceTransactionResource() resource {
 		routes: []route{
 			on("GET /v1/balance_transactions", listParams+"currency:currency source type", balanceTransactions.list),
 			on("GET /v1/balance_transactions/{id}", "", balanceTransactions.get),
+			on("GET /v1/balance/history", listParams+"currency:currency source type", balanceTransactions.list),
+			on("GET /v1/balance/history/{id}", "", balanceTransactions.get),
 			on("GET /v1/balance", "", balanceTransactions.balance),
 		},
 	}
@@ -50,6 +52,11 @@ func (h balanceTransactions) byID(id string) (wire.Object, bool) {
 	if refund, ok := strings.CutPrefix(rest, "r"); ok {
 		if re, ok := h.store.Refunds.get("re_" + refund); ok {
 			return h.ofRefund(re), true
+		}
+	}
+	for _, o := range h.ofMovements() {
+		if o["id"] == id {
+			return o, true
 		}
 	}
 	if len(rest) < 2 {
@@ -84,6 +91,7 @@ func (h balanceTransactions) all() []wire.Object {
 	for _, d := range h.store.Disputes.all {
 		out = append(out, h.ofDispute(d)...)
 	}
+	out = append(out, h.ofMovements()...)
 	slices.SortStableFunc(out, func(x, y wire.Object) int { return int(x["created"].(int64) - y["created"].(int64)) })
 	return out
 }
@@ -95,7 +103,7 @@ func (h balanceTransactions) list(in *input) (any, error) {
 			data = append(data, o)
 		}
 	}
-	return pageOf(wire.List(in.url, data, false), in)
+	return pageOf(wire.List("/v1/balance_transactions", data, false), in)
 }
 
 func matchesTransaction(o wire.Object, in *input) bool {
@@ -184,11 +192,11 @@ func (h balanceTransactions) render(tx balanceTransaction) wire.Object {
 	const day = 24 * 60 * 60
 	available := (tx.at/day + balanceDelay) * day
 	status := "pending"
-	if h.now >= available || tx.kind == "adjustment" {
-		status = "available"
-	}
-	if tx.kind == "adjustment" {
+	if tx.kind != "charge" && tx.kind != "refund" {
 		available = tx.at
+	}
+	if h.now >= available {
+		status = "available"
 	}
 	return wire.Object{
 		"id": tx.id, "object": "balance_transaction", "amount": tx.amount, "available_on": available, "created": tx.at,

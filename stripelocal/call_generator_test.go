@@ -26,11 +26,14 @@ type generatedRoute struct {
 	params             *wire.Schema
 }
 
-// NewCallGenerator returns a generator with times close to now.
+// NewCallGenerator returns a generator of the calls of APIVersion, with times close to now.
 func NewCallGenerator(seed uint64, now int64) *CallGenerator {
 	w := &CallGenerator{random: rand.New(rand.NewPCG(seed, seed)), knownIDs: map[string][]string{}, now: now}
 	for _, r := range resources() {
 		for _, rt := range r.routes {
+			if !HasRoute(rt.pattern, APIVersion) {
+				continue
+			}
 			method, path, _ := strings.Cut(rt.pattern, " ")
 			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {

@@ -180,7 +180,7 @@ func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []Invo
 	var items []newItem
 	var extra []InvoiceLine
 	for _, l := range cs.LineItems {
-		p, ok := h.store.Prices.get(l.Price)
+		p, ok := h.prices.inCurrency(l.Price, cs.Currency)
 		switch {
 		case !ok:
 		case p.Interval != "":
@@ -211,6 +211,7 @@ func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, statu
 	}
 	cs.Status, cs.PaymentStatus = "complete", status
 	h.emit("checkout.session.completed", h.checkoutSessions.render(cs))
+	h.paymentLinks.sessionCompleted(cs)
 }
 
 // updateForTax copies the submitted details to the customer before the first invoice, whose

@@ -24,6 +24,7 @@ type CheckoutSession struct {
 	LineItems                 []CheckoutLineItem
 	Locale                    string
 	Metadata                  map[string]string
+	PaymentLink               string `json:",omitzero"` // that began it
 	PaymentMethodCollection   string
 	Mode                      string
 	PaymentIntent             string
@@ -103,7 +104,7 @@ func checkoutSessionResource() resource {
 		},
 		routes: []route{
 			on("POST /v1/checkout/sessions", checkoutParams, checkoutSessions.create),
-			on("GET /v1/checkout/sessions", listParams+"customer payment_intent subscription status:open|complete|expired customer_details{email!}", checkoutSessions.list),
+			on("GET /v1/checkout/sessions", listParams+"customer payment_intent payment_link subscription status:open|complete|expired customer_details{email!}", checkoutSessions.list),
 			on("GET /v1/checkout/sessions/{id}", "", checkoutSessions.get),
 			on("POST /v1/checkout/sessions/{id}", "metadata:map?", checkoutSessions.update),
 			on("GET /v1/checkout/sessions/{id}/line_items", "limit:int starting_after ending_before", checkoutSessions.listLineItems),
@@ -128,7 +129,7 @@ func (h checkoutSessions) create(in *input) (any, error) {
 	cs.setFields(in.Params)
 	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
 	price, _ := h.store.Prices.get(lines[0].Price)
-	cs.Currency = price.Currency
+	cs.Currency = in.StringOr("currency", price.Currency)
 	if cs.Mode == "subscription" && c != nil {
 		if err := h.customers.checkCurrency(c.ID, cs.Currency); err != nil {
 			return nil, err
@@ -211,7 +212,7 @@ func (h checkoutSessions) update(in *input) (any, error) {
 
 func (h checkoutSessions) list(in *input) (any, error) {
 	rows := h.store.CheckoutSessions.all
-	for _, name := range []string{"customer", "subscription", "payment_intent"} {
+	for _, name := range []string{"customer", "subscription", "payment_intent", "payment_link"} {
 		if in.Has(name) {
 			rows = h.store.CheckoutSessions.by(name, in.String(name))
 		}
@@ -287,7 +288,7 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 		"customer_details": h.renderCustomerDetails(cs), "customer_email": wire.StringOrNull(cs.CustomerEmail),
 		"expires_at": cs.ExpiresAt, "invoice": wire.Ref("invoice", cs.Invoice), "invoice_creation": nil,
 		"livemode": false, "locale": wire.StringOrNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
-		"payment_intent": wire.Ref("payment_intent", ""), "payment_link": nil,
+		"payment_intent": wire.Ref("payment_intent", ""), "payment_link": wire.Ref("payment_link", cs.PaymentLink),
 		"payment_method_collection": cs.PaymentMethodCollection, "payment_method_configuration_details": nil,
 		"payment_method_options": wire.Object{}, "payment_method_types": cs.paymentMethodTypes(), "payment_status": cs.PaymentStatus,
 		"phone_number_collection": wire.Object{"enabled": cs.PhoneNumberCollection}, "recovered_from": nil,

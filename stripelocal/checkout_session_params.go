@@ -116,6 +116,10 @@ func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLineItem, er
 		if err != nil {
 			return nil, err
 		}
+		if err := price.checkSupports(in.String("currency"), "currency"); err != nil {
+			return nil, err
+		}
+		price = price.in(in.String("currency"))
 		if price.Interval != "" {
 			items = append(items, newItem{price: price, quantity: p.Int("quantity")})
 		}
@@ -131,7 +135,7 @@ func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLineItem, er
 	case in.String("mode") == "subscription" && len(items) == 0:
 		return nil, wire.Invalid("", "line_items", "You must provide at least one recurring price in `subscription` mode when using prices.")
 	}
-	if err := h.checkSingleCurrency(lines); err != nil {
+	if err := h.checkSingleCurrency(lines, in.String("currency")); err != nil {
 		return nil, err
 	}
 	return lines, checkItems(items)
@@ -157,6 +161,10 @@ func (h checkoutSessions) priceFromParams(in *input, p wire.Params, i int) (*Pri
 		return nil, err
 	case in.String("mode") == "payment" && price.Interval != "":
 		return nil, wire.Invalid("", "line_items", "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.")
+	case price.Metered && p.Has("quantity"):
+		return nil, wire.Invalid("", p.Name("quantity"), "Quantity should not be specified where usage_type is `metered`. Remove `quantity` from `"+fmt.Sprintf("line_items[%d]", i)+"`")
+	case price.Metered:
+		return price, nil
 	case !p.Has("quantity"):
 		return nil, wire.Invalid("", p.Name("quantity"), fmt.Sprintf("Quantity is required. Add `quantity` to `line_items[%d]`", i))
 	case p.Int("quantity") < 1:
@@ -165,10 +173,10 @@ func (h checkoutSessions) priceFromParams(in *input, p wire.Params, i int) (*Pri
 	return price, nil
 }
 
-func (h checkoutSessions) checkSingleCurrency(lines []CheckoutLineItem) error {
+func (h checkoutSessions) checkSingleCurrency(lines []CheckoutLineItem, requested string) error {
 	currency := ""
 	for _, l := range lines {
-		p, _ := h.store.Prices.get(l.Price)
+		p, _ := h.prices.inCurrency(l.Price, requested)
 		if currency != "" && p.Currency != currency {
 			return wire.Invalid("", "line_items", "All line items must have the same currency.")
 		}

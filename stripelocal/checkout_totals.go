@@ -20,8 +20,8 @@ func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 	lines := make([]InvoiceLine, len(cs.LineItems))
 	for i, l := range cs.LineItems {
 		lines[i].Price, lines[i].TaxRates = l.Price, l.TaxRates
-		if p, ok := h.store.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
-			lines[i].Amount = p.amount(l.Quantity)
+		if p, ok := h.prices.inCurrency(l.Price, cs.Currency); ok && (p.Interval == "" || !cs.hasTrial()) {
+			lines[i].Amount = p.fixedAmount(l.Quantity)
 		}
 	}
 	out := checkoutTotals{lines: make([]lineItemTotals, len(lines))}

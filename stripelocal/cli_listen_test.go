@@ -197,3 +197,25 @@ func TestOfficialLogsTail(t *testing.T) {
 		t.Errorf("the filtered log begins with %s", line)
 	}
 }
+
+func TestListeningForTheLatestVersion(t *testing.T) {
+	t.Parallel()
+	stripeTool(t)
+	l := start(t, stripelocal.Options{})
+	address, got := recordWebhooks(t, always(200))
+	tool := l.startTool("listen", "--skip-update", "--latest", "--all-snapshot", "--forward-to", address)
+	tool.waitFor(`Ready! .*\[(` + regexp.QuoteMeta(stripelocal.LatestAPIVersion()) + `)\]`)
+	l.createSubscription(1)
+	for {
+		var e receivedEvent
+		if err := json.Unmarshal(next(t, got).body, &e); err != nil || e.APIVersion != stripelocal.LatestAPIVersion() {
+			t.Fatalf("%v, version %s", err, e.APIVersion)
+		}
+		if e.Type == "customer.subscription.created" {
+			if _, old := e.Data.Object["current_period_end"]; old || firstItem(e.Data.Object)["current_period_end"] == nil {
+				t.Errorf("%v", e.Data.Object)
+			}
+			return
+		}
+	}
+}

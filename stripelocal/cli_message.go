@@ -57,14 +57,17 @@ func (a cliAnswer) acknowledged() string {
 // eventMessages are the messages of one event: for the account's version, which the tool takes
 // without --latest, and for the latest version, which it takes with it. It ignores the other one.
 func (r *request) eventMessages(s *cliSession, e *Event) []*cliMessage {
-	latest := APIVersion
+	latest := LatestAPIVersion()
 	return []*cliMessage{r.eventMessage(s, e, nil), r.eventMessage(s, e, &latest)}
 }
 
 func (r *request) eventMessage(s *cliSession, e *Event, version *string) *cliMessage {
-	id := r.ids.longID("wc_1")
+	id, shown := r.ids.longID("wc_1"), APIVersion
+	if version != nil {
+		shown = *version
+	}
 	return &cliMessage{key: id, render: func() []byte {
-		body := wire.Encode(renderEvent(e, APIVersion))
+		body := wire.Encode(r.renderEvent(e, shown))
 		return mustJSON(cliWebhookEvent{
 			Type: "webhook_event", Endpoint: cliEndpoint{version}, EventPayload: string(body), HTTPHeaders: map[string]string{
 				"Accept": "*/*; q=0.5, application/xml", "Cache-Control": "no-cache",

@@ -69,7 +69,7 @@ func (h cliSessions) create(in *input) (any, error) {
 	return wire.Object{
 		"websocket_id": session.id, "websocket_url": websocketURL(in.req, h.store.Account.ID),
 		"websocket_authorized_feature": session.feature, "secret": session.secret,
-		"default_version": APIVersion, "latest_version": APIVersion, "device_token": "",
+		"default_version": APIVersion, "latest_version": LatestAPIVersion(), "device_token": "",
 		"reconnect_delay": cliReconnectDelay, "display_connect_filter_warning": session.filter.namesAccounts(),
 	}, nil
 }

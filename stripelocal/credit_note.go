@@ -54,6 +54,8 @@ func creditNoteResource() resource {
 			on("POST /v1/credit_notes", creditNoteParams, creditNotes.create),
 			on("GET /v1/credit_notes/preview", creditNoteParams, creditNotes.preview),
 			on("GET /v1/credit_notes", listParams+"customer invoice", creditNotes.list),
+			on("GET /v1/credit_notes/preview/lines", creditNoteParams+pageParams, creditNotes.previewLines),
+			on("GET /v1/credit_notes/{id}/lines", pageParams, creditNotes.listLines),
 			on("GET /v1/credit_notes/{id}", "", creditNotes.get),
 			on("POST /v1/credit_notes/{id}", "memo metadata:map", creditNotes.update),
 			on("POST /v1/credit_notes/{id}/void", "", creditNotes.void),
@@ -237,6 +239,34 @@ func (h creditNotes) preview(in *input) (any, error) {
 	return h.render(n), nil
 }
 
+func (h creditNotes) previewLines(in *input) (any, error) {
+	n, _, err := h.fromParams(in)
+	if err != nil {
+		return nil, err
+	}
+	return n.pageLines(in)
+}
+
+func (h creditNotes) listLines(in *input) (any, error) {
+	n, err := h.find(in)
+	if err != nil {
+		return nil, err
+	}
+	return n.pageLines(in)
+}
+
+func (n *CreditNote) pageLines(in *input) (any, error) {
+	return pageOf(wire.List(in.url, n.renderLines(), false), in)
+}
+
+func (n *CreditNote) renderLines() []any {
+	lines := []any{}
+	for _, l := range n.Lines {
+		lines = append(lines, l.render())
+	}
+	return lines
+}
+
 func (h creditNotes) find(in *input) (*CreditNote, error) {
 	n, ok := h.store.CreditNotes.get(in.pathValue("id"))
 	if !ok {
@@ -308,15 +338,11 @@ func (h creditNotes) render(n *CreditNote) wire.Object {
 	if n.VoidedAt != 0 {
 		status = "void"
 	}
-	lines := []any{}
-	for _, l := range n.Lines {
-		lines = append(lines, l.render())
-	}
 	o := wire.Object{
 		"id": n.ID, "object": "credit_note", "amount": n.Amount, "amount_shipping": 0, "created": n.Created,
 		"currency": n.Currency, "customer": wire.Ref("customer", n.Customer), "customer_balance_transaction": wire.Ref("customer_balance_transaction", n.BalanceTransaction),
 		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": wire.IntOrNull(n.EffectiveAt),
-		"invoice": wire.Ref("invoice", n.Invoice), "lines": wire.List("/v1/credit_notes/"+n.ID+"/lines", lines, false),
+		"invoice": wire.Ref("invoice", n.Invoice), "lines": wire.List("/v1/credit_notes/"+n.ID+"/lines", n.renderLines(), false),
 		"livemode": false, "memo": wire.StringOrNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
 		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": wire.StringOrNull(n.Reason), "refund": wire.Ref("refund", n.Refund),
 		"shipping_cost": nil, "status": status, "subtotal": n.Amount, "subtotal_excluding_tax": n.Amount, "tax_amounts": []any{},

@@ -49,7 +49,15 @@ func customerResource() resource {
 			on("DELETE /v1/customers/{id}", "", customers.delete),
 			on("POST /v1/customers/{id}/sources", "source! metadata:map", sources.create),
 			on("GET /v1/customers/{id}/sources", "object limit:int starting_after ending_before", sources.list),
+			on("GET /v1/customers/{id}/sources/{source}", "", sources.get),
+			on("POST /v1/customers/{id}/sources/{source}", cardUpdateParams, sources.update),
 			on("DELETE /v1/customers/{id}/sources/{source}", "", sources.delete),
+			on("POST /v1/customers/{id}/cards", "source! metadata:map", sources.create),
+			on("GET /v1/customers/{id}/cards", pageParams, sources.list),
+			on("GET /v1/customers/{id}/cards/{source}", "", sources.get),
+			on("POST /v1/customers/{id}/cards/{source}", cardUpdateParams, sources.update),
+			on("DELETE /v1/customers/{id}/cards/{source}", "", sources.delete),
+			on("GET /v1/customers/{id}/payment_methods/{payment_method}", "", paymentMethods.getOfCustomer),
 		}, customerSubscriptionRoutes()...),
 	}
 }

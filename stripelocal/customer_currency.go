@@ -13,7 +13,7 @@ func (h customers) checkCurrency(customer, currency string) error {
 }
 
 // otherCurrency returns the currency of a customer's subscriptions that have not ended, pending
-// invoice items and open Checkout sessions, if one differs. There are no quotes and no discounts of
+// invoice items, open quotes and open Checkout sessions, if one differs. There are no discounts of
 // customers here, and schedules have the currency of their subscription.
 func (h customers) otherCurrency(customer, currency string) (string, bool) {
 	for _, sub := range h.store.Subscriptions.by("customer", customer) {
@@ -24,6 +24,11 @@ func (h customers) otherCurrency(customer, currency string) (string, bool) {
 	for _, item := range h.store.InvoiceItems.by("customer", customer) {
 		if item.Invoice == "" && item.Currency != currency {
 			return item.Currency, true
+		}
+	}
+	for _, q := range h.store.Quotes.by("customer", customer) {
+		if q.Status == "open" && q.Currency != currency {
+			return q.Currency, true
 		}
 	}
 	for _, cs := range h.store.CheckoutSessions.by("customer", customer) {

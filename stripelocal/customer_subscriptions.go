@@ -13,6 +13,7 @@ func customerSubscriptionRoutes() []route {
 		on("GET /v1/customers/{customer}/subscriptions/{id}", "", customerSubscriptions.get),
 		on("POST /v1/customers/{customer}/subscriptions/{id}", olderSubscriptionParams+discountParams+cancellationParams+changeParams+pauseParams+"plan quantity:int trial_from_plan:bool", customerSubscriptions.update),
 		on("DELETE /v1/customers/{customer}/subscriptions/{id}", "invoice_now:bool prorate:bool", customerSubscriptions.cancel),
+		on("GET /v1/customers/{customer}/subscriptions/{id}/discount", "", customerSubscriptions.getDiscount),
 		on("DELETE /v1/customers/{customer}/subscriptions/{id}/discount", "", customerSubscriptions.deleteDiscount),
 	}
 }
@@ -72,6 +73,21 @@ func (h customerSubscriptions) cancel(in *input) (any, error) {
 		return nil, err
 	}
 	return h.subscriptions.cancel(in)
+}
+
+// getDiscount returns the last discount of a subscription.
+func (h customerSubscriptions) getDiscount(in *input) (any, error) {
+	if err := h.check(in); err != nil {
+		return nil, err
+	}
+	sub, err := h.subscriptions.find(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(sub.Discounts) == 0 {
+		return nil, wire.NotFound("discount", "", "")
+	}
+	return h.discounts.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1]), nil
 }
 
 func (h customerSubscriptions) deleteDiscount(in *input) (any, error) {

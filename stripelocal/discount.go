@@ -282,6 +282,11 @@ func (h discounts) renderByID(id string) (wire.Object, bool) {
 			}
 		}
 	}
+	for _, q := range h.store.Quotes.all {
+		if q.Discount != nil && q.Discount.ID == id {
+			return h.render(q.Customer, "", "", *q.Discount), true
+		}
+	}
 	for _, inv := range h.store.Invoices.all {
 		for _, d := range inv.Discounts {
 			if d.Discount.ID == id {

@@ -48,6 +48,9 @@ func disputeResource() resource {
 			on("GET /v1/disputes/{id}", "", disputes.get),
 			on("POST /v1/disputes/{id}", "evidence{"+evidence+"} metadata:map? submit:bool", disputes.update),
 			on("POST /v1/disputes/{id}/close", "", disputes.close),
+			on("GET /v1/charges/{charge}/dispute", "", disputes.get),
+			on("POST /v1/charges/{charge}/dispute", "evidence{"+evidence+"} metadata:map? submit:bool", disputes.update),
+			on("POST /v1/charges/{charge}/dispute/close", "", disputes.close),
 		},
 	}
 }
@@ -153,7 +156,19 @@ func (h disputes) end(d *Dispute, status string) {
 	}
 }
 
+// find returns the dispute of the path, or that of the path's charge.
 func (h disputes) find(in *input) (*Dispute, error) {
+	if charge := in.pathValue("charge"); charge != "" {
+		ch, ok := h.store.Charges.get(charge)
+		if !ok {
+			return nil, wire.NotFound("charge", charge, "charge")
+		}
+		d, ok := h.store.Disputes.get(ch.Dispute)
+		if !ok {
+			return nil, wire.NotFound("dispute", "", "charge")
+		}
+		return d, nil
+	}
 	d, ok := h.store.Disputes.get(in.pathValue("id"))
 	if !ok {
 		return nil, wire.NotFound("dispute", in.pathValue("id"), "dispute")

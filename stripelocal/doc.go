@@ -1,7 +1,8 @@
 // Package stripelocal is a stateful fake of the Stripe API for development and tests: the API under
 // /v1/, hosted Checkout, invoice and portal pages as plain forms, signed webhooks with retries,
 // idempotency keys, and a clock that can be advanced. Any Stripe SDK works with it after its base
-// URL is set. Object shapes and rules are those of API version 2024-06-20.
+// URL is set. The rules are those of API version 2024-06-20. Calls and webhook endpoints may
+// request a newer version, whose shapes the objects then have.
 //
 // A server is one account in test mode, and one more for each key of the form sk_test_acct_NAME_….
 // It keeps its state in memory and, if asked to, in a file per account. Start it in a test with New
@@ -34,6 +35,7 @@
 //	pending_invoice.go                    invoices of pending items in between renewals
 //	portal_limits.go                      what the portal refuses
 //	checkout_payment.go                   paying and completing a Checkout session
+//	api_version*.go                       translation to newer API versions, a file for each name
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
 //	cli_*.go, event_retry.go              stripe listen, stripe logs tail and stripe events resend
@@ -67,8 +69,8 @@
 //   - An incomplete subscription that is canceled, or whose Checkout session expires, becomes
 //     incomplete_expired and sends customer.subscription.deleted. One that expires after 23 hours
 //     sends customer.subscription.updated (inferred).
-//   - stripe listen is sent every event in the account's version and in the latest one, which are
-//     the same; the tool takes one of the two. Its secret is the device's and stays after a reset.
+//   - stripe listen is sent every event in the account's version and in the latest one; the tool
+//     takes one of the two. Its secret is the device's and stays after a reset.
 //     Events are sent again after a reconnect until they are acknowledged, and are kept for five
 //     minutes without a connection, 2,000 messages at most (lengths and limits: inferred). What the
 //     tool's endpoint answers does not count as a delivery.
@@ -78,10 +80,6 @@
 //   - The header Stripe-Account is refused with 403, the account's own id too.
 //   - A parameter that Stripe knows and this package does not implement is rejected as
 //     parameter_unknown, except for those listed below.
-//   - Responses and the header Stripe-Version are of 2024-06-20. A call that requests another
-//     version is a 400, unless the setting other_versions is answer. A webhook endpoint of a newer
-//     version is sent subscriptions and invoices in the shape of 2025-03-31, and other objects
-//     unchanged.
 //   - Lists are ordered by insertion. With test clocks this can differ from the order of created.
 //   - Webhook signatures and retries use real time even if a clock is injected, because receivers
 //     check signatures against real time.
@@ -139,7 +137,9 @@
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
 //     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
 //     its payment, can be answered once, and is lost after seven days. Balance transactions follow
-//     from charges, refunds and disputes; there are no payouts.
+//     from charges, refunds, disputes, payouts and top-ups.
+//   - Payouts are made by the API only and have no destination. They arrive after two days, or half
+//     an hour if instant; top-ups succeed after one day (inferred). None fails.
 //   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
 //   - The fault lock_timeout responds with 409, which stripe-go handles like the 429 of newer
 //     documentation. The faults with 429 and 409 come before anything is stored under the
@@ -176,10 +176,11 @@
 //     applies to proration lines is inferred.
 //   - A session keeps its quantities and discount once a payment was attempted.
 //   - Automatic tax has a fixed table of standard rates of a dozen countries (automatic_tax.go),
-//     zero elsewhere, and reverse charge for European VAT numbers. It makes Checkout require an
+//     zero elsewhere, and reverse charge for European VAT numbers. Tax registrations of the
+//     API limit it to their countries. It makes Checkout require an
 //     address; a submitted form whose address changes the total shows the page again with it. A
 //     customer without an address pays no tax (Stripe rejects the subscription). A price without a
-//     tax_behavior is exclusive.
+//     tax_behavior is exclusive, unless the tax settings say otherwise.
 //   - Tax is computed line by line of the amount less discounts, and each line is rounded half away
 //     from zero (inferred). Tax rates of recurring line items in Checkout, of subscription items
 //     and of invoices are not supported.
@@ -208,7 +209,75 @@
 //   - Search finds changes immediately. It supports ten clauses (syntax inferred).
 //   - An invalid expand[] is rejected after the call is executed. Stripe rejects it before.
 //   - A price created from price_data stays if the call is rejected later.
+//   - Subscriptions that are active, trialing or past_due entitle to the features of their
+//     products; one-time purchases do not (statuses inferred). Features attached to or detached
+//     from a product count for a subscription when it begins, renews, or changes its status or
+//     prices.
+//   - A line of a subscription's invoice is made for each tier of a graduated price, and one
+//     otherwise. A quantity of 0 costs the flat amount of the first tier. A proration credits and
+//     charges shares of the totals of the two quantities (all inferred).
+//   - Meter events count at once; Stripe takes them within minutes. What arrives after the end of a
+//     period is not added to the draft of its invoice. Usage is summed exactly and rounded to whole
+//     units (inferred). An invoice that begins a subscription has a line over 0 for each metered
+//     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
+//   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
+//     filters, and not the older ones of stripe-go v79.
+//   - Quotes apply one discount and have no effective_date, because schedules start immediately. A
+//     quote without recurring prices becomes a draft that is finalized within an hour; the first
+//     invoice of a subscription is charged at once if the customer has a payment method (inferred).
+//   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
+//     be changed on the page. A link becomes inactive with the last of its completed_sessions
+//     (both inferred). It has no custom fields, invoices or shipping.
+//   - Of the attempts of a setup intent there is the last one.
+//   - A new subscription has the currency of its parameter, else the customer's if all amounts of
+//     its prices have it, else the first price's. Checkout takes its parameter, and quotes, payment
+//     links and schedules that create a subscription take the price's own currency.
+//   - No rule of Radar reads the value lists. Values are compared in lower case, except for
+//     case_sensitive_string and customer_id (inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
+//
+// # API versions
+//
+// The account, its stored objects and its events are of 2024-06-20. A call may request, and a
+// webhook endpoint may have, any of the versions of acacia, basil, clover, dahlia and endive up to
+// 2026-10-28.endive. Parameters, responses, expand[], errors and delivered events are then those of
+// that version, and the header Stripe-Version names it. Tests compare them with the types of
+// stripe-node 16.12.0, 18.5.0, 20.4.1, 22.6.2 and 23.1.0 and with the specification of
+// 2026-08-26.dahlia.
+//
+//   - Any other version is a 400, previews too, unless the setting other_versions is answer: then
+//     the response is of 2024-06-20 and its header says so. An endpoint of another version cannot
+//     be created.
+//   - The rules do not follow the version. What a newer version removed is refused; what it added
+//     is refused too, except for /v1/invoice_payments and the new names below. Added fields that
+//     this package has no use for are shown with the value of an account that does not use them,
+//     mostly null.
+//   - New names of parameters that are taken: refunds of credit notes, pricing[price] of invoice
+//     items and invoice lines, unit_amount_decimal of invoice items (basil); promotion[coupon] of
+//     promotion codes (clover); the words of ui_mode (dahlia); allowed_payment_method_types and
+//     billing_cycle_anchor[type] (endive). The old names are then refused.
+//   - Subscriptions are in the classic billing mode and show it. Since 2025-09-30.clover Stripe's
+//     default is flexible (changelog). billing_mode[type]=flexible is refused.
+//   - An open Checkout session creates its subscription with the first payment attempt. Since
+//     2025-03-31.basil Stripe creates it after the payment (changelog).
+//   - An invoice has one payment intent at a time, so its payments are that one and those canceled
+//     before. One paid out of band has none (inferred). amount_overpaid is 0, and
+//     invoice_payment.paid is not sent.
+//   - The lines of prorations have the parent subscription_item_details with their invoice item
+//     (types of stripe-node). Those of other invoice items have invoice_item_details.
+//   - A preview, and the object of invoice.upcoming, has an id since 2025-03-31.basil that follows
+//     from the subscription (public issue threads; the form is inferred).
+//   - A credit note has at most one refund. unit_amount_decimal of an invoice item is a whole
+//     number. phases[duration] is refused, end_date is not.
+//   - GET /v1/events and the response to a resent event show objects of 2024-06-20 whatever the
+//     call requests (API reference: events have the version of their creation).
+//   - A response under an idempotency key is replayed in the version of its first call, with that
+//     version in the header (inferred).
+//   - GET /v1/invoices/upcoming and its lines are a 404 since 2025-03-31.basil, and
+//     /v1/invoice_payments is one before. Stripe's wording is not known.
+//   - Usage records and their summaries are a 404 since 2025-03-31.basil, aggregate_usage is
+//     unknown, and a new metered price needs a meter (changelog; the wording is inferred). Prices
+//     without a meter from before stay.
 //
 // # Accepted without effect
 //
@@ -238,6 +307,7 @@
 //   - POST /v1/stripecli/sessions: forward_connect_to_url, forward_thin_to_url
 //   - POST /v1/stripecli/sessions: forward_thin_connect_to_url
 //   - GET /v1/credit_notes/preview: email_type
+//   - GET /v1/credit_notes/preview/lines: email_type
 //
 // # Divergences from the specification
 //
@@ -249,7 +319,8 @@
 //     price.recurring.trial_period_days, product.type, charge.source,
 //     payment_intent.source, subscription_item.plan, line_item.plan,
 //     invoiceitem.plan, dispute.network_reason_code,
-//     subscription_schedule.phases.items.plan.
+//     subscription_schedule.phases.items.plan, billing.alert.filter,
+//     billing.alert.usage_threshold_config, with the parameters of both names.
 //   - Only Stripe's published examples have them: subscription.plan and
 //     subscription.quantity, of a subscription with one item;
 //     subscription.items.total_count and invoice.lines.total_count.

@@ -29,7 +29,7 @@ func eventResource() resource {
 	return resource{
 		objectType: "event",
 		render: renderFrom(func(s *store) *table[*Event] { return s.Events },
-			func(r *request, e *Event) wire.Object { return renderEvent(e, APIVersion) }),
+			func(r *request, e *Event) wire.Object { return r.renderEvent(e, APIVersion) }),
 		routes: []route{
 			on("GET /v1/events", listParams+"type types[] delivery_success:bool", events.list),
 			on("GET /v1/events/{id}", "", events.get),
@@ -128,7 +128,7 @@ func (h events) get(in *input) (any, error) {
 	if !ok || e.expired(h.now) {
 		return nil, wire.NotFound("event", in.pathValue("id"), "id")
 	}
-	return renderEvent(e, APIVersion), nil
+	return h.renderEvent(e, APIVersion), nil
 }
 
 func (h events) list(in *input) (any, error) {
@@ -148,7 +148,7 @@ func (h events) list(in *input) (any, error) {
 			return !e.expired(h.now) && (len(types) == 0 || matchesEventType(e.Type, types)) &&
 				(!in.Has("delivery_success") || h.allDelivered(e) == in.Bool("delivery_success"))
 		},
-		render: func(e *Event) wire.Object { return renderEvent(e, APIVersion) },
+		render: func(e *Event) wire.Object { return h.renderEvent(e, APIVersion) },
 	}.page(in)
 }
 
@@ -179,16 +179,4 @@ func matchesEventType(kind string, patterns []string) bool {
 		}
 	}
 	return false
-}
-
-func renderEvent(e *Event, version string) wire.Object {
-	data := wire.Object{"object": convertToVersion(e.Object.text(), version)}
-	if !e.PreviousAttributes.isEmpty() {
-		data["previous_attributes"] = json.RawMessage(e.PreviousAttributes.text())
-	}
-	return wire.Object{
-		"id": e.ID, "object": "event", "api_version": version, "created": e.Created, "data": data,
-		"livemode": false, "pending_webhooks": e.PendingWebhooks, "type": e.Type,
-		"request": wire.Object{"id": wire.StringOrNull(e.RequestID), "idempotency_key": wire.StringOrNull(e.IdempotencyKey)},
-	}
 }

@@ -25,7 +25,7 @@ func (h events) retry(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return renderEvent(e, APIVersion), nil
+	return h.renderEvent(e, APIVersion), nil
 }
 
 // retryAt makes a new delivery, even if the endpoint does not accept the event's type.

@@ -3,6 +3,7 @@ package stripelocal
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"net/url"
 
 	"usher/stripelocal/wire"
 )
@@ -26,7 +27,7 @@ func (s *Server) AllEvents() [][]byte {
 	defer s.mu.Unlock()
 	var out [][]byte
 	for _, e := range s.store.Events.all {
-		out = append(out, wire.Encode(renderEvent(e, APIVersion)))
+		out = append(out, wire.Encode(s.newRequest(s.clock(), requestInfo{}).renderEvent(e, APIVersion)))
 	}
 	return out
 }
@@ -60,6 +61,31 @@ func paramsOf(sh *wire.Schema) []Param {
 	for _, name := range sh.Order {
 		f := sh.Fields[name]
 		out = append(out, Param{f.Name, f.Kind, f.Choices, f.Max, f.List, f.Required, f.Clearable, paramsOf(f)})
+	}
+	return out
+}
+
+// HasRoute reports whether a version has a route.
+func HasRoute(pattern, version string) bool {
+	return (&Server{steps: versionSteps()}).hasRoute(pattern, version)
+}
+
+// RefusesParam reports whether a version refuses a parameter that APIVersion has.
+func RefusesParam(pattern, version, name string) bool {
+	form, err := wire.DecodeForm(url.QueryEscape(name) + "=x")
+	if err != nil {
+		panic(err)
+	}
+	c := apiCall{Server: &Server{steps: versionSteps()}, route: route{pattern: pattern}, version: version}
+	bad := c.toOwnParams(form)
+	return bad != nil && bad.Code == "parameter_unknown" && bad.Param == name
+}
+
+// StepVersions are the versions of the steps, in their order.
+func StepVersions() []string {
+	var out []string
+	for _, step := range versionSteps() {
+		out = append(out, step.version)
 	}
 	return out
 }

@@ -22,6 +22,7 @@ type inProcess struct {
 	t       *testing.T
 	handler http.Handler
 	valid   *validator
+	version string // requested; empty is the account's
 }
 
 func startDirect(t *testing.T) *inProcess {
@@ -52,6 +53,7 @@ func (d *inProcess) send(method, path, form string) string {
 	req.URL = u
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(testKey, "")
+	req.Header.Set("Stripe-Version", d.version)
 	w := httptest.NewRecorder()
 	d.handler.ServeHTTP(w, req)
 	if w.Code >= 500 || w.Code < 300 && !json.Valid(w.Body.Bytes()) {

@@ -3,6 +3,7 @@ package stripelocal
 // handlers are all handlers of a request, so that each can call the others.
 type handlers struct {
 	accounts              accounts
+	alerts                alerts
 	authenticationPages   authenticationPages
 	balanceTransactions   balanceTransactions
 	charges               charges
@@ -19,15 +20,22 @@ type handlers struct {
 	discounts             discounts
 	disputes              disputes
 	dunning               dunning
+	entitlementFeatures   entitlementFeatures
+	entitlements          entitlements
 	events                events
 	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
 	invoicePages          invoicePages
+	invoicePayments       invoicePayments
 	invoices              invoices
 	invoicing             invoicing
+	meterEvents           meterEvents
+	meters                meters
 	paymentIntents        paymentIntents
+	paymentLinks          paymentLinks
 	paymentMethods        paymentMethods
 	paymentPages          paymentPages
+	payouts               payouts
 	pendingInvoices       pendingInvoices
 	pendingUpdates        pendingUpdates
 	plans                 plans
@@ -38,29 +46,40 @@ type handlers struct {
 	portalUpdatePages     portalUpdatePages
 	previews              previews
 	prices                prices
+	productFeatures       productFeatures
 	products              products
 	promotionCodes        promotionCodes
 	prorations            prorations
+	quotes                quotes
+	radarLists            radarLists
 	refunds               refunds
 	renewals              renewals
 	schedules             schedules
+	setupAttempts         setupAttempts
 	setupIntents          setupIntents
 	sources               sources
 	subscriptionChanges   subscriptionChanges
 	subscriptionItems     subscriptionItems
 	subscriptions         subscriptions
+	taxCalculations       taxCalculations
 	taxes                 taxes
 	taxIDs                taxIDs
 	taxRates              taxRates
+	taxRegistrations      taxRegistrations
+	taxTransactions       taxTransactions
 	testClocks            testClocks
 	tokens                tokens
+	topups                topups
 	trials                trials
+	usageRecords          usageRecords
+	usages                usages
 	webhookEndpoints      webhookEndpoints
 }
 
 func handlersOf(r *request) handlers {
 	return handlers{
 		accounts:              accounts{r},
+		alerts:                alerts{r},
 		authenticationPages:   authenticationPages{r},
 		balanceTransactions:   balanceTransactions{r},
 		charges:               charges{r},
@@ -77,15 +96,22 @@ func handlersOf(r *request) handlers {
 		discounts:             discounts{r},
 		disputes:              disputes{r},
 		dunning:               dunning{r},
+		entitlementFeatures:   entitlementFeatures{r},
+		entitlements:          entitlements{r},
 		events:                events{r},
 		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
 		invoicePages:          invoicePages{r},
+		invoicePayments:       invoicePayments{r},
 		invoices:              invoices{r},
 		invoicing:             invoicing{r},
+		meterEvents:           meterEvents{r},
+		meters:                meters{r},
 		paymentIntents:        paymentIntents{r},
+		paymentLinks:          paymentLinks{r},
 		paymentMethods:        paymentMethods{r},
 		paymentPages:          paymentPages{r},
+		payouts:               payouts{r},
 		pendingInvoices:       pendingInvoices{r},
 		pendingUpdates:        pendingUpdates{r},
 		plans:                 plans{r},
@@ -96,23 +122,33 @@ func handlersOf(r *request) handlers {
 		portalUpdatePages:     portalUpdatePages{r},
 		previews:              previews{r},
 		prices:                prices{r},
+		productFeatures:       productFeatures{r},
 		products:              products{r},
 		promotionCodes:        promotionCodes{r},
 		prorations:            prorations{r},
+		quotes:                quotes{r},
+		radarLists:            radarLists{r},
 		refunds:               refunds{r},
 		renewals:              renewals{r},
 		schedules:             schedules{r},
+		setupAttempts:         setupAttempts{r},
 		setupIntents:          setupIntents{r},
 		sources:               sources{r},
 		subscriptionChanges:   subscriptionChanges{r},
 		subscriptionItems:     subscriptionItems{r},
 		subscriptions:         subscriptions{r},
+		taxCalculations:       taxCalculations{r},
 		taxes:                 taxes{r},
 		taxIDs:                taxIDs{r},
 		taxRates:              taxRates{r},
+		taxRegistrations:      taxRegistrations{r},
+		taxTransactions:       taxTransactions{r},
 		testClocks:            testClocks{r},
 		tokens:                tokens{r},
+		topups:                topups{r},
 		trials:                trials{r},
+		usageRecords:          usageRecords{r},
+		usages:                usages{r},
 		webhookEndpoints:      webhookEndpoints{r},
 	}
 }

@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -21,6 +22,7 @@ type storedResponse struct {
 	Fingerprint string
 	Status      int
 	Body        archived
+	Version     string `json:",omitzero"` // of the body; empty is APIVersion
 	RequestID   string
 	StoredAt    int64
 }
@@ -41,7 +43,7 @@ func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
 	case refusal != nil:
 		return c.fail(refusal)
 	case first != nil:
-		return apiResponse{status: first.Status, body: c.bodyOf(first), date: c.Now().Unix(), replayed: true, originalRequest: first.RequestID}
+		return apiResponse{status: first.Status, body: c.bodyOf(first), version: cmp.Or(first.Version, APIVersion), date: c.Now().Unix(), replayed: true, originalRequest: first.RequestID}
 	}
 	defer c.releaseKey(key, current)
 	out := run()
@@ -115,7 +117,7 @@ func (s *Server) storeResponse(key string, current *idempotentRequest, out apiRe
 	at := s.clock()
 	s.store.IdempotentResponses[key] = &storedResponse{
 		Path: current.path, Fingerprint: current.fingerprint, Status: out.status,
-		Body: s.archive.add(out.body), RequestID: out.originalRequest, StoredAt: at,
+		Body: s.archive.add(out.body), Version: out.version, RequestID: out.originalRequest, StoredAt: at,
 	}
 	s.schedule(accountClock, at+keyLifetime, func(r *request) { r.expireKey(key) })
 	s.stateWriter.markDirty()

@@ -51,13 +51,3 @@ func TestPagesAllowOnlyTheirOwnStyle(t *testing.T) {
 		t.Errorf("status %d", w.Code)
 	}
 }
-
-func TestNewerEndpointsGetTheNewerShape(t *testing.T) {
-	sub := []byte(`{"object":"subscription","current_period_start":1,"current_period_end":2,"items":{"data":[{"id":"si_1"}]}}`)
-	if got, want := string(convertToVersion(sub, "2025-03-31.basil")), `{"items":{"data":[{"current_period_end":2,"current_period_start":1,"id":"si_1"}]},"object":"subscription"}`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	if got := string(convertToVersion(sub, APIVersion)); got != string(sub) {
-		t.Errorf("our own version was changed to %s", got)
-	}
-}

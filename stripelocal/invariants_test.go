@@ -187,7 +187,7 @@ func (i *stateChecker) checkSubscriptions() {
 			i.report("subscription %s has no items", sub.ID)
 		}
 		for _, item := range items {
-			if p, ok := i.store.Prices.get(item.Price); !ok || p.Interval == "" || p.Currency != sub.Currency {
+			if p, ok := i.store.Prices.get(item.Price); !ok || p.Interval == "" || !p.supports(sub.Currency) {
 				i.report("item %s of subscription %s has price %s", item.ID, sub.ID, item.Price)
 			}
 			if item.Quantity < 0 {

@@ -107,6 +107,10 @@ func invoiceResource() resource {
 			on("POST /v1/invoices/{id}", invoiceParams+"effective_at:time?", invoices.update),
 			on("DELETE /v1/invoices/{id}", "", invoices.delete),
 			on("GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", invoices.listLines),
+			on("POST /v1/invoices/{id}/add_lines", "lines[]{invoice_item "+invoiceLineParams+"}! invoice_metadata:map?", invoices.addLines),
+			on("POST /v1/invoices/{id}/update_lines", "lines[]{id! "+invoiceLineParams+"}! invoice_metadata:map?", invoices.updateLines),
+			on("POST /v1/invoices/{id}/remove_lines", "lines[]{id! behavior:delete|unassign!}! invoice_metadata:map?", invoices.removeLines),
+			on("POST /v1/invoices/{id}/lines/{line_item}", invoiceLineParams, invoices.updateSingleLine),
 			on("POST /v1/invoices/{id}/finalize", "auto_advance:bool", invoices.finalize),
 			on("POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool source", invoices.pay),
 			on("POST /v1/invoices/{id}/send", "", invoices.send),
@@ -293,6 +297,10 @@ func (h invoices) renderCustomerFields(inv *Invoice) wire.Object {
 		"subscription":         wire.Ref("subscription", inv.Subscription),
 		"subscription_details": wire.Object{"metadata": nil},
 		"test_clock":           nil,
+		"quote":                nil,
+	}
+	if from := h.store.Quotes.by("invoice", inv.ID); len(from) > 0 && inv.ID != "" {
+		o["quote"] = wire.Ref("quote", from[0].ID)
 	}
 	if inv.Subscription != "" {
 		o["subscription_details"] = wire.Object{"metadata": inv.SubscriptionMetadata}
@@ -318,7 +326,7 @@ func (inv *Invoice) renderUnusedFields() wire.Object {
 		"payment_settings": wire.Object{
 			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": wire.StringsOrNull(inv.PaymentMethodTypes),
 		},
-		"post_payment_credit_notes_amount": inv.PostPaymentCreditNotesAmount, "pre_payment_credit_notes_amount": inv.PrePaymentCreditNotesAmount, "quote": nil,
+		"post_payment_credit_notes_amount": inv.PostPaymentCreditNotesAmount, "pre_payment_credit_notes_amount": inv.PrePaymentCreditNotesAmount,
 		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
 		"statement_descriptor": wire.StringOrNull(inv.StatementDescriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
 		"transfer_data": nil,

@@ -64,7 +64,7 @@ func (h invoiceItems) setFields(i *InvoiceItem, p wire.Params) error {
 	p.SetMetadata(&i.Metadata)
 	p.At("period").SetInt("start", &i.PeriodStart)
 	p.At("period").SetInt("end", &i.PeriodEnd)
-	price, ok := h.store.Prices.get(p.String("price"))
+	price, ok := h.prices.inCurrency(p.String("price"), i.Currency)
 	switch {
 	case p.Has("price") && !ok:
 		return wire.NoSuch("price", p.String("price"), "price")
@@ -78,7 +78,7 @@ func (h invoiceItems) setFields(i *InvoiceItem, p wire.Params) error {
 	case p.Has("unit_amount"), p.Has("amount"):
 		h.setAmount(i, p)
 	case p.Has("quantity"):
-		if price, ok := h.store.Prices.get(i.Price); ok {
+		if price, ok := h.prices.inCurrency(i.Price, i.Currency); ok {
 			i.Amount = price.amount(i.Quantity)
 		}
 	}

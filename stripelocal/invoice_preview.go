@@ -160,7 +160,7 @@ func (h previews) nextInvoice(sub *Subscription, p changePlan) (*Invoice, error)
 	if price, ok := h.store.Prices.get(items[0].Price); ok {
 		next.End = price.periodAfter(next.Anchor, next.Start)
 	}
-	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, items, next))
+	inv := h.invoicing.build(sub, "upcoming", waiting, append(h.usages.lines(sub, p.after.Start, p.after.End), h.subscriptions.periodLines(sub, items, next)...))
 	inv.Created, inv.PeriodStart, inv.PeriodEnd = p.after.End, p.after.Start, p.after.End
 	inv.NextPaymentAttempt = p.after.End + draftPeriod
 	h.discounts.applyToInvoice(sub, inv, p.after.End)
@@ -195,7 +195,7 @@ func (h previews) finish(inv *Invoice) *Invoice {
 
 // forNewSubscription previews the first invoice of a subscription that does not exist yet.
 func (h previews) forNewSubscription(c *Customer, p, details wire.Params) (*Invoice, error) {
-	items, err := h.subscriptions.itemsFromParams(details)
+	items, err := h.subscriptions.itemsFromParams(details, c.Currency)
 	if err != nil {
 		return nil, err
 	}

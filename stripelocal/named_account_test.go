@@ -358,27 +358,3 @@ func TestSettingsAreChangedTogetherOrNotAtAll(t *testing.T) {
 		}
 	}
 }
-
-// The header names the version of the response, never the one that was requested.
-func TestOtherVersionsAreRefusedOrAnsweredWithTheTruth(t *testing.T) {
-	t.Parallel()
-	l := start(t, stripelocal.Options{})
-	want := func(version string, status int, word string) {
-		t.Helper()
-		got, header, body := l.callWithHeader(testKey, "GET", "/v1/customers", nil, "Stripe-Version", version)
-		if got != status || header.Get("Stripe-Version") != stripelocal.APIVersion || !strings.Contains(string(body), word) {
-			t.Errorf("%s: %d, version %s, %s", version, got, header.Get("Stripe-Version"), body)
-		}
-	}
-	want("", 200, "list")
-	want(stripelocal.APIVersion, 200, "list")
-	for _, version := range []string{"2024-04-10", "2025-03-31.basil", "2026-03-25.dahlia"} {
-		want(version, 400, "does not translate to "+version)
-	}
-	want("tomorrow", 400, "Invalid Stripe API version: tomorrow")
-	if set := l.browse("POST", "/_usher/settings", url.Values{"other_versions": {"answer"}}); set.status != http.StatusOK {
-		t.Fatalf("settings: %d %s", set.status, set.body)
-	}
-	want("2025-03-31.basil", 200, "list")
-	want("tomorrow", 400, "Invalid Stripe API version: tomorrow")
-}

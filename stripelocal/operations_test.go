@@ -53,10 +53,10 @@ func operationsText(t *testing.T) []byte {
 		}
 	}
 	fmt.Fprintf(&out, "# What the local Stripe supports\n\n`make local-stripe-operations` writes this page from the code; a test compares the two.\n\n"+
-		"It speaks API version %s and supports %d calls: %d of the %d operations of Stripe's\nspecification (stripe-mock v0.190.0), and what the official CLI calls besides. Any other call is a\n"+
-		"404, and a parameter that is not listed a 400 with its name.\n\n## Calls and their parameters\n\n"+
-		"Names in brackets are the fields of the one before. All calls take `expand`.\n\n",
-		stripelocal.APIVersion, len(routes), specified, len(spec.routes))
+		"It supports %d calls: %d of the %d operations of Stripe's specification (stripe-mock\nv0.190.0), /v1/invoice_payments of newer versions, and what the official CLI calls besides. Any\nother call is a 404, and a parameter that is not listed a 400 with its name.\n\n"+
+		"## Calls and their parameters\n\n"+
+		"The names are those of API version %s. Names in brackets are the fields of the one before. All\ncalls take `expand`. [API versions](#api-versions) tells what newer versions change.\n\n",
+		len(routes), specified, len(spec.routes), stripelocal.APIVersion)
 	for _, pattern := range routes {
 		fmt.Fprintf(&out, "- `%s`%s\n", pattern, paramText(stripelocal.RouteParams()[pattern]))
 	}

@@ -26,6 +26,8 @@ func (p hostedPages) mount(mux *http.ServeMux) {
 	mux.HandleFunc("POST /c/pay/{id}", p.handle(bind(checkoutPages.submit)))
 	mux.HandleFunc("GET /c/authenticate/{id}", p.handle(bind(authenticationPages.show)))
 	mux.HandleFunc("POST /c/authenticate/{id}", p.handle(bind(authenticationPages.submit)))
+	mux.HandleFunc("GET /b/{id}", p.handle(bind(paymentLinks.open)))
+	mux.HandleFunc("GET /b/{id}/thanks", p.handle(bind(paymentLinks.thanks)))
 	p.mountPortal(mux)
 	p.mountDashboard(mux)
 	mux.HandleFunc("GET /i/{id}", p.handle(bind(invoicePages.show)))

@@ -189,7 +189,7 @@ func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutP
 		Subtotal: wire.FormatAmount(sums.subtotal, cs.Currency), Total: wire.FormatAmount(sums.total(), cs.Currency),
 	}
 	for i, l := range cs.LineItems {
-		if price, ok := h.store.Prices.get(l.Price); ok {
+		if price, ok := h.prices.inCurrency(l.Price, cs.Currency); ok {
 			p.Lines = append(p.Lines, h.line(price, l.Quantity))
 			p.Quantities = append(p.Quantities, quantityFields(l, i, h.prices.productName(price))...)
 		}

@@ -320,5 +320,5 @@ func nestName(name string) string {
 func (h portalUpdatePages) billsImmediately(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change portalChange) bool {
 	old, _ := h.store.Prices.get(item.Price)
 	return config.Features.UpdateProration == "always_invoice" || change.endsTrial(sub, item) ||
-		old.Interval != change.price.Interval || old.IntervalCount != change.price.IntervalCount || old.UnitAmount == 0 && change.price.UnitAmount > 0
+		old.Interval != change.price.Interval || old.IntervalCount != change.price.IntervalCount || old.amount(1) == 0 && change.price.amount(1) > 0
 }

@@ -220,6 +220,21 @@ func (h paymentMethods) update(in *input) (any, error) {
 	return h.render(pm), nil
 }
 
+// getOfCustomer returns a payment method if it is the customer's.
+func (h paymentMethods) getOfCustomer(in *input) (any, error) {
+	c, err := h.customers.find(in)
+	if err != nil {
+		return nil, err
+	}
+	pm, ok := h.store.PaymentMethods.get(in.pathValue("payment_method"))
+	if !ok || pm.Customer != c.ID {
+		e := noSuchMethod(in.pathValue("payment_method"), "payment_method")
+		e.Status = 404
+		return nil, e
+	}
+	return h.render(pm), nil
+}
+
 func (h paymentMethods) list(in *input) (any, error) {
 	return h.listPage(in, in.String("customer"))
 }

@@ -70,6 +70,7 @@ func (h pendingUpdates) apply(sub *Subscription, inv *Invoice) {
 	if pending.AttemptFailed {
 		h.emit("customer.subscription.pending_update_applied", after)
 	}
+	h.entitlements.refresh(sub)
 	h.renewals.scheduleNext(sub)
 }
 

@@ -24,7 +24,7 @@ func planResource() resource {
 			return p.plan(), true
 		},
 		routes: []route{
-			on("POST /v1/plans", planParams+planProduct+"id amount:int amount_decimal:decimal billing_scheme:per_unit|tiered currency:currency! interval:day|week|month|year! interval_count:int usage_type:licensed|metered", plans.create),
+			on("POST /v1/plans", planParams+planProduct+"id amount:int amount_decimal:decimal currency:currency! "+priceTierParams+"transform_usage"+transformedUnits+" interval:day|week|month|year! interval_count:int usage_type:licensed|metered aggregate_usage:last_during_period|last_ever|max|sum meter", plans.create),
 			on("GET /v1/plans", listParams+"active:bool product", plans.list),
 			on("GET /v1/plans/{id}", "", plans.get),
 			on("POST /v1/plans/{id}", planParams+"product", plans.update),
@@ -47,6 +47,8 @@ func (h plans) create(in *input) (any, error) {
 		IntervalCount: in.IntOr("interval_count", 1), Metadata: in.Metadata(),
 	}
 	p.setAmount(in.Params, "amount", "amount_decimal")
+	p.setScheme(in.Params, in.At("transform_usage"))
+	p.setUsage(in.Params)
 	p.setPlanFields(in.Params)
 	h.prices.put(p)
 	return p.plan(), nil
@@ -66,7 +68,10 @@ func (h plans) validate(p wire.Params) error {
 	if err := h.checkProduct(p); err != nil {
 		return err
 	}
-	if err := checkAmount(p, "amount", p.String("usage_type")); err != nil {
+	if err := checkAmount(p, "amount", "transform_usage"); err != nil {
+		return err
+	}
+	if err := h.prices.checkUsage(p); err != nil {
 		return err
 	}
 	return checkInterval(p)
@@ -188,11 +193,13 @@ func (p *Price) renderPlan() any {
 }
 
 func (p *Price) plan() wire.Object {
-	return wire.Object{
-		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": nil, "amount": p.unitAmount(),
-		"amount_decimal": p.unitAmountDecimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
+	o := wire.Object{
+		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": wire.StringOrNull(p.AggregateUsage), "amount": p.unitAmount(),
+		"amount_decimal": p.unitAmountDecimal(), "created": p.Created, "currency": p.Currency,
 		"interval": p.Interval, "interval_count": p.IntervalCount, "livemode": false, "metadata": p.Metadata,
-		"meter": nil, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product), "tiers_mode": nil,
-		"transform_usage": nil, "trial_period_days": wire.IntOrNull(p.TrialPeriodDays), "usage_type": "licensed",
+		"meter": wire.StringOrNull(p.Meter), "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product),
+		"trial_period_days": wire.IntOrNull(p.TrialPeriodDays), "usage_type": p.usageType(),
 	}
+	p.renderScheme(o, "transform_usage")
+	return o
 }

@@ -24,10 +24,18 @@ type Price struct {
 	Deleted           bool  // as a plan: kept for the subscriptions that have it
 	UnitAmount        int64
 	UnitAmountDecimal string // set if the amount has fractions of a minor unit
+	TiersMode         string // graduated or volume; empty without tiers
+	Tiers             []PriceTier
+	CurrencyOptions   map[string]CurrencyOption
+	Metered           bool   // billed by usage
+	Meter             string // of a metered price; empty is by usage records
+	AggregateUsage    string // of usage records
+	DivideBy          int64  // the quantity is divided by it; 0 is not
+	RoundUp           bool   // what is divided is rounded up
 }
 
 const (
-	priceCore = "currency:currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered} tax_behavior:exclusive|inclusive|unspecified "
+	priceCore = "currency:currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered aggregate_usage:last_during_period|last_ever|max|sum meter} tax_behavior:exclusive|inclusive|unspecified "
 	priceMore = "active:bool nickname? transfer_lookup_key:bool "
 )
 
@@ -40,10 +48,10 @@ func priceResource() resource {
 		render: renderFrom(func(s *store) *table[*Price] { return s.Prices },
 			bind(prices.render)),
 		routes: []route{
-			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
-			on("GET /v1/prices", listParams+"active:bool currency:currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", prices.list),
+			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map "+"currency_options:any "+priceTierParams+"transform_quantity"+transformedUnits+"product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
+			on("GET /v1/prices", listParams+"active:bool currency:currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year meter usage_type:licensed|metered}", prices.list),
 			on("GET /v1/prices/{id}", "", prices.get),
-			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", prices.update),
+			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? currency_options:any tax_behavior:exclusive|inclusive|unspecified", prices.update),
 		},
 	}
 }
@@ -79,23 +87,32 @@ func (h prices) validateNew(p wire.Params) error {
 	if err := checkPriceAmount(p); err != nil {
 		return err
 	}
+	if err := h.checkUsage(p.At("recurring")); err != nil {
+		return err
+	}
+	if err := checkCurrencyOptions(p, p.String("currency"), p.String("billing_scheme") == "tiered"); err != nil {
+		return err
+	}
 	return h.checkLookupKey(p, "")
 }
 
-// checkPriceAmount rejects prices that are not supported (tiered, metered) and prices without an
-// amount.
+// checkPriceAmount checks the amount or the tiers of a price, and its interval.
 func checkPriceAmount(p wire.Params) error {
-	if err := checkAmount(p, "unit_amount", p.At("recurring").String("usage_type")); err != nil {
+	if err := checkAmount(p, "unit_amount", "transform_quantity"); err != nil {
 		return err
 	}
 	return checkInterval(p.At("recurring"))
 }
 
-// checkAmount checks the amount of a price (unit_amount) or plan (amount).
-func checkAmount(p wire.Params, name, usage string) error {
+// checkAmount checks the amount of a price (unit_amount, transform_quantity) or plan (amount,
+// transform_usage).
+func checkAmount(p wire.Params, name, transform string) error {
+	if p.String("billing_scheme") == "tiered" {
+		return checkTiers(p, name, transform)
+	}
 	switch {
-	case p.String("billing_scheme") == "tiered", usage == "metered":
-		return wire.Invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
+	case p.Has("tiers") || p.Has("tiers_mode"):
+		return wire.Invalid("", p.Name("tiers"), "You may only pass `tiers` and `tiers_mode` when `billing_scheme` is `tiered`.")
 	case !p.Has(name) && !p.Has(name+"_decimal"):
 		return wire.MissingParam(p.Name(name))
 	case p.Has(name) && p.Has(name+"_decimal"):
@@ -103,7 +120,7 @@ func checkAmount(p wire.Params, name, usage string) error {
 	case p.Int(name) < 0:
 		return wire.Invalid("parameter_invalid_integer", p.Name(name), "This value must be greater than or equal to 0.")
 	}
-	return nil
+	return checkTransform(p.At(transform))
 }
 
 // checkInterval checks Stripe's limit of three years per interval.
@@ -147,6 +164,8 @@ func (h prices) insert(product string, from wire.Params, active bool) *Price {
 		p.IntervalCount = from.At("recurring").IntOr("interval_count", 1)
 	}
 	p.setAmount(from, "unit_amount", "unit_amount_decimal")
+	p.setScheme(from, from.At("transform_quantity"))
+	p.setUsage(from.At("recurring"))
 	h.setFields(p, from)
 	h.put(p)
 	return p
@@ -183,6 +202,7 @@ func (h prices) setFields(p *Price, from wire.Params) {
 	from.SetString("nickname", &p.Nickname)
 	from.SetString("tax_behavior", &p.TaxBehavior)
 	from.SetMetadata(&p.Metadata)
+	p.setCurrencyOptions(from)
 	if key := from.String("lookup_key"); key != "" {
 		if holder := h.byLookupKey(key); holder != nil && holder != p {
 			before := h.render(holder)
@@ -219,6 +239,9 @@ func (h prices) update(in *input) (any, error) {
 	}
 	if to := in.StringOr("tax_behavior", p.TaxBehavior); p.TaxBehavior != "unspecified" && to != p.TaxBehavior {
 		return nil, wire.Invalid("", "tax_behavior", "The `tax_behavior` of a price cannot be changed once it is `"+p.TaxBehavior+"`.")
+	}
+	if err := checkCurrencyOptions(in.Params, p.Currency, len(p.Tiers) > 0); err != nil {
+		return nil, err
 	}
 	before, plan := h.render(p), p.plan()
 	h.setFields(p, in.Params)
@@ -258,7 +281,8 @@ func (p *Price) matches(q wire.Params) bool {
 		(!q.Has("currency") || p.Currency == q.String("currency")) &&
 		(!q.Has("type") || p.priceType() == q.String("type")) &&
 		(q.At("recurring").String("interval") == "" || p.Interval == q.At("recurring").String("interval")) &&
-		q.At("recurring").String("usage_type") != "metered"
+		(q.At("recurring").String("usage_type") == "" || p.Interval != "" && p.usageType() == q.At("recurring").String("usage_type")) &&
+		(q.At("recurring").String("meter") == "" || p.Meter == q.At("recurring").String("meter"))
 }
 
 func (p *Price) priceType() string {
@@ -270,6 +294,14 @@ func (p *Price) priceType() string {
 
 // amount is the amount of a quantity in minor units, rounded half away from zero.
 func (p *Price) amount(quantity int64) int64 {
+	if len(p.Tiers) > 0 {
+		var sum int64
+		for _, t := range p.tierAmounts(quantity) {
+			sum += t.amount
+		}
+		return sum
+	}
+	quantity = p.billedUnits(quantity)
 	if p.UnitAmountDecimal == "" {
 		return p.UnitAmount * quantity
 	}
@@ -277,7 +309,10 @@ func (p *Price) amount(quantity int64) int64 {
 	return wire.Round(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
 }
 
-func (p *Price) unitAmountDecimal() string {
+func (p *Price) unitAmountDecimal() any {
+	if len(p.Tiers) > 0 {
+		return nil
+	}
 	if p.UnitAmountDecimal != "" {
 		return p.UnitAmountDecimal
 	}
@@ -285,7 +320,7 @@ func (p *Price) unitAmountDecimal() string {
 }
 
 func (p *Price) unitAmount() any {
-	if p.UnitAmountDecimal != "" {
+	if p.UnitAmountDecimal != "" || len(p.Tiers) > 0 {
 		return nil
 	}
 	return p.UnitAmount
@@ -293,27 +328,21 @@ func (p *Price) unitAmount() any {
 
 func (h prices) render(p *Price) wire.Object {
 	o := wire.Object{
-		"id": p.ID, "object": "price", "active": p.Active, "billing_scheme": "per_unit", "created": p.Created,
+		"id": p.ID, "object": "price", "active": p.Active, "created": p.Created,
 		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": wire.StringOrNull(p.LookupKey),
 		"metadata": p.Metadata, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product),
-		"recurring": nil, "tax_behavior": p.TaxBehavior, "tiers_mode": nil, "transform_quantity": nil,
+		"recurring": nil, "tax_behavior": p.TaxBehavior,
 		"type": p.priceType(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
-		"currency_options": wire.Expandable(func() any { return p.currencyOptions() }),
+		"currency_options": wire.Expandable(func() any { return p.renderCurrencyOptions() }),
 	}
+	p.renderScheme(o, "transform_quantity")
 	if p.Interval != "" {
 		o["recurring"] = wire.Object{
-			"aggregate_usage": nil, "interval": p.Interval, "interval_count": p.IntervalCount,
-			"meter": nil, "trial_period_days": wire.IntOrNull(p.TrialPeriodDays), "usage_type": "licensed",
+			"aggregate_usage": wire.StringOrNull(p.AggregateUsage), "interval": p.Interval, "interval_count": p.IntervalCount,
+			"meter": wire.StringOrNull(p.Meter), "trial_period_days": wire.IntOrNull(p.TrialPeriodDays), "usage_type": p.usageType(),
 		}
 	}
 	return o
-}
-
-func (p *Price) currencyOptions() wire.Object {
-	return wire.Object{p.Currency: wire.Object{
-		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
-		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
-	}}
 }
 
 // periodAfter is the first end of a billing period after a time, counted from anchor.

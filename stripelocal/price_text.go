@@ -16,11 +16,21 @@ func (h prices) productName(p *Price) string {
 // describeLine describes an invoice line: 5 user × Pro (at $10.00 / month), with the product's
 // unit_label (recorded by pay-rails/pay), or 5 × Pro (at $10.00 / every 3 months).
 func (h prices) describeLine(p *Price, quantity int64) string {
-	every := p.Interval
-	if p.IntervalCount > 1 {
-		every = "every " + intervalText(p)
+	unit := wire.DescribeAmount(p.UnitAmount, p.Currency)
+	if len(p.Tiers) > 0 {
+		unit = p.Tiers[p.tierAmounts(quantity)[0].tier].describe(p.Currency)
 	}
-	return fmt.Sprintf("%s %s (at %s / %s)", h.countUnits(p, quantity), h.productName(p), wire.DescribeAmount(p.UnitAmount, p.Currency), every)
+	if p.DivideBy > 0 {
+		unit += fmt.Sprintf(" per %d", p.DivideBy)
+	}
+	return fmt.Sprintf("%s %s (at %s / %s)", h.countUnits(p, quantity), h.productName(p), unit, everyText(p))
+}
+
+func everyText(p *Price) string {
+	if p.IntervalCount > 1 {
+		return "every " + intervalText(p)
+	}
+	return p.Interval
 }
 
 // countUnits is a quantity with the product's unit_label: 5 user ×.

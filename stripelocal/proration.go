@@ -49,8 +49,8 @@ func (h prorations) netAmounts(sub *Subscription, items []plannedItem) map[strin
 	lines := make([]InvoiceLine, len(items))
 	for i, item := range items {
 		lines[i].Price = item.Price
-		if price, ok := h.store.Prices.get(item.Price); ok {
-			lines[i].Amount = price.amount(item.Quantity)
+		if price, ok := h.prices.inCurrency(item.Price, sub.Currency); ok {
+			lines[i].Amount = price.fixedAmount(item.Quantity)
 		}
 	}
 	discounts := h.discounts.apply(sub.Discounts, lines, h.timeOnClock(sub.TestClock))
@@ -86,8 +86,8 @@ func (h prorations) unusedCredits(sub *Subscription, date int64) []*InvoiceItem 
 }
 
 func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *SubscriptionItem, date int64, net map[string]int64) []*InvoiceItem {
-	price, ok := h.store.Prices.get(item.Price)
-	if !ok || item.Quantity == 0 || sub.Status == "trialing" {
+	price, ok := h.prices.inCurrency(item.Price, sub.Currency)
+	if !ok || price.Metered || item.Quantity == 0 || sub.Status == "trialing" {
 		return out
 	}
 	amount := -share(sub, date, net[item.ID])
@@ -96,14 +96,18 @@ func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *Su
 	return append(out, credit)
 }
 
-// creditedLines returns the invoice and line that last charged for an item, for proration_details.
+// creditedLines returns the invoice and lines that last charged for an item, for proration_details.
 func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (string, []string) {
 	invoices := h.store.Invoices.by("subscription", sub.ID)
 	for i := len(invoices) - 1; i >= 0; i-- {
+		var lines []string
 		for _, l := range invoices[i].Lines {
 			if l.SubscriptionItem == item.ID && l.Amount > 0 && l.PeriodEnd == sub.CurrentPeriodEnd {
-				return invoices[i].ID, []string{l.ID}
+				lines = append(lines, l.ID)
 			}
+		}
+		if len(lines) > 0 {
+			return invoices[i].ID, lines
 		}
 	}
 	return "", nil

@@ -24,7 +24,7 @@ func TestRoutesAcceptOnlyStripesParameters(t *testing.T) {
 	}()
 	for pattern, params := range stripelocal.RouteParams() {
 		method, path, _ := strings.Cut(pattern, " ")
-		if unspecified(path) {
+		if unspecified(path) || !stripelocal.HasRoute(pattern, stripelocal.APIVersion) {
 			continue
 		}
 		op, ok := spec.operation(method, strings.NewReplacer("{", "x", "}", "x").Replace(path))
@@ -156,6 +156,7 @@ func tolerated(at string) bool {
 
 func leniencies() []divergence {
 	older := "left out of the specification; recorded by pay-rails/pay, and items[].plan is a field in stripe-go v79"
+	acacia := "a parameter of 2024-06-20, in BillingAlertParams of stripe-go v79; the specification is of acacia"
 	early := "an empty value where there is nothing yet to unset does no harm"
 	return []divergence{
 		{" enabled_events[]", "types of newer versions are taken too"},
@@ -176,6 +177,8 @@ func leniencies() []divergence {
 		{"subscription_items plan", older},
 		{"subscription_items/{id} plan", older},
 		{"POST /v1/coupons metadata", early},
+		{"POST /v1/billing/alerts filter", acacia},
+		{"POST /v1/billing/alerts usage_threshold_config", acacia},
 		{"subscription_items metadata", early},
 	}
 }

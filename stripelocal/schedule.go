@@ -260,10 +260,10 @@ func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency str
 		if err != nil {
 			return phase, err
 		}
-		if currency != "" && price.Currency != currency {
+		if currency != "" && !price.supports(currency) {
 			return phase, wire.Invalid("", i.Name("price"), "All prices of a schedule must have the subscription's currency, `"+currency+"`.")
 		}
-		phase.Items = append(phase.Items, plannedItem{Price: price.ID, Quantity: i.IntOr("quantity", 1), Metadata: i.Metadata()})
+		phase.Items = append(phase.Items, plannedItem{Price: price.ID, Quantity: price.quantityFrom(i), Metadata: i.Metadata()})
 	}
 	if len(phase.Items) == 0 {
 		return phase, wire.MissingParam(p.Name("items"))

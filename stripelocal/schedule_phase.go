@@ -148,8 +148,9 @@ func (h schedules) cancelsAtPhaseEnd(sub *Subscription) bool {
 func (h schedules) complete(sub *Subscription, x *SubscriptionSchedule) {
 	x.Status, x.CompletedAt = "completed", h.timeOnClock(sub.TestClock)
 	h.emit("subscription_schedule.completed", h.render(x))
+	usage := h.usages.unbilled(sub)
 	h.subscriptions.end(sub, "canceled", "")
-	h.renewals.finalInvoice(sub)
+	h.renewals.finalInvoice(sub, usage)
 }
 
 // enterNextPhase enters the next phase at the end of a period, without prorations.
@@ -214,9 +215,10 @@ func (h schedules) cancel(in *input) (any, error) {
 			h.invoiceItems.insert(credit)
 		}
 	}
+	usage := h.usages.unbilled(sub)
 	h.subscriptions.end(sub, "canceled", "cancellation_requested")
 	if in.BoolOr("invoice_now", true) {
-		h.renewals.finalInvoice(sub)
+		h.renewals.finalInvoice(sub, usage)
 	}
 	return h.render(x), nil
 }
@@ -270,10 +272,14 @@ func (h schedules) renderPhase(p SchedulePhase) wire.Object {
 		if price, ok := h.store.Prices.get(i.Price); ok {
 			currency = price.Currency
 		}
-		items = append(items, wire.Object{
+		item := wire.Object{
 			"billing_thresholds": nil, "discounts": []any{}, "metadata": i.Metadata, "plan": wire.Ref("plan", i.Price),
 			"price": wire.Ref("price", i.Price), "quantity": i.Quantity, "tax_rates": []any{},
-		})
+		}
+		if price, ok := h.store.Prices.get(i.Price); ok && price.Metered {
+			delete(item, "quantity")
+		}
+		items = append(items, item)
 	}
 	behavior := p.ProrationBehavior
 	if behavior == "" {

@@ -17,7 +17,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// APIVersion is the only API version whose object shapes are supported.
+// APIVersion is the account's API version, and that of the stored objects. Calls and webhook
+// endpoints may request another one of APIVersions.
 const APIVersion = "2024-06-20"
 
 // Options configures a Server. The zero value is a server without a state file.
@@ -55,6 +56,7 @@ type Server struct {
 	cli         *cliHub
 	renderers   map[string]renderFunc
 	routes      map[string]boundRoute // by pattern, for API calls from pages
+	steps       []versionStep         // from APIVersion to the newest version
 	templates   *pages.Set
 	faults      *Faults
 

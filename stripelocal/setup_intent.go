@@ -104,7 +104,7 @@ func (h setupIntents) render(si *SetupIntent) wire.Object {
 		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.AutomaticPaymentMethods, si.AllowRedirects),
 		"cancellation_reason": wire.StringOrNull(si.CancellationReason), "client_secret": si.ClientSecret, "created": si.Created,
 		"customer": wire.Ref("customer", si.Customer), "description": wire.StringOrNull(si.Description), "flow_directions": nil,
-		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
+		"last_setup_error": nil, "latest_attempt": wire.Ref("setup_attempt", h.setupAttempts.id(si)), "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", si.PaymentMethod),
 		"payment_method_configuration_details": h.methodConfiguration(si.AutomaticPaymentMethods),

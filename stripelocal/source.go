@@ -50,10 +50,46 @@ func (h sources) list(in *input) (any, error) {
 	}.page(in)
 }
 
-func (h sources) delete(in *input) (any, error) {
+const cardUpdateParams = "exp_month exp_year metadata:map? name "
+
+// find returns a card of the path's customer.
+func (h sources) find(in *input) (*PaymentMethod, error) {
 	card, ok := h.store.PaymentMethods.get(in.pathValue("source"))
 	if !ok || !isSource(card) || card.Customer != in.pathValue("id") {
 		return nil, wire.NotFound("source", in.pathValue("source"), "id")
+	}
+	return card, nil
+}
+
+func (h sources) get(in *input) (any, error) {
+	card, err := h.find(in)
+	if err != nil {
+		return nil, err
+	}
+	return renderCard(card), nil
+}
+
+func (h sources) update(in *input) (any, error) {
+	card, err := h.find(in)
+	if err == nil {
+		err = validateExpiryParams(in.Params, h.now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	before := renderCard(card)
+	in.SetInt("exp_month", &card.ExpMonth)
+	in.SetInt("exp_year", &card.ExpYear)
+	in.SetString("name", &card.Name)
+	in.SetMetadata(&card.Metadata)
+	h.emitUpdate("customer.source.updated", before, renderCard(card))
+	return renderCard(card), nil
+}
+
+func (h sources) delete(in *input) (any, error) {
+	card, err := h.find(in)
+	if err != nil {
+		return nil, err
 	}
 	rendered := renderCard(card)
 	h.paymentMethods.clearDefaults(card)

@@ -27,8 +27,10 @@ type specRoute struct {
 // loadedSpec loads the specification once per test binary, because it takes a second.
 var loadedSpec = sync.OnceValues(loadSpec)
 
-func loadSpec() (*apiSpec, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(embedded.OpenAPISpec)
+func loadSpec() (*apiSpec, error) { return parseSpec(embedded.OpenAPISpec) }
+
+func parseSpec(raw []byte) (*apiSpec, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(raw)
 	if err != nil {
 		return nil, fmt.Errorf("load the OpenAPI specification: %w", err)
 	}
@@ -49,7 +51,8 @@ func (sp *apiSpec) addObject(s *openapi3.Schema) {
 	if s.Properties["deleted"] != nil {
 		into = sp.deleted
 	}
-	if name := objectName(s); name != "" && s.Properties["id"] != nil || name == "invoice" {
+	name := objectName(s)
+	if hasID := s.Properties["id"] != nil; name != "" && (hasID || name == "invoice" || into[name] == nil) {
 		into[name] = s
 	}
 }

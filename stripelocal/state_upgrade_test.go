@@ -61,7 +61,7 @@ func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 
 // newerFields are fields that format 1 did not have and whose zero value is what it meant.
 var newerFields = []string{
-	"CLISecrets", "Speed", "OtherVersions", "WebhookEndpoints.Configured", "Blocks",
+	"CLISecrets", "Speed", "OtherVersions", "IdempotentResponses.Version", "WebhookEndpoints.Configured", "Blocks",
 	"PortalRefusal", "Subscriptions.NextPendingInvoice", "Subscriptions.PendingInterval.Count", "Subscriptions.PendingInterval.Interval",
 	"WithoutTerms", "WithoutStripeTax", "TaxRates", "Subscriptions.DefaultTaxRates", "Invoices.DefaultTaxRates", "Invoices.Taxes", "Invoices.Lines.TaxRates",
 	"CheckoutSessions.LineItems.TaxRates", "CheckoutSessions.EnteredTerms", "CheckoutSessions.DefaultTaxRates", "CheckoutSessions.ConsentTerms",
@@ -72,6 +72,9 @@ var newerFields = []string{
 	"PaymentIntents.MethodOptions", "Charges.WasUncaptured", "Charges.BalancePending", "Charges.Shipping", "Charges.TransferGroup",
 	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
+	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
+	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp", "Prices.CurrencyOptions",
+	"Prices.Metered", "Prices.Meter", "Prices.AggregateUsage", "Meters", "MeterEvents", "UsageRecords", "BillingAlerts", "Quotes", "PaymentLinks", "Payouts", "Topups", "TaxCalculations", "TaxTransactions", "TaxRegistrations", "TaxSettings", "RadarValueLists", "RadarValueListItems", "CheckoutSessions.PaymentLink",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

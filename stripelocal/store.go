@@ -23,6 +23,7 @@ type store struct {
 	PortalRefusal string
 	// The account has no URL of its terms of service, and Stripe Tax is not activated.
 	WithoutTerms, WithoutStripeTax bool
+	TaxSettings                    TaxSettings
 
 	TestClocks                  *table[*TestClock]
 	Customers                   *table[*Customer]
@@ -50,6 +51,22 @@ type store struct {
 	PromotionCodes              *table[*PromotionCode]
 	TaxIDs                      *table[*TaxID]
 	TaxRates                    *table[*TaxRate]
+	EntitlementFeatures         *table[*EntitlementFeature]
+	ProductFeatures             *table[*ProductFeature]
+	ActiveEntitlements          *table[*ActiveEntitlement]
+	Meters                      *table[*Meter]
+	MeterEvents                 *table[*MeterEvent]
+	UsageRecords                *table[*UsageRecord]
+	BillingAlerts               *table[*BillingAlert]
+	Quotes                      *table[*Quote]
+	PaymentLinks                *table[*PaymentLink]
+	Payouts                     *table[*Payout]
+	Topups                      *table[*Topup]
+	TaxCalculations             *table[*TaxCalculation]
+	TaxTransactions             *table[*TaxTransaction]
+	TaxRegistrations            *table[*TaxRegistration]
+	RadarValueLists             *table[*RadarValueList]
+	RadarValueListItems         *table[*RadarValueListItem]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -83,7 +100,8 @@ func newStore() *store {
 			indexed("payment_intent", func(c *Charge) string { return c.PaymentIntent }),
 		CheckoutSessions: newTable[*CheckoutSession]().indexed("customer", func(c *CheckoutSession) string { return c.Customer }).
 			indexed("subscription", func(c *CheckoutSession) string { return c.Subscription }).
-			indexed("payment_intent", func(c *CheckoutSession) string { return c.PaymentIntent }),
+			indexed("payment_intent", func(c *CheckoutSession) string { return c.PaymentIntent }).
+			indexed("payment_link", func(c *CheckoutSession) string { return c.PaymentLink }),
 		Coupons:              newTable[*Coupon](),
 		PromotionCodes:       newTable[*PromotionCode](),
 		TaxIDs:               newTable[*TaxID]().indexed("customer", func(x *TaxID) string { return x.Customer }),
@@ -91,6 +109,22 @@ func newStore() *store {
 		PortalConfigurations: newTable[*PortalConfiguration](),
 		PortalSessions:       newTable[*PortalSession](),
 		WebhookEndpoints:     newTable[*WebhookEndpoint](),
+		EntitlementFeatures:  newTable[*EntitlementFeature](),
+		ProductFeatures:      newTable[*ProductFeature]().indexed("product", func(x *ProductFeature) string { return x.Product }),
+		ActiveEntitlements:   newTable[*ActiveEntitlement]().indexed("customer", func(x *ActiveEntitlement) string { return x.Customer }),
+		Meters:               newTable[*Meter](),
+		MeterEvents:          newTable[*MeterEvent]().indexed("usage", (*MeterEvent).usageKey).indexed("identifier", func(x *MeterEvent) string { return x.Identifier }),
+		UsageRecords:         newTable[*UsageRecord]().indexed("item", func(x *UsageRecord) string { return x.Item }),
+		BillingAlerts:        newTable[*BillingAlert](),
+		Quotes:               newTable[*Quote]().indexed("customer", func(x *Quote) string { return x.Customer }).indexed("invoice", func(x *Quote) string { return x.Invoice }),
+		PaymentLinks:         newTable[*PaymentLink](),
+		Payouts:              newTable[*Payout](),
+		Topups:               newTable[*Topup](),
+		TaxCalculations:      newTable[*TaxCalculation](),
+		TaxTransactions:      newTable[*TaxTransaction]().indexed("original", func(x *TaxTransaction) string { return x.Original }),
+		TaxRegistrations:     newTable[*TaxRegistration](),
+		RadarValueLists:      newTable[*RadarValueList](),
+		RadarValueListItems:  newTable[*RadarValueListItem]().indexed("list", func(x *RadarValueListItem) string { return x.List }),
 		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},

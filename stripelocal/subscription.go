@@ -169,9 +169,12 @@ func (h subscriptions) hasPrice(x *Subscription, price string) bool {
 
 // change runs f and emits customer.subscription.updated if a rendered field changed.
 func (h subscriptions) change(sub *Subscription, f func()) {
-	before := h.render(sub)
+	before, status := h.render(sub), sub.Status
 	f()
 	h.emitUpdate("customer.subscription.updated", before, h.render(sub))
+	if sub.Status != status {
+		h.entitlements.refresh(sub)
+	}
 }
 
 // end ends the subscription now. It voids the open invoices of an incomplete subscription. Other
@@ -195,6 +198,7 @@ func (h subscriptions) end(sub *Subscription, status, reason string) {
 	}
 	h.schedules.cancelWithSubscription(sub)
 	h.emit("customer.subscription.deleted", h.render(sub))
+	h.entitlements.refresh(sub)
 }
 
 // cancel serves DELETE: it cancels immediately.
@@ -220,9 +224,10 @@ func (h subscriptions) cancel(in *input) (any, error) {
 	if sub.Status == "incomplete" {
 		status = "incomplete_expired"
 	}
+	usage := h.usages.unbilled(sub)
 	h.end(sub, status, "cancellation_requested")
 	if in.BoolOr("invoice_now", true) {
-		h.renewals.finalInvoice(sub)
+		h.renewals.finalInvoice(sub, usage)
 	}
 	return h.render(sub), nil
 }
@@ -264,7 +269,10 @@ func (h subscriptions) renderPlanFields(o wire.Object, items []*SubscriptionItem
 		return
 	}
 	if p, ok := h.store.Prices.get(items[0].Price); ok {
-		o["plan"], o["quantity"] = p.renderPlan(), items[0].Quantity
+		o["plan"] = p.renderPlan()
+		if !p.Metered {
+			o["quantity"] = items[0].Quantity
+		}
 	}
 }
 
@@ -293,7 +301,7 @@ func (h subscriptions) singleItem(sub *Subscription) (*Price, *SubscriptionItem,
 	if len(items) != 1 {
 		return nil, nil, false
 	}
-	price, ok := h.store.Prices.get(items[0].Price)
+	price, ok := h.prices.inCurrency(items[0].Price, sub.Currency)
 	return price, items[0], ok
 }
 

@@ -1,6 +1,10 @@
 package stripelocal
 
-import "usher/stripelocal/wire"
+import (
+	"slices"
+
+	"usher/stripelocal/wire"
+)
 
 // subscriptionChange is a requested change of a subscription's items, trial or billing cycle.
 type subscriptionChange struct {
@@ -63,6 +67,7 @@ type plannedItem struct {
 type changePlan struct {
 	items            []plannedItem
 	prorations       []*InvoiceItem // and other items for the next invoice; not stored yet
+	usage            []InvoiceLine  // of the period that a new one ends
 	after            billingState
 	prorationDate    int64
 	newPeriod        bool // a new period starts now
@@ -79,6 +84,9 @@ func (h subscriptionChanges) plan(sub *Subscription, ch subscriptionChange) chan
 		p.prorationDate = ch.prorationDate
 	}
 	p.after, p.newPeriod = h.billingStateAfter(sub, ch, p.items, now)
+	if p.newPeriod {
+		p.usage = h.usages.lines(sub, sub.CurrentPeriodStart, now)
+	}
 	if ch.prorationBehavior != "none" {
 		p.prorations = h.prorations.forChange(sub, ch, p)
 	}
@@ -150,15 +158,15 @@ func (h subscriptionChanges) intervalChanges(sub *Subscription, items []plannedI
 }
 
 func (h subscriptionChanges) stopsBeingFree(sub *Subscription, items []plannedItem) bool {
-	return h.periodTotal(h.itemsAfter(sub, nil)) == 0 && h.periodTotal(items) > 0
+	return h.periodTotal(sub, h.itemsAfter(sub, nil)) == 0 && h.periodTotal(sub, items) > 0
 }
 
 // periodTotal is the price of the items for a full period.
-func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
+func (h subscriptionChanges) periodTotal(sub *Subscription, items []plannedItem) int64 {
 	var sum int64
 	for _, item := range items {
-		if p, ok := h.store.Prices.get(item.Price); ok {
-			sum += p.amount(item.Quantity)
+		if p, ok := h.prices.inCurrency(item.Price, sub.Currency); ok {
+			sum += p.fixedAmount(item.Quantity)
 		}
 	}
 	return sum
@@ -214,5 +222,5 @@ func (h subscriptionChanges) newPeriodLines(sub *Subscription, p changePlan) []I
 	if !p.newPeriod {
 		return nil
 	}
-	return h.subscriptions.periodLines(sub, p.items, p.after)
+	return slices.Concat(p.usage, h.subscriptions.periodLines(sub, p.items, p.after))
 }

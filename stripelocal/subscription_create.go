@@ -18,7 +18,7 @@ func (h subscriptions) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := h.itemsFromParams(in.Params)
+	items, err := h.itemsFromParams(in.Params, in.StringOr("currency", c.Currency))
 	if err == nil {
 		err = h.customers.checkCurrency(c.ID, items[0].price.Currency)
 	}
@@ -66,7 +66,9 @@ func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
 	return nil
 }
 
-func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
+// itemsFromParams reads the items of a new subscription, with amounts in a currency if the prices
+// have them.
+func (h subscriptions) itemsFromParams(in wire.Params, currency string) ([]newItem, error) {
 	if err := checkOlderParams(in); err != nil {
 		return nil, err
 	}
@@ -80,7 +82,10 @@ func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, newItem{price: price, quantity: p.IntOr("quantity", 1), metadata: itemMetadata(p, in)})
+		if err := price.checkSupports(in.String("currency"), "currency"); err != nil {
+			return nil, err
+		}
+		out = append(out, newItem{price: price.in(currency), quantity: price.quantityFrom(p), metadata: itemMetadata(p, in)})
 	}
 	if len(out) == 0 {
 		return nil, wire.MissingParam("items")
@@ -116,6 +121,8 @@ func checkItems(items []newItem) error {
 		switch {
 		case item.quantity < 0:
 			return wire.Invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
+		case item.price.Metered && item.quantity != 0:
+			return wire.Invalid("", fmt.Sprintf("items[%d][quantity]", i), "You cannot set the quantity of a metered price: "+item.price.ID)
 		case item.price.Currency != first.Currency:
 			return wire.Invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", item.price.Currency, first.Currency))
 		case item.price.Interval != first.Interval || item.price.IntervalCount != first.IntervalCount:
@@ -251,8 +258,9 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 		h.subscriptionChanges.setCancelAt(sub, sub.CurrentPeriodEnd, true)
 	}
 	h.insertExtraItems(sub, extra)
-	inv := h.invoicing.createDraft(sub, "subscription_create", h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)))
+	inv := h.invoicing.createDraft(sub, "subscription_create", append(h.firstPeriodLines(sub, items[0].price, h.currentPeriodLines(sub)), h.usages.opening(sub)...))
 	h.emit("customer.subscription.created", h.render(sub))
+	h.entitlements.refresh(sub)
 	h.discounts.emitCreated(sub)
 	h.trials.announceShortTrial(sub)
 	if sub.CollectionMethod == "send_invoice" {
@@ -320,23 +328,19 @@ func (h subscriptions) currentPeriodLines(sub *Subscription) []InvoiceLine {
 	return h.periodLines(sub, h.subscriptionChanges.itemsAfter(sub, nil), sub.billingState())
 }
 
-// periodLines are the lines of items for a period.
+// periodLines are the lines of items for a period. Metered items are billed afterwards; see usages.
 func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at billingState) []InvoiceLine {
 	var lines []InvoiceLine
 	for _, item := range items {
-		price, ok := h.store.Prices.get(item.Price)
-		if !ok {
+		price, ok := h.prices.inCurrency(item.Price, sub.Currency)
+		if !ok || price.Metered {
 			continue
 		}
-		line := InvoiceLine{
-			Type: "subscription", Metadata: sub.Metadata, PeriodStart: at.Start, PeriodEnd: at.End,
-			Price: price.ID, Quantity: item.Quantity, Subscription: sub.ID, SubscriptionItem: item.ID,
-			Amount: price.amount(item.Quantity), Description: h.prices.describeLine(price, item.Quantity),
-		}
+		parts := h.prices.periodAmounts(price, item.Quantity)
 		if at.Status == "trialing" {
-			line.Amount, line.Description = 0, h.prices.describeTrial(price)
+			parts = []InvoiceLine{{Quantity: item.Quantity, Description: h.prices.describeTrial(price)}}
 		}
-		lines = append(lines, line)
+		lines = append(lines, linesOf(parts, sub, price, item.ID, at.Start, at.End)...)
 	}
 	return lines
 }

@@ -67,6 +67,9 @@ func (h subscriptionItems) render(i *SubscriptionItem) wire.Object {
 	}
 	if p, ok := h.store.Prices.get(i.Price); ok {
 		o["price"], o["plan"] = h.prices.render(p), p.renderPlan()
+		if p.Metered {
+			delete(o, "quantity")
+		}
 	}
 	return o
 }

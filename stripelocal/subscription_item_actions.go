@@ -13,7 +13,7 @@ func (h subscriptionItems) create(in *input) (any, error) {
 		return nil, err
 	}
 	before := setOf(h.itemIDs(sub))
-	c := itemChange{price: price, quantity: in.IntOr("quantity", 1), metadata: in.Params}
+	c := itemChange{price: price.in(sub.Currency), quantity: price.quantityFrom(in.Params), metadata: in.Params}
 	if err := h.changeItem(sub, c, in); err != nil {
 		return nil, err
 	}
@@ -39,12 +39,12 @@ func (h subscriptionItems) update(in *input) (any, error) {
 		return nil, err
 	}
 	c := itemChange{item: item, quantity: in.IntOr("quantity", item.Quantity), metadata: in.Params}
-	c.price, _ = h.store.Prices.get(item.Price)
+	c.price, _ = h.prices.inCurrency(item.Price, sub.Currency)
 	if namesPrice(in.Params) {
-		c.quantity = in.IntOr("quantity", 1)
 		if c.price, err = h.prices.recurringFromParams(in.Params, "price"); err != nil {
 			return nil, err
 		}
+		c.price, c.quantity = c.price.in(sub.Currency), c.price.quantityFrom(in.Params)
 	}
 	if err := h.changeItem(sub, c, in); err != nil {
 		return nil, err

@@ -113,14 +113,15 @@ func (h renewals) sendNotice(sub *Subscription) {
 
 // cancelAtDate ends the subscription at cancel_at. Pending items get a final invoice.
 func (h renewals) cancelAtDate(sub *Subscription) {
-	reason := sub.CancellationReason
+	reason, usage := sub.CancellationReason, h.usages.unbilled(sub)
 	h.subscriptions.end(sub, "canceled", reason)
-	h.finalInvoice(sub)
+	h.finalInvoice(sub, usage)
 }
 
-func (h renewals) finalInvoice(sub *Subscription) {
-	if len(h.invoiceItems.pendingFor(sub)) > 0 {
-		h.invoicing.finalizeAndPay(h.invoicing.createDraft(sub, "subscription_update", nil))
+// finalInvoice bills the pending items of a subscription that has ended, and usage.
+func (h renewals) finalInvoice(sub *Subscription, usage []InvoiceLine) {
+	if len(h.invoiceItems.pendingFor(sub)) > 0 || len(usage) > 0 {
+		h.invoicing.finalizeAndPay(h.invoicing.createDraft(sub, "subscription_update", usage))
 	}
 }
 
@@ -141,6 +142,7 @@ func (h renewals) renew(sub *Subscription) {
 	if !ok {
 		return
 	}
+	usage := h.usages.lines(sub, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)
 	h.subscriptions.change(sub, func() {
 		h.schedules.enterNextPhase(sub)
 		if next, ok := h.subscriptions.firstPrice(sub); ok {
@@ -152,8 +154,9 @@ func (h renewals) renew(sub *Subscription) {
 			sub.Status = "active"
 		}
 	})
+	h.entitlements.refresh(sub)
 	h.schedules.afterRenewal(sub)
-	inv := h.invoicing.createDraft(sub, "subscription_cycle", h.subscriptions.currentPeriodLines(sub))
+	inv := h.invoicing.createDraft(sub, "subscription_cycle", append(usage, h.subscriptions.currentPeriodLines(sub)...))
 	if !h.invoicing.applyPause(inv) {
 		h.invoicing.scheduleNext(inv)
 	}

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"fmt"
+	"slices"
 
 	"usher/stripelocal/wire"
 )
@@ -58,9 +59,13 @@ func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire
 		h.trials.endEarly(sub)
 		return outcomePaid, nil
 	}
+	status, prices := sub.Status, h.priceIDs(sub)
 	h.apply(sub, p)
 	h.schedules.syncCurrentPhase(sub)
 	h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
+	if p.newPeriod || sub.Status != status || !slices.Equal(prices, h.priceIDs(sub)) {
+		h.entitlements.refresh(sub)
+	}
 	if endsTrial {
 		h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
 	}
@@ -71,6 +76,14 @@ func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire
 		return outcomePaid, nil
 	}
 	return h.payInvoice(sub, inv, payment)
+}
+
+func (h subscriptionChanges) priceIDs(sub *Subscription) []string {
+	var out []string
+	for _, item := range h.subscriptions.items(sub) {
+		out = append(out, item.Price)
+	}
+	return out
 }
 
 // payInvoice attempts the payment of a change, or leaves it to the client with default_incomplete.
@@ -156,10 +169,11 @@ func (h subscriptionChanges) invoiceItemsFromParams(currency string, p wire.Para
 			return nil, wire.NoSuch("price", e.String("price"), e.Name("price"))
 		case price.Interval != "":
 			return nil, wire.Invalid("", e.Name("price"), "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
-		case currency != "" && price.Currency != currency:
-			return nil, wire.Invalid("", e.Name("price"), fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", price.Currency, currency))
 		}
-		out = append(out, newItem{price: price, quantity: e.IntOr("quantity", 1)})
+		if err := price.checkSupports(currency, e.Name("price")); err != nil {
+			return nil, err
+		}
+		out = append(out, newItem{price: price.in(currency), quantity: e.IntOr("quantity", 1)})
 	}
 	return out, nil
 }
@@ -196,7 +210,7 @@ func (h subscriptionChanges) onlyItemChange(sub *Subscription, p wire.Params) ([
 		if change.price, err = h.prices.recurringFromParams(p, "plan"); err != nil {
 			return nil, err
 		}
-		change.quantity = p.IntOr("quantity", 1)
+		change.price, change.quantity = change.price.in(sub.Currency), change.price.quantityFrom(p)
 	}
 	if change.quantity < 0 {
 		return nil, wire.Invalid("parameter_invalid_integer", "quantity", "This value must be greater than or equal to 0.")
@@ -215,7 +229,7 @@ func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Para
 			return change, wire.NoSuch("subscription_item", p.String("id"), p.Name("id"))
 		}
 		change.item = item
-		change.price, _ = h.store.Prices.get(item.Price)
+		change.price, _ = h.prices.inCurrency(item.Price, sub.Currency)
 		if !namesPrice(p) {
 			change.quantity = p.IntOr("quantity", item.Quantity)
 		}
@@ -228,7 +242,7 @@ func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Para
 		if err != nil {
 			return change, err
 		}
-		change.price = price
+		change.price, change.quantity = price.in(sub.Currency), price.quantityFrom(p)
 	case change.item == nil:
 		return change, wire.MissingParam(p.Name("price"))
 	}
@@ -251,7 +265,7 @@ func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []it
 		}
 	}
 	for _, item := range h.subscriptions.items(sub) {
-		if price, ok := h.store.Prices.get(item.Price); ok && !touched[item.ID] {
+		if price, ok := h.prices.inCurrency(item.Price, sub.Currency); ok && !touched[item.ID] {
 			after = append(after, newItem{price: price, quantity: item.Quantity})
 		}
 	}

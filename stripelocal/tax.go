@@ -75,10 +75,16 @@ func (h taxes) ratesOf(inv *Invoice, line *InvoiceLine, address *Address, busine
 		return out, ""
 	}
 	price, ok := h.store.Prices.get(line.Price)
-	if rate, reason, taxed := h.automaticRate(address, business, ok && price.TaxBehavior == "inclusive"); taxed {
+	if rate, reason, taxed := h.automaticRate(address, business, ok && h.isInclusive(price)); taxed {
 		return []TaxRate{rate}, reason
 	}
 	return nil, ""
+}
+
+// isInclusive reports whether a price includes its automatic tax. The account's default decides for
+// a price without a tax_behavior.
+func (h taxes) isInclusive(p *Price) bool {
+	return p.TaxBehavior == "inclusive" || p.TaxBehavior == "unspecified" && h.defaultBehavior(p.Currency) == "inclusive"
 }
 
 // taxableAmount is an amount without the taxes that it includes.

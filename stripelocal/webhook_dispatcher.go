@@ -170,7 +170,8 @@ func (wd *webhookDispatcher) buildRequest(d *Delivery) (*http.Request, error) {
 		d.Attempts = maxAttempts
 		return nil, fmt.Errorf("the event is too old")
 	}
-	body := wire.Encode(renderEvent(e, w.apiVersion()))
+	r := wd.server.newRequest(wd.server.clock(), requestInfo{})
+	body := wire.Encode(r.renderEvent(e, w.apiVersion()))
 	req, err := http.NewRequestWithContext(wd.ctx, http.MethodPost, w.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func validateEndpoint(p wire.Params) error {
 	if u, err := url.Parse(p.String("url")); p.Has("url") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return wire.Invalid("url_invalid", "url", "Invalid URL: URLs must be publicly accessible and begin with http or https.")
 	}
-	if p.Has("api_version") && !versionPattern.MatchString(p.String("api_version")) {
+	if p.Has("api_version") && !isAPIVersion(p.String("api_version")) {
 		return wire.Invalid("", "api_version", "Invalid Stripe API version: "+p.String("api_version"))
 	}
 	for _, name := range p.Strings("enabled_events") {

@@ -64,6 +64,17 @@ func (p Params) InRange(name string, t int64) bool {
 		(!r.Has("lt") || t < r.Int("lt")) && (!r.Has("lte") || t <= r.Int("lte"))
 }
 
+// Check checks a hash that the call's own schema takes as it is.
+func (p Params) Check(sh *Schema) error {
+	if p.n == nil {
+		return nil
+	}
+	if err := sh.checkHash(p.n); err != nil {
+		return err
+	}
+	return nil
+}
+
 func (p Params) Has(name string) bool { return p.n != nil && p.n.children[name] != nil }
 
 // At returns a nested hash. An absent one is empty.
@@ -80,6 +91,18 @@ func (p Params) Name(of string) string {
 		return of
 	}
 	return p.n.name + "[" + of + "]"
+}
+
+// SentName is the name under which the client sent a parameter that Value.Put has moved, and the
+// name itself for any other.
+func (p Params) SentName(name string) string {
+	if name == "" {
+		return ""
+	}
+	if v := p.n.Lookup(name); v != nil {
+		return v.name
+	}
+	return name
 }
 
 // NameIn is Name for a hash, called set, that may be absent.

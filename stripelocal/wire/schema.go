@@ -14,8 +14,8 @@ import (
 // id) or :type, then by ! (required) and ? (an empty string unsets it). Types are str (the
 // default), int, bool, time (unix seconds), when (time or "now"), decimal, range (time or gt gte lt
 // lte), currency (of ISO 4217, in any case), map (metadata) and any (taken, whatever it is); words
-// with | between them are an enumeration, in which the word time is unix seconds; a number is a
-// string of at most so many characters.
+// with | between them are an enumeration, in which the word time is unix seconds; any other word is
+// the only value; a number is a string of at most so many characters.
 type Schema struct {
 	Name      string
 	Kind      string
@@ -28,6 +28,9 @@ type Schema struct {
 	Fields    map[string]*Schema
 	Order     []string
 }
+
+// kinds are the types of parameters. Any other word is an enumeration of that word alone.
+const kinds = " any bool currency decimal enum int map range str time when "
 
 const rangeFields = "gt:int gte:int lt:int lte:int"
 
@@ -97,6 +100,9 @@ func (p *schemaParser) content(f *Schema) error {
 		}
 		if most, err := strconv.Atoi(f.Kind); err == nil {
 			f.Max, f.Kind = most, "str"
+		}
+		if !strings.Contains(kinds, " "+f.Kind+" ") {
+			f.Choices, f.Kind = []string{f.Kind}, "enum"
 		}
 	}
 	return nil

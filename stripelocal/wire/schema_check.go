@@ -42,23 +42,17 @@ func child(n *Value, name string) string {
 }
 
 func (sh *Schema) checkUnknown(n *Value) *Error {
-	var unknown []string
+	var unknown []*Value
 	for _, key := range n.keys {
 		if sh.Fields[key] == nil {
-			unknown = append(unknown, leafName(n.children[key]))
+			unknown = append(unknown, n.children[key])
 		}
 	}
 	if len(unknown) == 0 {
 		return nil
 	}
-	noun := "parameter"
-	if len(unknown) > 1 {
-		noun = "parameters"
-	}
-	return Invalid("parameter_unknown", unknown[0], "Received unknown "+noun+": "+strings.Join(unknown, ", "))
+	return UnknownParam(unknown[0], unknown[1:]...)
 }
-
-func leafName(n *Value) string { return n.name }
 
 func (sh *Schema) checkValue(n *Value) *Error {
 	if n.isScalar && n.scalar == "" {

@@ -1,0 +1,120 @@
+package stripelocal
+
+import "usher/stripelocal/wire"
+
+// acaciaSteps are the changes of 2024-09-30.acacia, and the fields that its monthly successors
+// added. Sources: https://docs.stripe.com/changelog/acacia and the changelog of stripe-node 17.
+func acaciaSteps() []versionStep {
+	noReason := inside("automatic_tax", withNull("disabled_reason"))
+	return []versionStep{
+		{
+			version: "2024-09-30.acacia",
+			objects: map[string][]objectChange{"billing.alert": {withFiltersOfThreshold}},
+			params: map[string][]paramChange{
+				"POST /v1/billing/alerts": {
+					unknownParams("filter", "usage_threshold_config"), oneFilterOfThreshold, movedParam("usage_threshold", "usage_threshold_config"),
+				},
+			},
+		},
+		{
+			version: "2024-10-28.acacia",
+			objects: map[string][]objectChange{
+				"dispute": {
+					withValue("enhanced_eligibility_types", emptyList),
+					inside("evidence", withObject("enhanced_evidence", wire.Object{})),
+					inside("evidence_details", withObject("enhanced_eligibility", wire.Object{})),
+				},
+				"tax_rate":                     {withNull("flat_amount", "rate_type")},
+				"billing_portal.configuration": {inside("features.subscription_update", withObject("schedule_at_period_end", wire.Object{"conditions": []any{}}))},
+				"invoice":                      {withValue("total_pretax_credit_amounts", emptyList)},
+				"line_item":                    {withValue("pretax_credit_amounts", emptyList)},
+				"credit_note":                  {withValue("pretax_credit_amounts", emptyList)},
+				"credit_note_line_item":        {withValue("pretax_credit_amounts", emptyList)},
+				"tax.calculation":              {inside("tax_breakdown.tax_rate_details", withNull("flat_amount"), withValue("rate_type", rateType))},
+			},
+		},
+		{
+			version: "2024-11-20.acacia",
+			objects: map[string][]objectChange{"checkout.session": {withNull("adaptive_pricing")}, "payout": {withNull("trace_id")}},
+		},
+		{
+			version: "2024-12-18.acacia",
+			objects: map[string][]objectChange{
+				"charge":                {inside("payment_method_details.card", withNull("network_transaction_id", "regulated_status"))},
+				"payment_method":        {inside("card", withNull("regulated_status"))},
+				"card":                  {withNull("allow_redisplay", "regulated_status")},
+				"invoice":               {noReason},
+				"subscription":          {noReason},
+				"subscription_schedule": {inside("default_settings", noReason), inside("phases", noReason)},
+			},
+		},
+		{
+			version: "2025-01-27.acacia",
+			objects: map[string][]objectChange{
+				"charge":           {inside("outcome", withNull("advice_code", "network_advice_code", "network_decline_code"))},
+				"checkout.session": {withValue("discounts", discountsOfSession)},
+			},
+		},
+		{
+			version: "2025-02-24.acacia",
+			objects: map[string][]objectChange{"checkout.session": {withNull("collected_information")}},
+		},
+	}
+}
+
+// withFiltersOfThreshold moves the filter of a billing alert into its threshold.
+func withFiltersOfThreshold(_ *request, alert wire.Object) {
+	threshold, ok := alert["usage_threshold_config"].(wire.Object)
+	if !ok {
+		return
+	}
+	filters := []any{}
+	if filter, ok := alert["filter"].(wire.Object); ok {
+		filters = append(filters, wire.Object{"customer": filter["customer"], "type": "customer"})
+	}
+	delete(alert, "filter")
+	delete(alert, "usage_threshold_config")
+	threshold["filters"] = filters
+	alert["usage_threshold"] = threshold
+}
+
+// oneFilterOfThreshold moves the customer of the only filter to its older place.
+func oneFilterOfThreshold(form *wire.Value) *wire.Error {
+	filters := form.Take("usage_threshold[filters]")
+	if filters == nil {
+		return nil
+	}
+	if len(filters.Elements()) != 1 {
+		return wire.Invalid("", filters.SentName(), "You may specify at most one filter.")
+	}
+	filter := filters.Elements()[0]
+	kind := filter.Lookup("type")
+	if kind == nil {
+		return wire.MissingParam(filter.SentName() + "[type]")
+	}
+	if kind.Text() != "customer" {
+		return wire.Invalid("", kind.SentName(), "Invalid "+kind.SentName()+": must be customer")
+	}
+	if customer := filter.Lookup("customer"); customer != nil {
+		form.Put("filter[customer]", customer)
+	}
+	return nil
+}
+
+func discountsOfSession(r *request, session wire.Object) any {
+	cs, ok := r.store.CheckoutSessions.get(idOf(session))
+	if !ok || cs.Discount == nil {
+		return nil
+	}
+	return []any{wire.Object{"coupon": wire.Ref("coupon", cs.Discount.Coupon.ID), "promotion_code": wire.Ref("promotion_code", cs.Discount.PromotionCode)}}
+}
+
+// rateType is null where nothing is taxed.
+func rateType(_ *request, details wire.Object) any {
+	if details["tax_type"] == nil {
+		return nil
+	}
+	return "percentage"
+}
+
+func emptyList(*request, wire.Object) any { return []any{} }
