@@ -30,17 +30,32 @@ func (h authenticationPages) show(req *http.Request) pageResponse {
 	case !known:
 		return noSuchPage()
 	case q.complete == nil:
-		return message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
+		return authenticated(req, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	return showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
+	out := showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.RequestURI(), Amount: q.amount})
+	out.framed = isFramed(req)
+	return out
 }
+
+// isFramed reports whether Stripe.js shows the page in a frame. It closes the frame by itself.
+func isFramed(req *http.Request) bool { return req.URL.Query().Has("framed") }
 
 func (h authenticationPages) submit(req *http.Request) pageResponse {
 	q, known := h.find(req.PathValue("id"))
 	if !known || q.complete == nil {
 		return h.show(req)
 	}
-	return q.complete(req.PostFormValue("complete") != "")
+	next := q.complete(req.PostFormValue("complete") != "")
+	if isFramed(req) {
+		return authenticated(req, "Thank you", "You can close this page.")
+	}
+	return next
+}
+
+func authenticated(req *http.Request, title, text string) pageResponse {
+	out := message(http.StatusOK, title, text)
+	out.framed = isFramed(req)
+	return out
 }
 
 // find returns the authentication of an intent or a Checkout session.
@@ -82,7 +97,7 @@ func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) authentication 
 		}
 		switch {
 		case pi.ReturnURL != "":
-			return redirectTo(addQuery(pi.ReturnURL, url.Values{"payment_intent": {pi.ID}, "payment_intent_client_secret": {pi.ClientSecret}, "redirect_status": {redirectStatus(passed)}}))
+			return redirectTo(returnAddress(pi.ReturnURL, "payment_intent", pi.ID, pi.ClientSecret, passed))
 		case pi.Invoice != "":
 			return redirectTo("/i/" + pi.Invoice)
 		}
@@ -101,6 +116,8 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 		result, _ := h.setupIntents.completeAuthentication(si, passed)
 		x, ok := h.store.PortalSessions.get(si.CreatedBySession)
 		switch {
+		case !ok && si.ReturnURL != "":
+			return redirectTo(returnAddress(si.ReturnURL, "setup_intent", si.ID, si.ClientSecret, passed))
 		case !ok:
 			return message(http.StatusOK, "Thank you", "You can close this page.")
 		case result != outcomePaid:
@@ -111,11 +128,13 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 	}}
 }
 
-func redirectStatus(passed bool) string {
+// returnAddress is the return_url of an intent with what Stripe adds to it (docs: accept a payment).
+func returnAddress(returnURL, intent, id, secret string, passed bool) string {
+	status := "failed"
 	if passed {
-		return "succeeded"
+		status = "succeeded"
 	}
-	return "failed"
+	return addQuery(returnURL, url.Values{intent: {id}, intent + "_client_secret": {secret}, "redirect_status": {status}})
 }
 
 // addQuery adds parameters to a URL.

@@ -16,6 +16,7 @@ type PaymentIntent struct {
 	StatementDescriptor       string
 	StatementDescriptorSuffix string
 	ReturnURL                 string
+	UseStripeSDK              bool              `json:",omitzero"` // Stripe.js shows the 3-D Secure page
 	TransferGroup             string            `json:",omitzero"`
 	MethodOptions             map[string]string `json:",omitzero"` // setup_future_usage by payment method type, of payment_method_options
 	Shipping                  *Shipping
@@ -163,6 +164,9 @@ func (h paymentIntents) cancelByID(id, reason string) {
 
 func (h paymentIntents) get(in *input) (any, error) {
 	pi, err := h.find(in)
+	if err == nil {
+		err = in.checkClientSecret(pi.ClientSecret, "PaymentIntent")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -266,13 +270,14 @@ func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	if p.Status != "requires_action" {
 		return nil
 	}
-	return nextAction(h.origin+"/c/authenticate/"+p.ID, p.ReturnURL)
+	return nextAction(h.origin+"/c/authenticate/"+p.ID, p.ReturnURL, p.UseStripeSDK)
 }
 
 // nextAction is the next_action of an intent that requires 3-D Secure: a redirect only if the
-// client gave a return_url, else the data for Stripe.js (recorded by pay-rails/pay).
-func nextAction(page, returnURL string) wire.Object {
-	if returnURL == "" {
+// client gave a return_url, else the data for Stripe.js (recorded by pay-rails/pay). With
+// use_stripe_sdk it is always the latter (API reference: confirm a PaymentIntent).
+func nextAction(page, returnURL string, useStripeSDK bool) wire.Object {
+	if returnURL == "" || useStripeSDK {
 		return wire.Object{"type": "use_stripe_sdk", "use_stripe_sdk": wire.Object{"type": "three_d_secure_redirect", "stripe_js": page}}
 	}
 	return wire.Object{"type": "redirect_to_url", "redirect_to_url": wire.Object{"return_url": returnURL, "url": page}}
