@@ -89,6 +89,11 @@
 //   - A method of Stripe.js that is called in the wrong order or with an unknown option throws an
 //     IntegrationError. Its wording is known of public issue threads or inferred.
 //   - 3-D Secure is a dialog that ends when its page was answered, and cannot be closed otherwise.
+//     After it, a payment with the confirmation method manual requires confirmation with a secret
+//     key (docs: finalize payments on the server). A publishable key cannot confirm it (API
+//     reference); the wording is inferred.
+//   - Embedded Checkout is a frame of a fixed height. Its session is found by the id in its client
+//     secret; the secret itself is not checked.
 //   - The header Stripe-Account is refused with 403, the account's own id too.
 //   - A parameter that Stripe knows and this package does not implement is rejected as
 //     parameter_unknown, except for those listed below.

@@ -18,6 +18,7 @@ type authenticationPage struct {
 // require it any more.
 type authentication struct {
 	amount   string
+	framed   bool // within an embedded Checkout session
 	complete func(passed bool) pageResponse
 }
 
@@ -33,7 +34,7 @@ func (h authenticationPages) show(req *http.Request) pageResponse {
 		return authenticated(req, "Nothing to authenticate", "This payment does not wait for you.")
 	}
 	out := showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.RequestURI(), Amount: q.amount})
-	out.framed = isFramed(req)
+	out.framed = isFramed(req) || q.framed
 	return out
 }
 
@@ -76,7 +77,7 @@ func (h authenticationPages) forSession(cs *CheckoutSession) authentication {
 	if !h.checkoutPayments.requiresAction(cs) {
 		return authentication{}
 	}
-	return authentication{amount: wire.FormatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), complete: func(passed bool) pageResponse {
+	return authentication{amount: wire.FormatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), framed: cs.embedded(), complete: func(passed bool) pageResponse {
 		if result, _ := h.checkoutPayments.completeAuthentication(cs, passed); result != outcomePaid {
 			return redirectTo("/c/pay/" + cs.ID)
 		}

@@ -61,13 +61,19 @@ func (h checkoutPages) show(req *http.Request) pageResponse {
 	case h.checkoutPayments.requiresAction(cs):
 		return redirectTo("/c/authenticate/" + cs.ID)
 	}
-	return showPage("checkout", h.page(cs, checkoutForm{}))
+	return checkoutResponse(showPage("checkout", h.page(cs, checkoutForm{})), cs)
+}
+
+// checkoutResponse lets the shop's page frame the page of an embedded session.
+func checkoutResponse(out pageResponse, cs *CheckoutSession) pageResponse {
+	out.framed = cs.embedded()
+	return out
 }
 
 func closedCheckoutPage(cs *CheckoutSession) pageResponse {
-	return showPage("message", messagePage{
+	return checkoutResponse(showPage("message", messagePage{
 		pageBase: pageBase{"This checkout is over"}, Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
-	})
+	}), cs)
 }
 
 // submit changes quantities, applies or removes a code, or completes the session, depending on the
@@ -102,7 +108,7 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 	if h.updateAddress(cs, entered) {
 		page := h.page(cs, entered)
 		page.Alert = "The tax for your address is included now. Check the total."
-		return showPage("checkout", page)
+		return checkoutResponse(showPage("checkout", page), cs)
 	}
 	return h.complete(cs, entered)
 }
@@ -128,13 +134,16 @@ func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageR
 	}
 	page := h.page(cs, entered)
 	page.Alert = h.checkoutPayments.lastError(cs)
-	return showInvalidForm("checkout", page)
+	return checkoutResponse(showInvalidForm("checkout", page), cs)
 }
 
 // redirectToSuccess redirects to success_url after the first delivery attempts of
-// checkout.session.completed.
+// checkout.session.completed. The page around an embedded session leads on.
 func redirectToSuccess(cs *CheckoutSession) pageResponse {
 	out := redirectTo(cs.successURL())
+	if cs.embedded() {
+		out = checkoutResponse(message(http.StatusOK, "Thank you", "Your order is complete."), cs)
+	}
 	out.awaitEvent = "checkout.session.completed"
 	return out
 }
@@ -142,7 +151,7 @@ func redirectToSuccess(cs *CheckoutSession) pageResponse {
 func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, problems map[string]string) pageResponse {
 	page := h.page(cs, entered)
 	if len(problems) == 0 {
-		return showPage("checkout", page)
+		return checkoutResponse(showPage("checkout", page), cs)
 	}
 	page.Alert = "Some fields need another look."
 	for _, fields := range [][]pageField{page.Quantities, page.Contact, page.Card, page.Bank, page.More} {
@@ -154,7 +163,7 @@ func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, prob
 	if page.Terms != nil {
 		page.Terms.Error = problems[page.Terms.Name]
 	}
-	return showInvalidForm("checkout", page)
+	return checkoutResponse(showInvalidForm("checkout", page), cs)
 }
 
 // setQuantities changes adjustable quantities. It returns messages by field name.

@@ -13,13 +13,13 @@ var stripeJSReleases = []string{"acacia", "basil", "clover", "dahlia", "endive"}
 // mountStripeJS serves the stand-in for Stripe.js at the addresses of the original, and the page of
 // its frames.
 func (p hostedPages) mountStripeJS(mux *http.ServeMux) {
-	script := pages.StripeJS("stripe.js")
+	script := pages.StripeJS()
 	mux.HandleFunc("GET /v3", script)
 	mux.HandleFunc("GET /v3/{$}", script)
 	for _, release := range stripeJSReleases {
 		mux.HandleFunc("GET /"+release+"/stripe.js", script)
 	}
 	for _, file := range []string{"element.html", "element.js", "element.css"} {
-		mux.HandleFunc("GET /v3/"+file, pages.StripeJS(file))
+		mux.HandleFunc("GET /v3/"+file, pages.StripeJSFrame(file))
 	}
 }

@@ -17,6 +17,7 @@ type PaymentIntent struct {
 	StatementDescriptorSuffix string
 	ReturnURL                 string
 	UseStripeSDK              bool              `json:",omitzero"` // Stripe.js shows the 3-D Secure page
+	Authenticated             bool              `json:",omitzero"` // by 3-D Secure; a confirmation with the secret key is left
 	TransferGroup             string            `json:",omitzero"`
 	MethodOptions             map[string]string `json:",omitzero"` // setup_future_usage by payment method type, of payment_method_options
 	Shipping                  *Shipping
@@ -72,7 +73,10 @@ func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 // requires_action until completeAuthentication.
 func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.chargeOutcome()
-	pi.PaymentMethod, pi.LastPaymentError, pm.Verified = pm.ID, nil, true
+	if result == outcomeRequiresAction && pi.Authenticated {
+		result, decline = pm.outcomeAfterAuthentication()
+	}
+	pi.PaymentMethod, pi.LastPaymentError, pi.Authenticated, pm.Verified = pm.ID, nil, false, true
 	switch result {
 	case outcomePaid:
 		h.succeed(pi, pm)
@@ -91,15 +95,9 @@ func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (
 	if !ok || pi.Status != "requires_action" {
 		return outcomeDeclined, genericDecline()
 	}
-	if after := pm.testCard().declineAfter; passed && after != nil {
-		pm.Authenticated = true
-		h.fail(pi, pm, after)
-		return outcomeDeclined, after
-	}
 	if passed {
 		pm.Authenticated = true
-		h.succeed(pi, pm)
-		return outcomePaid, nil
+		return h.continueAuthenticated(pi, pm)
 	}
 	decline := &Decline{
 		Code:    "payment_intent_authentication_failure",
@@ -107,6 +105,22 @@ func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (
 	}
 	h.failConfirmation(pi, pm, decline)
 	return outcomeDeclined, decline
+}
+
+// continueAuthenticated charges, unless the confirmation method is manual: then the secret key
+// confirms once more (docs: finalize payments on the server).
+func (h paymentIntents) continueAuthenticated(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	if pi.confirmationMethod() == "manual" {
+		pi.Status, pi.Authenticated = "requires_confirmation", true
+		return outcomeRequiresAction, nil
+	}
+	result, decline := pm.outcomeAfterAuthentication()
+	if result == outcomeDeclined {
+		h.fail(pi, pm, decline)
+	} else {
+		h.succeed(pi, pm)
+	}
+	return result, decline
 }
 
 func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {

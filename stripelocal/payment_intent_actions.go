@@ -207,6 +207,9 @@ func (h paymentIntents) confirm(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.publishable() && pi.confirmationMethod() == "manual" { // API reference: confirmation_method; the wording is inferred
+		return nil, unexpectedState(pi, "You cannot confirm this PaymentIntent with a publishable key because its confirmation_method is manual. Confirm it on your server with a secret key.")
+	}
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
 		return nil, unexpectedState(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
 	}

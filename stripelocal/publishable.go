@@ -19,6 +19,7 @@ var publishablePatterns = []string{
 	"POST /v1/setup_intents/{id}/confirm",
 	"POST /v1/payment_methods",
 	"POST /v1/tokens",
+	"GET /v1/payment_pages/{id}",
 }
 
 // publicFields are the fields of objects that a publishable key is shown, by object type (recorded
@@ -35,7 +36,10 @@ var publicFields = map[string][]string{
 		"livemode", "next_action", "payment_method", "payment_method_configuration_details", "payment_method_types", "status", "usage",
 	},
 	"payment_method": {"id", "object", "allow_redisplay", "billing_details", "card", "created", "customer", "livemode", "type"},
-	"token":          {"id", "object", "card", "client_ip", "created", "livemode", "type", "used"},
+	"checkout.session": {
+		"id", "object", "amount_total", "currency", "livemode", "mode", "payment_status", "redirect_on_completion", "return_url", "status", "ui_mode", "url",
+	},
+	"token": {"id", "object", "card", "client_ip", "created", "livemode", "type", "used"},
 	"card": {
 		"id", "object", "address_city", "address_country", "address_line1", "address_line1_check", "address_line2", "address_state",
 		"address_zip", "address_zip_check", "brand", "country", "cvc_check", "dynamic_last4", "exp_month", "exp_year", "funding", "last4",

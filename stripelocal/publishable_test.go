@@ -43,7 +43,7 @@ func TestPublishableKeyMakesFewCalls(t *testing.T) {
 			t.Errorf("%s: %d %v", pattern, status, e)
 		}
 	}
-	if allowed != 6 {
+	if allowed != 7 {
 		t.Errorf("%d calls are allowed", allowed)
 	}
 	if status, e := l.callJSON("pk_live_123456789012", "POST", "/v1/tokens", nil); status != http.StatusUnauthorized || e["code"] != nil {
@@ -177,5 +177,63 @@ func TestStripeJSIsServedAtItsAddresses(t *testing.T) {
 		if !strings.Contains(script, name+": '"+version+"'") {
 			t.Errorf("%s has not the API version %s", name, version)
 		}
+	}
+}
+
+// A payment whose confirmation method is manual is confirmed with the secret key, before and after
+// 3-D Secure.
+func TestManualConfirmationAfterAuthentication(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	for method, want := range map[string]int{"pm_card_threeDSecure2Required": http.StatusOK, "pm_card_threeDSecureRequiredChargeDeclined": http.StatusPaymentRequired} {
+		_, pi := l.callJSON(testKey, "POST", "/v1/payment_intents", url.Values{
+			"amount": {"1900"}, "currency": {"usd"}, "confirmation_method": {"manual"}, "confirm": {"true"}, "payment_method": {method}, "use_stripe_sdk": {"true"}, "return_url": {"http://app.test/paid"},
+		})
+		id := pi["id"].(string)
+		path := "/v1/payment_intents/" + id
+		if action, _ := pi["next_action"].(map[string]any); action["type"] != "use_stripe_sdk" {
+			t.Errorf("%s: %v", method, pi)
+		}
+		if status, e := l.callJSON(publishableKey, "POST", path+"/confirm", url.Values{"client_secret": {pi["client_secret"].(string)}}); status != http.StatusBadRequest || e["code"] != "payment_intent_unexpected_state" {
+			t.Errorf("%s: confirmed with a publishable key: %d %v", method, status, e)
+		}
+		shown := l.browse("GET", authenticationPage(id)+"?framed", nil)
+		if !strings.Contains(shown.body, `action="`+authenticationPage(id)+`?framed"`) {
+			t.Errorf("the form leaves the frame: %s", shown.body)
+		}
+		l.browse("POST", authenticationPage(id)+"?framed", url.Values{"complete": {"1"}})
+		if _, after := l.callJSON(testKey, "GET", path, nil); after["status"] != "requires_confirmation" {
+			t.Errorf("%s: after 3-D Secure: %v", method, after["status"])
+		}
+		if status, o := l.callJSON(testKey, "POST", path+"/confirm", nil); status != want {
+			t.Errorf("%s: confirmed again: %d %v", method, status, o)
+		}
+	}
+}
+
+func TestEmbeddedSessionHasAReturnURL(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	price := l.createPrice("pro", 1000, "month").ID
+	create := func(more url.Values) (int, map[string]any) {
+		form := url.Values{"mode": {"subscription"}, "line_items[0][price]": {price}, "line_items[0][quantity]": {"1"}}
+		maps.Copy(form, more)
+		return l.callJSON(testKey, "POST", "/v1/checkout/sessions", form)
+	}
+	for param, form := range map[string]url.Values{
+		"success_url":            {"ui_mode": {"embedded"}, "success_url": {"http://app.test/ok"}},
+		"return_url":             {"ui_mode": {"embedded"}},
+		"redirect_on_completion": {"success_url": {"http://app.test/ok"}, "redirect_on_completion": {"never"}},
+	} {
+		if status, e := create(form); status != http.StatusBadRequest || e["param"] != param {
+			t.Errorf("%s: %d %v", param, status, e)
+		}
+	}
+	_, session := create(url.Values{"ui_mode": {"embedded"}, "return_url": {"http://app.test/ok"}})
+	if session["url"] != nil || session["ui_mode"] != "embedded" || session["redirect_on_completion"] != "always" || !strings.HasPrefix(session["client_secret"].(string), session["id"].(string)+"_secret_") {
+		t.Errorf("session %v", session)
+	}
+	if _, seen := l.callJSON(publishableKey, "GET", "/v1/payment_pages/"+session["id"].(string), nil); seen["status"] != "open" || seen["return_url"] != "http://app.test/ok" || seen["metadata"] != nil {
+		t.Errorf("the publishable key sees %v", seen)
 	}
 }

@@ -168,6 +168,9 @@ func TestStripeJSPaymentPage(t *testing.T) {
 	s.open("/pay", "iframe")
 	s.do("submit an empty card", payButton)
 	s.see(pageState{"incomplete", "[role=status]", "Your card number is incomplete."})
+	s.do("a phone", chromedp.EmulateViewport(320, 640))
+	s.screenshot("incomplete-320")
+	s.do("a desk", chromedp.EmulateViewport(1280, 900))
 	s.enterPayment("4000000000000002")
 	s.do("pay", payButton)
 	s.see(pageState{"declined", "[role=status]", "Your card was declined."})
@@ -302,10 +305,47 @@ func TestStripeJSReleases(t *testing.T) {
 		t.Errorf("the customer has %v", cards)
 	}
 
-	session := s.create("checkout/sessions", "mode=payment&success_url="+url.QueryEscape(s.url+"/paid")+
-		"&line_items[0][quantity]=1&line_items[0][price_data][currency]=usd&line_items[0][price_data][unit_amount]=900&line_items[0][price_data][product_data][name]=Pro")
+	session := s.createCheckout("success_url=" + url.QueryEscape(s.url+"/paid"))
 	s.run(fmt.Sprintf(`void stripe.redirectToCheckout({sessionId: %q})`, session["id"]))
 	s.do("pay", waitVisible(`input[name="email"]`), typeInto("email", "ada@example.com"))
 	s.do("pay", enterCard("4242 4242 4242 4242", checkoutButton)...)
 	s.see(pageState{"paid", "h1", "Thank you"})
+}
+
+func (s *stripeShop) createCheckout(form string) map[string]any {
+	s.t.Helper()
+	return s.create("checkout/sessions", form+"&mode=payment&line_items[0][quantity]=1&line_items[0][price_data][currency]=usd"+
+		"&line_items[0][price_data][unit_amount]=900&line_items[0][price_data][product_data][name]=Pro")
+}
+
+// Checkout in a frame ends at the return_url, or calls onComplete. Later releases rename methods.
+func TestStripeJSEmbeddedCheckout(t *testing.T) {
+	t.Parallel()
+	s := startStripeShop(t, "stripejs-checkout")
+	pay := func(number string) {
+		frame := s.frame("/c/pay/", 0)
+		frame.do("enter the e-mail", waitVisible(`input[name="email"]`), typeInto("email", "ada@example.com"))
+		frame.do("pay", enterCard(number, checkoutButton)...)
+	}
+	s.open("/basil/", "body")
+	session := s.createCheckout("ui_mode=embedded&return_url=" + url.QueryEscape(s.url+"/paid?session_id={CHECKOUT_SESSION_ID}"))
+	s.run(fmt.Sprintf(`stripe.initEmbeddedCheckout({fetchClientSecret: async () => %q}).then((checkout) => checkout.mount("#a"))`, session["client_secret"]))
+	pay("4000 0027 6000 3184")
+	s.authenticate("complete")
+	s.see(pageState{"paid", "h1", "Thank you"})
+	if got := s.queryValue("session_id"); got != session["id"] {
+		t.Errorf("session %s", got)
+	}
+
+	s.open("/dahlia/", "body")
+	session = s.createCheckout("ui_mode=embedded&redirect_on_completion=never")
+	s.run(fmt.Sprintf(`stripe.createEmbeddedCheckoutPage({clientSecret: %q, onComplete: () => { document.body.append("onComplete was called") }})
+		.then((checkout) => checkout.mount("#a"))`, session["client_secret"]))
+	pay("4242 4242 4242 4242")
+	s.see(pageState{"complete", "body", "onComplete was called"})
+	s.screenshot("complete")
+	s.expectValue(`stripe.initEmbeddedCheckout({clientSecret: "cs_test_1_secret_1"})`, "thrown",
+		"IntegrationError: stripe.initEmbeddedCheckout() was renamed with dahlia. Call stripe.createEmbeddedCheckoutPage().")
+	s.expectValue(`stripe.redirectToCheckout({sessionId: "cs_test_1"})`, "thrown",
+		"IntegrationError: stripe.redirectToCheckout() was removed with clover. Redirect to the url of the Checkout Session.")
 }

@@ -10,13 +10,31 @@ import (
 //go:embed stripejs
 var stripeJSFiles embed.FS
 
-// StripeJS serves a file of the stand-in for Stripe.js. The page of its frames, element.html, may
-// be framed by every page.
-func StripeJS(name string) http.HandlerFunc {
+// stripeJSParts are the files of the script, in order.
+var stripeJSParts = []string{"api.js", "elements.js", "payments.js", "stripe.js"}
+
+// StripeJS serves the stand-in for Stripe.js.
+func StripeJS() http.HandlerFunc {
+	script := "(() => {\n'use strict';\n"
+	for _, part := range stripeJSParts {
+		script += "\n" + string(readStripeJS(part))
+	}
+	return serveStripeJS("stripe.js", []byte(script+"})();\n"))
+}
+
+// StripeJSFrame serves a file of the page in the script's frames: element.html, element.js or
+// element.css. Every page may frame it.
+func StripeJSFrame(name string) http.HandlerFunc { return serveStripeJS(name, readStripeJS(name)) }
+
+func readStripeJS(name string) []byte {
 	content, err := stripeJSFiles.ReadFile("stripejs/" + name)
 	if err != nil {
 		panic(err) // the files are embedded
 	}
+	return content
+}
+
+func serveStripeJS(name string, content []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
