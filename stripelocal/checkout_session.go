@@ -62,10 +62,10 @@ type CheckoutSession struct {
 	RedisplayFilters          []string // allow_redisplay values of the saved cards on the page
 	PaymentMethodSave         string
 	SubmitText                string // custom_text, as is TermsText
+	TermsText                 string
 	ClientSecret              string `json:",omitzero"` // of an embedded session
 	ReturnURL                 string `json:",omitzero"`
 	RedirectOnCompletion      string `json:",omitzero"` // always, if_required or never
-	TermsText                 string
 }
 
 // CheckoutLineItem is one line item of a session.
@@ -89,7 +89,8 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"consent_collection{terms_of_service:none|required promotions:auto|none} " +
 	"custom_text{submit{message:1200!}? terms_of_service_acceptance{message:1200!}?} " +
 	"saved_payment_method_options{allow_redisplay_filters[]:always|limited|unspecified payment_method_save:disabled|enabled} " +
-	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded return_url redirect_on_completion:always|if_required|never "
+	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} " +
+	"ui_mode:hosted|embedded return_url redirect_on_completion:always|if_required|never "
 
 // checkoutSessions serves /v1/checkout/sessions.
 type checkoutSessions struct{ *request }

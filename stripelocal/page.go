@@ -22,10 +22,10 @@ type messagePage struct {
 }
 
 func (p hostedPages) mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET /c/pay/{id}", p.handle(bind(checkoutPages.show)))
-	mux.HandleFunc("POST /c/pay/{id}", p.handle(bind(checkoutPages.submit)))
-	mux.HandleFunc("GET /c/authenticate/{id}", p.handle(bind(authenticationPages.show)))
-	mux.HandleFunc("POST /c/authenticate/{id}", p.handle(bind(authenticationPages.submit)))
+	mux.HandleFunc("GET /c/pay/{id}", p.handle(inFrame(bind(checkoutPages.show))))
+	mux.HandleFunc("POST /c/pay/{id}", p.handle(inFrame(bind(checkoutPages.submit))))
+	mux.HandleFunc("GET /c/authenticate/{id}", p.handle(inFrame(bind(authenticationPages.show))))
+	mux.HandleFunc("POST /c/authenticate/{id}", p.handle(inFrame(bind(authenticationPages.submit))))
 	mux.HandleFunc("GET /b/{id}", p.handle(bind(paymentLinks.open)))
 	mux.HandleFunc("GET /b/{id}/thanks", p.handle(bind(paymentLinks.thanks)))
 	p.mountPortal(mux)

@@ -18,7 +18,6 @@ type authenticationPage struct {
 // require it any more.
 type authentication struct {
 	amount   string
-	framed   bool // within an embedded Checkout session
 	complete func(passed bool) pageResponse
 }
 
@@ -31,15 +30,10 @@ func (h authenticationPages) show(req *http.Request) pageResponse {
 	case !known:
 		return noSuchPage()
 	case q.complete == nil:
-		return authenticated(req, "Nothing to authenticate", "This payment does not wait for you.")
+		return message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	out := showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.RequestURI(), Amount: q.amount})
-	out.framed = isFramed(req) || q.framed
-	return out
+	return showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.RequestURI(), Amount: q.amount})
 }
-
-// isFramed reports whether Stripe.js shows the page in a frame. It closes the frame by itself.
-func isFramed(req *http.Request) bool { return req.URL.Query().Has("framed") }
 
 func (h authenticationPages) submit(req *http.Request) pageResponse {
 	q, known := h.find(req.PathValue("id"))
@@ -48,15 +42,9 @@ func (h authenticationPages) submit(req *http.Request) pageResponse {
 	}
 	next := q.complete(req.PostFormValue("complete") != "")
 	if isFramed(req) {
-		return authenticated(req, "Thank you", "You can close this page.")
+		return message(http.StatusOK, "Thank you", "You can close this page.")
 	}
 	return next
-}
-
-func authenticated(req *http.Request, title, text string) pageResponse {
-	out := message(http.StatusOK, title, text)
-	out.framed = isFramed(req)
-	return out
 }
 
 // find returns the authentication of an intent or a Checkout session.
@@ -77,7 +65,7 @@ func (h authenticationPages) forSession(cs *CheckoutSession) authentication {
 	if !h.checkoutPayments.requiresAction(cs) {
 		return authentication{}
 	}
-	return authentication{amount: wire.FormatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), framed: cs.embedded(), complete: func(passed bool) pageResponse {
+	return authentication{amount: wire.FormatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), complete: func(passed bool) pageResponse {
 		if result, _ := h.checkoutPayments.completeAuthentication(cs, passed); result != outcomePaid {
 			return redirectTo("/c/pay/" + cs.ID)
 		}

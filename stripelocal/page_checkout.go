@@ -61,19 +61,13 @@ func (h checkoutPages) show(req *http.Request) pageResponse {
 	case h.checkoutPayments.requiresAction(cs):
 		return redirectTo("/c/authenticate/" + cs.ID)
 	}
-	return checkoutResponse(showPage("checkout", h.page(cs, checkoutForm{})), cs)
-}
-
-// checkoutResponse lets the shop's page frame the page of an embedded session.
-func checkoutResponse(out pageResponse, cs *CheckoutSession) pageResponse {
-	out.framed = cs.embedded()
-	return out
+	return showPage("checkout", h.page(cs, checkoutForm{}))
 }
 
 func closedCheckoutPage(cs *CheckoutSession) pageResponse {
-	return checkoutResponse(showPage("message", messagePage{
+	return showPage("message", messagePage{
 		pageBase: pageBase{"This checkout is over"}, Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
-	}), cs)
+	})
 }
 
 // submit changes quantities, applies or removes a code, or completes the session, depending on the
@@ -108,7 +102,7 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 	if h.updateAddress(cs, entered) {
 		page := h.page(cs, entered)
 		page.Alert = "The tax for your address is included now. Check the total."
-		return checkoutResponse(showPage("checkout", page), cs)
+		return showPage("checkout", page)
 	}
 	return h.complete(cs, entered)
 }
@@ -134,7 +128,7 @@ func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageR
 	}
 	page := h.page(cs, entered)
 	page.Alert = h.checkoutPayments.lastError(cs)
-	return checkoutResponse(showInvalidForm("checkout", page), cs)
+	return showInvalidForm("checkout", page)
 }
 
 // redirectToSuccess redirects to success_url after the first delivery attempts of
@@ -142,7 +136,7 @@ func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageR
 func redirectToSuccess(cs *CheckoutSession) pageResponse {
 	out := redirectTo(cs.successURL())
 	if cs.embedded() {
-		out = checkoutResponse(message(http.StatusOK, "Thank you", "Your order is complete."), cs)
+		out = message(http.StatusOK, "Thank you", "Your order is complete.")
 	}
 	out.awaitEvent = "checkout.session.completed"
 	return out
@@ -151,7 +145,7 @@ func redirectToSuccess(cs *CheckoutSession) pageResponse {
 func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, problems map[string]string) pageResponse {
 	page := h.page(cs, entered)
 	if len(problems) == 0 {
-		return checkoutResponse(showPage("checkout", page), cs)
+		return showPage("checkout", page)
 	}
 	page.Alert = "Some fields need another look."
 	for _, fields := range [][]pageField{page.Quantities, page.Contact, page.Card, page.Bank, page.More} {
@@ -163,7 +157,7 @@ func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, prob
 	if page.Terms != nil {
 		page.Terms.Error = problems[page.Terms.Name]
 	}
-	return checkoutResponse(showInvalidForm("checkout", page), cs)
+	return showInvalidForm("checkout", page)
 }
 
 // setQuantities changes adjustable quantities. It returns messages by field name.

@@ -23,3 +23,17 @@ func (p hostedPages) mountStripeJS(mux *http.ServeMux) {
 		mux.HandleFunc("GET /v3/"+file, pages.StripeJSFrame(file))
 	}
 }
+
+// inFrame lets pages of other origins show in a frame what Stripe.js shows there: 3-D Secure, and
+// embedded Checkout sessions.
+func inFrame(f func(r *request, req *http.Request) pageResponse) func(r *request, req *http.Request) pageResponse {
+	return func(r *request, req *http.Request) pageResponse {
+		out := f(r, req)
+		cs, ok := r.store.CheckoutSessions.get(req.PathValue("id"))
+		out.framed = isFramed(req) || ok && cs.embedded()
+		return out
+	}
+}
+
+// isFramed reports whether Stripe.js shows the page of an intent, whose frame it closes by itself.
+func isFramed(req *http.Request) bool { return req.URL.Query().Has("framed") }

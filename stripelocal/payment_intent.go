@@ -17,7 +17,7 @@ type PaymentIntent struct {
 	StatementDescriptorSuffix string
 	ReturnURL                 string
 	UseStripeSDK              bool              `json:",omitzero"` // Stripe.js shows the 3-D Secure page
-	Authenticated             bool              `json:",omitzero"` // by 3-D Secure; a confirmation with the secret key is left
+	AuthenticatedMethod       string            `json:",omitzero"` // passed 3-D Secure; a confirmation with the secret key is left
 	TransferGroup             string            `json:",omitzero"`
 	MethodOptions             map[string]string `json:",omitzero"` // setup_future_usage by payment method type, of payment_method_options
 	Shipping                  *Shipping
@@ -73,10 +73,10 @@ func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 // requires_action until completeAuthentication.
 func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.chargeOutcome()
-	if result == outcomeRequiresAction && pi.Authenticated {
+	if result == outcomeRequiresAction && pi.AuthenticatedMethod == pm.ID {
 		result, decline = pm.outcomeAfterAuthentication()
 	}
-	pi.PaymentMethod, pi.LastPaymentError, pi.Authenticated, pm.Verified = pm.ID, nil, false, true
+	pi.PaymentMethod, pi.LastPaymentError, pi.AuthenticatedMethod, pm.Verified = pm.ID, nil, "", true
 	switch result {
 	case outcomePaid:
 		h.succeed(pi, pm)
@@ -111,7 +111,7 @@ func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (
 // confirms once more (docs: finalize payments on the server).
 func (h paymentIntents) continueAuthenticated(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	if pi.confirmationMethod() == "manual" {
-		pi.Status, pi.Authenticated = "requires_confirmation", true
+		pi.Status, pi.AuthenticatedMethod = "requires_confirmation", pm.ID
 		return outcomeRequiresAction, nil
 	}
 	result, decline := pm.outcomeAfterAuthentication()
