@@ -82,10 +82,11 @@
 //     and create tokens and payment methods, and is shown the fields that stripe-ios has recorded.
 //     Any other call is a 401 (inferred from the SDKs' AuthenticationError). Stripe lets it make
 //     calls for payment methods other than cards too.
-//   - Stripe.js has the elements payment, card, cardNumber, cardExpiry and cardCvc, in English. They
-//     ask for neither country nor postal code. Of their looks, the variables of appearance and the
-//     base and invalid style are taken as far as they set colors, font, size and radius. v3 requests
-//     the account's API version, a later release the newest one of its name (docs: versioning).
+//   - Stripe.js has the elements payment, card, cardNumber, cardExpiry and cardCvc, in English.
+//     They ask for neither country nor postal code. Of their looks, the variables of appearance and
+//     the base and invalid style are taken as far as they set colors, font, size and radius. v3
+//     requests the account's API version, a later release the newest one of its name (docs:
+//     versioning).
 //   - A method of Stripe.js that is called in the wrong order or with an unknown option throws an
 //     IntegrationError. Its wording is known of public issue threads or inferred.
 //   - 3-D Secure is a dialog that ends when its page was answered, and cannot be closed otherwise.

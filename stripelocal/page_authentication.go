@@ -117,7 +117,8 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 	}}
 }
 
-// returnAddress is the return_url of an intent with what Stripe adds to it (docs: accept a payment).
+// returnAddress is the return_url of an intent with what Stripe adds to it (docs: accept a
+// payment).
 func returnAddress(returnURL, intent, id, secret string, passed bool) string {
 	status := "failed"
 	if passed {

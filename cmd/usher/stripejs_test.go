@@ -290,6 +290,9 @@ func TestStripeJSReleases(t *testing.T) {
 	}
 	s.expectValue(`Stripe("sk_test_1234567890")`, "thrown", "IntegrationError: You should not use your secret key with Stripe.js. Please pass a publishable key instead.")
 
+	s.expectValue(`new Promise((resolve) => stripe.elements({clientSecret: "pi_1_secret_1"}).create("payment").on("loaderror", resolve).mount("#a"))`,
+		"error.code", "resource_missing")
+
 	s.open("/basil/", "body")
 	s.run(`(() => {
 		window.elements = stripe.elements({mode: "setup", currency: "usd"});

@@ -192,7 +192,7 @@ function ownValues() {
 // Asks another frame of the same card for its values, within this origin.
 function askOther(type) {
   return new Promise((resolve) => {
-    const call = crypto.randomUUID();
+    const call = Math.random(); // crypto.randomUUID needs a secure context
     others.addEventListener('message', function answered({ data }) {
       if (data.answer !== call) return;
       others.removeEventListener('message', answered);
@@ -248,7 +248,7 @@ addEventListener('message', (event) => {
   others.addEventListener('message', answerOther);
   form.className = settings.type === 'payment' ? 'stacked' : 'line';
   for (const [name, inputName] of Object.entries(fieldsOf[settings.type])) addField(name, inputName);
-  if (settings.type === 'payment') form.append(element('p', { className: 'hint', textContent: 'Test cards only, such as 4242 4242 4242 4242.' }));
+  if (settings.type === 'payment') form.append(element('p', { className: 'hint', textContent: 'Test cards only, such as 4242\u00a04242\u00a04242\u00a04242.' }));
   calls.update(settings.options);
   form.addEventListener('submit', (submission) => submission.preventDefault());
   port.addEventListener('message', answer);

@@ -41,6 +41,7 @@ function lookOf(appearance = {}, style = {}) {
 class StripeElement {
   #handlers = [];
   #calls = new Map(); // id to resolve
+  #asked = 0;
   #port;
 
   constructor(elements, type, options) {
@@ -58,6 +59,15 @@ class StripeElement {
     parent.replaceChildren(this.frame);
     this.#setClasses({ base: true, empty: true });
     this.#emit('loaderstart', {});
+    if (this.type === 'payment') this.#checkIntent();
+  }
+
+  // Tells the page if the intent of a Payment Element is not there.
+  async #checkIntent() {
+    const { api, options: { clientSecret } } = this.elements;
+    if (!clientSecret) return;
+    const { error } = await resultOf('intent', retrieve(api, kindOf(clientSecret), clientSecret, 'stripe.elements'));
+    if (error) this.#emit('loaderror', { error });
   }
 
   #connect() {
@@ -127,7 +137,7 @@ class StripeElement {
   async ask(call, detail) {
     if (!this.frame?.isConnected) throw new IntegrationError('We could not retrieve data from the specified Element. Please make sure the Element you are attempting to use is still mounted.');
     await this.ready;
-    const id = crypto.randomUUID();
+    const id = ++this.#asked;
     const result = new Promise((resolve) => { this.#calls.set(id, resolve); });
     this.#port.postMessage({ call, id, detail });
     return valueOf(await result);
@@ -140,7 +150,7 @@ class StripeElement {
   }
 
   update(options) {
-    allowOnly(`element.update()`, options, optionsOf[this.type]);
+    allowOnly('element.update()', options, optionsOf[this.type]);
     Object.assign(this.options, options);
     if (this.frame) this.ask('update', this.#frameOptions());
   }
@@ -171,7 +181,7 @@ class Elements {
       'clientSecret', 'mode', 'amount', 'currency', 'setupFutureUsage', 'captureMethod', 'paymentMethodTypes', 'paymentMethodCreation',
       'appearance', 'locale', 'fonts', 'loader',
     ]);
-    Object.assign(this, { api, options, group: crypto.randomUUID(), submitted: false });
+    Object.assign(this, { api, options, group: `${Date.now()}-${Math.random()}`, submitted: false });
   }
 
   create(type, options = {}) {

@@ -3,6 +3,8 @@
 const payment = { object: 'payment_intent', path: 'payment_intents', result: 'paymentIntent' };
 const setup = { object: 'setup_intent', path: 'setup_intents', result: 'setupIntent' };
 
+const kindOf = (secret) => (String(secret).startsWith('seti_') ? setup : payment);
+
 function pathOf(kind, secret, call) {
   if (!/^(pi|seti)_\w+_secret_\w+$/.test(secret)) {
     throw new IntegrationError(`Invalid value for ${call} intent secret: value should be a client secret of the form \${id}_secret_\${secret}. You specified: ${secret}.`);

@@ -17,8 +17,8 @@ class EmbeddedCheckout {
   async #leave() {
     const session = await this.api.call('GET', `payment_pages/${this.id}`, {});
     if (session.status !== 'complete') return;
-    this.onComplete?.();
     if (session.redirect_on_completion === 'always') goTo(session.return_url.replaceAll('{CHECKOUT_SESSION_ID}', this.id));
+    else this.onComplete?.();
   }
 
   unmount() { this.frame?.remove(); }
@@ -57,7 +57,7 @@ class StripeInstance {
   handleCardAction(secret) { return this.#handleAction(payment, secret, 'stripe.handleCardAction'); }
 
   handleNextAction({ clientSecret }) {
-    return this.#handleAction(String(clientSecret).startsWith('seti_') ? setup : payment, clientSecret, 'stripe.handleNextAction');
+    return this.#handleAction(kindOf(clientSecret), clientSecret, 'stripe.handleNextAction');
   }
 
   #handleAction(kind, secret, call) {
