@@ -129,6 +129,9 @@ func (c *apiCall) authenticate() *wire.Error {
 	if err := checkAPIKey(apiKey(c.req)); err != nil {
 		return err
 	}
+	if err := checkPublishable(apiKey(c.req), c.route.pattern); err != nil {
+		return err
+	}
 	if account := c.req.Header.Get("Stripe-Account"); account != "" {
 		return noConnectedAccount(apiKey(c.req), account)
 	}
@@ -143,7 +146,8 @@ func checkAPIKey(key string) *wire.Error {
 	switch {
 	case key == "":
 		return wire.Unauthorized("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.")
-	case !strings.HasPrefix(key, "sk_test_") && !strings.HasPrefix(key, "rk_test_") || len(key) < 12: // a restricted key may do everything here
+	// A restricted key may do everything here.
+	case !strings.HasPrefix(key, "sk_test_") && !strings.HasPrefix(key, "rk_test_") && !isPublishable(key) || len(key) < 12:
 		return wire.Unauthorized("Invalid API Key provided: " + maskAPIKey(key))
 	}
 	return nil
@@ -205,12 +209,12 @@ func (t translator) respond(result any, err error, in *input) apiResponse {
 	if err != nil {
 		refusal := wire.AsError(err)
 		refusal.Param = in.SentName(refusal.Param)
-		return apiResponse{status: refusal.Status, body: wire.Encode(t.value(t.renderError(refusal))), date: t.now}
+		return apiResponse{status: refusal.Status, body: wire.Encode(in.visible(t.value(t.renderError(refusal)))), date: t.now}
 	}
 	if pdf, ok := result.(pdfDocument); ok {
 		return apiResponse{status: http.StatusOK, body: pdf, contentType: "application/pdf", date: t.now}
 	}
-	return apiResponse{status: http.StatusOK, body: wire.Encode(result), date: t.now}
+	return apiResponse{status: http.StatusOK, body: wire.Encode(in.visible(result)), date: t.now}
 }
 
 func (t translator) expand(result any, in *input) error {

@@ -16,7 +16,7 @@ func dahliaSteps() []versionStep {
 			version: "2026-03-25.dahlia",
 			objects: map[string][]objectChange{
 				// updates-available-checkout-session-ui-modes
-				"checkout.session":      {renamedValues("ui_mode", map[string]string{"hosted": "hosted_page"}), withNull("integration_identifier")},
+				"checkout.session":      {renamedValues("ui_mode", map[string]string{"hosted": "hosted_page", "embedded": "embedded_page"}), withNull("integration_identifier")},
 				"credit_note_line_item": {withValue("metadata", func(*request, wire.Object) any { return map[string]string{} })},
 				"invoiceitem":           {withValue("quantity_decimal", quantityDecimal)},
 				"line_item":             {withValue("quantity_decimal", quantityDecimal)},

@@ -63,6 +63,9 @@ type CheckoutSession struct {
 	PaymentMethodSave         string
 	SubmitText                string // custom_text, as is TermsText
 	TermsText                 string
+	ClientSecret              string `json:",omitzero"` // of an embedded session
+	ReturnURL                 string `json:",omitzero"`
+	RedirectOnCompletion      string `json:",omitzero"` // always, if_required or never
 }
 
 // CheckoutLineItem is one line item of a session.
@@ -86,7 +89,8 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"consent_collection{terms_of_service:none|required promotions:auto|none} " +
 	"custom_text{submit{message:1200!}? terms_of_service_acceptance{message:1200!}?} " +
 	"saved_payment_method_options{allow_redisplay_filters[]:always|limited|unspecified payment_method_save:disabled|enabled} " +
-	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
+	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} " +
+	"ui_mode:hosted|embedded return_url redirect_on_completion:always|if_required|never "
 
 // checkoutSessions serves /v1/checkout/sessions.
 type checkoutSessions struct{ *request }
@@ -128,6 +132,9 @@ func (h checkoutSessions) create(in *input) (any, error) {
 	}
 	cs.setFields(in.Params)
 	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
+	if in.String("ui_mode") == "embedded" {
+		cs.ClientSecret, cs.RedirectOnCompletion = cs.ID+"_secret_"+h.ids.token(50), in.StringOr("redirect_on_completion", "always")
+	}
 	price, _ := h.store.Prices.get(lines[0].Price)
 	cs.Currency = in.StringOr("currency", price.Currency)
 	if cs.Mode == "subscription" && c != nil {
@@ -149,6 +156,7 @@ func (h checkoutSessions) create(in *input) (any, error) {
 func (cs *CheckoutSession) setFields(p wire.Params) {
 	p.SetString("success_url", &cs.SuccessURL)
 	p.SetString("cancel_url", &cs.CancelURL)
+	p.SetString("return_url", &cs.ReturnURL)
 	p.SetString("client_reference_id", &cs.ClientReferenceID)
 	p.SetString("customer_email", &cs.CustomerEmail)
 	p.SetString("customer_creation", &cs.CustomerCreation)
@@ -272,6 +280,9 @@ func (h checkoutSessions) expireSession(cs *CheckoutSession) {
 	h.emit("checkout.session.expired", h.render(cs))
 }
 
+// embedded reports whether Stripe.js shows the session in a frame of the shop's page.
+func (cs *CheckoutSession) embedded() bool { return cs.ClientSecret != "" }
+
 func (cs *CheckoutSession) hasTrial() bool { return cs.TrialPeriodDays > 0 || cs.TrialEnd > 0 }
 
 func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
@@ -311,7 +322,13 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 }
 
 func (h checkoutSessions) renderMode(o wire.Object, cs *CheckoutSession) {
-	if cs.Status == "open" {
+	switch {
+	case cs.embedded():
+		o["ui_mode"], o["redirect_on_completion"], o["return_url"] = "embedded", cs.RedirectOnCompletion, wire.StringOrNull(cs.ReturnURL)
+		if cs.Status == "open" {
+			o["client_secret"] = cs.ClientSecret
+		}
+	case cs.Status == "open":
 		o["url"] = h.origin + "/c/pay/" + cs.ID
 	}
 	if cs.Mode == "payment" {

@@ -32,10 +32,8 @@ func validateSessionMode(in *input) error {
 	switch {
 	case mode == "":
 		return wire.MissingParam("mode")
-	case mode == "setup", in.String("ui_mode") == "embedded":
-		return wire.Invalid("", "mode", "The local Stripe has neither Checkout in `setup` mode nor embedded Checkout.")
-	case !in.Has("success_url"):
-		return wire.MissingParam("success_url")
+	case mode == "setup":
+		return wire.Invalid("", "mode", "The local Stripe has no Checkout in `setup` mode.")
 	case mode != "subscription" && in.Has("subscription_data"):
 		return wire.Invalid("", "subscription_data", "You can not pass `subscription_data` in `"+mode+"` mode.")
 	case mode != "payment" && in.Has("payment_intent_data"):
@@ -47,7 +45,32 @@ func validateSessionMode(in *input) error {
 	case len(in.String("client_reference_id")) > 200:
 		return wire.Invalid("parameter_invalid_string", "client_reference_id", "Invalid string: "+in.String("client_reference_id")[:20]+"...; must be at most 200 characters")
 	}
-	return validateURLs(in, "success_url", "cancel_url")
+	return validateReturn(in)
+}
+
+// validateReturn checks where a session leads: a hosted one has a success_url, an embedded one a
+// return_url or none (docs: embedded Checkout; the wording is inferred).
+func validateReturn(in *input) error {
+	embedded, never := in.String("ui_mode") == "embedded", in.String("redirect_on_completion") == "never"
+	for _, name := range []string{"success_url", "cancel_url"} {
+		if embedded && in.Has(name) {
+			return wire.Invalid("", name, "You can not pass `"+name+"` when `ui_mode` is `embedded`. Use `return_url` instead.")
+		}
+	}
+	for _, name := range []string{"return_url", "redirect_on_completion"} {
+		if !embedded && in.Has(name) {
+			return wire.Invalid("", name, "`"+name+"` can only be used when `ui_mode` is `embedded`.")
+		}
+	}
+	switch {
+	case !embedded && !in.Has("success_url"):
+		return wire.MissingParam("success_url")
+	case embedded && !never && !in.Has("return_url"):
+		return wire.MissingParam("return_url")
+	case never && in.Has("return_url"):
+		return wire.Invalid("", "return_url", "You can not pass `return_url` when `redirect_on_completion` is `never`.")
+	}
+	return validateURLs(in, "success_url", "cancel_url", "return_url")
 }
 
 func validateURLs(in *input, names ...string) error {

@@ -15,7 +15,7 @@
 //
 //   - wire: form decoding, parameter schemas, JSON encoding, expand[], API errors, currencies,
 //     amounts and billing periods. It knows no resource.
-//   - pages: the templates, the stylesheet and the response headers of hosted pages.
+//   - pages: the templates, the stylesheet and the response headers of hosted pages, and Stripe.js.
 //   - websocket: the server's side of RFC 6455, for Stripe's command line tool.
 //
 // # Where to start reading
@@ -40,6 +40,7 @@
 //	page_*.go                             hosted pages and the dashboard
 //	cli_*.go, event_retry.go              stripe listen, stripe logs tail and stripe events resend
 //	named_account.go, cors.go             the account of a request, and scripts of pages
+//	publishable.go, page_stripejs.go      publishable keys and Stripe.js (pages/stripejs)
 //	control*.go, fault*.go                endpoints under /_usher/ and injected faults
 //	seed*.go                              what a new account begins with
 //	clock*.go, timer.go, test_clock*.go   the account's clock, timers and test clocks
@@ -75,8 +76,25 @@
 //     minutes without a connection, 2,000 messages at most (lengths and limits: inferred). What the
 //     tool's endpoint answers does not count as a delivery.
 //   - A session for thin events alone is refused. There are no events of /v2/.
-//   - Only pages on a loopback address may call the API from a script, unless
+//   - Only pages on a loopback address may call the API from a script with a secret key, unless
 //     Options.AllowedOrigins names more. Stripe lets all.
+//   - A publishable key may retrieve and confirm payment and setup intents with their client secret
+//     and create tokens and payment methods, and is shown the fields that stripe-ios has recorded.
+//     Any other call is a 401 (inferred from the SDKs' AuthenticationError). Stripe lets it make
+//     calls for payment methods other than cards too.
+//   - Stripe.js has the elements payment, card, cardNumber, cardExpiry and cardCvc, in English.
+//     They ask for neither country nor postal code. Of their looks, the variables of appearance and
+//     the base and invalid style are taken as far as they set colors, font, size and radius. v3
+//     requests the account's API version, a later release the newest one of its name (docs:
+//     versioning).
+//   - A method of Stripe.js that is called in the wrong order or with an unknown option throws an
+//     IntegrationError. Its wording is known of public issue threads or inferred.
+//   - 3-D Secure is a dialog that ends when its page was answered, and cannot be closed otherwise.
+//     After it, a payment with the confirmation method manual requires confirmation with a secret
+//     key (docs: finalize payments on the server). A publishable key cannot confirm it (API
+//     reference); the wording is inferred.
+//   - Embedded Checkout is a frame of a fixed height. Its session is found by the id in its client
+//     secret; the secret itself is not checked.
 //   - The header Stripe-Account is refused with 403, the account's own id too.
 //   - A parameter that Stripe knows and this package does not implement is rejected as
 //     parameter_unknown, except for those listed below.
@@ -294,13 +312,8 @@
 //   - POST /v1/subscription_items/{id}: off_session
 //   - POST /v1/invoices/{id}/pay: off_session
 //   - POST /v1/tokens: card.cvc
-//   - POST /v1/payment_intents: use_stripe_sdk, payment_method_options.card.request_three_d_secure
+//   - POST /v1/payment_intents: payment_method_options.card.request_three_d_secure
 //   - POST /v1/payment_intents/{id}: payment_method_options.card.request_three_d_secure
-//   - POST /v1/payment_intents/{id}/confirm: use_stripe_sdk
-//   - GET /v1/payment_intents/{id}: client_secret
-//   - POST /v1/setup_intents: use_stripe_sdk
-//   - POST /v1/setup_intents/{id}/confirm: use_stripe_sdk
-//   - GET /v1/setup_intents/{id}: client_secret
 //   - GET /v1/payment_pages/{id}: key, eid
 //   - POST /v1/payment_pages/{id}/confirm: key, eid
 //   - POST /v1/credit_notes: email_type

@@ -22,29 +22,29 @@ type messagePage struct {
 }
 
 func (p hostedPages) mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET /c/pay/{id}", p.handle(bind(checkoutPages.show)))
-	mux.HandleFunc("POST /c/pay/{id}", p.handle(bind(checkoutPages.submit)))
-	mux.HandleFunc("GET /c/authenticate/{id}", p.handle(bind(authenticationPages.show)))
-	mux.HandleFunc("POST /c/authenticate/{id}", p.handle(bind(authenticationPages.submit)))
+	mux.HandleFunc("GET /c/pay/{id}", p.handle(inFrame(bind(checkoutPages.show))))
+	mux.HandleFunc("POST /c/pay/{id}", p.handle(inFrame(bind(checkoutPages.submit))))
+	mux.HandleFunc("GET /c/authenticate/{id}", p.handle(inFrame(bind(authenticationPages.show))))
+	mux.HandleFunc("POST /c/authenticate/{id}", p.handle(inFrame(bind(authenticationPages.submit))))
 	mux.HandleFunc("GET /b/{id}", p.handle(bind(paymentLinks.open)))
 	mux.HandleFunc("GET /b/{id}/thanks", p.handle(bind(paymentLinks.thanks)))
 	p.mountPortal(mux)
+	p.mountStripeJS(mux)
 	p.mountDashboard(mux)
 	mux.HandleFunc("GET /i/{id}", p.handle(bind(invoicePages.show)))
 	mux.HandleFunc("POST /i/{id}", p.handle(bind(invoicePages.pay)))
 	mux.HandleFunc("GET /i/{id}/pdf", p.invoicePDF)
 }
 
-func (p hostedPages) render(w http.ResponseWriter, status int, name string, data any) {
-	if err := p.templates.Render(w, status, name, data); err != nil {
-		p.log.Error("hosted page not rendered", "page", name, "err", err)
+func (p hostedPages) render(w http.ResponseWriter, out pageResponse) {
+	if err := p.templates.Render(w, out.status, out.template, out.data, out.framed); err != nil {
+		p.log.Error("hosted page not rendered", "page", out.template, "err", err)
 		http.Error(w, "The page could not be rendered.", http.StatusInternalServerError)
 	}
 }
 
 func (p hostedPages) notFound(w http.ResponseWriter) {
-	response := noSuchPage()
-	p.render(w, response.status, response.template, response.data)
+	p.render(w, noSuchPage())
 }
 
 // guardPages rejects cross-origin form posts to the pages and the control endpoints, which require

@@ -32,7 +32,7 @@ func (h authenticationPages) show(req *http.Request) pageResponse {
 	case q.complete == nil:
 		return message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	return showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
+	return showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.RequestURI(), Amount: q.amount})
 }
 
 func (h authenticationPages) submit(req *http.Request) pageResponse {
@@ -40,7 +40,11 @@ func (h authenticationPages) submit(req *http.Request) pageResponse {
 	if !known || q.complete == nil {
 		return h.show(req)
 	}
-	return q.complete(req.PostFormValue("complete") != "")
+	next := q.complete(req.PostFormValue("complete") != "")
+	if isFramed(req) {
+		return message(http.StatusOK, "Thank you", "You can close this page.")
+	}
+	return next
 }
 
 // find returns the authentication of an intent or a Checkout session.
@@ -82,7 +86,7 @@ func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) authentication 
 		}
 		switch {
 		case pi.ReturnURL != "":
-			return redirectTo(addQuery(pi.ReturnURL, url.Values{"payment_intent": {pi.ID}, "payment_intent_client_secret": {pi.ClientSecret}, "redirect_status": {redirectStatus(passed)}}))
+			return redirectTo(returnAddress(pi.ReturnURL, "payment_intent", pi.ID, pi.ClientSecret, passed))
 		case pi.Invoice != "":
 			return redirectTo("/i/" + pi.Invoice)
 		}
@@ -101,6 +105,8 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 		result, _ := h.setupIntents.completeAuthentication(si, passed)
 		x, ok := h.store.PortalSessions.get(si.CreatedBySession)
 		switch {
+		case !ok && si.ReturnURL != "":
+			return redirectTo(returnAddress(si.ReturnURL, "setup_intent", si.ID, si.ClientSecret, passed))
 		case !ok:
 			return message(http.StatusOK, "Thank you", "You can close this page.")
 		case result != outcomePaid:
@@ -111,11 +117,14 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 	}}
 }
 
-func redirectStatus(passed bool) string {
+// returnAddress is the return_url of an intent with what Stripe adds to it (docs: accept a
+// payment).
+func returnAddress(returnURL, intent, id, secret string, passed bool) string {
+	status := "failed"
 	if passed {
-		return "succeeded"
+		status = "succeeded"
 	}
-	return "failed"
+	return addQuery(returnURL, url.Values{intent: {id}, intent + "_client_secret": {secret}, "redirect_status": {status}})
 }
 
 // addQuery adds parameters to a URL.

@@ -132,9 +132,12 @@ func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageR
 }
 
 // redirectToSuccess redirects to success_url after the first delivery attempts of
-// checkout.session.completed.
+// checkout.session.completed. The page around an embedded session leads on.
 func redirectToSuccess(cs *CheckoutSession) pageResponse {
 	out := redirectTo(cs.successURL())
+	if cs.embedded() {
+		out = message(http.StatusOK, "Thank you", "Your order is complete.")
+	}
 	out.awaitEvent = "checkout.session.completed"
 	return out
 }

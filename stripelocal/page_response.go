@@ -14,6 +14,7 @@ type pageResponse struct {
 	status     int
 	template   string
 	data       any
+	framed     bool   // pages of other origins may show it in a frame, as Stripe.js does
 	awaitEvent string // delay a redirect until the first delivery attempts of this event type
 }
 
@@ -90,7 +91,7 @@ func (p hostedPages) respond(w http.ResponseWriter, req *http.Request, out pageR
 		http.Redirect(w, req, out.location, http.StatusSeeOther)
 		return
 	}
-	p.render(w, out.status, out.template, out.data)
+	p.render(w, out)
 }
 
 // newPageRequestInfo gives a hosted page's transaction a request id, because Stripe's pages call

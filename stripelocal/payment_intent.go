@@ -16,6 +16,8 @@ type PaymentIntent struct {
 	StatementDescriptor       string
 	StatementDescriptorSuffix string
 	ReturnURL                 string
+	UseStripeSDK              bool              `json:",omitzero"` // Stripe.js shows the 3-D Secure page
+	AuthenticatedMethod       string            `json:",omitzero"` // passed 3-D Secure; a confirmation with the secret key is left
 	TransferGroup             string            `json:",omitzero"`
 	MethodOptions             map[string]string `json:",omitzero"` // setup_future_usage by payment method type, of payment_method_options
 	Shipping                  *Shipping
@@ -71,7 +73,10 @@ func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 // requires_action until completeAuthentication.
 func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.chargeOutcome()
-	pi.PaymentMethod, pi.LastPaymentError, pm.Verified = pm.ID, nil, true
+	if result == outcomeRequiresAction && pi.AuthenticatedMethod == pm.ID {
+		result, decline = pm.outcomeAfterAuthentication()
+	}
+	pi.PaymentMethod, pi.LastPaymentError, pi.AuthenticatedMethod, pm.Verified = pm.ID, nil, "", true
 	switch result {
 	case outcomePaid:
 		h.succeed(pi, pm)
@@ -90,15 +95,9 @@ func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (
 	if !ok || pi.Status != "requires_action" {
 		return outcomeDeclined, genericDecline()
 	}
-	if after := pm.testCard().declineAfter; passed && after != nil {
-		pm.Authenticated = true
-		h.fail(pi, pm, after)
-		return outcomeDeclined, after
-	}
 	if passed {
 		pm.Authenticated = true
-		h.succeed(pi, pm)
-		return outcomePaid, nil
+		return h.continueAuthenticated(pi, pm)
 	}
 	decline := &Decline{
 		Code:    "payment_intent_authentication_failure",
@@ -106,6 +105,22 @@ func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (
 	}
 	h.failConfirmation(pi, pm, decline)
 	return outcomeDeclined, decline
+}
+
+// continueAuthenticated charges, unless the confirmation method is manual: then the secret key
+// confirms once more (docs: finalize payments on the server).
+func (h paymentIntents) continueAuthenticated(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	if pi.confirmationMethod() == "manual" {
+		pi.Status, pi.AuthenticatedMethod = "requires_confirmation", pm.ID
+		return outcomeRequiresAction, nil
+	}
+	result, decline := pm.outcomeAfterAuthentication()
+	if result == outcomeDeclined {
+		h.fail(pi, pm, decline)
+	} else {
+		h.succeed(pi, pm)
+	}
+	return result, decline
 }
 
 func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
@@ -163,6 +178,9 @@ func (h paymentIntents) cancelByID(id, reason string) {
 
 func (h paymentIntents) get(in *input) (any, error) {
 	pi, err := h.find(in)
+	if err == nil {
+		err = in.checkClientSecret(pi.ClientSecret, "PaymentIntent")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -266,13 +284,14 @@ func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	if p.Status != "requires_action" {
 		return nil
 	}
-	return nextAction(h.origin+"/c/authenticate/"+p.ID, p.ReturnURL)
+	return nextAction(h.origin+"/c/authenticate/"+p.ID, p.ReturnURL, p.UseStripeSDK)
 }
 
 // nextAction is the next_action of an intent that requires 3-D Secure: a redirect only if the
-// client gave a return_url, else the data for Stripe.js (recorded by pay-rails/pay).
-func nextAction(page, returnURL string) wire.Object {
-	if returnURL == "" {
+// client gave a return_url, else the data for Stripe.js (recorded by pay-rails/pay). With
+// use_stripe_sdk it is always the latter (API reference: confirm a PaymentIntent).
+func nextAction(page, returnURL string, useStripeSDK bool) wire.Object {
+	if returnURL == "" || useStripeSDK {
 		return wire.Object{"type": "use_stripe_sdk", "use_stripe_sdk": wire.Object{"type": "three_d_secure_redirect", "stripe_js": page}}
 	}
 	return wire.Object{"type": "redirect_to_url", "redirect_to_url": wire.Object{"return_url": returnURL, "url": page}}

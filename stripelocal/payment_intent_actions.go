@@ -24,7 +24,7 @@ func paymentIntentRoutes() []route {
 		on("GET /v1/payment_intents", listParams+"customer", paymentIntents.list),
 		on("GET /v1/payment_intents/{id}", "client_secret", paymentIntents.get),
 		on("POST /v1/payment_intents/{id}", "amount:int currency:currency transfer_group "+methodOptionParams+intentChanges+"metadata:map? receipt_email? setup_future_usage:off_session|on_session? "+shippingFields+"? ", paymentIntents.update),
-		on("POST /v1/payment_intents/{id}/confirm", "payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
+		on("POST /v1/payment_intents/{id}/confirm", "client_secret payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
 			"capture_method:automatic|automatic_async|manual "+shippingFields+"? "+intentConfirm, paymentIntents.confirm),
 		on("POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", paymentIntents.capture),
 		on("POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", paymentIntents.cancel),
@@ -201,8 +201,14 @@ func (h paymentIntents) update(in *input) (any, error) {
 
 func (h paymentIntents) confirm(in *input) (any, error) {
 	pi, err := h.find(in)
+	if err == nil {
+		err = in.checkClientSecret(pi.ClientSecret, "PaymentIntent")
+	}
 	if err != nil {
 		return nil, err
+	}
+	if in.publishable() && pi.confirmationMethod() == "manual" { // API reference: confirmation_method; the wording is inferred
+		return nil, unexpectedState(pi, "You cannot confirm this PaymentIntent with a publishable key because its confirmation_method is manual. Confirm it on your server with a secret key.")
 	}
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
 		return nil, unexpectedState(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
@@ -232,7 +238,7 @@ func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, e
 	if !ok {
 		return nil, missingMethodError(pi)
 	}
-	pi.ReturnURL = p.String("return_url")
+	pi.ReturnURL, pi.UseStripeSDK = p.String("return_url"), p.Bool("use_stripe_sdk")
 	result, decline := h.confirmForInvoice(pi, pm)
 	if result == outcomeRequiresAction && (p.Bool("off_session") || p.Bool("error_on_requires_action")) {
 		result, decline = outcomeDeclined, authenticationRequired()

@@ -12,6 +12,7 @@ type SetupIntent struct {
 	Description             string
 	LastErrorMethod         string // the payment method of LastSetupError
 	ReturnURL               string
+	UseStripeSDK            bool   `json:",omitzero"` // Stripe.js shows the 3-D Secure page
 	Usage                   string // empty is off_session
 	LastSetupError          *Decline
 	Metadata                map[string]string
@@ -93,6 +94,9 @@ func (h setupIntents) completeAuthentication(si *SetupIntent, passed bool) (paym
 
 func (h setupIntents) get(in *input) (any, error) {
 	si, err := h.find(in)
+	if err == nil {
+		err = in.checkClientSecret(si.ClientSecret, "SetupIntent")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +119,7 @@ func (h setupIntents) render(si *SetupIntent) wire.Object {
 		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastSetupError, si.LastErrorMethod)
 	}
 	if si.Status == "requires_action" {
-		o["next_action"] = nextAction(h.origin+"/c/authenticate/"+si.ID, si.ReturnURL)
+		o["next_action"] = nextAction(h.origin+"/c/authenticate/"+si.ID, si.ReturnURL, si.UseStripeSDK)
 	}
 	return o
 }

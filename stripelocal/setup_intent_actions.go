@@ -15,7 +15,7 @@ func setupIntentRoutes() []route {
 		on("GET /v1/setup_intents", listParams+"customer payment_method", setupIntents.list),
 		on("GET /v1/setup_intents/{id}", "client_secret", setupIntents.get),
 		on("POST /v1/setup_intents/{id}", "metadata:map? "+setupChanges, setupIntents.update),
-		on("POST /v1/setup_intents/{id}/confirm", "payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
+		on("POST /v1/setup_intents/{id}/confirm", "client_secret payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
 		on("POST /v1/setup_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|requested_by_customer", setupIntents.cancel),
 	}
 }
@@ -57,6 +57,9 @@ func (h setupIntents) find(in *input) (*SetupIntent, error) {
 // findOpen returns a setup intent that is not completed, and the payment method of the call.
 func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, *PaymentMethod, error) {
 	si, err := h.find(in)
+	if err == nil {
+		err = in.checkClientSecret(si.ClientSecret, "SetupIntent")
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +100,7 @@ func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error
 	if !ok {
 		return nil, missingSetupMethodError()
 	}
-	si.ReturnURL = p.String("return_url")
+	si.ReturnURL, si.UseStripeSDK = p.String("return_url"), p.Bool("use_stripe_sdk")
 	result, decline := h.confirmWith(si, pm)
 	if result == outcomeDeclined {
 		refusal := cardError(decline)

@@ -75,6 +75,8 @@ var newerFields = []string{
 	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
 	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp", "Prices.CurrencyOptions",
 	"Prices.Metered", "Prices.Meter", "Prices.AggregateUsage", "Meters", "MeterEvents", "UsageRecords", "BillingAlerts", "Quotes", "PaymentLinks", "Payouts", "Topups", "TaxCalculations", "TaxTransactions", "TaxRegistrations", "TaxSettings", "RadarValueLists", "RadarValueListItems", "CheckoutSessions.PaymentLink",
+	"PaymentIntents.UseStripeSDK", "PaymentIntents.AuthenticatedMethod", "SetupIntents.UseStripeSDK",
+	"CheckoutSessions.ClientSecret", "CheckoutSessions.ReturnURL", "CheckoutSessions.RedirectOnCompletion",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

@@ -226,6 +226,14 @@ func (p *PaymentMethod) chargeOutcome() (paymentOutcome, *Decline) {
 	return outcomePaid, nil
 }
 
+// outcomeAfterAuthentication is the result of charging the payment method after 3-D Secure.
+func (p *PaymentMethod) outcomeAfterAuthentication() (paymentOutcome, *Decline) {
+	if decline := p.testCard().declineAfter; decline != nil {
+		return outcomeDeclined, decline
+	}
+	return outcomePaid, nil
+}
+
 // setupOutcome is the result of setting up the payment method without a charge.
 func (p *PaymentMethod) setupOutcome() (paymentOutcome, *Decline) {
 	card, _ := testCardByNumber(p.Number)

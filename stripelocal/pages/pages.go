@@ -41,7 +41,7 @@ func New() (*Set, error) {
 		templates: templates,
 		// There is no form-action: browsers apply it to the redirect to success_url too, which is
 		// another origin.
-		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; frame-ancestors 'none'",
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'",
 	}, nil
 }
 
@@ -51,9 +51,9 @@ type tableWithBack struct {
 	Back  string
 }
 
-// Render writes a page. An error means that nothing was written; a failed write to the client is
-// ignored.
-func (s *Set) Render(w http.ResponseWriter, status int, name string, data any) error {
+// Render writes a page. A framed one may be shown in a frame by pages of other origins. An error
+// means that nothing was written; a failed write to the client is ignored.
+func (s *Set) Render(w http.ResponseWriter, status int, name string, data any, framed bool) error {
 	var out bytes.Buffer
 	if err := s.templates.ExecuteTemplate(&out, name, data); err != nil {
 		return fmt.Errorf("render page %s: %w", name, err)
@@ -61,6 +61,9 @@ func (s *Set) Render(w http.ResponseWriter, status int, name string, data any) e
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", s.policy)
+	if !framed {
+		h.Add("Content-Security-Policy", "frame-ancestors 'none'")
+	}
 	h.Set("Cache-Control", "no-store")
 	// The referrer policy is not no-referrer: that would empty the Origin header, which the
 	// cross-origin protection checks.
