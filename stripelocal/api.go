@@ -126,7 +126,7 @@ func apiKey(req *http.Request) string {
 // authenticate checks the key and sets the version of the call.
 func (c *apiCall) authenticate() *wire.Error {
 	c.version = APIVersion
-	if err := checkAPIKey(apiKey(c.req)); err != nil {
+	if err := c.checkKey(apiKey(c.req)); err != nil {
 		return err
 	}
 	if account := c.req.Header.Get("Stripe-Account"); account != "" {
@@ -136,7 +136,17 @@ func (c *apiCall) authenticate() *wire.Error {
 	if err == nil {
 		c.version = version
 	}
+	if c.hasMobileVersion() {
+		return nil
+	}
 	return err
+}
+
+func (c *apiCall) checkKey(key string) *wire.Error {
+	if isEphemeralKey(key) {
+		return c.checkEphemeralKey(key)
+	}
+	return checkAPIKey(key)
 }
 
 func checkAPIKey(key string) *wire.Error {
@@ -185,7 +195,10 @@ func (c apiCall) execute(in *input) apiResponse {
 	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
 		r.changed = c.req.Method != http.MethodGet
-		err := r.checkFilters(c, in)
+		err := r.ephemeralKeys.checkScope(c, in)
+		if err == nil {
+			err = r.checkFilters(c, in)
+		}
 		var result any
 		if err == nil {
 			result, err = c.route.do(r, in)

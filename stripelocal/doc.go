@@ -234,6 +234,21 @@
 //     links and schedules that create a subscription take the price's own currency.
 //   - No rule of Radar reads the value lists. Values are compared in lower case, except for
 //     case_sensitive_string and customer_id (inferred).
+//   - Country specs: that of the account's country, the United States, with the values of the API
+//     reference. Any other country is a 404.
+//   - Domains are not fetched, so every wallet is active on them. Registering one again responds
+//     with the first (inferred). Names without a dot, such as localhost, are refused.
+//   - A payment method configuration decides about cards: intents with automatic payment methods
+//     take payment_method_configuration, and are refused if it does not offer cards. A method that
+//     a configuration does not name is on for cards and the wallets that use them, and off
+//     otherwise (inferred). Checkout reads none.
+//   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within twelve
+//     hours. The test helper takes a payment method and no payment_method_data, whose types are
+//     others than cards.
+//   - Ephemeral keys work for an hour, for customers only, and for the calls by which mobile SDKs
+//     read and change the customer and their payment methods (which: inferred). The Stripe-Version
+//     of such a call, and of the creation of a key, may be older than 2024-06-20.
+//   - Secrets of customer sessions expire after half an hour (inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # API versions

@@ -10,10 +10,13 @@ type handlers struct {
 	checkoutPages         checkoutPages
 	checkoutPayments      checkoutPayments
 	checkoutSessions      checkoutSessions
+	confirmationTokens    confirmationTokens
+	countrySpecs          countrySpecs
 	coupons               coupons
 	creditNotes           creditNotes
 	customerBalances      customerBalances
 	customers             customers
+	customerSessions      customerSessions
 	customerSubscriptions customerSubscriptions
 	dashboardPages        dashboardPages
 	deliveries            deliveries
@@ -22,6 +25,7 @@ type handlers struct {
 	dunning               dunning
 	entitlementFeatures   entitlementFeatures
 	entitlements          entitlements
+	ephemeralKeys         ephemeralKeys
 	events                events
 	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
@@ -31,8 +35,10 @@ type handlers struct {
 	invoicing             invoicing
 	meterEvents           meterEvents
 	meters                meters
+	methodConfigurations  methodConfigurations
 	paymentIntents        paymentIntents
 	paymentLinks          paymentLinks
+	paymentMethodDomains  paymentMethodDomains
 	paymentMethods        paymentMethods
 	paymentPages          paymentPages
 	payouts               payouts
@@ -86,10 +92,13 @@ func handlersOf(r *request) handlers {
 		checkoutPages:         checkoutPages{r},
 		checkoutPayments:      checkoutPayments{r},
 		checkoutSessions:      checkoutSessions{r},
+		confirmationTokens:    confirmationTokens{r},
+		countrySpecs:          countrySpecs{r},
 		coupons:               coupons{r},
 		creditNotes:           creditNotes{r},
 		customerBalances:      customerBalances{r},
 		customers:             customers{r},
+		customerSessions:      customerSessions{r},
 		customerSubscriptions: customerSubscriptions{r},
 		dashboardPages:        dashboardPages{r},
 		deliveries:            deliveries{r},
@@ -98,6 +107,7 @@ func handlersOf(r *request) handlers {
 		dunning:               dunning{r},
 		entitlementFeatures:   entitlementFeatures{r},
 		entitlements:          entitlements{r},
+		ephemeralKeys:         ephemeralKeys{r},
 		events:                events{r},
 		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
@@ -107,8 +117,10 @@ func handlersOf(r *request) handlers {
 		invoicing:             invoicing{r},
 		meterEvents:           meterEvents{r},
 		meters:                meters{r},
+		methodConfigurations:  methodConfigurations{r},
 		paymentIntents:        paymentIntents{r},
 		paymentLinks:          paymentLinks{r},
+		paymentMethodDomains:  paymentMethodDomains{r},
 		paymentMethods:        paymentMethods{r},
 		paymentPages:          paymentPages{r},
 		payouts:               payouts{r},

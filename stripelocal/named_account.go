@@ -20,7 +20,7 @@ import (
 const maxNamedAccounts = 1000
 
 // accountKeyPattern matches a key of an account of its own.
-var accountKeyPattern = regexp.MustCompile(`^[sr]k_test_acct_([A-Za-z0-9-]{1,40})_.+$`)
+var accountKeyPattern = regexp.MustCompile(`^[esr]k_test_acct_([A-Za-z0-9-]{1,40})_.+$`)
 
 // accountNamePattern matches the name of such an account.
 var accountNamePattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)

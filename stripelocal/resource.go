@@ -77,6 +77,13 @@ func resources() []resource {
 		taxCodeResource(),
 		radarValueListResource(),
 		radarValueListItemResource(),
+		countrySpecResource(),
+		paymentMethodDomainResource(),
+		applePayDomainResource(),
+		paymentMethodConfigurationResource(),
+		customerSessionResource(),
+		ephemeralKeyResource(),
+		confirmationTokenResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

@@ -11,28 +11,48 @@ const setupChanges = "customer description:1000? payment_method payment_method_t
 
 func setupIntentRoutes() []route {
 	return []route{
-		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map "+setupChanges, setupIntents.create),
+		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map confirmation_token payment_method_configuration:100 "+setupChanges, setupIntents.create),
 		on("GET /v1/setup_intents", listParams+"customer payment_method", setupIntents.list),
 		on("GET /v1/setup_intents/{id}", "client_secret", setupIntents.get),
 		on("POST /v1/setup_intents/{id}", "metadata:map? "+setupChanges, setupIntents.update),
-		on("POST /v1/setup_intents/{id}/confirm", "payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
+		on("POST /v1/setup_intents/{id}/confirm", "confirmation_token payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
 		on("POST /v1/setup_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|requested_by_customer", setupIntents.cancel),
 	}
 }
 
 func (h setupIntents) create(in *input) (any, error) {
+	token, err := h.confirmationTokens.apply(in)
+	if err == nil {
+		err = checkConfirms(in.Params)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if in.Bool("confirm") && !in.Has("payment_method") {
 		return nil, missingSetupMethodError()
+	}
+	configuration, err := h.methodConfigurations.forIntent(in.Params)
+	if err != nil {
+		return nil, err
 	}
 	pm, err := h.paymentIntents.checkReferences(in.Params, "")
 	if err != nil {
 		return nil, err
 	}
-	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
+	si := &SetupIntent{MethodConfiguration: configuration, Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
 	si.setFields(in.Params, pm)
 	h.insert(si)
 	if !in.Bool("confirm") {
 		return h.render(si), nil
+	}
+	return h.confirmWithToken(si, token, in)
+}
+
+// confirmWithToken confirms a setup intent and marks the confirmation token as used, unless it is
+// nil.
+func (h setupIntents) confirmWithToken(si *SetupIntent, token *ConfirmationToken, in *input) (any, error) {
+	if token != nil {
+		token.SetupIntent = si.ID
 	}
 	return h.confirmFromAPI(si, in.Params)
 }
@@ -77,6 +97,10 @@ func (h setupIntents) update(in *input) (any, error) {
 }
 
 func (h setupIntents) confirm(in *input) (any, error) {
+	token, err := h.confirmationTokens.apply(in)
+	if err != nil {
+		return nil, err
+	}
 	si, pm, err := h.findOpen(in, "confirm")
 	if err == nil && pm == nil && si.PaymentMethod == "" {
 		err = missingSetupMethodError()
@@ -85,7 +109,7 @@ func (h setupIntents) confirm(in *input) (any, error) {
 		return nil, err
 	}
 	si.setFields(in.Params, pm)
-	return h.confirmFromAPI(si, in.Params)
+	return h.confirmWithToken(si, token, in)
 }
 
 func missingSetupMethodError() *wire.Error {

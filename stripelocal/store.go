@@ -67,6 +67,12 @@ type store struct {
 	TaxRegistrations            *table[*TaxRegistration]
 	RadarValueLists             *table[*RadarValueList]
 	RadarValueListItems         *table[*RadarValueListItem]
+	PaymentMethodDomains        *table[*PaymentMethodDomain]
+	ApplePayDomains             *table[*ApplePayDomain]
+	PaymentMethodConfigurations *table[*PaymentMethodConfiguration]
+	CustomerSessions            *table[*CustomerSession]
+	EphemeralKeys               *table[*EphemeralKey]
+	ConfirmationTokens          *table[*ConfirmationToken]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -129,6 +135,13 @@ func newStore() *store {
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
 		CLISecrets:           map[string]string{},
+
+		PaymentMethodDomains:        newTable[*PaymentMethodDomain](),
+		ApplePayDomains:             newTable[*ApplePayDomain](),
+		PaymentMethodConfigurations: newTable[*PaymentMethodConfiguration](),
+		CustomerSessions:            newTable[*CustomerSession](),
+		EphemeralKeys:               newTable[*EphemeralKey](),
+		ConfirmationTokens:          newTable[*ConfirmationToken](),
 	}
 }
 

@@ -143,4 +143,22 @@ export async function callObjects({ stripe, since, advance }) {
   await stripe.radar.valueListItems.create({ value_list: list.id, value: 'bea@example.com' })
   await stripe.radar.valueListItems.list({ value_list: list.id })
   await stripe.radar.valueLists.list()
+
+  // What a page offers, and what it sends to the server.
+  const configuration = await stripe.paymentMethodConfigurations.create({ name: 'Cards', klarna: { display_preference: { preference: 'off' } } })
+  await stripe.paymentMethodConfigurations.update(configuration.id, { link: { display_preference: { preference: 'on' } } })
+  assert.equal((await stripe.paymentMethodConfigurations.list()).data.length, 2)
+  const domain = await stripe.paymentMethodDomains.create({ domain_name: 'shop.example.com' })
+  await stripe.paymentMethodDomains.validate(domain.id)
+  await stripe.paymentMethodDomains.list({ domain_name: 'shop.example.com' })
+  const apple = await stripe.applePayDomains.create({ domain_name: 'shop.example.com' })
+  await stripe.applePayDomains.del(apple.id)
+  await stripe.countrySpecs.retrieve('US')
+  await stripe.customerSessions.create({ customer: customer.id, components: { pricing_table: { enabled: true } } })
+  await stripe.customerSessions.create({ customer: customer.id, components: { payment_element: { enabled: true, features: { payment_method_save: 'enabled' } } } })
+  const key = await stripe.ephemeralKeys.create({ customer: customer.id }, { apiVersion: stripe.getApiField?.('version') ?? stripe._api.version })
+  await stripe.ephemeralKeys.del(key.id)
+  const token = await stripe.testHelpers.confirmationTokens.create({ payment_method: 'pm_card_visa', return_url: 'http://localhost/' })
+  const paid = await stripe.paymentIntents.create({ amount: 700, currency: 'usd', confirm: true, confirmation_token: token.id, payment_method_configuration: configuration.id })
+  assert.equal((await stripe.confirmationTokens.retrieve(token.id)).payment_intent, paid.id)
 }
