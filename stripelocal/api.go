@@ -18,8 +18,9 @@ const maxBodyBytes = 1 << 20
 // input is the decoded and checked parameters of one API call.
 type input struct {
 	wire.Params
-	req *http.Request
-	url string // the URL's path, for list objects
+	req    *http.Request
+	url    string // the URL's path, for list objects
+	upload []byte // the contents of an uploaded file
 }
 
 func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
@@ -43,6 +44,7 @@ type apiCall struct {
 	route   route
 	schema  *wire.Schema
 	req     *http.Request
+	upload  []byte // the contents of an uploaded file
 	version string // of the parameters and the response
 	info    requestInfo
 }
@@ -96,7 +98,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 		c.write(w, c.fail(err))
 		return
 	}
-	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path}
+	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path, upload: c.upload}
 	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
 		c.write(w, c.executeWithFaults(in))
 		return
@@ -170,7 +172,10 @@ func maskAPIKey(key string) string {
 
 // decode reads the parameters of the query and the body. It also returns their text, which an
 // idempotency key is bound to.
-func (c apiCall) decode() (*wire.Value, string, *wire.Error) {
+func (c *apiCall) decode() (*wire.Value, string, *wire.Error) {
+	if c.route.pattern == "POST /v1/files" {
+		return c.decodeUpload()
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBodyBytes))
 	if err != nil {
 		return nil, "", wire.Invalid("", "", "Invalid request: the body could not be read.")
@@ -220,8 +225,8 @@ func (t translator) respond(result any, err error, in *input) apiResponse {
 		refusal.Param = in.SentName(refusal.Param)
 		return apiResponse{status: refusal.Status, body: wire.Encode(t.value(t.renderError(refusal))), date: t.now}
 	}
-	if pdf, ok := result.(pdfDocument); ok {
-		return apiResponse{status: http.StatusOK, body: pdf, contentType: "application/pdf", date: t.now}
+	if d, ok := result.(document); ok {
+		return apiResponse{status: http.StatusOK, body: d.body, contentType: d.contentType, date: t.now}
 	}
 	return apiResponse{status: http.StatusOK, body: wire.Encode(result), date: t.now}
 }

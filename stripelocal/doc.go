@@ -38,6 +38,7 @@
 //	api_version*.go                       translation to newer API versions, a file for each name
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
+//	file*.go                              uploads, their contents and the pages of file links
 //	cli_*.go, event_retry.go              stripe listen, stripe logs tail and stripe events resend
 //	named_account.go, cors.go             the account of a request, and scripts of pages
 //	control*.go, fault*.go                endpoints under /_usher/ and injected faults
@@ -249,6 +250,11 @@
 //     read and change the customer and their payment methods (which: inferred). The Stripe-Version
 //     of such a call, and of the creation of a key, may be older than 2024-06-20.
 //   - Secrets of customer sessions expire after half an hour (inferred).
+//   - Files are uploaded to the API's own address instead of files.stripe.com, and their links are
+//     pages of this server. stripe-node sends uploads to files.stripe.com until version 21, unless
+//     the call has the option host. An account stores 32 MB of files. The type of a file follows
+//     from its contents, and is checked. Files that evidence names must exist and have a purpose
+//     for it (wording inferred).
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # API versions

@@ -27,6 +27,8 @@ type handlers struct {
 	entitlements          entitlements
 	ephemeralKeys         ephemeralKeys
 	events                events
+	fileLinks             fileLinks
+	files                 files
 	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
 	invoicePages          invoicePages
@@ -109,6 +111,8 @@ func handlersOf(r *request) handlers {
 		entitlements:          entitlements{r},
 		ephemeralKeys:         ephemeralKeys{r},
 		events:                events{r},
+		fileLinks:             fileLinks{r},
+		files:                 files{r},
 		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
 		invoicePages:          invoicePages{r},

@@ -84,6 +84,8 @@ func resources() []resource {
 		customerSessionResource(),
 		ephemeralKeyResource(),
 		confirmationTokenResource(),
+		fileResource(),
+		fileLinkResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

@@ -54,6 +54,8 @@ func stripeTypes() map[string]reflect.Type {
 		"customer_session":                        reflect.TypeFor[stripe.CustomerSession](),
 		"ephemeral_key":                           reflect.TypeFor[stripe.EphemeralKey](),
 		"confirmation_token":                      reflect.TypeFor[stripe.ConfirmationToken](),
+		"file":                                    reflect.TypeFor[stripe.File](),
+		"file_link":                               reflect.TypeFor[stripe.FileLink](),
 		"quote":                                   reflect.TypeFor[stripe.Quote](),
 		"payment_link":                            reflect.TypeFor[stripe.PaymentLink](),
 		"product_feature":                         reflect.TypeFor[stripe.ProductFeature](),

@@ -72,6 +72,8 @@ var newerFields = []string{
 	"PaymentIntents.MethodOptions", "Charges.WasUncaptured", "Charges.BalancePending", "Charges.Shipping", "Charges.TransferGroup",
 	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
+	"PaymentMethodDomains", "ApplePayDomains", "PaymentMethodConfigurations", "CustomerSessions", "EphemeralKeys", "ConfirmationTokens", "Files", "FileLinks",
+	"PaymentIntents.MethodConfiguration", "SetupIntents.MethodConfiguration",
 	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
 	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp", "Prices.CurrencyOptions",
 	"Prices.Metered", "Prices.Meter", "Prices.AggregateUsage", "Meters", "MeterEvents", "UsageRecords", "BillingAlerts", "Quotes", "PaymentLinks", "Payouts", "Topups", "TaxCalculations", "TaxTransactions", "TaxRegistrations", "TaxSettings", "RadarValueLists", "RadarValueListItems", "CheckoutSessions.PaymentLink",

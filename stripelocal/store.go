@@ -73,6 +73,8 @@ type store struct {
 	CustomerSessions            *table[*CustomerSession]
 	EphemeralKeys               *table[*EphemeralKey]
 	ConfirmationTokens          *table[*ConfirmationToken]
+	Files                       *table[*File]
+	FileLinks                   *table[*FileLink]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -142,6 +144,8 @@ func newStore() *store {
 		CustomerSessions:            newTable[*CustomerSession](),
 		EphemeralKeys:               newTable[*EphemeralKey](),
 		ConfirmationTokens:          newTable[*ConfirmationToken](),
+		Files:                       newTable[*File](),
+		FileLinks:                   newTable[*FileLink]().indexed("file", func(x *FileLink) string { return x.File }),
 	}
 }
 

@@ -1,8 +1,8 @@
 // Calls what sells, meters, taxes and pays out with one release of stripe-node. Used by
-// sdk_lifecycle.mjs, which gives the SDK, the function since and the function advance.
+// sdk_lifecycle.mjs, which gives the SDK, the functions since and advance, and the host.
 import assert from 'node:assert/strict'
 
-export async function callObjects({ stripe, since, advance }) {
+export async function callObjects({ stripe, since, advance, host }) {
   const basil = since('2025-03-31')
   const customer = await stripe.customers.create({ email: 'bea@example.com', payment_method: 'pm_card_visa', invoice_settings: { default_payment_method: 'pm_card_visa' } })
   const product = await stripe.products.create({ name: 'Calls' })
@@ -161,4 +161,13 @@ export async function callObjects({ stripe, since, advance }) {
   const token = await stripe.testHelpers.confirmationTokens.create({ payment_method: 'pm_card_visa', return_url: 'http://localhost/' })
   const paid = await stripe.paymentIntents.create({ amount: 700, currency: 'usd', confirm: true, confirmation_token: token.id, payment_method_configuration: configuration.id })
   assert.equal((await stripe.confirmationTokens.retrieve(token.id)).payment_intent, paid.id)
+
+  // Files. Until stripe-node 21, an upload goes to files.stripe.com unless it names a host.
+  const content = { data: Buffer.from('%PDF-1.4\n'), name: 'receipt.pdf', type: 'application/octet-stream' }
+  const upload = await stripe.files.create({ file: content, purpose: 'dispute_evidence', file_link_data: { create: true } }, { host })
+  assert.equal(upload.links.data.length, 1)
+  const fileLink = await stripe.fileLinks.create({ file: upload.id, expand: ['file'] })
+  await stripe.fileLinks.update(fileLink.id, { expires_at: 'now' })
+  await stripe.files.list({ purpose: 'dispute_evidence' })
+  await stripe.fileLinks.list({ file: upload.id })
 }
