@@ -33,7 +33,8 @@ func typesByObject() map[string]string {
 		"tax.calculation_line_item": "Tax.CalculationLineItem", "tax.registration": "Tax.Registration", "tax.settings": "Tax.Settings",
 		"tax.transaction": "Tax.Transaction", "tax.transaction_line_item": "Tax.TransactionLineItem", "tax_code": "TaxCode", "topup": "Topup",
 		"apple_pay_domain": "ApplePayDomain", "confirmation_token": "ConfirmationToken", "country_spec": "CountrySpec", "customer_session": "CustomerSession",
-		"ephemeral_key": "EphemeralKey", "file": "File", "file_link": "FileLink", "payment_method_configuration": "PaymentMethodConfiguration", "payment_method_domain": "PaymentMethodDomain",
+		"ephemeral_key": "EphemeralKey", "file": "File", "file_link": "FileLink",
+		"cash_balance": "CashBalance", "customer_cash_balance_transaction": "CustomerCashBalanceTransaction", "shipping_rate": "ShippingRate", "payment_method_configuration": "PaymentMethodConfiguration", "payment_method_domain": "PaymentMethodDomain",
 		"usage_record": "UsageRecord", "usage_record_summary": "UsageRecordSummary",
 	}
 }

@@ -255,6 +255,11 @@
 //     the call has the option host. An account stores 32 MB of files. The type of a file follows
 //     from its contents, and is checked. Files that evidence names must exist and have a purpose
 //     for it (wording inferred).
+//   - Cash balances are funded by the test helper alone. No payment takes them, in either mode of
+//     reconciliation. A customer with one cannot be deleted (API reference).
+//   - Checkout takes shipping_options in payment mode. The customer chooses one with the button that
+//     updates the order, and enters no address. Shipping is neither taxed nor discounted, and rates
+//     have no currency_options.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # API versions

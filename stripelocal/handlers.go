@@ -6,6 +6,7 @@ type handlers struct {
 	alerts                alerts
 	authenticationPages   authenticationPages
 	balanceTransactions   balanceTransactions
+	cashBalances          cashBalances
 	charges               charges
 	checkoutPages         checkoutPages
 	checkoutPayments      checkoutPayments
@@ -65,6 +66,7 @@ type handlers struct {
 	schedules             schedules
 	setupAttempts         setupAttempts
 	setupIntents          setupIntents
+	shippingRates         shippingRates
 	sources               sources
 	subscriptionChanges   subscriptionChanges
 	subscriptionItems     subscriptionItems
@@ -90,6 +92,7 @@ func handlersOf(r *request) handlers {
 		alerts:                alerts{r},
 		authenticationPages:   authenticationPages{r},
 		balanceTransactions:   balanceTransactions{r},
+		cashBalances:          cashBalances{r},
 		charges:               charges{r},
 		checkoutPages:         checkoutPages{r},
 		checkoutPayments:      checkoutPayments{r},
@@ -149,6 +152,7 @@ func handlersOf(r *request) handlers {
 		schedules:             schedules{r},
 		setupAttempts:         setupAttempts{r},
 		setupIntents:          setupIntents{r},
+		shippingRates:         shippingRates{r},
 		sources:               sources{r},
 		subscriptionChanges:   subscriptionChanges{r},
 		subscriptionItems:     subscriptionItems{r},

@@ -86,6 +86,9 @@ func resources() []resource {
 		confirmationTokenResource(),
 		fileResource(),
 		fileLinkResource(),
+		cashBalanceResource(),
+		cashTransactionResource(),
+		shippingRateResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

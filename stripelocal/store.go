@@ -75,6 +75,9 @@ type store struct {
 	ConfirmationTokens          *table[*ConfirmationToken]
 	Files                       *table[*File]
 	FileLinks                   *table[*FileLink]
+	CashBalances                *table[*CashBalance]
+	CashTransactions            *table[*CashTransaction]
+	ShippingRates               *table[*ShippingRate]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -146,6 +149,9 @@ func newStore() *store {
 		ConfirmationTokens:          newTable[*ConfirmationToken](),
 		Files:                       newTable[*File](),
 		FileLinks:                   newTable[*FileLink]().indexed("file", func(x *FileLink) string { return x.File }),
+		CashBalances:                newTable[*CashBalance](),
+		CashTransactions:            newTable[*CashTransaction]().indexed("customer", func(x *CashTransaction) string { return x.Customer }),
+		ShippingRates:               newTable[*ShippingRate](),
 	}
 }
 

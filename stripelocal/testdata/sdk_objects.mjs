@@ -170,4 +170,19 @@ export async function callObjects({ stripe, since, advance, host }) {
   await stripe.fileLinks.update(fileLink.id, { expires_at: 'now' })
   await stripe.files.list({ purpose: 'dispute_evidence' })
   await stripe.fileLinks.list({ file: upload.id })
+
+  // Cash balances and shipping.
+  const sender = await stripe.customers.create({ name: 'Cleo' })
+  const transfer = await stripe.testHelpers.customers.fundCashBalance(sender.id, { amount: 5000, currency: 'eur', reference: 'Invoice 7' })
+  await stripe.customers.retrieveCashBalanceTransaction(sender.id, transfer.id)
+  await stripe.customers.updateCashBalance(sender.id, { settings: { reconciliation_mode: 'manual' } })
+  await stripe.customers.retrieve(sender.id, { expand: ['cash_balance'] })
+  const rate = await stripe.shippingRates.create({
+    display_name: 'Ground', fixed_amount: { amount: 500, currency: 'usd' }, delivery_estimate: { maximum: { unit: 'day', value: 5 } },
+  })
+  await stripe.shippingRates.list({ active: true })
+  const shipped = await stripe.checkout.sessions.create({
+    mode: 'payment', success_url: 'http://localhost/', line_items: [{ price: once.id, quantity: 1 }], shipping_options: [{ shipping_rate: rate.id }], expand: ['shipping_cost.shipping_rate'],
+  })
+  assert.equal(shipped.amount_total, 1000)
 }
