@@ -320,6 +320,7 @@ func (h customers) remove(c *Customer) {
 			h.subscriptions.end(sub, "canceled", "cancellation_requested")
 		}
 	}
+	h.schedules.cancelNotStarted(c)
 	rendered := h.render(c)
 	h.paymentMethods.releaseAll(c)
 	h.store.Customers.change(c, func() { c.Deleted = true })

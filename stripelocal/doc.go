@@ -131,10 +131,12 @@
 //   - A new draft of a subscription with paused collection is voided or written off at once
 //     (inferred). Restricted keys may do everything.
 //   - The tax_behavior of a price can be set once (API reference). The wording is inferred.
-//   - Schedules start immediately. A phase that starts at the end of a period does not prorate, and
-//     an item keeps its id if its price, or else its position, is the same (inferred). A phase's
-//     metadata, description, collection_method and default_payment_method are set when the phase
-//     starts, and stay after it.
+//   - A schedule that starts later fixes the customer's currency, starts with
+//     subscription_schedule.updated and is canceled with its customer (all inferred). A start_date
+//     in the past is now. A phase that starts at the end of a period does not prorate, and an item
+//     keeps its id if its price, or else its position, is the same (inferred). A phase's metadata,
+//     description, collection_method and default_payment_method are set when the phase starts, and
+//     stay after it.
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
 //     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
 //     its payment, can be answered once, and is lost after seven days. Balance transactions follow
@@ -223,9 +225,9 @@
 //     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
 //   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
 //     filters, and not the older ones of stripe-go v79.
-//   - Quotes apply one discount and have no effective_date, because schedules start immediately. A
-//     quote without recurring prices becomes a draft that is finalized within an hour; the first
-//     invoice of a subscription is charged at once if the customer has a payment method (inferred).
+//   - Quotes apply one discount and have no effective_date. A quote without recurring prices
+//     becomes a draft that is finalized within an hour; the first invoice of a subscription is
+//     charged at once if the customer has a payment method (inferred).
 //   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
 //     be changed on the page. A link becomes inactive with the last of its completed_sessions
 //     (both inferred). It has no custom fields, invoices or shipping.

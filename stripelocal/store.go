@@ -91,7 +91,7 @@ func newStore() *store {
 			indexed("email", func(c *Customer) string { return c.Email }),
 		TestClocks:                  newTable[*TestClock](),
 		CustomerBalanceTransactions: newTable[*CustomerBalanceTransaction]().indexed("customer", func(x *CustomerBalanceTransaction) string { return x.Customer }),
-		SubscriptionSchedules:       newTable[*SubscriptionSchedule](),
+		SubscriptionSchedules:       newTable[*SubscriptionSchedule]().indexed("customer", func(x *SubscriptionSchedule) string { return x.Customer }),
 		Products:                    newTable[*Product](),
 		Prices:                      newTable[*Price]().indexed("product", func(p *Price) string { return p.Product }),
 		PaymentMethods:              newTable[*PaymentMethod]().indexed("customer", func(p *PaymentMethod) string { return p.Customer }),

@@ -185,4 +185,12 @@ export async function callObjects({ stripe, since, advance, host }) {
     mode: 'payment', success_url: 'http://localhost/', line_items: [{ price: once.id, quantity: 1 }], shipping_options: [{ shipping_rate: rate.id }], expand: ['shipping_cost.shipping_rate'],
   })
   assert.equal(shipped.amount_total, 1000)
+
+  // A schedule that has not started.
+  const later = await stripe.subscriptionSchedules.create({
+    customer: customer.id, start_date: now + 90 * 24 * 60 * 60, phases: [{ items: [{ price: monthly.id, quantity: 2 }] }],
+  })
+  assert.equal(later.status, 'not_started')
+  await stripe.subscriptionSchedules.list({ customer: customer.id, scheduled: true })
+  assert.equal((await stripe.subscriptionSchedules.cancel(later.id)).status, 'canceled')
 }
