@@ -34,7 +34,7 @@ func typesByObject() map[string]string {
 		"tax.transaction": "Tax.Transaction", "tax.transaction_line_item": "Tax.TransactionLineItem", "tax_code": "TaxCode", "topup": "Topup",
 		"apple_pay_domain": "ApplePayDomain", "confirmation_token": "ConfirmationToken", "country_spec": "CountrySpec", "customer_session": "CustomerSession",
 		"ephemeral_key": "EphemeralKey", "file": "File", "file_link": "FileLink",
-		"cash_balance": "CashBalance", "customer_cash_balance_transaction": "CustomerCashBalanceTransaction", "shipping_rate": "ShippingRate", "payment_method_configuration": "PaymentMethodConfiguration", "payment_method_domain": "PaymentMethodDomain",
+		"cash_balance": "CashBalance", "customer_cash_balance_transaction": "CustomerCashBalanceTransaction", "mandate": "Mandate", "review": "Review", "shipping_rate": "ShippingRate", "payment_method_configuration": "PaymentMethodConfiguration", "payment_method_domain": "PaymentMethodDomain",
 		"usage_record": "UsageRecord", "usage_record_summary": "UsageRecordSummary",
 	}
 }

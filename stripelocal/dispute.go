@@ -110,6 +110,7 @@ func (h disputes) open(ch *Charge) {
 	before := h.charges.render(ch)
 	ch.DisputePending, ch.Disputed, ch.Dispute = false, true, d.ID
 	h.emit("charge.dispute.created", h.render(d))
+	h.reviews.closeFor(ch.ID, "disputed")
 	h.emitUpdate("charge.updated", before, h.charges.render(ch))
 	if !d.IsInquiry {
 		h.emit("charge.dispute.funds_withdrawn", h.render(d))

@@ -262,6 +262,10 @@
 //   - Checkout takes shipping_options in payment mode. The customer chooses one with the button that
 //     updates the order, and enters no address. Shipping is neither taxed nor discounted, and rates
 //     have no currency_options.
+//   - A payment with an elevated risk opens a review, as by the default rule of Radar for Fraud
+//     Teams. A refund of the whole amount and a dispute close it (a partial refund: inferred).
+//   - Bank debits of Checkout have mandates, for one payment unless setup_future_usage is set
+//     (inferred). Mandates are never withdrawn.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # API versions

@@ -36,6 +36,7 @@ type handlers struct {
 	invoicePayments       invoicePayments
 	invoices              invoices
 	invoicing             invoicing
+	mandates              mandates
 	meterEvents           meterEvents
 	meters                meters
 	methodConfigurations  methodConfigurations
@@ -63,6 +64,7 @@ type handlers struct {
 	radarLists            radarLists
 	refunds               refunds
 	renewals              renewals
+	reviews               reviews
 	schedules             schedules
 	setupAttempts         setupAttempts
 	setupIntents          setupIntents
@@ -122,6 +124,7 @@ func handlersOf(r *request) handlers {
 		invoicePayments:       invoicePayments{r},
 		invoices:              invoices{r},
 		invoicing:             invoicing{r},
+		mandates:              mandates{r},
 		meterEvents:           meterEvents{r},
 		meters:                meters{r},
 		methodConfigurations:  methodConfigurations{r},
@@ -149,6 +152,7 @@ func handlersOf(r *request) handlers {
 		radarLists:            radarLists{r},
 		refunds:               refunds{r},
 		renewals:              renewals{r},
+		reviews:               reviews{r},
 		schedules:             schedules{r},
 		setupAttempts:         setupAttempts{r},
 		setupIntents:          setupIntents{r},

@@ -119,6 +119,7 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.succeeded", h.render(pi))
 	h.fraudWarnings.openForTestCard(ch)
+	h.reviews.openForTestCard(ch)
 	h.disputes.openForTestCard(ch)
 }
 
@@ -128,6 +129,7 @@ func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
 	pi.Status, pi.LatestCharge, pi.LastPaymentError = "requires_capture", ch.ID, nil
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.amount_capturable_updated", h.render(pi))
+	h.reviews.openForTestCard(ch)
 }
 
 // amountCapturable is the amount that can still be captured.
@@ -195,7 +197,7 @@ func (h paymentIntents) render(p *PaymentIntent) wire.Object {
 		"payment_method":                       wire.Ref("payment_method", p.PaymentMethod),
 		"payment_method_configuration_details": h.methodConfiguration(p.AutomaticPaymentMethods, p.MethodConfiguration),
 		"payment_method_options":               p.cardOptions(), "payment_method_types": []any{"card"},
-		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": nil,
+		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": wire.Ref("review", h.reviews.ofCharge(p.LatestCharge)),
 		"setup_future_usage": wire.StringOrNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
 		"statement_descriptor": wire.StringOrNull(p.StatementDescriptor), "statement_descriptor_suffix": wire.StringOrNull(p.StatementDescriptorSuffix), "status": p.Status,
 		"transfer_data": nil, "transfer_group": wire.StringOrNull(p.TransferGroup),

@@ -89,6 +89,8 @@ func resources() []resource {
 		cashBalanceResource(),
 		cashTransactionResource(),
 		shippingRateResource(),
+		mandateResource(),
+		reviewResource(),
 		webhookEndpointResource(),
 		cliSessionResource(),
 	}

@@ -59,6 +59,8 @@ func stripeTypes() map[string]reflect.Type {
 		"cash_balance":                            reflect.TypeFor[stripe.CashBalance](),
 		"customer_cash_balance_transaction":       reflect.TypeFor[stripe.CustomerCashBalanceTransaction](),
 		"shipping_rate":                           reflect.TypeFor[stripe.ShippingRate](),
+		"mandate":                                 reflect.TypeFor[stripe.Mandate](),
+		"review":                                  reflect.TypeFor[stripe.Review](),
 		"quote":                                   reflect.TypeFor[stripe.Quote](),
 		"payment_link":                            reflect.TypeFor[stripe.PaymentLink](),
 		"product_feature":                         reflect.TypeFor[stripe.ProductFeature](),

@@ -73,7 +73,7 @@ var newerFields = []string{
 	"Charges.UserReport", "Charges.StatementDescriptor", "Charges.StatementDescriptorSuffix", "WebhookEndpoints.Connect",
 	"SubscriptionSchedules.Phases.Discounts", "SubscriptionSchedules.Phases.HasDiscounts",
 	"PaymentMethodDomains", "ApplePayDomains", "PaymentMethodConfigurations", "CustomerSessions", "EphemeralKeys", "ConfirmationTokens", "Files", "FileLinks",
-	"CashBalances", "CashTransactions", "ShippingRates", "CheckoutSessions.ShippingOptions", "CheckoutSessions.ShippingRate",
+	"Mandates", "Reviews", "CashBalances", "CashTransactions", "ShippingRates", "CheckoutSessions.ShippingOptions", "CheckoutSessions.ShippingRate",
 	"PaymentIntents.MethodConfiguration", "SetupIntents.MethodConfiguration",
 	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
 	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp", "Prices.CurrencyOptions",

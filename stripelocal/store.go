@@ -78,6 +78,8 @@ type store struct {
 	CashBalances                *table[*CashBalance]
 	CashTransactions            *table[*CashTransaction]
 	ShippingRates               *table[*ShippingRate]
+	Reviews                     *table[*Review]
+	Mandates                    *table[*Mandate]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -152,6 +154,8 @@ func newStore() *store {
 		CashBalances:                newTable[*CashBalance](),
 		CashTransactions:            newTable[*CashTransaction]().indexed("customer", func(x *CashTransaction) string { return x.Customer }),
 		ShippingRates:               newTable[*ShippingRate](),
+		Reviews:                     newTable[*Review]().indexed("charge", func(x *Review) string { return x.Charge }),
+		Mandates:                    newTable[*Mandate]().indexed("payment_method", func(x *Mandate) string { return x.PaymentMethod }),
 	}
 }
 

@@ -193,4 +193,11 @@ export async function callObjects({ stripe, since, advance, host }) {
   assert.equal(later.status, 'not_started')
   await stripe.subscriptionSchedules.list({ customer: customer.id, scheduled: true })
   assert.equal((await stripe.subscriptionSchedules.cancel(later.id)).status, 'canceled')
+
+  // Reviews.
+  const risky = await stripe.paymentIntents.create({ amount: 700, currency: 'usd', confirm: true, payment_method: 'pm_card_riskLevelElevated', return_url: 'http://localhost/' })
+  const review = (await stripe.reviews.list({ expand: ['data.charge'] })).data[0]
+  assert.equal(review.payment_intent, risky.id)
+  await stripe.reviews.approve(review.id)
+  assert.equal((await stripe.paymentIntents.retrieve(risky.id)).review, review.id)
 }
