@@ -57,6 +57,7 @@ func divergences() []divergence {
 		{"quantity", "an older parameter of subscriptions; recorded by pay-rails/pay"},
 		{"billing.alert.filter", "a field of BillingAlert in stripe-go v79; in the specification a list inside usage_threshold"},
 		{"billing.alert.usage_threshold_config", "a field of BillingAlert in stripe-go v79; usage_threshold in the specification"},
+		{"usage_threshold_config", "a parameter of BillingAlertParams in stripe-go v79; usage_threshold in the specification"},
 		{"api_version", "the specification's enumeration of versions ends with its own; an endpoint may have a newer one"},
 		{"invoice.lines.total_count", "lists inside objects count themselves, which only the published examples show"},
 	}
