@@ -27,21 +27,21 @@ type checkoutPage struct {
 	Code       *pageField // nil if promotion codes are not accepted
 	Discount   string
 	Taxes      []labeledValue
-	Shipping   []pageOption
-	// ShippingCost is nil without a shipping option.
-	ShippingCost *labeledValue
-	Terms        *pageField // nil if consent is not collected
-	SubmitText   string     // of the session; may be empty
-	Cards        []pageOption
-	NewCard      bool // chosen
-	Subtotal     string
-	Total        string
-	Trial        string
-	Contact      []pageField
-	Card         []pageField
-	Bank         []pageField // empty if no bank debit is offered
-	PayByBank    bool
-	More         []pageField
+	Terms      *pageField // nil if consent is not collected
+	SubmitText string     // of the session; may be empty
+	Cards      []pageOption
+	NewCard    bool // chosen
+	Subtotal   string
+	Total      string
+	Trial      string
+	Contact    []pageField
+	Card       []pageField
+	Bank       []pageField // empty if no bank debit is offered
+	PayByBank  bool
+	More       []pageField
+
+	Shipping     []pageOption
+	ShippingCost *labeledValue // nil without shipping options
 }
 
 type lineItemView struct {

@@ -45,8 +45,7 @@ func (h paymentIntents) create(in *input) (any, error) {
 	if in.Bool("confirm") && !in.Has("payment_method") {
 		return nil, missingMethodError(&PaymentIntent{})
 	}
-	configuration, err := h.methodConfigurations.forIntent(in.Params)
-	if err != nil {
+	if err := h.methodConfigurations.checkForIntent(in.Params); err != nil {
 		return nil, err
 	}
 	pm, err := h.checkReferences(in.Params, "")
@@ -54,8 +53,7 @@ func (h paymentIntents) create(in *input) (any, error) {
 		return nil, err
 	}
 	pi := &PaymentIntent{
-		MethodConfiguration: configuration,
-		Amount:              in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
+		MethodConfiguration: in.String("payment_method_configuration"), Amount: in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
 		CaptureMethod: in.String("capture_method"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"),
 	}
 	pi.setFields(in.Params)

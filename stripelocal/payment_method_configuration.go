@@ -68,14 +68,22 @@ func (r *request) defaultConfigurationID() string {
 	return "pmc_" + strings.TrimPrefix(r.store.Account.ID, "acct_")
 }
 
-// byID returns a configuration. The default one exists before it is changed.
+// byID returns a configuration. The default one exists before it is stored.
 func (h methodConfigurations) byID(id string) (*PaymentMethodConfiguration, bool) {
 	x, ok := h.store.PaymentMethodConfigurations.get(id)
 	if !ok && id == h.defaultConfigurationID() {
 		x = &PaymentMethodConfiguration{Base: Base{ID: id, Created: h.store.Account.Created}, Name: "Default", Preferences: map[string]string{}}
-		h.store.PaymentMethodConfigurations.insert(x)
 	}
 	return x, x != nil
+}
+
+// storeDefault stores the default configuration, so that it can be listed and changed.
+func (h methodConfigurations) storeDefault() {
+	id := h.defaultConfigurationID()
+	if _, stored := h.store.PaymentMethodConfigurations.get(id); !stored {
+		x, _ := h.byID(id)
+		h.store.PaymentMethodConfigurations.insert(x)
+	}
 }
 
 func (h methodConfigurations) find(in *input) (*PaymentMethodConfiguration, error) {
@@ -113,6 +121,7 @@ func (h methodConfigurations) get(in *input) (any, error) {
 
 // update changes a configuration. The default one stays active (inferred).
 func (h methodConfigurations) update(in *input) (any, error) {
+	h.storeDefault()
 	x, err := h.find(in)
 	if err != nil {
 		return nil, err
@@ -127,31 +136,29 @@ func (h methodConfigurations) update(in *input) (any, error) {
 }
 
 func (h methodConfigurations) list(in *input) (any, error) {
-	h.byID(h.defaultConfigurationID())
+	h.storeDefault()
 	return listing[*PaymentMethodConfiguration]{
 		resource: "payment method configuration", table: h.store.PaymentMethodConfigurations, rows: h.store.PaymentMethodConfigurations.all, render: h.render,
 	}.page(in)
 }
 
-// forIntent returns the id of the configuration that an intent with automatic payment methods uses:
-// the one that the call names, or the default one. One that offers no cards leaves nothing to pay
-// with here (the message is Stripe's: public issue threads).
-func (h methodConfigurations) forIntent(p wire.Params) (string, error) {
+// checkForIntent checks the configuration that a new intent with automatic payment methods uses: the
+// one that the call names, or the default one. One that offers no cards leaves nothing to pay with
+// here (the wordings are inferred).
+func (h methodConfigurations) checkForIntent(p wire.Params) error {
 	id := p.StringOr("payment_method_configuration", h.defaultConfigurationID())
 	x, ok := h.byID(id)
 	switch {
 	case !ok:
-		return "", wire.NoSuch("payment method configuration", id, "payment_method_configuration")
+		return wire.NoSuch("payment method configuration", id, "payment_method_configuration")
 	case x.Inactive:
-		return "", wire.Invalid("", "payment_method_configuration", "The payment method configuration "+id+" is not active.")
+		return wire.Invalid("", "payment_method_configuration", "The payment method configuration "+id+" is not active.")
 	case !usesAutomaticMethods(p) && p.Has("payment_method_configuration"):
-		return "", wire.Invalid("", "payment_method_configuration", "You can only specify `payment_method_configuration` with automatic payment methods, and not with `payment_method_types`.")
-	case !usesAutomaticMethods(p):
-		return "", nil
-	case !x.offers("card"):
-		return "", wire.Invalid("", "", "No valid payment method types for this Payment Intent. Please ensure that you have activated payment methods compatible with your chosen currency in your dashboard (https://dashboard.stripe.com/settings/payments) or specify payment_method_types.")
+		return wire.Invalid("", "payment_method_configuration", "You can only specify `payment_method_configuration` with automatic payment methods, and not with `payment_method_types`.")
+	case usesAutomaticMethods(p) && !x.offers("card"):
+		return wire.Invalid("", "", "No valid payment method types for this Payment Intent. Please ensure that you have activated payment methods compatible with your chosen currency in your dashboard (https://dashboard.stripe.com/settings/payments) or specify payment_method_types.")
 	}
-	return id, nil
+	return nil
 }
 
 // offers reports the effective value of a preference. Cards and the wallets that use them are on by

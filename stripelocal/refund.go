@@ -126,7 +126,8 @@ func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 	return r
 }
 
-// closeReview closes the review of a charge that is refunded as a whole (a part: inferred).
+// closeReview closes the review of a charge that is refunded as a whole. That a partial refund does
+// not close it is inferred.
 func (h refunds) closeReview(ch *Charge, reason string) {
 	switch {
 	case ch.AmountRefunded < ch.Amount:

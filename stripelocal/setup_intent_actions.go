@@ -31,15 +31,14 @@ func (h setupIntents) create(in *input) (any, error) {
 	if in.Bool("confirm") && !in.Has("payment_method") {
 		return nil, missingSetupMethodError()
 	}
-	configuration, err := h.methodConfigurations.forIntent(in.Params)
-	if err != nil {
+	if err := h.methodConfigurations.checkForIntent(in.Params); err != nil {
 		return nil, err
 	}
 	pm, err := h.paymentIntents.checkReferences(in.Params, "")
 	if err != nil {
 		return nil, err
 	}
-	si := &SetupIntent{MethodConfiguration: configuration, Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
+	si := &SetupIntent{MethodConfiguration: in.String("payment_method_configuration"), Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
 	si.setFields(in.Params, pm)
 	h.insert(si)
 	if !in.Bool("confirm") {
@@ -74,21 +73,24 @@ func (h setupIntents) find(in *input) (*SetupIntent, error) {
 	return si, nil
 }
 
-// findOpen returns a setup intent that is not completed, and the payment method of the call.
-func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, *PaymentMethod, error) {
+// findOpen returns a setup intent that is not completed.
+func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, error) {
 	si, err := h.find(in)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, si.Status) {
-		return nil, nil, wire.Invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
+		return nil, wire.Invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
 	}
-	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
-	return si, pm, err
+	return si, nil
 }
 
 func (h setupIntents) update(in *input) (any, error) {
-	si, pm, err := h.findOpen(in, "update")
+	si, err := h.findOpen(in, "update")
+	if err != nil {
+		return nil, err
+	}
+	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +99,15 @@ func (h setupIntents) update(in *input) (any, error) {
 }
 
 func (h setupIntents) confirm(in *input) (any, error) {
+	si, err := h.findOpen(in, "confirm")
+	if err != nil {
+		return nil, err
+	}
 	token, err := h.confirmationTokens.apply(in)
 	if err != nil {
 		return nil, err
 	}
-	si, pm, err := h.findOpen(in, "confirm")
+	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
 	if err == nil && pm == nil && si.PaymentMethod == "" {
 		err = missingSetupMethodError()
 	}
@@ -140,7 +146,7 @@ func (h setupIntents) attachMethod(si *SetupIntent, pm *PaymentMethod) {
 }
 
 func (h setupIntents) cancel(in *input) (any, error) {
-	si, _, err := h.findOpen(in, "cancel")
+	si, err := h.findOpen(in, "cancel")
 	if err != nil {
 		return nil, err
 	}
