@@ -18,8 +18,9 @@ const maxBodyBytes = 1 << 20
 // input is the decoded and checked parameters of one API call.
 type input struct {
 	wire.Params
-	req *http.Request
-	url string // the URL's path, for list objects
+	req    *http.Request
+	url    string // the URL's path, for list objects
+	upload []byte // the contents of an uploaded file
 }
 
 func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
@@ -43,6 +44,7 @@ type apiCall struct {
 	route   route
 	schema  *wire.Schema
 	req     *http.Request
+	upload  []byte // the contents of an uploaded file
 	version string // of the parameters and the response
 	info    requestInfo
 }
@@ -96,7 +98,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 		c.write(w, c.fail(err))
 		return
 	}
-	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path}
+	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path, upload: c.upload}
 	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
 		c.write(w, c.executeWithFaults(in))
 		return
@@ -126,7 +128,7 @@ func apiKey(req *http.Request) string {
 // authenticate checks the key and sets the version of the call.
 func (c *apiCall) authenticate() *wire.Error {
 	c.version = APIVersion
-	if err := checkAPIKey(apiKey(c.req)); err != nil {
+	if err := c.checkKey(apiKey(c.req)); err != nil {
 		return err
 	}
 	if err := checkPublishable(apiKey(c.req), c.route.pattern); err != nil {
@@ -139,7 +141,17 @@ func (c *apiCall) authenticate() *wire.Error {
 	if err == nil {
 		c.version = version
 	}
+	if c.hasMobileVersion() {
+		return nil
+	}
 	return err
+}
+
+func (c *apiCall) checkKey(key string) *wire.Error {
+	if isEphemeralKey(key) {
+		return c.checkEphemeralKey(key)
+	}
+	return checkAPIKey(key)
 }
 
 func checkAPIKey(key string) *wire.Error {
@@ -164,7 +176,10 @@ func maskAPIKey(key string) string {
 
 // decode reads the parameters of the query and the body. It also returns their text, which an
 // idempotency key is bound to.
-func (c apiCall) decode() (*wire.Value, string, *wire.Error) {
+func (c *apiCall) decode() (*wire.Value, string, *wire.Error) {
+	if c.route.pattern == "POST /v1/files" {
+		return c.decodeUpload()
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBodyBytes))
 	if err != nil {
 		return nil, "", wire.Invalid("", "", "Invalid request: the body could not be read.")
@@ -189,7 +204,10 @@ func (c apiCall) execute(in *input) apiResponse {
 	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
 		r.changed = c.req.Method != http.MethodGet
-		err := r.checkFilters(c, in)
+		err := r.ephemeralKeys.checkScope(c, in)
+		if err == nil {
+			err = r.checkFilters(c, in)
+		}
 		var result any
 		if err == nil {
 			result, err = c.route.do(r, in)
@@ -211,8 +229,8 @@ func (t translator) respond(result any, err error, in *input) apiResponse {
 		refusal.Param = in.SentName(refusal.Param)
 		return apiResponse{status: refusal.Status, body: wire.Encode(in.visible(t.value(t.renderError(refusal)))), date: t.now}
 	}
-	if pdf, ok := result.(pdfDocument); ok {
-		return apiResponse{status: http.StatusOK, body: pdf, contentType: "application/pdf", date: t.now}
+	if d, ok := result.(document); ok {
+		return apiResponse{status: http.StatusOK, body: d.body, contentType: d.contentType, date: t.now}
 	}
 	return apiResponse{status: http.StatusOK, body: wire.Encode(in.visible(result)), date: t.now}
 }

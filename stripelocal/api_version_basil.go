@@ -28,6 +28,9 @@ func basilSteps() []versionStep {
 				"invoice":          {inside("automatic_tax", withValue("provider", taxProvider))},
 				"checkout.session": {inside("automatic_tax", withValue("provider", taxProvider)), withNull("wallet_options")},
 				"quote":            {inside("automatic_tax", withValue("provider", taxProvider))},
+
+				"confirmation_token":    {inside("payment_method_preview.billing_details", withNull("tax_id"))},
+				"payment_method_domain": {withObject("klarna", wire.Object{"status": "active"})},
 			},
 		},
 		{

@@ -8,6 +8,7 @@ import "usher/stripelocal/wire"
 //
 // The version made flexible the default billing mode; subscriptions here are classic and say so.
 func cloverSteps() []versionStep {
+	noFeatures := wire.Object{"enabled": false, "features": nil}
 	return []versionStep{
 		{version: "2025-09-30.clover", objects: cloverObjects(), params: cloverParams()},
 		{
@@ -16,6 +17,8 @@ func cloverSteps() []versionStep {
 				"customer":     {inside("tax", with("provider", "stripe"))},
 				"setup_intent": {withNull("excluded_payment_method_types")},
 				"credit_note":  {inside("refunds", with("type", "refund"), withNull("payment_record_refund"))},
+
+				"customer_session": {inside("components", withObject("customer_sheet", noFeatures), withObject("mobile_payment_element", noFeatures))},
 			},
 		},
 		{
@@ -27,24 +30,29 @@ func cloverSteps() []versionStep {
 			objects: map[string][]objectChange{
 				"billing_portal.configuration": {inside("features.subscription_update", withNull("billing_cycle_anchor"))},
 				"billing_portal.session":       {withNull("customer_account")},
+				"cash_balance":                 {withNull("customer_account")},
 				"checkout.session":             {withNull("customer_account")},
 				"credit_note":                  {withNull("customer_account")},
+				"confirmation_token":           {inside("payment_method_preview", withNull("customer_account"))},
 				"customer":                     {withNull("customer_account")},
 				"customer_balance_transaction": {withNull("customer_account")},
-				"discount":                     {withNull("customer_account")},
-				"invoice":                      {withNull("customer_account")},
-				"invoiceitem":                  {withNull("customer_account"), expandablePrice},
-				"item":                         {withNull("metadata")},
-				"line_item":                    {withValue("subtotal", amountOf), expandablePrice},
-				"payment_intent":               {withNull("customer_account")},
-				"payment_method":               {withNull("customer_account")},
-				"promotion_code":               {withNull("customer_account")},
-				"quote":                        {withNull("customer_account")},
-				"setup_attempt":                {withNull("customer_account")},
-				"setup_intent":                 {withNull("customer_account")},
-				"subscription":                 {withNull("customer_account")},
-				"subscription_schedule":        {withNull("customer_account")},
-				"tax_id":                       {withNull("customer_account"), inside("owner", withNull("customer_account"))},
+				"customer_session":             {withNull("customer_account")},
+
+				"customer_cash_balance_transaction": {withNull("customer_account")},
+				"discount":                          {withNull("customer_account")},
+				"invoice":                           {withNull("customer_account")},
+				"invoiceitem":                       {withNull("customer_account"), expandablePrice},
+				"item":                              {withNull("metadata")},
+				"line_item":                         {withValue("subtotal", amountOf), expandablePrice},
+				"payment_intent":                    {withNull("customer_account")},
+				"payment_method":                    {withNull("customer_account")},
+				"promotion_code":                    {withNull("customer_account")},
+				"quote":                             {withNull("customer_account")},
+				"setup_attempt":                     {withNull("customer_account")},
+				"setup_intent":                      {withNull("customer_account")},
+				"subscription":                      {withNull("customer_account")},
+				"subscription_schedule":             {withNull("customer_account")},
+				"tax_id":                            {withNull("customer_account"), inside("owner", withNull("customer_account"))},
 			},
 		},
 		{

@@ -10,6 +10,7 @@ import (
 // https://docs.stripe.com/changelog/dahlia, of which comments give the page, the changelogs of
 // stripe-node 21 and 22 and their types.
 func dahliaSteps() []versionStep {
+	disabled := wire.Object{"enabled": false}
 	invoiceTexts := inside("invoice_settings", withNull("custom_fields", "description", "footer"))
 	return []versionStep{
 		{
@@ -68,6 +69,8 @@ func dahliaSteps() []versionStep {
 				"subscription":                 {inside("cancellation_details", withNull("feedback_option"))},
 				"billing_portal.configuration": {inside("features.subscription_cancel.cancellation_reason", withNull("feedback_options"))},
 				"billing_portal.session":       {inside("flow", withNull("customer_update"))},
+				"confirmation_token":           {withNull("metadata")},
+				"customer_session":             {inside("components", withObject("active_entitlements", disabled), withObject("customer_portal", disabled))},
 			},
 		},
 	}

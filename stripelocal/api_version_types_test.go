@@ -32,6 +32,9 @@ func typesByObject() map[string]string {
 		"radar.value_list_item": "Radar.ValueListItem", "setup_attempt": "SetupAttempt", "tax.calculation": "Tax.Calculation",
 		"tax.calculation_line_item": "Tax.CalculationLineItem", "tax.registration": "Tax.Registration", "tax.settings": "Tax.Settings",
 		"tax.transaction": "Tax.Transaction", "tax.transaction_line_item": "Tax.TransactionLineItem", "tax_code": "TaxCode", "topup": "Topup",
+		"apple_pay_domain": "ApplePayDomain", "confirmation_token": "ConfirmationToken", "country_spec": "CountrySpec", "customer_session": "CustomerSession",
+		"ephemeral_key": "EphemeralKey", "file": "File", "file_link": "FileLink",
+		"cash_balance": "CashBalance", "customer_cash_balance_transaction": "CustomerCashBalanceTransaction", "mandate": "Mandate", "review": "Review", "shipping_rate": "ShippingRate", "payment_method_configuration": "PaymentMethodConfiguration", "payment_method_domain": "PaymentMethodDomain",
 		"usage_record": "UsageRecord", "usage_record_summary": "UsageRecordSummary",
 	}
 }

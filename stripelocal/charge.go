@@ -158,7 +158,7 @@ func (h charges) render(c *Charge) wire.Object {
 		"receipt_email": wire.StringOrNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": h.receiptURL(c),
 		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
 		"refunds":  wire.Expandable(func() any { return h.refunds.renderForCharge(c) }),
-		"review":   nil, "shipping": c.Shipping.render(), "source": nil, "source_transfer": nil, "statement_descriptor": wire.StringOrNull(c.StatementDescriptor),
+		"review":   wire.Ref("review", h.reviews.ofCharge(c.ID)), "shipping": c.Shipping.render(), "source": nil, "source_transfer": nil, "statement_descriptor": wire.StringOrNull(c.StatementDescriptor),
 		"statement_descriptor_suffix": wire.StringOrNull(c.StatementDescriptorSuffix), "status": c.status(), "transfer_data": nil, "transfer_group": wire.StringOrNull(c.TransferGroup),
 	}
 	if c.Failure != nil {
@@ -200,7 +200,7 @@ func (h charges) renderCard(o wire.Object, c *Charge) {
 		o["source"] = renderCard(pm)
 	}
 	if pm.IsBankAccount {
-		o["billing_details"], o["payment_method_details"] = pm.renderBillingDetails(), pm.bankDebitDetails()
+		o["billing_details"], o["payment_method_details"] = pm.renderBillingDetails(), h.mandates.addTo(pm.bankDebitDetails(), pm)
 		return
 	}
 	var secure any

@@ -56,6 +56,7 @@ func (h charges) createFromParams(in *input) (any, error) {
 	ch.WasUncaptured = ch.Uncaptured
 	h.emit("charge.succeeded", h.render(ch))
 	h.fraudWarnings.openForTestCard(ch)
+	h.reviews.openForTestCard(ch)
 	h.disputes.openForTestCard(ch)
 	return h.render(ch), nil
 }

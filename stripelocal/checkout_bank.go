@@ -49,6 +49,7 @@ func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s checkoutForm) pa
 		Email: s.Email, Name: s.Card.Name, Metadata: map[string]string{},
 	}
 	h.store.PaymentMethods.insert(pm)
+	h.mandates.insert(pm, pi)
 	pi.PaymentMethod, pi.LastPaymentError, pi.Status = pm.ID, nil, "processing"
 	h.emit("payment_intent.processing", h.paymentIntents.render(pi))
 	h.complete(cs, pm, "unpaid")

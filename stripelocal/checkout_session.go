@@ -63,9 +63,11 @@ type CheckoutSession struct {
 	PaymentMethodSave         string
 	SubmitText                string // custom_text, as is TermsText
 	TermsText                 string
-	ClientSecret              string `json:",omitzero"` // of an embedded session
-	ReturnURL                 string `json:",omitzero"`
-	RedirectOnCompletion      string `json:",omitzero"` // always, if_required or never
+	ClientSecret              string   `json:",omitzero"` // of an embedded session
+	ReturnURL                 string   `json:",omitzero"`
+	RedirectOnCompletion      string   `json:",omitzero"` // always, if_required or never
+	ShippingOptions           []string `json:",omitzero"` // shipping rates
+	ShippingRate              string   `json:",omitzero"` // the chosen one of ShippingOptions
 }
 
 // CheckoutLineItem is one line item of a session.
@@ -89,6 +91,7 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"consent_collection{terms_of_service:none|required promotions:auto|none} " +
 	"custom_text{submit{message:1200!}? terms_of_service_acceptance{message:1200!}?} " +
 	"saved_payment_method_options{allow_redisplay_filters[]:always|limited|unspecified payment_method_save:disabled|enabled} " +
+	"shipping_options[]{shipping_rate shipping_rate_data{" + shippingRateParams + "}} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} " +
 	"ui_mode:hosted|embedded return_url redirect_on_completion:always|if_required|never "
 
@@ -146,6 +149,9 @@ func (h checkoutSessions) create(in *input) (any, error) {
 		return nil, err
 	}
 	if err := h.setDiscount(cs, in); err != nil {
+		return nil, err
+	}
+	if err := h.setShippingOptions(cs, in); err != nil {
 		return nil, err
 	}
 	h.store.CheckoutSessions.insert(cs)
@@ -304,7 +310,7 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 		"payment_method_options": wire.Object{}, "payment_method_types": cs.paymentMethodTypes(), "payment_status": cs.PaymentStatus,
 		"phone_number_collection": wire.Object{"enabled": cs.PhoneNumberCollection}, "recovered_from": nil,
 		"saved_payment_method_options": cs.renderSavedOptions(), "setup_intent": nil, "shipping_address_collection": nil,
-		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
+		"shipping_cost": h.renderShippingCost(cs), "shipping_details": nil, "shipping_options": h.renderShippingOptions(cs), "status": cs.Status,
 		"submit_type": wire.StringOrNull(cs.SubmitType), "subscription": wire.Ref("subscription", cs.Subscription),
 		"success_url":   wire.StringOrNull(cs.SuccessURL),
 		"total_details": h.renderTotalDetails(cs),

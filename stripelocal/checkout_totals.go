@@ -8,6 +8,7 @@ type checkoutTotals struct {
 	discount  int64
 	tax       int64 // of which the total contains exclusive besides subtotal and discount
 	exclusive int64
+	shipping  int64
 	taxes     []InvoiceTax
 	lines     []lineItemTotals
 }
@@ -24,7 +25,7 @@ func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 			lines[i].Amount = p.fixedAmount(l.Quantity)
 		}
 	}
-	out := checkoutTotals{lines: make([]lineItemTotals, len(lines))}
+	out := checkoutTotals{lines: make([]lineItemTotals, len(lines)), shipping: h.shippingAmount(cs)}
 	off := make([]int64, len(lines))
 	discounts := h.discounts.apply(cs.discounts(), lines, h.now)
 	for _, d := range discounts {
@@ -64,7 +65,7 @@ func (h checkoutSessions) taxAddress(cs *CheckoutSession) *Address {
 	return nil
 }
 
-func (s checkoutTotals) total() int64 { return s.subtotal - s.discount + s.exclusive }
+func (s checkoutTotals) total() int64 { return s.subtotal - s.discount + s.exclusive + s.shipping }
 
 // discounts returns the session's discount as a list of one or none.
 func (cs *CheckoutSession) discounts() []Discount {
@@ -143,7 +144,7 @@ func (h checkoutSessions) applyPromotionCode(cs *CheckoutSession, word string) s
 func (h checkoutSessions) renderTotalDetails(cs *CheckoutSession) wire.Object {
 	sums := h.totals(cs)
 	return wire.Object{
-		"amount_discount": sums.discount, "amount_shipping": 0, "amount_tax": sums.tax,
+		"amount_discount": sums.discount, "amount_shipping": sums.shipping, "amount_tax": sums.tax,
 		"breakdown": wire.Expandable(func() any {
 			list := []any{}
 			if cs.Discount != nil {

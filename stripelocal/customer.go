@@ -227,6 +227,9 @@ func (h customers) delete(in *input) (any, error) {
 	if err == nil && c.Deleted {
 		err = wire.NotFound("customer", c.ID, "id")
 	}
+	if err == nil {
+		err = h.cashBalances.checkDeletable(c.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -266,6 +269,7 @@ func (h customers) render(c *Customer) wire.Object {
 		"sources":                wire.Expandable(func() any { return h.sources.renderList(c) }),
 		"tax":                    wire.Expandable(func() any { return c.renderTax() }),
 		"invoice_credit_balance": wire.Expandable(func() any { return c.invoiceCreditBalance() }),
+		"cash_balance":           wire.Expandable(func() any { return h.cashBalances.ofCustomer(c.ID).render() }),
 		"tax_ids":                wire.Expandable(func() any { return h.taxIDs.renderForCustomer(c) }),
 	}
 }
@@ -316,6 +320,7 @@ func (h customers) remove(c *Customer) {
 			h.subscriptions.end(sub, "canceled", "cancellation_requested")
 		}
 	}
+	h.schedules.cancelNotStarted(c)
 	rendered := h.render(c)
 	h.paymentMethods.releaseAll(c)
 	h.store.Customers.change(c, func() { c.Deleted = true })

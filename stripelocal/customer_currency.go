@@ -12,14 +12,18 @@ func (h customers) checkCurrency(customer, currency string) error {
 	return nil
 }
 
-// otherCurrency returns the currency of a customer's subscriptions that have not ended, pending
-// invoice items, open quotes and open Checkout sessions, if one differs. There are no discounts of
-// customers here, and schedules have the currency of their subscription.
+// otherCurrency returns the currency of a customer's subscriptions that have not ended, schedules
+// that have not started, pending invoice items, open quotes and open Checkout sessions, if one
+// differs. There are no discounts of customers here, and other schedules have the currency of their
+// subscription.
 func (h customers) otherCurrency(customer, currency string) (string, bool) {
 	for _, sub := range h.store.Subscriptions.by("customer", customer) {
 		if !sub.hasEnded() && sub.Currency != currency {
 			return sub.Currency, true
 		}
+	}
+	if other, differs := h.schedules.otherCurrency(customer, currency); differs {
+		return other, true
 	}
 	for _, item := range h.store.InvoiceItems.by("customer", customer) {
 		if item.Invoice == "" && item.Currency != currency {

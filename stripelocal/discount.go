@@ -93,11 +93,16 @@ func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool,
 }
 
 func (h discounts) build(c *Coupon, promotion string, at int64) Discount {
-	d := Discount{ID: h.ids.longID("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
-	if c.Duration == "repeating" {
-		d.End = wire.AddIntervals(at, "month", c.DurationInMonths)
-	}
+	d := Discount{ID: h.ids.longID("di_1"), Coupon: *c, PromotionCode: promotion}
+	d.startAt(at)
 	return d
+}
+
+func (d *Discount) startAt(at int64) {
+	d.Start = at
+	if d.Coupon.Duration == "repeating" {
+		d.End = wire.AddIntervals(at, "month", d.Coupon.DurationInMonths)
+	}
 }
 
 // replace sets a subscription's discounts, counts redemptions and emits events. For a subscription

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"maps"
+	"slices"
 
 	"usher/stripelocal/wire"
 )
@@ -109,6 +110,7 @@ func (h disputes) open(ch *Charge) {
 	before := h.charges.render(ch)
 	ch.DisputePending, ch.Disputed, ch.Dispute = false, true, d.ID
 	h.emit("charge.dispute.created", h.render(d))
+	h.reviews.closeFor(ch.ID, "disputed")
 	h.emitUpdate("charge.updated", before, h.charges.render(ch))
 	if !d.IsInquiry {
 		h.emit("charge.dispute.funds_withdrawn", h.render(d))
@@ -202,6 +204,9 @@ func (h disputes) update(in *input) (any, error) {
 	if !d.needsResponse() && (in.Has("evidence") || in.Has("submit")) {
 		return nil, wire.Invalid("", "", "This dispute is already closed, or its evidence was submitted; evidence can no longer be added.")
 	}
+	if err := h.checkFiles(in.At("evidence")); err != nil {
+		return nil, err
+	}
 	before := h.render(d)
 	in.SetMetadata(&d.Metadata)
 	d.mergeEvidence(in.At("evidence"))
@@ -214,6 +219,23 @@ func (h disputes) update(in *input) (any, error) {
 		h.end(d, verdict)
 	}
 	return h.render(d), nil
+}
+
+// fileEvidence are the fields of evidence that are ids of files.
+var fileEvidence = []string{
+	"cancellation_policy", "customer_communication", "customer_signature", "duplicate_charge_documentation", "receipt", "refund_policy",
+	"service_documentation", "shipping_documentation", "uncategorized_file",
+}
+
+func (h disputes) checkFiles(evidence wire.Params) error {
+	for _, name := range fileEvidence {
+		if id := evidence.String(name); id != "" {
+			if err := h.files.checkEvidence(id, evidence.Name(name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mergeEvidence builds a new map, because earlier events refer to the old one.
@@ -287,6 +309,9 @@ func (d *Dispute) renderEvidence() wire.Object {
 	o := wire.Object{}
 	for _, name := range evidenceNames() {
 		o[name] = wire.StringOrNull(d.Evidence[name])
+		if slices.Contains(fileEvidence, name) {
+			o[name] = wire.Ref("file", d.Evidence[name])
+		}
 	}
 	return o
 }

@@ -38,6 +38,7 @@
 //	api_version*.go                       translation to newer API versions, a file for each name
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
+//	file*.go                              uploads, their contents and the pages of file links
 //	cli_*.go, event_retry.go              stripe listen, stripe logs tail and stripe events resend
 //	named_account.go, cors.go             the account of a request, and scripts of pages
 //	publishable.go, page_stripejs.go      publishable keys and Stripe.js (pages/stripejs)
@@ -148,10 +149,12 @@
 //   - A new draft of a subscription with paused collection is voided or written off at once
 //     (inferred). Restricted keys may do everything.
 //   - The tax_behavior of a price can be set once (API reference). The wording is inferred.
-//   - Schedules start immediately. A phase that starts at the end of a period does not prorate, and
-//     an item keeps its id if its price, or else its position, is the same (inferred). A phase's
-//     metadata, description, collection_method and default_payment_method are set when the phase
-//     starts, and stay after it.
+//   - A schedule that starts later fixes the customer's currency, starts with
+//     subscription_schedule.updated and is canceled with its customer (all inferred). A start_date
+//     in the past is now. A phase that starts at the end of a period does not prorate, and an item
+//     keeps its id if its price, or else its position, is the same (inferred). A phase's metadata,
+//     description, collection_method and default_payment_method are set when the phase starts, and
+//     stay after it.
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
 //     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
 //     its payment, can be answered once, and is lost after seven days. Balance transactions follow
@@ -240,9 +243,9 @@
 //     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
 //   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
 //     filters, and not the older ones of stripe-go v79.
-//   - Quotes apply one discount and have no effective_date, because schedules start immediately. A
-//     quote without recurring prices becomes a draft that is finalized within an hour; the first
-//     invoice of a subscription is charged at once if the customer has a payment method (inferred).
+//   - Quotes apply one discount and have no effective_date. A quote without recurring prices
+//     becomes a draft that is finalized within an hour; the first invoice of a subscription is
+//     charged at once if the customer has a payment method (inferred).
 //   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
 //     be changed on the page. A link becomes inactive with the last of its completed_sessions
 //     (both inferred). It has no custom fields, invoices or shipping.
@@ -252,6 +255,35 @@
 //     links and schedules that create a subscription take the price's own currency.
 //   - No rule of Radar reads the value lists. Values are compared in lower case, except for
 //     case_sensitive_string and customer_id (inferred).
+//   - Country specs: that of the account's country, the United States, with the values of the API
+//     reference. Any other country is a 404.
+//   - Domains are not fetched, so every wallet is active on them. Registering one again responds
+//     with the first (inferred). Names without a dot, such as localhost, are refused.
+//   - A payment method configuration decides about cards: intents with automatic payment methods
+//     take payment_method_configuration, and are refused if it does not offer cards. A method that
+//     a configuration does not name is on for cards and the wallets that use them, and off
+//     otherwise (inferred). Checkout reads none.
+//   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within twelve
+//     hours. The test helper takes a payment method and no payment_method_data, whose types are
+//     others than cards.
+//   - Ephemeral keys work for an hour, for customers only, and for the calls by which mobile SDKs
+//     read and change the customer and their payment methods (which: inferred). The Stripe-Version
+//     of such a call, and of the creation of a key, may be older than 2024-06-20.
+//   - Secrets of customer sessions expire after half an hour (inferred).
+//   - Files are uploaded to the API's own address instead of files.stripe.com, and their links are
+//     pages of this server. stripe-node sends uploads to files.stripe.com until version 21, unless
+//     the call has the option host. An account stores 32 MB of files. The type of a file follows
+//     from its contents, and is checked. Files that evidence names must exist and have a purpose
+//     for it (wording inferred).
+//   - Cash balances are funded by the test helper alone. No payment takes them, in either mode of
+//     reconciliation. A customer with one cannot be deleted (API reference).
+//   - Checkout takes shipping_options in payment mode. The customer chooses one with the button that
+//     updates the order, and enters no address. Shipping is neither taxed nor discounted, and rates
+//     have no currency_options.
+//   - A payment with an elevated risk opens a review, as by the default rule of Radar for Fraud
+//     Teams. A refund of the whole amount and a dispute close it (a partial refund: inferred).
+//   - Bank debits of Checkout have mandates, for one payment unless setup_future_usage is set
+//     (inferred). Mandates are never withdrawn.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # API versions

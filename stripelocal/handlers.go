@@ -6,14 +6,18 @@ type handlers struct {
 	alerts                alerts
 	authenticationPages   authenticationPages
 	balanceTransactions   balanceTransactions
+	cashBalances          cashBalances
 	charges               charges
 	checkoutPages         checkoutPages
 	checkoutPayments      checkoutPayments
 	checkoutSessions      checkoutSessions
+	confirmationTokens    confirmationTokens
+	countrySpecs          countrySpecs
 	coupons               coupons
 	creditNotes           creditNotes
 	customerBalances      customerBalances
 	customers             customers
+	customerSessions      customerSessions
 	customerSubscriptions customerSubscriptions
 	dashboardPages        dashboardPages
 	deliveries            deliveries
@@ -22,17 +26,23 @@ type handlers struct {
 	dunning               dunning
 	entitlementFeatures   entitlementFeatures
 	entitlements          entitlements
+	ephemeralKeys         ephemeralKeys
 	events                events
+	fileLinks             fileLinks
+	files                 files
 	fraudWarnings         fraudWarnings
 	invoiceItems          invoiceItems
 	invoicePages          invoicePages
 	invoicePayments       invoicePayments
 	invoices              invoices
 	invoicing             invoicing
+	mandates              mandates
 	meterEvents           meterEvents
 	meters                meters
+	methodConfigurations  methodConfigurations
 	paymentIntents        paymentIntents
 	paymentLinks          paymentLinks
+	paymentMethodDomains  paymentMethodDomains
 	paymentMethods        paymentMethods
 	paymentPages          paymentPages
 	payouts               payouts
@@ -54,9 +64,11 @@ type handlers struct {
 	radarLists            radarLists
 	refunds               refunds
 	renewals              renewals
+	reviews               reviews
 	schedules             schedules
 	setupAttempts         setupAttempts
 	setupIntents          setupIntents
+	shippingRates         shippingRates
 	sources               sources
 	subscriptionChanges   subscriptionChanges
 	subscriptionItems     subscriptionItems
@@ -82,14 +94,18 @@ func handlersOf(r *request) handlers {
 		alerts:                alerts{r},
 		authenticationPages:   authenticationPages{r},
 		balanceTransactions:   balanceTransactions{r},
+		cashBalances:          cashBalances{r},
 		charges:               charges{r},
 		checkoutPages:         checkoutPages{r},
 		checkoutPayments:      checkoutPayments{r},
 		checkoutSessions:      checkoutSessions{r},
+		confirmationTokens:    confirmationTokens{r},
+		countrySpecs:          countrySpecs{r},
 		coupons:               coupons{r},
 		creditNotes:           creditNotes{r},
 		customerBalances:      customerBalances{r},
 		customers:             customers{r},
+		customerSessions:      customerSessions{r},
 		customerSubscriptions: customerSubscriptions{r},
 		dashboardPages:        dashboardPages{r},
 		deliveries:            deliveries{r},
@@ -98,17 +114,23 @@ func handlersOf(r *request) handlers {
 		dunning:               dunning{r},
 		entitlementFeatures:   entitlementFeatures{r},
 		entitlements:          entitlements{r},
+		ephemeralKeys:         ephemeralKeys{r},
 		events:                events{r},
+		fileLinks:             fileLinks{r},
+		files:                 files{r},
 		fraudWarnings:         fraudWarnings{r},
 		invoiceItems:          invoiceItems{r},
 		invoicePages:          invoicePages{r},
 		invoicePayments:       invoicePayments{r},
 		invoices:              invoices{r},
 		invoicing:             invoicing{r},
+		mandates:              mandates{r},
 		meterEvents:           meterEvents{r},
 		meters:                meters{r},
+		methodConfigurations:  methodConfigurations{r},
 		paymentIntents:        paymentIntents{r},
 		paymentLinks:          paymentLinks{r},
+		paymentMethodDomains:  paymentMethodDomains{r},
 		paymentMethods:        paymentMethods{r},
 		paymentPages:          paymentPages{r},
 		payouts:               payouts{r},
@@ -130,9 +152,11 @@ func handlersOf(r *request) handlers {
 		radarLists:            radarLists{r},
 		refunds:               refunds{r},
 		renewals:              renewals{r},
+		reviews:               reviews{r},
 		schedules:             schedules{r},
 		setupAttempts:         setupAttempts{r},
 		setupIntents:          setupIntents{r},
+		shippingRates:         shippingRates{r},
 		sources:               sources{r},
 		subscriptionChanges:   subscriptionChanges{r},
 		subscriptionItems:     subscriptionItems{r},

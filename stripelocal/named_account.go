@@ -20,7 +20,7 @@ import (
 const maxNamedAccounts = 1000
 
 // accountKeyPattern matches a key of an account of its own.
-var accountKeyPattern = regexp.MustCompile(`^[spr]k_test_acct_([A-Za-z0-9-]{1,40})_.+$`)
+var accountKeyPattern = regexp.MustCompile(`^[espr]k_test_acct_([A-Za-z0-9-]{1,40})_.+$`)
 
 // accountNamePattern matches the name of such an account.
 var accountNamePattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
@@ -187,7 +187,7 @@ func (s *Server) accountFor(w http.ResponseWriter, req *http.Request) (*Server, 
 	if id, ok := strings.CutPrefix(path, cliSubscribePath+"acct_"); ok {
 		return s.orNamed(s.namedAccounts.find(id)), nil
 	}
-	if strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/i/") || strings.HasPrefix(path, "/p/") {
+	if strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/i/") || strings.HasPrefix(path, "/p/") || strings.HasPrefix(path, "/links/") {
 		return s.ownerOfPage(path), nil
 	}
 	if path == "/" || strings.HasPrefix(path, "/_usher/") {
@@ -243,7 +243,8 @@ func (s *Server) hasPage(id string) bool {
 	_, setup := s.store.SetupIntents.get(id)
 	_, invoice := s.store.Invoices.get(id)
 	_, portal := s.store.PortalSessions.get(id)
-	return checkout || payment || setup || invoice || portal
+	_, link := s.store.FileLinks.get(id)
+	return checkout || payment || setup || invoice || portal || link
 }
 
 // dashboardCookie has the name of the account that the dashboard shows.

@@ -53,7 +53,7 @@ func operationsText(t *testing.T) []byte {
 		}
 	}
 	fmt.Fprintf(&out, "# What the local Stripe supports\n\n`make local-stripe-operations` writes this page from the code; a test compares the two.\n\n"+
-		"It supports %d calls: %d of the %d operations of Stripe's specification (stripe-mock\nv0.190.0), /v1/invoice_payments of newer versions, and what the official CLI calls besides. Any\nother call is a 404, and a parameter that is not listed a 400 with its name.\n\n"+
+		"It supports %d calls: %d of the %d operations of Stripe's specification (stripe-mock\nv0.190.0), /v1/invoice_payments of newer versions, the contents of files, and what the official\nCLI calls besides. Any other call is a 404, and a parameter that is not listed a 400 with its\nname.\n\n"+
 		"## Calls and their parameters\n\n"+
 		"The names are those of API version %s. Names in brackets are the fields of the one before. All\ncalls take `expand`. [API versions](#api-versions) tells what newer versions change.\n\n",
 		len(routes), specified, len(spec.routes), stripelocal.APIVersion)

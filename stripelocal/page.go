@@ -34,6 +34,7 @@ func (p hostedPages) mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /i/{id}", p.handle(bind(invoicePages.show)))
 	mux.HandleFunc("POST /i/{id}", p.handle(bind(invoicePages.pay)))
 	mux.HandleFunc("GET /i/{id}/pdf", p.invoicePDF)
+	mux.HandleFunc("GET /links/{id}", p.fileLink)
 }
 
 func (p hostedPages) render(w http.ResponseWriter, out pageResponse) {

@@ -39,6 +39,9 @@ type checkoutPage struct {
 	Bank       []pageField // empty if no bank debit is offered
 	PayByBank  bool
 	More       []pageField
+
+	Shipping     []pageOption
+	ShippingCost *labeledValue // nil without shipping options
 }
 
 type lineItemView struct {
@@ -79,10 +82,11 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 	}
 	entered := readCheckoutForm(req)
 	problems := setQuantities(cs, req)
+	cs.chooseShipping(req)
 	switch req.PostFormValue("action") {
 	case "apply":
 		h.updateAddress(cs, entered)
-		if entered.Code == "" && (cs.adjustable() || cs.AutomaticTax) {
+		if entered.Code == "" && (cs.adjustable() || cs.AutomaticTax || len(cs.ShippingOptions) > 0) {
 			return h.showAgain(cs, entered, problems)
 		}
 		if reason := h.checkoutSessions.applyPromotionCode(cs, entered.Code); reason != "" {
@@ -203,6 +207,7 @@ func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutP
 	for _, t := range sums.taxes {
 		p.Taxes = append(p.Taxes, labeledValue{t.Rate.label(), wire.FormatAmount(t.amount(), cs.Currency)})
 	}
+	h.addShipping(&p, cs)
 	h.addFields(&p, cs, entered)
 	p.Button = h.buttonLabel(cs, p.Total)
 	if cs.hasTrial() {

@@ -39,9 +39,6 @@ func invoicePDFLines(inv *Invoice) []string {
 	return append(out, "", "Total: "+wire.FormatAmount(inv.total(), inv.Currency), "Amount due: "+wire.FormatAmount(inv.remaining(), inv.Currency))
 }
 
-// pdfDocument is an API response that is a PDF.
-type pdfDocument []byte
-
 // textPDF renders lines of text as a one-page PDF with the minimal structure of ISO 32000-1.
 // Characters that the font lacks become question marks.
 func textPDF(lines []string) []byte {

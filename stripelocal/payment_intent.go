@@ -1,7 +1,7 @@
 package stripelocal
 
 import (
-	"strings"
+	"cmp"
 
 	"usher/stripelocal/wire"
 )
@@ -12,6 +12,7 @@ type PaymentIntent struct {
 	AutomaticPaymentMethods   bool   // automatic_payment_methods[enabled]
 	AllowRedirects            string // allow_redirects; empty is always
 	CaptureMethod             string // empty is the API version's default
+	MethodConfiguration       string `json:",omitzero"` // of automatic payment methods; empty is the default one
 	ConfirmationMethod        string // empty is automatic
 	StatementDescriptor       string
 	StatementDescriptorSuffix string
@@ -133,6 +134,7 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.succeeded", h.render(pi))
 	h.fraudWarnings.openForTestCard(ch)
+	h.reviews.openForTestCard(ch)
 	h.disputes.openForTestCard(ch)
 }
 
@@ -142,6 +144,7 @@ func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
 	pi.Status, pi.LatestCharge, pi.LastPaymentError = "requires_capture", ch.ID, nil
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.amount_capturable_updated", h.render(pi))
+	h.reviews.openForTestCard(ch)
 }
 
 // amountCapturable is the amount that can still be captured.
@@ -210,9 +213,9 @@ func (h paymentIntents) render(p *PaymentIntent) wire.Object {
 		"latest_charge": wire.Ref("charge", p.LatestCharge), "livemode": false, "metadata": p.Metadata,
 		"next_action": h.renderNextAction(p), "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", p.PaymentMethod),
-		"payment_method_configuration_details": h.methodConfiguration(p.AutomaticPaymentMethods),
+		"payment_method_configuration_details": h.methodConfiguration(p.AutomaticPaymentMethods, p.MethodConfiguration),
 		"payment_method_options":               p.cardOptions(), "payment_method_types": []any{"card"},
-		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": nil,
+		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": wire.Ref("review", h.reviews.ofCharge(p.LatestCharge)),
 		"setup_future_usage": wire.StringOrNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
 		"statement_descriptor": wire.StringOrNull(p.StatementDescriptor), "statement_descriptor_suffix": wire.StringOrNull(p.StatementDescriptorSuffix), "status": p.Status,
 		"transfer_data": nil, "transfer_group": wire.StringOrNull(p.TransferGroup),
@@ -240,13 +243,13 @@ func (p *PaymentIntent) confirmationMethod() string {
 	return p.ConfirmationMethod
 }
 
-// methodConfiguration is the account's configuration of payment methods, which automatic payment
-// methods use (recorded by pay-rails/pay).
-func (r *request) methodConfiguration(automatic bool) any {
+// methodConfiguration is the configuration of payment methods that automatic payment methods use:
+// the one with an id, or the default one (recorded by pay-rails/pay).
+func (r *request) methodConfiguration(automatic bool, id string) any {
 	if !automatic {
 		return nil
 	}
-	return wire.Object{"id": "pmc_" + strings.TrimPrefix(r.store.Account.ID, "acct_"), "parent": nil}
+	return wire.Object{"id": cmp.Or(id, r.defaultConfigurationID()), "parent": nil}
 }
 
 func (p *PaymentIntent) cardOptions() wire.Object {

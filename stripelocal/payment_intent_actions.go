@@ -20,11 +20,11 @@ const (
 func paymentIntentRoutes() []route {
 	return []route{
 		on("POST /v1/payment_intents", "amount:int! currency:currency! automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool "+
-			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual "+intentChanges+"metadata:map receipt_email setup_future_usage:off_session|on_session transfer_group "+shippingParams+methodOptionParams+intentConfirm, paymentIntents.create),
+			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual "+intentChanges+"metadata:map receipt_email setup_future_usage:off_session|on_session transfer_group confirmation_token payment_method_configuration:100 "+shippingParams+methodOptionParams+intentConfirm, paymentIntents.create),
 		on("GET /v1/payment_intents", listParams+"customer", paymentIntents.list),
 		on("GET /v1/payment_intents/{id}", "client_secret", paymentIntents.get),
 		on("POST /v1/payment_intents/{id}", "amount:int currency:currency transfer_group "+methodOptionParams+intentChanges+"metadata:map? receipt_email? setup_future_usage:off_session|on_session? "+shippingFields+"? ", paymentIntents.update),
-		on("POST /v1/payment_intents/{id}/confirm", "client_secret payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
+		on("POST /v1/payment_intents/{id}/confirm", "client_secret confirmation_token payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
 			"capture_method:automatic|automatic_async|manual "+shippingFields+"? "+intentConfirm, paymentIntents.confirm),
 		on("POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", paymentIntents.capture),
 		on("POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", paymentIntents.cancel),
@@ -35,15 +35,25 @@ func (h paymentIntents) create(in *input) (any, error) {
 	if err := checkIntentAmount(in.Params); err != nil {
 		return nil, err
 	}
+	token, err := h.confirmationTokens.apply(in)
+	if err == nil {
+		err = checkConfirms(in.Params)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if in.Bool("confirm") && !in.Has("payment_method") {
 		return nil, missingMethodError(&PaymentIntent{})
+	}
+	if err := h.methodConfigurations.checkForIntent(in.Params); err != nil {
+		return nil, err
 	}
 	pm, err := h.checkReferences(in.Params, "")
 	if err != nil {
 		return nil, err
 	}
 	pi := &PaymentIntent{
-		Amount: in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
+		MethodConfiguration: in.String("payment_method_configuration"), Amount: in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
 		CaptureMethod: in.String("capture_method"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"),
 	}
 	pi.setFields(in.Params)
@@ -54,7 +64,17 @@ func (h paymentIntents) create(in *input) (any, error) {
 	if !in.Bool("confirm") {
 		return h.render(pi), nil
 	}
+	token.applyTo(pi, in.Params)
 	return h.confirmFromAPI(pi, in.Params)
+}
+
+// checkConfirms rejects a confirmation token for an intent that the call does not confirm (the
+// wording is inferred).
+func checkConfirms(p wire.Params) error {
+	if p.Has("confirmation_token") && !p.Bool("confirm") {
+		return wire.Invalid("", "confirmation_token", "You can only provide `confirmation_token` if `confirm` is true.")
+	}
+	return nil
 }
 
 // usesAutomaticMethods reports whether an intent takes the payment methods of the account's
@@ -213,6 +233,10 @@ func (h paymentIntents) confirm(in *input) (any, error) {
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
 		return nil, unexpectedState(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
 	}
+	token, err := h.confirmationTokens.apply(in)
+	if err != nil {
+		return nil, err
+	}
 	if pi.PaymentMethod == "" && !in.Has("payment_method") {
 		return nil, missingMethodError(pi)
 	}
@@ -225,6 +249,7 @@ func (h paymentIntents) confirm(in *input) (any, error) {
 	if pm != nil {
 		pi.PaymentMethod = pm.ID
 	}
+	token.applyTo(pi, in.Params)
 	return h.confirmFromAPI(pi, in.Params)
 }
 

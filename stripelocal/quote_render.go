@@ -64,7 +64,7 @@ func (h quotes) pdf(in *input) (any, error) {
 			out = append(out, wire.FormatAmount(sums.lines[i].subtotal, q.Currency)+"   "+h.prices.describeQuantity(p, l.Quantity))
 		}
 	}
-	return pdfDocument(textPDF(append(out, "", "Total: "+wire.FormatAmount(sums.total(), q.Currency), q.Footer))), nil
+	return document{"application/pdf", textPDF(append(out, "", "Total: "+wire.FormatAmount(sums.total(), q.Currency), q.Footer))}, nil
 }
 
 func (h quotes) renderTotals(o wire.Object, cs *CheckoutSession) wire.Object {

@@ -121,8 +121,21 @@ func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 	before := h.charges.render(ch)
 	ch.AmountRefunded += amount
 	h.emitUpdate("charge.refunded", before, h.charges.render(ch))
+	h.closeReview(ch, reason)
 	h.scheduleSettlement(r)
 	return r
+}
+
+// closeReview closes the review of a charge that is refunded as a whole. That a partial refund does
+// not close it is inferred.
+func (h refunds) closeReview(ch *Charge, reason string) {
+	switch {
+	case ch.AmountRefunded < ch.Amount:
+	case reason == "fraudulent":
+		h.reviews.closeFor(ch.ID, "refunded_as_fraud")
+	default:
+		h.reviews.closeFor(ch.ID, "refunded")
+	}
 }
 
 func (h refunds) scheduleSettlement(refund *Refund) {

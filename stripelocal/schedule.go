@@ -3,7 +3,7 @@ package stripelocal
 import "usher/stripelocal/wire"
 
 // SubscriptionSchedule changes a subscription at set times (API reference: subscription schedules).
-// The local Stripe supports only schedules that start immediately.
+// One that starts later has no subscription until then.
 type SubscriptionSchedule struct {
 	Base
 	CanceledAt           int64
@@ -15,7 +15,7 @@ type SubscriptionSchedule struct {
 	Phases               []SchedulePhase
 	ReleasedSubscription string // set when released
 	ReleasedAt           int64
-	Status               string // active, completed, released or canceled
+	Status               string // not_started, active, completed, released or canceled
 	Subscription         string
 	TestClock            string
 }
@@ -50,6 +50,11 @@ func scheduleResource() resource {
 		objectType: "subscription_schedule",
 		render: renderFrom(func(s *store) *table[*SubscriptionSchedule] { return s.SubscriptionSchedules },
 			bind(schedules.render)),
+		scheduleTimers: func(r *request) {
+			for _, x := range r.store.SubscriptionSchedules.all {
+				r.schedules.scheduleStart(x)
+			}
+		},
 		routes: []route{
 			on("POST /v1/subscription_schedules", phaseParams+"currency} "+scheduleParams+"customer from_subscription start_date:when", schedules.create),
 			on("GET /v1/subscription_schedules", listParams+"customer canceled_at:range completed_at:range released_at:range scheduled:bool", schedules.list),
@@ -140,51 +145,79 @@ func (h schedules) attach(sub *Subscription, x *SubscriptionSchedule) *Subscript
 	return x
 }
 
-// createWithSubscription creates a subscription together with its schedule.
+// createWithSubscription creates a subscription together with its schedule, or a schedule that
+// creates it later.
 func (h schedules) createWithSubscription(in *input) (any, error) {
 	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
 	now := h.timeFor(c)
-	if in.Has("start_date") && in.String("start_date") != "now" && in.Int("start_date") > now {
-		return nil, wire.Invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
+	begin := now
+	if in.Has("start_date") && in.String("start_date") != "now" {
+		begin = max(now, in.Int("start_date"))
 	}
-	phases, err := h.phasesFromParams(in, &Subscription{Customer: c.ID, TestClock: c.TestClock}, now)
+	phases, err := h.phasesFromParams(in, &Subscription{Customer: c.ID, TestClock: c.TestClock}, begin, now)
+	if err == nil {
+		err = h.checkFirstPhase(c.ID, phases[0])
+	}
 	if err != nil {
 		return nil, err
 	}
-	sub := &Subscription{
-		Customer: c.ID, TestClock: c.TestClock, Metadata: phases[0].Metadata, MissingPaymentMethod: "create_invoice",
-		CollectionMethod: "charge_automatically", TrialEnd: phases[0].TrialEnd,
+	x := &SubscriptionSchedule{
+		Customer: c.ID, TestClock: c.TestClock, EndBehavior: in.StringOr("end_behavior", "release"), Metadata: in.Metadata(), Phases: phases,
 	}
-	var items []newItem
-	for _, i := range phases[0].Items {
-		p, _ := h.store.Prices.get(i.Price)
-		items = append(items, newItem{price: p, quantity: i.Quantity, metadata: i.Metadata})
-		sub.Currency = p.Currency
+	if begin > now {
+		return h.render(h.insertNotStarted(x)), nil
 	}
-	if err := checkItems(items); err != nil {
-		return nil, err
-	}
-	if err := h.customers.checkCurrency(c.ID, sub.Currency); err != nil {
-		return nil, err
-	}
-	phases[0].applyTo(sub)
-	h.enterPhaseDiscounts(sub, phases[0])
-	inv := h.subscriptions.start(sub, items, nil)
-	first := sub.Status == "incomplete"
-	if first {
-		sub.Status = "active" // a schedule's first invoice is collected like a renewal's
-	}
-	x := h.attach(sub, &SubscriptionSchedule{EndBehavior: in.StringOr("end_behavior", "release"), Metadata: in.Metadata(), Phases: phases})
-	if first {
+	sub, inv := h.startSubscription(x)
+	h.attach(sub, x)
+	if inv != nil {
 		h.invoicing.finalizeAndPay(inv)
 	}
 	return h.render(x), nil
 }
 
+// checkFirstPhase checks the items with which a schedule starts a subscription.
+func (h schedules) checkFirstPhase(customer string, phase SchedulePhase) error {
+	items := h.newItems(phase)
+	if err := checkItems(items); err != nil {
+		return err
+	}
+	return h.customers.checkCurrency(customer, items[0].price.Currency)
+}
+
+func (h schedules) newItems(phase SchedulePhase) []newItem {
+	var items []newItem
+	for _, i := range phase.Items {
+		p, _ := h.store.Prices.get(i.Price)
+		items = append(items, newItem{price: p, quantity: i.Quantity, metadata: i.Metadata})
+	}
+	return items
+}
+
+// startSubscription creates the subscription of the first phase. Its first invoice is collected like
+// a renewal's: the invoice is nil if that is not for the caller to do.
+func (h schedules) startSubscription(x *SubscriptionSchedule) (*Subscription, *Invoice) {
+	phase, items := x.Phases[0], h.newItems(x.Phases[0])
+	sub := &Subscription{
+		Customer: x.Customer, TestClock: x.TestClock, Metadata: phase.Metadata, MissingPaymentMethod: "create_invoice",
+		CollectionMethod: "charge_automatically", TrialEnd: phase.TrialEnd, Currency: items[0].price.Currency,
+	}
+	phase.applyTo(sub)
+	h.enterPhaseDiscounts(sub, phase)
+	inv := h.subscriptions.start(sub, items, nil)
+	if sub.Status != "incomplete" {
+		return sub, nil
+	}
+	sub.Status = "active"
+	return sub, inv
+}
+
 func (h schedules) update(in *input) (any, error) {
+	if x, ok := h.notStarted(in); ok {
+		return h.updateNotStarted(x, in)
+	}
 	x, sub, err := h.findActive(in)
 	if err != nil {
 		return nil, err
@@ -192,7 +225,7 @@ func (h schedules) update(in *input) (any, error) {
 	phases := x.Phases
 	if in.Has("phases") {
 		now := h.timeOnClock(sub.TestClock)
-		if phases, err = h.phasesFromParams(in, sub, now); err != nil {
+		if phases, err = h.phasesFromParams(in, sub, now, now); err != nil {
 			return nil, err
 		}
 		if now < phases[0].StartDate || now >= phases[len(phases)-1].EndDate {
@@ -218,10 +251,10 @@ func phaseAt(phases []SchedulePhase, now int64) int {
 	return len(phases) - 1
 }
 
-// phasesFromParams reads phases[]. Each phase starts at the end of the previous one.
-func (h schedules) phasesFromParams(in *input, sub *Subscription, now int64) ([]SchedulePhase, error) {
+// phasesFromParams reads phases[]. The first one starts at begin unless it says otherwise, and each
+// other at the end of the previous one.
+func (h schedules) phasesFromParams(in *input, sub *Subscription, begin, now int64) ([]SchedulePhase, error) {
 	var out []SchedulePhase
-	begin := now
 	for _, p := range in.List("phases") {
 		phase, err := h.phaseFromParams(p, begin, now, p.StringOr("currency", sub.Currency))
 		if err != nil {

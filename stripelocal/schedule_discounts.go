@@ -15,13 +15,20 @@ func (h schedules) phaseDiscounts(sub *Subscription, p wire.Params) ([]Discount,
 	return list, err
 }
 
-// enterPhaseDiscounts sets the discounts of the subscription to those of a phase that begins. One
-// for a single invoice that was used up meanwhile does not come back.
+// enterPhaseDiscounts sets the discounts of the subscription to those of a phase that begins. New
+// ones start with the phase. One for a single invoice that was used up meanwhile does not come
+// back.
 func (h schedules) enterPhaseDiscounts(sub *Subscription, phase SchedulePhase) {
 	if !phase.HasDiscounts {
 		return
 	}
-	h.discounts.replace(sub, slices.DeleteFunc(slices.Clone(phase.Discounts), func(d Discount) bool {
+	entered := slices.Clone(phase.Discounts)
+	for i, d := range entered {
+		if !containsDiscount(sub.Discounts, d.ID) {
+			entered[i].startAt(h.timeOnClock(sub.TestClock))
+		}
+	}
+	h.discounts.replace(sub, slices.DeleteFunc(entered, func(d Discount) bool {
 		return d.Coupon.Duration == "once" && h.discounts.isUsed(sub, d)
 	}))
 }

@@ -196,6 +196,9 @@ func (h schedules) releaseSubscription(sub *Subscription, x *SubscriptionSchedul
 }
 
 func (h schedules) release(in *input) (any, error) {
+	if x, ok := h.notStarted(in); ok {
+		return h.endNotStarted(x, "released"), nil
+	}
 	x, sub, err := h.findActive(in)
 	if err != nil {
 		return nil, err
@@ -206,6 +209,9 @@ func (h schedules) release(in *input) (any, error) {
 
 // cancel cancels the schedule and its subscription immediately.
 func (h schedules) cancel(in *input) (any, error) {
+	if x, ok := h.notStarted(in); ok {
+		return h.endNotStarted(x, "canceled"), nil
+	}
 	x, sub, err := h.findActive(in)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ type SetupIntent struct {
 	Base
 	AutomaticPaymentMethods bool   // automatic_payment_methods[enabled]
 	AllowRedirects          string // allow_redirects; empty is always
+	MethodConfiguration     string `json:",omitzero"` // as in PaymentIntent
 	CancellationReason      string
 	Customer                string
 	Description             string
@@ -111,7 +112,7 @@ func (h setupIntents) render(si *SetupIntent) wire.Object {
 		"last_setup_error": nil, "latest_attempt": wire.Ref("setup_attempt", h.setupAttempts.id(si)), "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", si.PaymentMethod),
-		"payment_method_configuration_details": h.methodConfiguration(si.AutomaticPaymentMethods),
+		"payment_method_configuration_details": h.methodConfiguration(si.AutomaticPaymentMethods, si.MethodConfiguration),
 		"payment_method_options":               wire.Object{"card": wire.Object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}

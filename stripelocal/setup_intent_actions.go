@@ -11,28 +11,47 @@ const setupChanges = "customer description:1000? payment_method payment_method_t
 
 func setupIntentRoutes() []route {
 	return []route{
-		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map "+setupChanges, setupIntents.create),
+		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map confirmation_token payment_method_configuration:100 "+setupChanges, setupIntents.create),
 		on("GET /v1/setup_intents", listParams+"customer payment_method", setupIntents.list),
 		on("GET /v1/setup_intents/{id}", "client_secret", setupIntents.get),
 		on("POST /v1/setup_intents/{id}", "metadata:map? "+setupChanges, setupIntents.update),
-		on("POST /v1/setup_intents/{id}/confirm", "client_secret payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
+		on("POST /v1/setup_intents/{id}/confirm", "client_secret confirmation_token payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
 		on("POST /v1/setup_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|requested_by_customer", setupIntents.cancel),
 	}
 }
 
 func (h setupIntents) create(in *input) (any, error) {
+	token, err := h.confirmationTokens.apply(in)
+	if err == nil {
+		err = checkConfirms(in.Params)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if in.Bool("confirm") && !in.Has("payment_method") {
 		return nil, missingSetupMethodError()
+	}
+	if err := h.methodConfigurations.checkForIntent(in.Params); err != nil {
+		return nil, err
 	}
 	pm, err := h.paymentIntents.checkReferences(in.Params, "")
 	if err != nil {
 		return nil, err
 	}
-	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
+	si := &SetupIntent{MethodConfiguration: in.String("payment_method_configuration"), Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: usesAutomaticMethods(in.Params), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
 	si.setFields(in.Params, pm)
 	h.insert(si)
 	if !in.Bool("confirm") {
 		return h.render(si), nil
+	}
+	return h.confirmWithToken(si, token, in)
+}
+
+// confirmWithToken confirms a setup intent and marks the confirmation token as used, unless it is
+// nil.
+func (h setupIntents) confirmWithToken(si *SetupIntent, token *ConfirmationToken, in *input) (any, error) {
+	if token != nil {
+		token.SetupIntent = si.ID
 	}
 	return h.confirmFromAPI(si, in.Params)
 }
@@ -54,24 +73,27 @@ func (h setupIntents) find(in *input) (*SetupIntent, error) {
 	return si, nil
 }
 
-// findOpen returns a setup intent that is not completed, and the payment method of the call.
-func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, *PaymentMethod, error) {
+// findOpen returns a setup intent that is not completed.
+func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, error) {
 	si, err := h.find(in)
 	if err == nil {
 		err = in.checkClientSecret(si.ClientSecret, "SetupIntent")
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, si.Status) {
-		return nil, nil, wire.Invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
+		return nil, wire.Invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
 	}
-	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
-	return si, pm, err
+	return si, nil
 }
 
 func (h setupIntents) update(in *input) (any, error) {
-	si, pm, err := h.findOpen(in, "update")
+	si, err := h.findOpen(in, "update")
+	if err != nil {
+		return nil, err
+	}
+	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +102,15 @@ func (h setupIntents) update(in *input) (any, error) {
 }
 
 func (h setupIntents) confirm(in *input) (any, error) {
-	si, pm, err := h.findOpen(in, "confirm")
+	si, err := h.findOpen(in, "confirm")
+	if err != nil {
+		return nil, err
+	}
+	token, err := h.confirmationTokens.apply(in)
+	if err != nil {
+		return nil, err
+	}
+	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
 	if err == nil && pm == nil && si.PaymentMethod == "" {
 		err = missingSetupMethodError()
 	}
@@ -88,7 +118,7 @@ func (h setupIntents) confirm(in *input) (any, error) {
 		return nil, err
 	}
 	si.setFields(in.Params, pm)
-	return h.confirmFromAPI(si, in.Params)
+	return h.confirmWithToken(si, token, in)
 }
 
 func missingSetupMethodError() *wire.Error {
@@ -119,7 +149,7 @@ func (h setupIntents) attachMethod(si *SetupIntent, pm *PaymentMethod) {
 }
 
 func (h setupIntents) cancel(in *input) (any, error) {
-	si, _, err := h.findOpen(in, "cancel")
+	si, err := h.findOpen(in, "cancel")
 	if err != nil {
 		return nil, err
 	}

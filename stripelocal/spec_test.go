@@ -100,7 +100,11 @@ func (r specRoute) fits(method, path string) (literal int, ok bool) {
 func parameters(op *openapi3.Operation) *openapi3.Schema {
 	all := &openapi3.Schema{Type: &openapi3.Types{"object"}, Properties: openapi3.Schemas{}}
 	if op.RequestBody != nil {
-		if form := op.RequestBody.Value.Content["application/x-www-form-urlencoded"]; form != nil {
+		form := op.RequestBody.Value.Content["application/x-www-form-urlencoded"]
+		if form == nil {
+			form = op.RequestBody.Value.Content["multipart/form-data"]
+		}
+		if form != nil {
 			all.Required = form.Schema.Value.Required
 			for name, s := range form.Schema.Value.Properties {
 				all.Properties[name] = s

@@ -67,6 +67,19 @@ type store struct {
 	TaxRegistrations            *table[*TaxRegistration]
 	RadarValueLists             *table[*RadarValueList]
 	RadarValueListItems         *table[*RadarValueListItem]
+	PaymentMethodDomains        *table[*PaymentMethodDomain]
+	ApplePayDomains             *table[*ApplePayDomain]
+	PaymentMethodConfigurations *table[*PaymentMethodConfiguration]
+	CustomerSessions            *table[*CustomerSession]
+	EphemeralKeys               *table[*EphemeralKey]
+	ConfirmationTokens          *table[*ConfirmationToken]
+	Files                       *table[*File]
+	FileLinks                   *table[*FileLink]
+	CashBalances                *table[*CashBalance]
+	CashTransactions            *table[*CashTransaction]
+	ShippingRates               *table[*ShippingRate]
+	Reviews                     *table[*Review]
+	Mandates                    *table[*Mandate]
 	Events                      *table[*Event]
 	Deliveries                  *table[*Delivery]
 	IdempotentResponses         map[string]*storedResponse // by idempotency key
@@ -80,7 +93,7 @@ func newStore() *store {
 			indexed("email", func(c *Customer) string { return c.Email }),
 		TestClocks:                  newTable[*TestClock](),
 		CustomerBalanceTransactions: newTable[*CustomerBalanceTransaction]().indexed("customer", func(x *CustomerBalanceTransaction) string { return x.Customer }),
-		SubscriptionSchedules:       newTable[*SubscriptionSchedule](),
+		SubscriptionSchedules:       newTable[*SubscriptionSchedule]().indexed("customer", func(x *SubscriptionSchedule) string { return x.Customer }),
 		Products:                    newTable[*Product](),
 		Prices:                      newTable[*Price]().indexed("product", func(p *Price) string { return p.Product }),
 		PaymentMethods:              newTable[*PaymentMethod]().indexed("customer", func(p *PaymentMethod) string { return p.Customer }),
@@ -129,6 +142,20 @@ func newStore() *store {
 		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
 		IdempotentResponses:  map[string]*storedResponse{},
 		CLISecrets:           map[string]string{},
+
+		PaymentMethodDomains:        newTable[*PaymentMethodDomain](),
+		ApplePayDomains:             newTable[*ApplePayDomain](),
+		PaymentMethodConfigurations: newTable[*PaymentMethodConfiguration](),
+		CustomerSessions:            newTable[*CustomerSession](),
+		EphemeralKeys:               newTable[*EphemeralKey](),
+		ConfirmationTokens:          newTable[*ConfirmationToken](),
+		Files:                       newTable[*File](),
+		FileLinks:                   newTable[*FileLink]().indexed("file", func(x *FileLink) string { return x.File }),
+		CashBalances:                newTable[*CashBalance](),
+		CashTransactions:            newTable[*CashTransaction]().indexed("customer", func(x *CashTransaction) string { return x.Customer }),
+		ShippingRates:               newTable[*ShippingRate](),
+		Reviews:                     newTable[*Review]().indexed("charge", func(x *Review) string { return x.Charge }),
+		Mandates:                    newTable[*Mandate]().indexed("payment_method", func(x *Mandate) string { return x.PaymentMethod }),
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -235,7 +238,24 @@ func (v *validator) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	out := &tee{ResponseWriter: w, status: http.StatusOK}
 	v.next.ServeHTTP(out, req)
-	v.check(req, strings.Trim(req.URL.RawQuery+"&"+string(body), "&"), out)
+	v.check(req, strings.Trim(req.URL.RawQuery+"&"+sentForm(req, body), "&"), out)
+}
+
+// sentForm is the form in a body. A file in a multipart one is replaced by its name.
+func sentForm(req *http.Request, body []byte) string {
+	_, params, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil || params["boundary"] == "" {
+		return string(body)
+	}
+	form, err := multipart.NewReader(bytes.NewReader(body), params["boundary"]).ReadForm(1 << 20)
+	if err != nil {
+		return string(body)
+	}
+	values := url.Values(form.Value)
+	for name, files := range form.File {
+		values.Set(name, files[0].Filename)
+	}
+	return values.Encode()
 }
 
 // tee copies a response.
@@ -261,7 +281,8 @@ func (w *tee) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // unspecified are path prefixes of calls that the specification lacks.
 func unspecified(path string) bool {
 	return strings.HasPrefix(path, "/v1/payment_pages/") || strings.HasPrefix(path, "/v1/stripecli/") ||
-		strings.HasPrefix(path, "/v1/events/") && strings.HasSuffix(path, "/retry")
+		strings.HasPrefix(path, "/v1/events/") && strings.HasSuffix(path, "/retry") ||
+		strings.HasPrefix(path, "/v1/files/") && strings.HasSuffix(path, "/contents")
 }
 
 func (v *validator) check(req *http.Request, form string, out *tee) {

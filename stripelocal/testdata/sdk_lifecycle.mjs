@@ -212,7 +212,7 @@ await stripe.billingPortal.sessions.create({
 })
 
 // Quotes, payment links, meters, taxes, payouts and the rest.
-await callObjects({ stripe, since, advance })
+await callObjects({ stripe, since, advance, host: url.hostname })
 
 // The end.
 await stripe.subscriptions.update(sub.id, { cancel_at_period_end: true })

@@ -1,8 +1,8 @@
 // Calls what sells, meters, taxes and pays out with one release of stripe-node. Used by
-// sdk_lifecycle.mjs, which gives the SDK, the function since and the function advance.
+// sdk_lifecycle.mjs, which gives the SDK, the functions since and advance, and the host.
 import assert from 'node:assert/strict'
 
-export async function callObjects({ stripe, since, advance }) {
+export async function callObjects({ stripe, since, advance, host }) {
   const basil = since('2025-03-31')
   const customer = await stripe.customers.create({ email: 'bea@example.com', payment_method: 'pm_card_visa', invoice_settings: { default_payment_method: 'pm_card_visa' } })
   const product = await stripe.products.create({ name: 'Calls' })
@@ -143,4 +143,61 @@ export async function callObjects({ stripe, since, advance }) {
   await stripe.radar.valueListItems.create({ value_list: list.id, value: 'bea@example.com' })
   await stripe.radar.valueListItems.list({ value_list: list.id })
   await stripe.radar.valueLists.list()
+
+  // What a page offers, and what it sends to the server.
+  const configuration = await stripe.paymentMethodConfigurations.create({ name: 'Cards', klarna: { display_preference: { preference: 'off' } } })
+  await stripe.paymentMethodConfigurations.update(configuration.id, { link: { display_preference: { preference: 'on' } } })
+  assert.equal((await stripe.paymentMethodConfigurations.list()).data.length, 2)
+  const domain = await stripe.paymentMethodDomains.create({ domain_name: 'shop.example.com' })
+  await stripe.paymentMethodDomains.validate(domain.id)
+  await stripe.paymentMethodDomains.list({ domain_name: 'shop.example.com' })
+  const apple = await stripe.applePayDomains.create({ domain_name: 'shop.example.com' })
+  await stripe.applePayDomains.del(apple.id)
+  await stripe.countrySpecs.retrieve('US')
+  await stripe.customerSessions.create({ customer: customer.id, components: { pricing_table: { enabled: true } } })
+  await stripe.customerSessions.create({ customer: customer.id, components: { payment_element: { enabled: true, features: { payment_method_save: 'enabled' } } } })
+  const key = await stripe.ephemeralKeys.create({ customer: customer.id }, { apiVersion: stripe.getApiField?.('version') ?? stripe._api.version })
+  await stripe.ephemeralKeys.del(key.id)
+  const token = await stripe.testHelpers.confirmationTokens.create({ payment_method: 'pm_card_visa', return_url: 'http://localhost/' })
+  const paid = await stripe.paymentIntents.create({ amount: 700, currency: 'usd', confirm: true, confirmation_token: token.id, payment_method_configuration: configuration.id })
+  assert.equal((await stripe.confirmationTokens.retrieve(token.id)).payment_intent, paid.id)
+
+  // Files. Until stripe-node 21, an upload goes to files.stripe.com unless it names a host.
+  const content = { data: Buffer.from('%PDF-1.4\n'), name: 'receipt.pdf', type: 'application/octet-stream' }
+  const upload = await stripe.files.create({ file: content, purpose: 'dispute_evidence', file_link_data: { create: true } }, { host })
+  assert.equal(upload.links.data.length, 1)
+  const fileLink = await stripe.fileLinks.create({ file: upload.id, expand: ['file'] })
+  await stripe.fileLinks.update(fileLink.id, { expires_at: 'now' })
+  await stripe.files.list({ purpose: 'dispute_evidence' })
+  await stripe.fileLinks.list({ file: upload.id })
+
+  // Cash balances and shipping.
+  const sender = await stripe.customers.create({ name: 'Cleo' })
+  const transfer = await stripe.testHelpers.customers.fundCashBalance(sender.id, { amount: 5000, currency: 'eur', reference: 'Invoice 7' })
+  await stripe.customers.retrieveCashBalanceTransaction(sender.id, transfer.id)
+  await stripe.customers.updateCashBalance(sender.id, { settings: { reconciliation_mode: 'manual' } })
+  await stripe.customers.retrieve(sender.id, { expand: ['cash_balance'] })
+  const rate = await stripe.shippingRates.create({
+    display_name: 'Ground', fixed_amount: { amount: 500, currency: 'usd' }, delivery_estimate: { maximum: { unit: 'day', value: 5 } },
+  })
+  await stripe.shippingRates.list({ active: true })
+  const shipped = await stripe.checkout.sessions.create({
+    mode: 'payment', success_url: 'http://localhost/', line_items: [{ price: once.id, quantity: 1 }], shipping_options: [{ shipping_rate: rate.id }], expand: ['shipping_cost.shipping_rate'],
+  })
+  assert.equal(shipped.amount_total, 1000)
+
+  // A schedule that has not started.
+  const later = await stripe.subscriptionSchedules.create({
+    customer: customer.id, start_date: now + 90 * 24 * 60 * 60, phases: [{ items: [{ price: monthly.id, quantity: 2 }] }],
+  })
+  assert.equal(later.status, 'not_started')
+  await stripe.subscriptionSchedules.list({ customer: customer.id, scheduled: true })
+  assert.equal((await stripe.subscriptionSchedules.cancel(later.id)).status, 'canceled')
+
+  // Reviews.
+  const risky = await stripe.paymentIntents.create({ amount: 700, currency: 'usd', confirm: true, payment_method: 'pm_card_riskLevelElevated', return_url: 'http://localhost/' })
+  const review = (await stripe.reviews.list({ expand: ['data.charge'] })).data[0]
+  assert.equal(review.payment_intent, risky.id)
+  await stripe.reviews.approve(review.id)
+  assert.equal((await stripe.paymentIntents.retrieve(risky.id)).review, review.id)
 }

@@ -16,6 +16,9 @@ var currencies = strings.Fields("usd aed afn all amd ang aoa ars aud awg azn bam
 // IsCurrency reports whether Stripe takes a currency code, in lower case.
 func IsCurrency(code string) bool { return slices.Contains(currencies, code) }
 
+// Currencies are the codes that Stripe takes, of which the first is usd.
+func Currencies() []string { return slices.Clone(currencies) }
+
 // decimals is the number of decimal places of a currency, as Stripe counts them (docs: currencies;
 // ISK and UGX are zero-decimal but charged with two).
 func decimals(currency string) int {
