@@ -26,7 +26,7 @@ type stripeShop struct {
 func startStripeShop(t *testing.T, name string) *stripeShop {
 	t.Helper()
 	_, stripe := startStripe(t, func(stripe http.Handler, w http.ResponseWriter, r *http.Request) { stripe.ServeHTTP(w, r) })
-	s := &stripeShop{browser: newBrowser(t, name), stripe: stripe}
+	s := &stripeShop{browser: newBrowserWithFrames(t, name), stripe: stripe}
 	pay, err := os.ReadFile("testdata/stripejs/pay.html")
 	if err != nil {
 		t.Fatal(err)
