@@ -245,9 +245,9 @@
 //     take payment_method_configuration, and are refused if it does not offer cards. A method that
 //     a configuration does not name is on for cards and the wallets that use them, and off
 //     otherwise (inferred). Checkout reads none.
-//   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within twelve
-//     hours. The test helper takes a payment method and no payment_method_data, whose types are
-//     others than cards.
+//   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within
+//     twelve hours. The test helper takes a payment method and no payment_method_data, whose types
+//     are others than cards.
 //   - Ephemeral keys work for an hour, for customers only, and for the calls by which mobile SDKs
 //     read and change the customer and their payment methods (which: inferred). The Stripe-Version
 //     of such a call, and of the creation of a key, may be older than 2024-06-20.
@@ -259,9 +259,9 @@
 //     for it (wording inferred).
 //   - Cash balances are funded by the test helper alone. No payment takes them, in either mode of
 //     reconciliation. A customer with one cannot be deleted (API reference).
-//   - Checkout takes shipping_options in payment mode. The customer chooses one with the button that
-//     updates the order, and enters no address. Shipping is neither taxed nor discounted, and rates
-//     have no currency_options.
+//   - Checkout takes shipping_options in payment mode. The customer chooses one with the button
+//     that updates the order, and enters no address. Shipping is neither taxed nor discounted, and
+//     rates have no currency_options.
 //   - A payment with an elevated risk opens a review, as by the default rule of Radar for Fraud
 //     Teams. A refund of the whole amount and a dispute close it (a partial refund: inferred).
 //   - Bank debits of Checkout have mandates, for one payment unless setup_future_usage is set
