@@ -225,9 +225,10 @@
 //     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
 //   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
 //     filters, and not the older ones of stripe-go v79.
-//   - Quotes apply one discount and have no effective_date. A quote without recurring prices
-//     becomes a draft that is finalized within an hour; the first invoice of a subscription is
-//     charged at once if the customer has a payment method (inferred).
+//   - Quotes apply one discount. One whose effective_date is in the future makes a schedule of one
+//     period, and has no one-time prices, taxes and sent invoices. A quote without recurring
+//     prices becomes a draft that is finalized within an hour; the first invoice of a subscription
+//     is charged at once if the customer has a payment method (inferred).
 //   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
 //     be changed on the page. A link becomes inactive with the last of its completed_sessions
 //     (both inferred). It has no custom fields, invoices or shipping.
