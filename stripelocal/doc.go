@@ -243,9 +243,10 @@
 //     item, and usage in a trial is free (both inferred). Items cannot have billing thresholds.
 //   - Billing alerts have the parameters and fields of the specification, usage_threshold with its
 //     filters, and not the older ones of stripe-go v79.
-//   - Quotes apply one discount and have no effective_date. A quote without recurring prices
-//     becomes a draft that is finalized within an hour; the first invoice of a subscription is
-//     charged at once if the customer has a payment method (inferred).
+//   - Quotes apply one discount. One whose effective_date is in the future makes a schedule of one
+//     period, and has no one-time prices, taxes and sent invoices. A quote without recurring
+//     prices becomes a draft that is finalized within an hour; the first invoice of a subscription
+//     is charged at once if the customer has a payment method (inferred).
 //   - A payment link reads client_reference_id and prefilled_email of its address. The email cannot
 //     be changed on the page. A link becomes inactive with the last of its completed_sessions
 //     (both inferred). It has no custom fields, invoices or shipping.
@@ -263,9 +264,9 @@
 //     take payment_method_configuration, and are refused if it does not offer cards. A method that
 //     a configuration does not name is on for cards and the wallets that use them, and off
 //     otherwise (inferred). Checkout reads none.
-//   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within twelve
-//     hours. The test helper takes a payment method and no payment_method_data, whose types are
-//     others than cards.
+//   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within
+//     twelve hours. The test helper takes a payment method and no payment_method_data, whose types
+//     are others than cards.
 //   - Ephemeral keys work for an hour, for customers only, and for the calls by which mobile SDKs
 //     read and change the customer and their payment methods (which: inferred). The Stripe-Version
 //     of such a call, and of the creation of a key, may be older than 2024-06-20.
@@ -277,9 +278,9 @@
 //     for it (wording inferred).
 //   - Cash balances are funded by the test helper alone. No payment takes them, in either mode of
 //     reconciliation. A customer with one cannot be deleted (API reference).
-//   - Checkout takes shipping_options in payment mode. The customer chooses one with the button that
-//     updates the order, and enters no address. Shipping is neither taxed nor discounted, and rates
-//     have no currency_options.
+//   - Checkout takes shipping_options in payment mode. The customer chooses one with the button
+//     that updates the order, and enters no address. Shipping is neither taxed nor discounted, and
+//     rates have no currency_options.
 //   - A payment with an elevated risk opens a review, as by the default rule of Radar for Fraud
 //     Teams. A refund of the whole amount and a dispute close it (a partial refund: inferred).
 //   - Bank debits of Checkout have mandates, for one payment unless setup_future_usage is set

@@ -116,8 +116,8 @@ func (h ephemeralKeys) isAbout(pattern string, in *input, customer string) bool 
 
 func isEphemeralKey(key string) bool { return strings.HasPrefix(key, "ek_test_") }
 
-// hasMobileVersion reports whether the version of a call is that of a mobile SDK, which may be older
-// than those that this package has. The response then is of APIVersion.
+// hasMobileVersion reports whether the version of a call is that of a mobile SDK, which may be
+// older than those that this package has. The response then is of APIVersion.
 func (c apiCall) hasMobileVersion() bool {
 	return (isEphemeralKey(apiKey(c.req)) || c.route.pattern == "POST /v1/ephemeral_keys") && versionPattern.MatchString(c.req.Header.Get("Stripe-Version"))
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/client"
 
 	"usher/stripelocal"
 )
@@ -151,5 +152,26 @@ func TestFilesOutliveARestart(t *testing.T) {
 	again := start(t, stripelocal.Options{StatePath: path})
 	if status, media, body := again.download(again.url+"/links/"+link.ID, ""); status != 200 || media != "image/png" || body != logo {
 		t.Errorf("%d %s %d bytes", status, media, len(body))
+	}
+}
+
+// The page of a link finds the account of its file.
+func TestALinkBelongsToAnAccount(t *testing.T) {
+	l := start(t, stripelocal.Options{})
+	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{URL: stripe.String(l.url), MaxNetworkRetries: stripe.Int64(0)})
+	alpha := client.New(keyAlpha, &stripe.Backends{API: backend, Connect: backend, Uploads: backend})
+	f := must[*stripe.File](t)(alpha.Files.New(&stripe.FileParams{Purpose: stripe.String("dispute_evidence"), Filename: stripe.String("a.pdf"), FileReader: strings.NewReader(onePagePDF)}))
+	link := must[*stripe.FileLink](t)(alpha.FileLinks.New(&stripe.FileLinkParams{File: stripe.String(f.ID)}))
+	if status, _, body := l.download(link.URL, ""); status != 200 || body != onePagePDF {
+		t.Errorf("%d %q", status, body)
+	}
+	if status, _, _ := l.download(f.URL, testKey); status != 404 {
+		t.Errorf("with the key of another account: %d", status)
+	}
+	key := must[*stripe.EphemeralKey](t)(alpha.EphemeralKeys.New(&stripe.EphemeralKeyParams{
+		Customer: stripe.String(l.create(keyAlpha, "/v1/customers", nil)), StripeVersion: stripe.String(stripelocal.APIVersion),
+	}))
+	if status, body := l.call(key.Secret, "GET", "/v1/customers", nil); status != 403 {
+		t.Errorf("an ephemeral key of the account: %d %s", status, body)
 	}
 }

@@ -47,8 +47,8 @@ func paymentMethodConfigurationResource() resource {
 // methodPreference is a payment method with the preference that a call sends for it, if any.
 type methodPreference struct{ name, sent string }
 
-// methodPreferences are the payment methods of a configuration. The preferences are those of a call,
-// which may be empty.
+// methodPreferences are the payment methods of a configuration. The preferences are those of a
+// call, which may be empty.
 func methodPreferences(p wire.Params) []methodPreference {
 	var out []methodPreference
 	for _, name := range []string{
@@ -142,9 +142,9 @@ func (h methodConfigurations) list(in *input) (any, error) {
 	}.page(in)
 }
 
-// checkForIntent checks the configuration that a new intent with automatic payment methods uses: the
-// one that the call names, or the default one. One that offers no cards leaves nothing to pay with
-// here (the wordings are inferred).
+// checkForIntent checks the configuration that a new intent with automatic payment methods uses:
+// the one that the call names, or the default one. One that offers no cards leaves nothing to pay
+// with here (the wordings are inferred).
 func (h methodConfigurations) checkForIntent(p wire.Params) error {
 	id := p.StringOr("payment_method_configuration", h.defaultConfigurationID())
 	x, ok := h.byID(id)

@@ -56,8 +56,8 @@ func applePayDomainResource() resource {
 
 var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$`)
 
-// domainFromParams returns the registrable name in a call: a host name with a dot that is no address
-// (the wording is inferred).
+// domainFromParams returns the registrable name in a call: a host name with a dot that is no
+// address (the wording is inferred).
 func domainFromParams(p wire.Params) (string, error) {
 	name := strings.ToLower(p.String("domain_name"))
 	if len(name) > 253 || !domainPattern.MatchString(name) || net.ParseIP(name) != nil {

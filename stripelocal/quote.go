@@ -36,6 +36,8 @@ type Quote struct {
 	SubMetadata      map[string]string
 	TestClock        string
 	TrialPeriodDays  int64
+	EffectiveDate    int64  `json:",omitzero"` // of the subscription; 0 is the acceptance
+	Schedule         string `json:",omitzero"` // that starts the subscription on EffectiveDate
 }
 
 const (
@@ -60,10 +62,10 @@ func quoteResource() resource {
 			}
 		},
 		routes: []route{
-			on("POST /v1/quotes", quoteParams+"description:500? footer:500? header:50? metadata:map from_quote{quote! is_revision:bool} line_items[]{"+quoteLine+"} subscription_data{description:500 metadata:map trial_period_days:int?} test_clock", quotes.create),
+			on("POST /v1/quotes", quoteParams+"description:500? footer:500? header:50? metadata:map from_quote{quote! is_revision:bool} line_items[]{"+quoteLine+"} subscription_data{description:500 effective_date:time? metadata:map trial_period_days:int?} test_clock", quotes.create),
 			on("GET /v1/quotes", pageParams+"customer status:accepted|canceled|draft|open test_clock", quotes.list),
 			on("GET /v1/quotes/{id}", "", quotes.get),
-			on("POST /v1/quotes/{id}", quoteParams+"description:500? footer:500? header:50? metadata:map line_items[]{id "+quoteLine+"} subscription_data{description:500? metadata:map trial_period_days:int?}", quotes.update),
+			on("POST /v1/quotes/{id}", quoteParams+"description:500? footer:500? header:50? metadata:map line_items[]{id "+quoteLine+"} subscription_data{description:500? effective_date:time? metadata:map trial_period_days:int?}", quotes.update),
 			on("POST /v1/quotes/{id}/finalize", "expires_at:time", quotes.finalize),
 			on("POST /v1/quotes/{id}/accept", "", quotes.accept),
 			on("POST /v1/quotes/{id}/cancel", "", quotes.cancel),
@@ -109,7 +111,7 @@ func (h quotes) copyFrom(q *Quote, from wire.Params) error {
 	}
 	*q = *source
 	q.FromQuote, q.IsRevision, q.Status = source.ID, from.Bool("is_revision"), "draft"
-	q.AcceptedAt, q.CanceledAt, q.FinalizedAt, q.Invoice, q.Subscription, q.Number, q.Revision = 0, 0, 0, "", "", "", 1
+	q.AcceptedAt, q.CanceledAt, q.FinalizedAt, q.Invoice, q.Subscription, q.Schedule, q.Number, q.Revision = 0, 0, 0, "", "", "", "", 1
 	q.LineItems = nil
 	for _, l := range source.LineItems {
 		l.ID = h.ids.longID("li_1")
@@ -150,6 +152,7 @@ func (h quotes) setFields(q *Quote, p wire.Params) error {
 	p.At("invoice_settings").SetInt("days_until_due", &q.DaysUntilDue)
 	p.At("subscription_data").SetString("description", &q.SubDescription)
 	p.At("subscription_data").SetInt("trial_period_days", &q.TrialPeriodDays)
+	p.At("subscription_data").SetInt("effective_date", &q.EffectiveDate)
 	p.At("subscription_data").SetMetadata(&q.SubMetadata)
 	p.SetMetadata(&q.Metadata)
 	return h.setDiscount(q, p)

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"fmt"
+	"slices"
 
 	"usher/stripelocal/wire"
 )
@@ -21,6 +22,8 @@ func (h quotes) finalize(in *input) (any, error) {
 		return nil, wire.Invalid("", "customer", "A quote needs a customer to be finalized.")
 	case len(q.LineItems) == 0:
 		return nil, wire.Invalid("", "line_items", "A quote needs line items to be finalized.")
+	case q.EffectiveDate > now && !h.canStartLater(q):
+		return nil, wire.Invalid("", "subscription_data[effective_date]", "The local Stripe starts the subscription of a quote later only without one-time prices, taxes and sent invoices.")
 	case in.Has("expires_at") && in.Int("expires_at") <= now:
 		return nil, wire.Invalid("", "expires_at", "Invalid timestamp: must be an integer Unix timestamp in the future.")
 	}
@@ -75,19 +78,56 @@ func (h quotes) accept(in *input) (any, error) {
 		}
 	}
 	q.Status, q.AcceptedAt = "accepted", h.timeOnClock(q.TestClock)
+	later := len(items) > 0 && q.EffectiveDate > q.AcceptedAt
 	if q.Discount != nil {
 		d := h.discounts.build(&q.Discount.Coupon, q.Discount.PromotionCode, q.AcceptedAt)
 		d.ID = q.Discount.ID
 		q.Discount = &d
-		h.discounts.redeem(d)
+		if !later { // the phase of a schedule redeems it
+			h.discounts.redeem(d)
+		}
 	}
-	if len(items) > 0 {
+	switch {
+	case later:
+		h.scheduleSubscription(q, items)
+	case len(items) > 0:
 		h.startSubscription(q, items, extra)
-	} else {
+	default:
 		h.createInvoice(q, c, extra)
 	}
 	h.emit("quote.accepted", h.render(q))
 	return h.render(q), nil
+}
+
+// canStartLater reports whether a phase of a schedule can have what a quote has.
+func (h quotes) canStartLater(q *Quote) bool {
+	items, extra := h.checkoutPayments.splitLineItems(h.asSession(q))
+	return len(items) > 0 && len(extra) == 0 && !q.AutomaticTax && len(q.DefaultTaxRates) == 0 && q.CollectionMethod != "send_invoice" &&
+		!slices.ContainsFunc(q.LineItems, func(l CheckoutLineItem) bool { return len(l.TaxRates) > 0 })
+}
+
+// scheduleSubscription starts the subscription of a quote on its effective date, which is in the
+// future (API reference: quotes, subscription_data.effective_date). The schedule has one phase of
+// one period, and releases the subscription then (inferred).
+func (h quotes) scheduleSubscription(q *Quote, items []newItem) {
+	first := items[0].price
+	phase := SchedulePhase{
+		StartDate: q.EffectiveDate, EndDate: wire.AddIntervals(q.EffectiveDate, first.Interval, first.IntervalCount), Metadata: q.SubMetadata,
+		Description: q.SubDescription, HasDiscounts: true,
+	}
+	if q.TrialPeriodDays > 0 {
+		phase.TrialEnd = q.EffectiveDate + q.TrialPeriodDays*24*60*60
+	}
+	if q.Discount != nil {
+		phase.Discounts = []Discount{*q.Discount}
+	}
+	for _, i := range items {
+		phase.Items = append(phase.Items, plannedItem{Price: i.price.ID, Quantity: i.quantity, Metadata: i.metadata})
+	}
+	x := h.schedules.insertNotStarted(&SubscriptionSchedule{
+		Customer: q.Customer, TestClock: q.TestClock, EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase},
+	})
+	q.Schedule = x.ID
 }
 
 // startSubscription starts the subscription of a quote. Its first invoice is paid with the

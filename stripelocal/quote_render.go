@@ -109,9 +109,9 @@ func (h quotes) render(q *Quote) wire.Object {
 		"status_transitions": wire.Object{
 			"accepted_at": wire.IntOrNull(q.AcceptedAt), "canceled_at": wire.IntOrNull(q.CanceledAt), "finalized_at": wire.IntOrNull(q.FinalizedAt),
 		},
-		"subscription": wire.Ref("subscription", q.Subscription), "subscription_schedule": nil, "test_clock": wire.Ref("test_clock", q.TestClock), "transfer_data": nil,
+		"subscription": wire.Ref("subscription", q.Subscription), "subscription_schedule": wire.Ref("subscription_schedule", q.Schedule), "test_clock": wire.Ref("test_clock", q.TestClock), "transfer_data": nil,
 		"subscription_data": wire.Object{
-			"description": wire.StringOrNull(q.SubDescription), "effective_date": nil, "metadata": q.SubMetadata, "trial_period_days": wire.IntOrNull(q.TrialPeriodDays),
+			"description": wire.StringOrNull(q.SubDescription), "effective_date": wire.IntOrNull(q.EffectiveDate), "metadata": q.SubMetadata, "trial_period_days": wire.IntOrNull(q.TrialPeriodDays),
 		},
 	}, h.asSession(q))
 	if q.FromQuote != "" {

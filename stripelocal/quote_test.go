@@ -124,3 +124,31 @@ func TestQuotesAreRevisedUpdatedAndExpire(t *testing.T) {
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
 	must[*stripe.Quote](t)(l.api.Quotes.Cancel(empty.ID, nil))
 }
+
+func TestAQuoteStartsItsSubscriptionLater(t *testing.T) {
+	l := start(t, stripelocal.Options{})
+	c, begin := l.payingCustomer(), l.time.Load()+10*day
+	coupon := must[*stripe.Coupon](t)(l.api.Coupons.New(&stripe.CouponParams{PercentOff: stripe.Float64(10), Duration: stripe.String("once")}))
+	later := func(p *stripe.QuoteParams) {
+		p.Discounts = []*stripe.QuoteDiscountParams{{Coupon: stripe.String(coupon.ID)}}
+		p.SubscriptionData = &stripe.QuoteSubscriptionDataParams{Description: stripe.String("From a quote"), EffectiveDate: stripe.Int64(begin)}
+	}
+	mixed := l.createQuote(c.ID, later, l.createPrice("basic", 500, "month").ID, l.oneTimePrice(500).ID)
+	_, err := l.api.Quotes.FinalizeQuote(mixed.ID, nil)
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+	q := l.createQuote(c.ID, later, l.createPrice("pro", 1000, "month").ID)
+	must[*stripe.Quote](t)(l.api.Quotes.FinalizeQuote(q.ID, nil))
+	q = must[*stripe.Quote](t)(l.api.Quotes.Accept(q.ID, nil))
+	if q.Subscription != nil || q.SubscriptionSchedule == nil || q.SubscriptionData.EffectiveDate != begin {
+		t.Fatalf("subscription %v, schedule %v", q.Subscription, q.SubscriptionSchedule)
+	}
+	l.time.Store(begin)
+	x := must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.Get(q.SubscriptionSchedule.ID, nil))
+	sub := l.subscription(x.Subscription.ID)
+	if sub.StartDate != begin || sub.Description != "From a quote" || sub.LatestInvoice.AmountPaid != 1800 {
+		t.Errorf("since %d, %s, paid %d", sub.StartDate-begin, sub.Description, sub.LatestInvoice.AmountPaid)
+	}
+	if coupon = must[*stripe.Coupon](t)(l.api.Coupons.Get(coupon.ID, nil)); coupon.TimesRedeemed != 1 {
+		t.Errorf("redeemed %d times", coupon.TimesRedeemed)
+	}
+}

@@ -196,8 +196,8 @@ func (h schedules) newItems(phase SchedulePhase) []newItem {
 	return items
 }
 
-// startSubscription creates the subscription of the first phase. Its first invoice is collected like
-// a renewal's: the invoice is nil if that is not for the caller to do.
+// startSubscription creates the subscription of the first phase. Its first invoice is collected
+// like a renewal's: the invoice is nil if that is not for the caller to do.
 func (h schedules) startSubscription(x *SubscriptionSchedule) (*Subscription, *Invoice) {
 	phase, items := x.Phases[0], h.newItems(x.Phases[0])
 	sub := &Subscription{
