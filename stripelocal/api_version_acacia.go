@@ -18,6 +18,7 @@ func acaciaSteps() []versionStep {
 		},
 		{
 			version: "2024-10-28.acacia",
+			events:  []string{"refund.created", "refund.updated", "refund.failed"},
 			objects: map[string][]objectChange{
 				"dispute": {
 					withValue("enhanced_eligibility_types", emptyList),

@@ -67,7 +67,7 @@ func (r *request) publish() {
 		e.ID = r.ids.longID("evt_1")
 		r.store.Events.insert(e)
 		for _, w := range r.store.WebhookEndpoints.all {
-			if w.accepts(e.Type) {
+			if w.accepts(e.Type) && r.hasEvents(e.Type, w.apiVersion()) {
 				r.webhooks.enqueue(r.deliveries.create(e, w))
 			}
 		}
