@@ -33,7 +33,7 @@
 //	subscription_update.go                applying and billing that plan
 //	subscription_renewal.go               notices, renewals and cancellations when they are due
 //	pending_invoice.go                    invoices of pending items in between renewals
-//	portal_limits.go                      what the portal refuses
+//	portal_limits.go, portal_default.go   what the portal refuses; its default configuration
 //	checkout_payment.go                   paying and completing a Checkout session
 //	api_version*.go                       translation to newer API versions, a file for each name
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
@@ -164,7 +164,8 @@
 //     invoice is a draft for an hour and collected like a renewal's. Without pending items there is
 //     none. At the end of a period the renewal comes first and takes the items (all inferred).
 //   - Portal sessions do not expire, and outlive the deactivation of their configuration. An
-//     inactive configuration cannot create one. The portal has no login page.
+//     inactive configuration cannot create one. The default configuration, which Stripe's dashboard
+//     saves, is the setting portal_configuration. The portal has no login page.
 //     subscription_update_confirm must name a price of the configuration and the subscription's
 //     single item.
 //   - Proration lines are net of the subscription's discounts (changelog 2025-09-30). The discounts
