@@ -20,6 +20,8 @@ type input struct {
 	wire.Params
 	req *http.Request
 	url string // the URL's path, for list objects
+	// version is that of the call. Handlers see the shapes of APIVersion whatever it is.
+	version string
 }
 
 func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
@@ -96,7 +98,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 		c.write(w, c.fail(err))
 		return
 	}
-	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path}
+	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path, version: c.version}
 	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
 		c.write(w, c.executeWithFaults(in))
 		return

@@ -135,10 +135,9 @@
 //     metadata, description, collection_method and default_payment_method are set when the phase
 //     starts, and stay after it.
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
-//     subtracted from amount_refunded. refund.created, refund.updated and refund.failed are sent to
-//     endpoints since 2024-10-28.acacia (changelog); GET /v1/events lists them for every version
-//     (inferred). A dispute opens right after its payment, can be answered once, and is lost after
-//     seven days. Balance transactions follow from charges, refunds, disputes, payouts and top-ups.
+//     subtracted from amount_refunded. A dispute opens right after its payment, can be answered
+//     once, and is lost after seven days. Balance transactions follow from charges, refunds,
+//     disputes, payouts and top-ups.
 //   - Payouts are made by the API only and have no destination. They arrive after two days, or half
 //     an hour if instant; top-ups succeed after one day (inferred). None fails.
 //   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
@@ -271,6 +270,8 @@
 //     from the subscription (public issue threads; the form is inferred).
 //   - A credit note has at most one refund. unit_amount_decimal of an invoice item is a whole
 //     number. phases[duration] is refused, end_date is not.
+//   - refund.created, refund.updated and refund.failed are sent to endpoints since
+//     2024-10-28.acacia (changelog). GET /v1/events lists them for calls of these versions (inferred).
 //   - GET /v1/events and the response to a resent event show objects of 2024-06-20 whatever the
 //     call requests (API reference: events have the version of their creation).
 //   - A response under an idempotency key is replayed in the version of its first call, with that

@@ -145,7 +145,7 @@ func (h events) list(in *input) (any, error) {
 	return listing[*Event]{
 		resource: "event", table: h.store.Events, rows: h.byTypes(types),
 		filter: func(e *Event) bool {
-			return !e.expired(h.now) && (len(types) == 0 || matchesEventType(e.Type, types)) &&
+			return !e.expired(h.now) && h.hasEvents(e.Type, in.version) && (len(types) == 0 || matchesEventType(e.Type, types)) &&
 				(!in.Has("delivery_success") || h.allDelivered(e) == in.Bool("delivery_success"))
 		},
 		render: func(e *Event) wire.Object { return h.renderEvent(e, APIVersion) },

@@ -254,4 +254,10 @@ func TestNewerEndpointsAreSentEventsOfRefunds(t *testing.T) {
 	if got := sent(own); got != nil {
 		t.Errorf("the older endpoint was sent %v", got)
 	}
+	for version, want := range map[string]int{"2024-09-30.acacia": 0, "2024-10-28.acacia": 1} {
+		_, list := versioned{l, version}.call("GET", "/v1/events?type=refund.created", nil)
+		if data, _ := list["data"].([]any); len(data) != want {
+			t.Errorf("%s lists %v, want %d", version, data, want)
+		}
+	}
 }
