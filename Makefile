@@ -110,6 +110,21 @@ alerts: ## test the alert rules of Prometheus
 	@.ci/install
 	go test -count=1 -v -run Alert ./docs
 
+# The projects are in .build/peers, beside their scripts, apart from the packages of the program.
+# Stripe's sync engine makes its tables from the specification, which it would fetch.
+.build/peers/node_modules/.package-lock.json: stripelocal/testdata/peers/package.json stripelocal/testdata/peers/package-lock.json
+	@mkdir -p .build/peers
+	cp -R stripelocal/testdata/peers/. .build/peers
+	npm ci --prefix .build/peers --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: peers
+peers: .build/peers/node_modules/.package-lock.json ## run the Stripe code of public projects against the local Stripe and print their calls
+	@.ci/install
+	@cp -R stripelocal/testdata/peers/. .build/peers
+	@gzip -dc stripelocal/testdata/openapi_2026-08-26.dahlia.json.gz > .build/peers/spec3.json
+	go run ./cmd/peers -folder .build/peers
+
 .PHONY: strings
 strings: ## list every text that people can read, with its place
 	@go run ./cmd/strings

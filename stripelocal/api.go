@@ -18,9 +18,10 @@ const maxBodyBytes = 1 << 20
 // input is the decoded and checked parameters of one API call.
 type input struct {
 	wire.Params
-	req    *http.Request
-	url    string // the URL's path, for list objects
-	upload []byte // the contents of an uploaded file
+	req     *http.Request
+	url     string // the URL's path, for list objects
+	upload  []byte // the contents of an uploaded file
+	version string // of the call; handlers see the shapes of APIVersion whatever it is
 }
 
 func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
@@ -98,7 +99,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 		c.write(w, c.fail(err))
 		return
 	}
-	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path, upload: c.upload}
+	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path, upload: c.upload, version: c.version}
 	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
 		c.write(w, c.executeWithFaults(in))
 		return

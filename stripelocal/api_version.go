@@ -14,6 +14,7 @@ type versionStep struct {
 	params  map[string][]paramChange  // by the pattern of a route
 	added   []string                  // patterns of routes that older versions lack
 	removed []string                  // patterns of routes that this and newer versions lack
+	events  []string                  // types of events that older versions lack
 }
 
 // versionSteps are all steps, from the oldest to the newest.
@@ -50,6 +51,13 @@ func (s *Server) stepsTo(version string) []versionStep {
 		return s.steps
 	}
 	return s.steps[:upTo]
+}
+
+// hasEvents reports whether endpoints of a version are sent a type of event.
+func (s *Server) hasEvents(kind, version string) bool {
+	return !slices.ContainsFunc(s.steps, func(step versionStep) bool {
+		return step.version > version && slices.Contains(step.events, kind)
+	})
 }
 
 // hasRoute reports whether a version has a route.

@@ -14,10 +14,15 @@ func acaciaSteps() []versionStep {
 				"POST /v1/billing/alerts": {
 					unknownParams("filter", "usage_threshold_config"), oneFilterOfThreshold, movedParam("usage_threshold", "usage_threshold_config"),
 				},
+				"POST /v1/billing_portal/configurations": {optionalOffersOfDisabledUpdates},
 			},
 		},
 		{
 			version: "2024-10-28.acacia",
+			events:  []string{"refund.created", "refund.updated", "refund.failed"},
+			params: map[string][]paramChange{
+				"POST /v1/billing_portal/configurations": {optionalBusinessProfile},
+			},
 			objects: map[string][]objectChange{
 				"dispute": {
 					withValue("enhanced_eligibility_types", emptyList),
@@ -62,6 +67,25 @@ func acaciaSteps() []versionStep {
 			objects: map[string][]objectChange{"checkout.session": {withNull("collected_information")}},
 		},
 	}
+}
+
+// optionalBusinessProfile stands for a portal without one (changelog of stripe-node 17.3.0).
+func optionalBusinessProfile(form *wire.Value) *wire.Error {
+	if form.Lookup("business_profile") != nil {
+		return nil
+	}
+	return optionalParam("business_profile[headline]")(form)
+}
+
+// optionalOffersOfDisabledUpdates needs to know what the portal offers only if it offers updates
+// (https://docs.stripe.com/changelog/acacia/2024-09-30/billing-portal-updates-optional).
+func optionalOffersOfDisabledUpdates(form *wire.Value) *wire.Error {
+	const update = "features[subscription_update]"
+	if enabled := form.Lookup(update + "[enabled]"); enabled == nil || enabled.Text() != "false" {
+		return nil
+	}
+	_ = optionalParam(update + "[default_allowed_updates]")(form)
+	return optionalParam(update + "[products]")(form)
 }
 
 // withFiltersOfThreshold moves the filter of a billing alert into its threshold.

@@ -60,6 +60,18 @@ func requiredParams(names ...string) paramChange {
 	}
 }
 
+// optionalParam sends an older version an empty value of a parameter that it requires.
+func optionalParam(name string) paramChange {
+	return func(form *wire.Value) *wire.Error {
+		if form.Lookup(name) == nil {
+			empty := &wire.Value{}
+			empty.SetText("")
+			form.Put(name, empty)
+		}
+		return nil
+	}
+}
+
 // movedParam accepts a parameter at a new place.
 func movedParam(from, to string) paramChange {
 	return func(form *wire.Value) *wire.Error {

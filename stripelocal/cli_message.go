@@ -58,6 +58,9 @@ func (a cliAnswer) acknowledged() string {
 // without --latest, and for the latest version, which it takes with it. It ignores the other one.
 func (r *request) eventMessages(s *cliSession, e *Event) []*cliMessage {
 	latest := LatestAPIVersion()
+	if !r.hasEvents(e.Type, APIVersion) {
+		return []*cliMessage{r.eventMessage(s, e, &latest)}
+	}
 	return []*cliMessage{r.eventMessage(s, e, nil), r.eventMessage(s, e, &latest)}
 }
 

@@ -107,6 +107,8 @@ type settingsView struct {
 	StripeTax     bool    `json:"stripe_tax"`
 	Speed         float64 `json:"speed"`
 	OtherVersions string  `json:"other_versions"`
+	// PortalConfiguration is the id of the portal's default configuration, or "".
+	PortalConfiguration string `json:"portal_configuration"`
 }
 
 func (c control) showSettings(w http.ResponseWriter, _ *http.Request) {
@@ -114,6 +116,9 @@ func (c control) showSettings(w http.ResponseWriter, _ *http.Request) {
 	view := settingsView{
 		AfterDunning: c.store.afterDunning(), PortalRefusal: c.store.portalRefusal(),
 		TermsURL: !c.store.WithoutTerms, StripeTax: !c.store.WithoutStripeTax, Speed: c.store.speed(), OtherVersions: c.store.otherVersions(),
+	}
+	if config, ok := c.store.defaultPortalConfiguration(); ok {
+		view.PortalConfiguration = config.ID
 	}
 	c.mu.Unlock()
 	writeJSON(w, http.StatusOK, view)
@@ -138,7 +143,7 @@ func (c control) changeSettings(w http.ResponseWriter, req *http.Request) {
 }
 
 // settingNames are the settings in the order in which they are documented.
-var settingNames = []string{"after_dunning", "portal_refusal", "terms_url", "stripe_tax", "speed", "other_versions"}
+var settingNames = []string{"after_dunning", "portal_refusal", "terms_url", "stripe_tax", "speed", "other_versions", "portal_configuration"}
 
 // setAll changes settings by name.
 func (s *Server) setAll(values map[string]string) error {
@@ -168,6 +173,8 @@ func (s *Server) setting(name, value string) (func() error, error) {
 		return func() error { return s.SetAfterDunning(value) }, checkAfterDunning(value)
 	case "other_versions":
 		return func() error { return s.SetOtherVersions(value) }, checkOtherVersions(value)
+	case "portal_configuration":
+		return func() error { return s.SetPortalConfiguration(value) }, s.checkPortalConfiguration(value)
 	case "portal_refusal":
 		return func() error { return s.SetPortalRefusal(value) }, checkPortalRefusal(value)
 	case "terms_url", "stripe_tax":

@@ -110,7 +110,7 @@ func (c control) resendEvent(w http.ResponseWriter, req *http.Request) {
 		}
 		var out []*Delivery
 		for _, endpoint := range r.store.WebhookEndpoints.all {
-			if endpoint.accepts(e.Type) {
+			if endpoint.accepts(e.Type) && r.hasEvents(e.Type, endpoint.apiVersion()) {
 				out = append(out, r.deliveries.create(e, endpoint))
 			}
 		}

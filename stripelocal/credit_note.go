@@ -72,7 +72,7 @@ func (h creditNotes) create(in *input) (any, error) {
 	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(h.store.CreditNotes.by("invoice", inv.ID))+1)
 	if n.RefundAmount > 0 && n.Refund == "" {
 		ch, _ := h.store.Charges.get(inv.Charge)
-		r := h.refunds.refundCharge(ch, n.RefundAmount, refundReason(n.Reason))
+		r := h.refunds.refundCharge(ch, n.RefundAmount, refundReason(n.Reason), map[string]string{})
 		r.CreditNote, n.Refund = n.ID, r.ID
 	}
 	h.store.CreditNotes.insert(n)

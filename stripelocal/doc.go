@@ -33,7 +33,7 @@
 //	subscription_update.go                applying and billing that plan
 //	subscription_renewal.go               notices, renewals and cancellations when they are due
 //	pending_invoice.go                    invoices of pending items in between renewals
-//	portal_limits.go                      what the portal refuses
+//	portal_limits.go, portal_default.go   what the portal refuses; its default configuration
 //	checkout_payment.go                   paying and completing a Checkout session
 //	api_version*.go                       translation to newer API versions, a file for each name
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
@@ -156,9 +156,9 @@
 //     description, collection_method and default_payment_method are set when the phase starts, and
 //     stay after it.
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
-//     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
-//     its payment, can be answered once, and is lost after seven days. Balance transactions follow
-//     from charges, refunds, disputes, payouts and top-ups.
+//     subtracted from amount_refunded. A dispute opens right after its payment, can be answered
+//     once, and is lost after seven days. Balance transactions follow from charges, refunds,
+//     disputes, payouts and top-ups.
 //   - Payouts are made by the API only and have no destination. They arrive after two days, or half
 //     an hour if instant; top-ups succeed after one day (inferred). None fails.
 //   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
@@ -184,7 +184,8 @@
 //     invoice is a draft for an hour and collected like a renewal's. Without pending items there is
 //     none. At the end of a period the renewal comes first and takes the items (all inferred).
 //   - Portal sessions do not expire, and outlive the deactivation of their configuration. An
-//     inactive configuration cannot create one. The portal has no login page.
+//     inactive configuration cannot create one. The default configuration, which Stripe's dashboard
+//     saves, is the setting portal_configuration. The portal has no login page.
 //     subscription_update_confirm must name a price of the configuration and the subscription's
 //     single item.
 //   - Proration lines are net of the subscription's discounts (changelog 2025-09-30). The discounts
@@ -320,6 +321,8 @@
 //     from the subscription (public issue threads; the form is inferred).
 //   - A credit note has at most one refund. unit_amount_decimal of an invoice item is a whole
 //     number. phases[duration] is refused, end_date is not.
+//   - refund.created, refund.updated and refund.failed are sent to endpoints since
+//     2024-10-28.acacia (changelog). GET /v1/events lists them for calls of these versions (inferred).
 //   - GET /v1/events and the response to a resent event show objects of 2024-06-20 whatever the
 //     call requests (API reference: events have the version of their creation).
 //   - A response under an idempotency key is replayed in the version of its first call, with that

@@ -67,7 +67,7 @@ func (r *request) publish() {
 		e.ID = r.ids.longID("evt_1")
 		r.store.Events.insert(e)
 		for _, w := range r.store.WebhookEndpoints.all {
-			if w.accepts(e.Type) {
+			if w.accepts(e.Type) && r.hasEvents(e.Type, w.apiVersion()) {
 				r.webhooks.enqueue(r.deliveries.create(e, w))
 			}
 		}
@@ -145,7 +145,7 @@ func (h events) list(in *input) (any, error) {
 	return listing[*Event]{
 		resource: "event", table: h.store.Events, rows: h.byTypes(types),
 		filter: func(e *Event) bool {
-			return !e.expired(h.now) && (len(types) == 0 || matchesEventType(e.Type, types)) &&
+			return !e.expired(h.now) && h.hasEvents(e.Type, in.version) && (len(types) == 0 || matchesEventType(e.Type, types)) &&
 				(!in.Has("delivery_success") || h.allDelivered(e) == in.Bool("delivery_success"))
 		},
 		render: func(e *Event) wire.Object { return h.renderEvent(e, APIVersion) },

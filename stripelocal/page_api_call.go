@@ -30,7 +30,7 @@ func (r *request) callAPI(pattern, id string, form url.Values) (wire.Object, err
 	}
 	req := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: pattern}, Header: http.Header{}}
 	req.SetPathValue("id", id)
-	result, err := target.do(r, &input{Params: wire.NewParams(n), req: req, url: pattern})
+	result, err := target.do(r, &input{Params: wire.NewParams(n), req: req, url: pattern, version: APIVersion})
 	if err != nil {
 		return nil, err
 	}

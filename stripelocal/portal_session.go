@@ -90,10 +90,8 @@ func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration
 		}
 		return config, nil
 	}
-	for _, config := range h.store.PortalConfigurations.all {
-		if config.IsDefault && config.Active {
-			return config, nil
-		}
+	if config, ok := h.store.defaultPortalConfiguration(); ok {
+		return config, nil
 	}
 	return nil, &wire.Error{
 		Status: http.StatusBadRequest, Type: "invalid_request_error",

@@ -56,9 +56,7 @@ func (h refunds) create(in *input) (any, error) {
 	if err := checkRefund(ch, amount); err != nil {
 		return nil, err
 	}
-	r := h.refundCharge(ch, amount, in.String("reason"))
-	r.Metadata = in.Metadata()
-	return h.render(r), nil
+	return h.render(h.refundCharge(ch, amount, in.String("reason"), in.Metadata())), nil
 }
 
 func (h refunds) findCharge(in *input) (*Charge, error) {
@@ -106,10 +104,10 @@ func checkRefund(ch *Charge, amount int64) error {
 }
 
 // refundCharge refunds a checked amount. Some test cards make it pending, or make it fail later.
-func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
+func (h refunds) refundCharge(ch *Charge, amount int64, reason string, metadata map[string]string) *Refund {
 	r := &Refund{
 		Base: Base{ID: h.ids.longID("re_3"), Created: h.now}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
-		Metadata: map[string]string{}, PaymentIntent: ch.PaymentIntent, Reason: reason, Status: "succeeded",
+		Metadata: metadata, PaymentIntent: ch.PaymentIntent, Reason: reason, Status: "succeeded",
 	}
 	switch h.charges.testCard(ch).refundOutcome {
 	case "pending":
@@ -118,6 +116,7 @@ func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 		r.SettlesAt = h.now + refundDelay
 	}
 	h.store.Refunds.insert(r)
+	h.emit("refund.created", h.render(r))
 	before := h.charges.render(ch)
 	ch.AmountRefunded += amount
 	h.emitUpdate("charge.refunded", before, h.charges.render(ch))
@@ -157,8 +156,17 @@ func (h refunds) settle(r *Refund) {
 		r.Status = "succeeded"
 	} else {
 		h.end(r, "failed", "lost_or_stolen_card")
+		h.emitUpdate("refund.failed", before, h.render(r))
 	}
+	h.emitChange(before, r)
+}
+
+// emitChange emits the event for changed refunds of charges, and the one for all changed refunds,
+// which versions since 2024-10-28.acacia have
+// (https://docs.stripe.com/changelog/acacia/2024-10-28/refund-webhook-update).
+func (h refunds) emitChange(before wire.Object, r *Refund) {
 	h.emitUpdate("charge.refund.updated", before, h.render(r))
+	h.emitUpdate("refund.updated", before, h.render(r))
 }
 
 func (h refunds) end(r *Refund, status, why string) {
@@ -195,7 +203,7 @@ func (h refunds) update(in *input) (any, error) {
 func (h refunds) change(r *Refund, in *input) wire.Object {
 	before := h.render(r)
 	in.SetMetadata(&r.Metadata)
-	h.emitUpdate("charge.refund.updated", before, h.render(r))
+	h.emitChange(before, r)
 	return h.render(r)
 }
 
@@ -210,7 +218,7 @@ func (h refunds) cancel(in *input) (any, error) {
 	}
 	before := h.render(r)
 	h.end(r, "canceled", "merchant_request")
-	h.emitUpdate("charge.refund.updated", before, h.render(r))
+	h.emitChange(before, r)
 	return h.render(r), nil
 }
 

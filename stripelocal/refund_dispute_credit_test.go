@@ -3,6 +3,7 @@ package stripelocal_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,4 +225,39 @@ func TestSentInvoiceBecomesOverdue(t *testing.T) {
 		t.Errorf("a day late: %s", got.Status)
 	}
 	wantEvents(t, l, "invoice.sent", "invoice.overdue")
+}
+
+// Endpoints since 2024-10-28.acacia are sent events of every refund (changelog: acacia,
+// refund-webhook-update).
+func TestNewerEndpointsAreSentEventsOfRefunds(t *testing.T) {
+	t.Parallel()
+	l, _, ch := paidSubscription(t, "pm_card_refundFail")
+	own, newer := l.receiveIn("2024-09-30.acacia", "*"), l.receiveIn("2024-10-28.acacia", "*")
+	r := must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID), Metadata: map[string]string{"why": "a test"}}))
+	l.time.Add(60)
+	must[*stripe.Customer](t)(l.api.Customers.Update(ch.Customer.ID, &stripe.CustomerParams{Name: stripe.String("Ada")}))
+	sent := func(next func() receivedEvent) (types []string) {
+		for e := next(); e.Type != "customer.updated"; e = next() {
+			if !strings.HasPrefix(e.Type, "refund.") {
+				continue
+			}
+			types = append(types, e.Type)
+			if metadata, _ := e.Data.Object["metadata"].(map[string]any); e.Data.Object["id"] != r.ID || metadata["why"] != "a test" {
+				t.Errorf("%s of %v with %v", e.Type, e.Data.Object["id"], metadata)
+			}
+		}
+		return types
+	}
+	if got := sent(newer); !slices.Equal(got, []string{"refund.created", "refund.failed", "refund.updated"}) {
+		t.Errorf("the newer endpoint was sent %v", got)
+	}
+	if got := sent(own); got != nil {
+		t.Errorf("the older endpoint was sent %v", got)
+	}
+	for version, want := range map[string]int{"2024-09-30.acacia": 0, "2024-10-28.acacia": 1} {
+		_, list := versioned{l, version}.call("GET", "/v1/events?type=refund.created", nil)
+		if data, _ := list["data"].([]any); len(data) != want {
+			t.Errorf("%s lists %v, want %d", version, data, want)
+		}
+	}
 }

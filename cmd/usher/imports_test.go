@@ -25,6 +25,7 @@ var inside = map[string][]string{
 	"usher/cmd/simulation":     {"usher/"},                                                              // wires everything and injects faults
 	"usher/cmd/bench":          {"usher/"},                                                              // wires everything and measures it
 	"usher/cmd/ha":             {"usher/db", "usher/stripelocal"},                                       // starts programs and reads what they stored
+	"usher/cmd/peers":          {"usher/db/privatepg", "usher/stripelocal"},                             // starts programs of others
 	"usher/cmd/strings":        {},                                                                      // reads files
 	"usher/handlers": slices.Concat(domain, areas,
 		[]string{"usher/billing/account/oidc", "usher/static", "usher/views/brand", "usher/views/ui", "usher/views/layout", "usher/views/gallery", "usher/views/locale"}),

@@ -259,11 +259,12 @@ func (j *billingJourney) expectPrice(inPlace, onPage []string) {
 	}
 }
 
-// expectFocus requires that a swap left the focus on an element.
+// expectFocus requires that a swap leaves the focus on an element. It moves when the swap settles,
+// which is after the new content is visible.
 func (j *billingJourney) expectFocus(selector string) {
 	j.t.Helper()
-	if j.scripts && !j.has(selector+":focus") {
-		j.t.Errorf("the focus is not on %s", selector)
+	if j.scripts {
+		eventually(j.t, "the focus on "+selector, func() bool { return j.has(selector + ":focus") })
 	}
 }
 
