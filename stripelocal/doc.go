@@ -322,7 +322,8 @@
 //   - A credit note has at most one refund. unit_amount_decimal of an invoice item is a whole
 //     number. phases[duration] is refused, end_date is not.
 //   - refund.created, refund.updated and refund.failed are sent to endpoints since
-//     2024-10-28.acacia (changelog). GET /v1/events lists them for calls of these versions (inferred).
+//     2024-10-28.acacia (changelog). GET /v1/events lists them for calls of these versions
+//     (inferred).
 //   - GET /v1/events and the response to a resent event show objects of 2024-06-20 whatever the
 //     call requests (API reference: events have the version of their creation).
 //   - A response under an idempotency key is replayed in the version of its first call, with that
