@@ -30,7 +30,7 @@ type maker struct {
 }
 
 const (
-	untilTimeout = 3 * time.Minute // bounds each wait; it only delays a failure
+	untilTimeout = 90 * time.Second // bounds each wait; it only delays a failure
 	untilPause   = 50 * time.Millisecond
 )
 
