@@ -25,6 +25,13 @@ const (
 	PortalRefusalPage    = "page"    // the API accepts all; the hosted page refuses
 )
 
+// AfterDunning returns what happens to a subscription after the last retry, an AfterDunning value.
+func (s *Server) AfterDunning() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.store.afterDunning()
+}
+
 // SetAfterDunning sets what happens to a subscription after the last retry. It returns an error for
 // anything but the AfterDunning values.
 func (s *Server) SetAfterDunning(what string) error {

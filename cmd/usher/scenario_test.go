@@ -173,6 +173,14 @@ func TestScenarios(t *testing.T) {
 	if len(registry) < 25 {
 		t.Fatalf("%d scenarios", len(registry))
 	}
+	t.Run("retries that end in two ways", func(t *testing.T) {
+		for _, name := range []string{"unpaid", "given-up"} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				server.enter(t, name, "").expectPatterns(shownIn[name])
+			})
+		}
+	})
 	server.makeScenarios(t)
 	for _, s := range registry {
 		t.Run(s.Name, func(t *testing.T) {

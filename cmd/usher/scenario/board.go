@@ -45,6 +45,7 @@ type Board struct {
 	stop    context.CancelFunc
 
 	founding sync.Mutex // of the board's organization
+	dunning  sync.Mutex // of what follows the last retry, a setting of the account at Stripe
 
 	mu     sync.Mutex
 	making map[string]*making // by name; those of this process

@@ -8,6 +8,7 @@ import (
 
 	"usher/billing"
 	"usher/billing/catalog"
+	"usher/stripelocal"
 )
 
 func endStates() []Scenario {
@@ -51,10 +52,7 @@ func endStates() []Scenario {
 				if err := m.started(17); err != nil {
 					return err
 				}
-				if err := m.useCard(tokenDeclines); err != nil {
-					return err
-				}
-				if err := m.advance(m.now()); err != nil {
+				if err := m.failRetries(stripelocal.AfterDunningCancel); err != nil {
 					return err
 				}
 				return m.status(billing.StatusCanceled)

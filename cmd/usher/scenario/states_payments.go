@@ -114,25 +114,32 @@ func (m *maker) tryToPay(card string) error {
 	return m.overview("the failed attempt", func(o billing.Overview) bool { return o.Trouble != nil && len(o.Trouble.Attempts) > before })
 }
 
-// unpaid lets every retry fail. What follows the last one is a setting of the account, which is put
-// back: no other scenario is that far.
 func unpaid(m *maker) error {
 	if err := m.started(17); err != nil {
 		return err
 	}
-	if err := m.useCard(tokenDeclines); err != nil {
-		return err
-	}
-	if err := m.board.options.Stripe.SetAfterDunning(stripelocal.AfterDunningUnpaid); err != nil {
-		return err
-	}
-	defer func() { _ = m.board.options.Stripe.SetAfterDunning(stripelocal.AfterDunningCancel) }()
-	if err := m.advance(m.now()); err != nil {
+	if err := m.failRetries(stripelocal.AfterDunningUnpaid); err != nil {
 		return err
 	}
 	return m.overview("the end of the retries", func(o billing.Overview) bool {
 		return o.Subscription.Status == billing.StatusUnpaid && o.OpenInvoice != nil && o.Trouble != nil
 	})
+}
+
+// failRetries lets the renewal and every retry fail, up to the present. What follows the last retry
+// is a setting of the account, which is put back: one scenario at a time has its own.
+func (m *maker) failRetries(afterwards string) error {
+	if err := m.useCard(tokenDeclines); err != nil {
+		return err
+	}
+	m.board.dunning.Lock()
+	defer m.board.dunning.Unlock()
+	stripe := m.board.options.Stripe
+	before := stripe.AfterDunning()
+	if err := stripe.SetAfterDunning(afterwards); err != nil {
+		return err
+	}
+	return errors.Join(m.advance(m.now()), stripe.SetAfterDunning(before))
 }
 
 func seatsDeclined(m *maker) error {
