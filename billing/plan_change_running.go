@@ -42,6 +42,11 @@ func (pc *PlanChanges) Running(ctx context.Context, a account.Access) (RunningCh
 	return running, true, nil
 }
 
+// Get returns a change of the organization's plan, from the store; false: it has none with this id.
+func (pc *PlanChanges) Get(ctx context.Context, a account.Access, id string) (PlanChange, bool, error) {
+	return apperr.Found(pc.store.PlanChanges().Get(ctx, a.Organization.ID, id))
+}
+
 // Cheaper lists the plans of the same interval and currency that cost less for the billed members,
 // and take all of them; none while the plan cannot be changed.
 func (pc *PlanChanges) Cheaper(o Overview) []PlanOffer {

@@ -80,7 +80,9 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		if err := p.addRunning(r, panel.Subscription); err != nil {
 			return panel, err
 		}
-		p.followPlanChange(r, o, &panel)
+		if err := p.followPlanChange(r, &panel); err != nil {
+			return panel, err
+		}
 		return p.addInvoices(r, o, panel)
 	}
 	members, err := p.members.List(r.Context(), access)
@@ -146,15 +148,29 @@ func (p *billingPages) addRunning(r *http.Request, s *billingviews.SubscriptionP
 	return err
 }
 
-// followPlanChange reloads the panel while a change of plan is being made, and says how it ended.
-func (p *billingPages) followPlanChange(r *http.Request, o billing.Overview, panel *billingviews.PanelProps) {
-	s := panel.Subscription
-	if s != nil && s.Pending != nil && s.Pending.Sending && pollCount(r) < returnPolls {
+// followPlanChange reloads the panel while a change of plan is being made, and says how the one that
+// the page waits for has ended.
+func (p *billingPages) followPlanChange(r *http.Request, panel *billingviews.PanelProps) error {
+	var status billing.PlanChangeStatus
+	if id := r.URL.Query().Get(awaitedChange); id != "" {
+		change, _, err := p.planChanges.Get(r.Context(), accessOf(r), id)
+		if err != nil {
+			return err
+		}
+		status = change.Status
+	}
+	sending := panel.Subscription != nil && panel.Subscription.Pending != nil && panel.Subscription.Pending.Sending
+	polls := pollCount(r) < returnPolls
+	if (sending || status == billing.PlanChangePreviewed) && polls {
 		panel.PollURL, panel.PollEvery, panel.AwaitsInvoice = pollPath(r, pollCount(r)+1), returnInterval, false
 	}
-	if notice := planChangeNotice(r, s, o, p.prices.Catalog()); notice != nil {
-		panel.Notices = append(panel.Notices, *notice)
+	if status == billing.PlanChangePreviewed && !polls {
+		status = billing.PlanChangeFailed // the change ended before it was confirmed
 	}
+	if notice := planNotices[status]; notice != "" {
+		panel.Notices = append(panel.Notices, *translated(r.Context(), notices[notice]))
+	}
+	return nil
 }
 
 func (p *billingPages) subscriptionProps(r *http.Request, o billing.Overview) (*billingviews.SubscriptionProps, error) {

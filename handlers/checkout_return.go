@@ -174,7 +174,7 @@ func pollCount(r *http.Request) int {
 // reload.
 func pollPath(r *http.Request, n int) string {
 	query := url.Values{"tab": {"billing"}}
-	for _, name := range []string{"success", "session_id", "portal", changingPlan, changingInterval} {
+	for _, name := range []string{"success", "session_id", "portal", awaitedChange} {
 		if value := r.URL.Query().Get(name); value != "" {
 			query.Set(name, value)
 		}

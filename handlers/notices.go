@@ -59,6 +59,7 @@ var notices = map[string]ui.NoticeProps{
 	noticePlanChanged:       {Tone: ui.Good, Title: locale.Mark("Your plan is changed.")},
 	noticePlanScheduled:     {Tone: ui.Good, Title: locale.Mark("The change is scheduled."), Body: locale.Mark("You keep your plan until then.")},
 	noticePlanPending:       {Tone: ui.Wait, Title: locale.Mark("The payment is not complete."), Body: locale.Mark("Your plan hasn't changed. Pay or confirm the payment below to finish the change.")},
+	noticePlanFailed:        {Tone: ui.Bad, Title: locale.Mark("Your plan is not changed."), Body: locale.Mark("Nothing was charged. Choose the plan again to see what it costs.")},
 	noticePlanKept:          {Tone: ui.Good, Title: locale.Mark("You keep your plan.")},
 	noticePaid:              {Tone: ui.Good, Title: locale.Mark("Payment received. Thank you.")},
 	noticePayDeclined:       {Tone: ui.Bad, Title: locale.Mark("The payment was declined."), Body: locale.Mark("Nothing was charged, and nothing else has changed.")},
@@ -113,6 +114,7 @@ const (
 	noticePlanChanged       = "plan-changed"
 	noticePlanScheduled     = "plan-scheduled"
 	noticePlanPending       = "plan-pending"
+	noticePlanFailed        = "plan-failed"
 	noticePlanKept          = "plan-kept"
 	noticePaid              = "paid"
 	noticePayDeclined       = "payment-declined"

@@ -10,7 +10,6 @@ import (
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
-	"usher/views/ui"
 )
 
 // planPages preview and make changes of the plan.
@@ -42,7 +41,7 @@ func (p *planPages) change(w http.ResponseWriter, r *http.Request) error {
 		return p.planChanges.Apply(ctx, access, plan, interval, confirm)
 	})
 	if errors.Is(err, errContinues) {
-		redirect(w, r, billingPath+"&"+url.Values{changingPlan: {plan}, changingInterval: {string(interval)}}.Encode())
+		redirect(w, r, billingPath+"&"+url.Values{awaitedChange: {confirm}}.Encode())
 		return nil
 	}
 	var moved *billing.PlanMovedError
@@ -56,38 +55,16 @@ func (p *planPages) change(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// planNotices are the notices after a change.
+// planNotices say how a change has ended.
 var planNotices = map[billing.PlanChangeStatus]string{
 	billing.PlanChangeApplied:   noticePlanChanged,
 	billing.PlanChangeScheduled: noticePlanScheduled,
 	billing.PlanChangePending:   noticePlanPending,
+	billing.PlanChangeFailed:    noticePlanFailed,
 }
 
-// Query parameters of the billing page that name the plan of a change that continues.
-const (
-	changingPlan     = "changing"
-	changingInterval = "interval"
-)
-
-// planChangeNotice says how the change that the page waited for has ended; nil: the page did not
-// wait, the change is still being made, or the panel says what is missing.
-func planChangeNotice(r *http.Request, s *billingviews.SubscriptionProps, o billing.Overview, plans catalog.Catalog) *ui.NoticeProps {
-	query := r.URL.Query()
-	if s == nil || s.Pending != nil || query.Get(changingPlan) == "" {
-		return nil
-	}
-	isTarget := func(priceID string) bool {
-		plan, price, known := plans.ByPrice(priceID)
-		return known && plan.ID == query.Get(changingPlan) && string(price.Interval) == query.Get(changingInterval)
-	}
-	switch {
-	case isTarget(o.Subscription.PriceID):
-		return translated(r.Context(), notices[noticePlanChanged])
-	case isTarget(o.Subscription.ScheduledPriceID):
-		return translated(r.Context(), notices[noticePlanScheduled])
-	}
-	return nil
-}
+// awaitedChange is the query parameter of the billing page with the id of a change that continues.
+const awaitedChange = "changing"
 
 // keep withdraws a scheduled change.
 func (p *planPages) keep(w http.ResponseWriter, r *http.Request) error {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"usher/billing"
 	"usher/stripelocal"
 )
 
@@ -92,26 +93,76 @@ func (h *testEnv) setCard(number string) {
 func TestPlanChangeContinuesAfterTheResponse(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
+	waiting := h.waitForPlanChange(b)
+	h.waitForPlanChangeStatus(billing.PlanChangeApplied)
+	b.poll(waiting).wantText("Pro, monthly", "Your plan is changed.").wantNoText("We're switching you")
+	b.get(billingPath).wantText("Pro, monthly").wantNoText("We're switching you", "Your plan is changed.")
+	if log := h.log.String(); strings.Contains(log, "plan change failed") {
+		t.Error("the end of the request ended the change")
+	}
+}
+
+// A change that Stripe refuses after its page was answered is not forgotten.
+func TestPlanChangeIsRefusedAfterTheResponse(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	waiting := h.waitForPlanChange(b)
+	var price string
+	if err := h.store.DB().GetContext(t.Context(), &price, `select price_id from plan_changes where status = 'open'`); err != nil {
+		t.Fatal(err)
+	}
+	h.callStripe("/v1/prices/"+price, url.Values{"active": {"false"}}, nil)
+	h.waitForPlanChangeStatus(billing.PlanChangeFailed)
+	b.poll(waiting).wantText("Starter, monthly", "Your plan is not changed.", "Nothing was charged.").wantNoText("We're switching you")
+	b.get(billingPath + "&" + awaitedChange + "=chg_unknown").wantNoText("Your plan is")
+}
+
+// A preview whose confirmation ended without a change is reported when its page stops to reload.
+func TestUnconfirmedPlanChange(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	b.follow(b.subscribe("starter", "month")).wantText("Active")
+	preview := b.submit(b.get(billingPath), `form[action="/billing/preview"]:has(input[value="pro"]):has(input[value="month"])`, nil)
+	address := billingPath + "&" + awaitedChange + "=" + preview.doc().Find(`input[name="confirm"]`).AttrOr("value", "")
+	waiting := b.get(address).wantNoText("Your plan is not changed.")
+	if poll := waiting.doc().Find("#billing-panel").AttrOr("hx-get", ""); !strings.Contains(poll, awaitedChange) {
+		t.Errorf("the panel is loaded again from %q", poll)
+	}
+	b.get(address + "&poll=20").wantText("Your plan is not changed.")
+}
+
+// waitForPlanChange changes the plan from Starter to Pro while Stripe is slow, and returns the
+// billing page that waits for the change.
+func (h *testEnv) waitForPlanChange(b *browser) response {
+	h.t.Helper()
 	b.follow(b.subscribe("starter", "month")).wantText("Active")
 	h.server.answerTimeout = answerTimeout
 	preview := b.submit(b.get(billingPath), `form[action="/billing/preview"]:has(input[value="pro"]):has(input[value="month"])`, nil)
 	_, err := h.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.SlowCall, Method: "POST", Path: "/v1/subscriptions/*", Millis: 5000, Calls: 1})
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
+	confirm := preview.doc().Find(`input[name="confirm"]`).AttrOr("value", "")
 	began := time.Now()
-	answer := b.submit(preview, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&changing=pro&interval=month")
+	answer := b.submit(preview, `form[action="/billing/plan"]`, nil).wantRedirect(billingPath + "&" + awaitedChange + "=" + confirm)
 	if took := time.Since(began); took >= 5*time.Second { // Stripe's answer
-		t.Errorf("the page answered after %s", took)
+		h.t.Errorf("the page answered after %s", took)
 	}
-	waiting := b.follow(answer).wantText("We're switching you to Pro, monthly.").wantNoText("Your plan is changed.")
-	poll, _ := waiting.doc().Find("#billing-panel").Attr("hx-get")
-	waitFor(t, "the change", func() bool { return h.count(`select count(*) from plan_changes where status = 'applied'`) == 1 })
-	b.get(poll).wantText("Pro, monthly", "Your plan is changed.").wantNoText("We're switching you")
-	b.get(billingPath).wantText("Pro, monthly").wantNoText("We're switching you", "Your plan is changed.")
-	if log := h.log.String(); strings.Contains(log, "plan change failed") {
-		t.Error("the end of the request ended the change")
-	}
+	return b.follow(answer).wantText("We're switching you to Pro, monthly.").wantNoText("Your plan is")
+}
+
+func (h *testEnv) waitForPlanChangeStatus(want billing.PlanChangeStatus) {
+	h.t.Helper()
+	waitFor(h.t, "the end of the change", func() bool {
+		return h.count(`select count(*) from plan_changes where status = '`+string(want)+`'`) == 1
+	})
+}
+
+// poll loads the billing panel as its page does.
+func (b *browser) poll(shown response) response {
+	b.t.Helper()
+	address, _ := shown.doc().Find("#billing-panel").Attr("hx-get")
+	return b.get(address)
 }
 
 // callStripe posts to Stripe's API as another client.
