@@ -1,6 +1,7 @@
 package stripelocal_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -269,4 +270,51 @@ func TestAPendingDebitCanBeCanceled(t *testing.T) {
 	}
 	_, err := l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(pi.LatestCharge.ID)})
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+}
+
+// A pending debit survives a restart.
+func TestAPendingDebitSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "stripe.json")
+	l := start(t, stripelocal.Options{StatePath: path})
+	pi := must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.New(debit(l.iban("DE78370400440532013004"))))
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, stripelocal.Options{StatePath: path})
+	again.time.Add(180)
+	if after := again.intent(pi.ID); after.Status != "requires_payment_method" || after.LatestCharge.Status != "failed" {
+		t.Errorf("afterwards %s, charge %s", after.Status, after.LatestCharge.Status)
+	}
+}
+
+// A call can name the mandate of an earlier setup, and only that of its own account.
+func TestAPaymentNamesItsMandate(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	c := l.createCustomer()
+	setup := func(types ...string) (*stripe.SetupIntent, error) {
+		return l.api.SetupIntents.New(&stripe.SetupIntentParams{
+			Customer: stripe.String(c.ID), Confirm: stripe.Bool(true), PaymentMethod: stripe.String(l.iban("DE89370400440532013000").ID), PaymentMethodTypes: stripe.StringSlice(types),
+			MandateData: &stripe.SetupIntentMandateDataParams{CustomerAcceptance: &stripe.SetupIntentMandateDataCustomerAcceptanceParams{Type: "offline"}},
+		})
+	}
+	_, err := setup("card")
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+	first, second := must[*stripe.SetupIntent](t)(setup("sepa_debit")), must[*stripe.SetupIntent](t)(setup("sepa_debit"))
+	pay := func(mandate string) (*stripe.PaymentIntent, error) {
+		pm := must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Get(first.PaymentMethod.ID, nil))
+		return l.api.PaymentIntents.New(debit(pm, func(p *stripe.PaymentIntentParams) {
+			p.Customer, p.Mandate, p.MandateData = stripe.String(c.ID), stripe.String(mandate), nil
+		}))
+	}
+	_, err = pay(second.Mandate.ID)
+	wantError(t, err, 400, "payment_intent_mandate_invalid", stripe.ErrorTypeInvalidRequest)
+	if pi := must[*stripe.PaymentIntent](t)(pay(first.Mandate.ID)); pi.Status != "processing" {
+		t.Errorf("%s", pi.Status)
+	}
+	attempt := l.api.SetupAttempts.List(&stripe.SetupAttemptListParams{SetupIntent: stripe.String(first.ID)})
+	if !attempt.Next() || attempt.SetupAttempt().PaymentMethodDetails.Type != "sepa_debit" {
+		t.Error("the setup has no attempt with the account")
+	}
 }
