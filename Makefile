@@ -66,6 +66,7 @@ proofs: node_modules/.package-lock.json ## the long forms of tests that make tes
 		-all-journeys -pooler-requests=10000
 	go test -v -timeout 14m -run TestImportCommand ./cmd/usher -import-customers=1000
 	go test -v -timeout 14m -run EachSDK ./stripelocal -all-sdks
+	go test -v -timeout 14m -run TestEveryTrigger ./stripelocal -all-triggers
 
 restore-drill: ## lose the database, restore an older dump, and print what comes back from Stripe
 	@.ci/install

@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func balanceTransactionResource() resource {
 	}
 }
 
-func chargeTransactionID(charge string) string { return "txn_" + strings.TrimPrefix(charge, "ch_") }
+func chargeTransactionID(charge string) string { return "txn_" + charge[len("ch_"):] }
 
 // refundTransactionID differs from that of a charge whose id a seed chose alike.
 func refundTransactionID(refund string) string { return "txn_r" + strings.TrimPrefix(refund, "re_") }
@@ -46,8 +47,10 @@ func (h balanceTransactions) get(in *input) (any, error) {
 
 func (h balanceTransactions) byID(id string) (wire.Object, bool) {
 	rest, _ := strings.CutPrefix(id, "txn_")
-	if ch, ok := h.store.Charges.get("ch_" + rest); ok && ch.moved() {
-		return h.ofCharge(ch), true
+	for _, prefix := range []string{"ch_", "py_"} {
+		if ch, ok := h.store.Charges.get(prefix + rest); ok && ch.moved() {
+			return h.ofCharge(ch), true
+		}
 	}
 	if refund, ok := strings.CutPrefix(rest, "r"); ok {
 		if re, ok := h.store.Refunds.get("re_" + refund); ok {
@@ -75,7 +78,7 @@ func (h balanceTransactions) byID(id string) (wire.Object, bool) {
 }
 
 // moved reports whether a charge moved money.
-func (c *Charge) moved() bool { return c.Failure == nil && !c.Uncaptured }
+func (c *Charge) moved() bool { return c.Failure == nil && !c.Uncaptured && !c.Pending }
 
 // all are the account's transactions, oldest first.
 func (h balanceTransactions) all() []wire.Object {
@@ -114,13 +117,30 @@ func matchesTransaction(o wire.Object, in *input) bool {
 }
 
 // balance adds up what is available and what is still pending, by currency.
-func (h balanceTransactions) balance(*input) (any, error) {
+func (h balanceTransactions) balance(*input) (any, error) { return h.renderAll(), nil }
+
+func (h balanceTransactions) renderAll() wire.Object {
 	sums := map[string]map[string]int64{"available": {"usd": 0}, "pending": {"usd": 0}}
 	for _, o := range h.all() {
 		status, currency := o["status"].(string), o["currency"].(string)
 		sums[status][currency] += o["net"].(int64)
 	}
-	return wire.Object{"object": "balance", "livemode": false, "available": renderBalance(sums["available"]), "pending": renderBalance(sums["pending"])}, nil
+	return wire.Object{"object": "balance", "livemode": false, "available": renderBalance(sums["available"]), "pending": renderBalance(sums["pending"])}
+}
+
+// announce emits balance.available for a payment whose money is available at once. That of other
+// payments becomes available without the event.
+func (h balanceTransactions) announce(ch *Charge) {
+	if h.availableAtOnce(ch) {
+		h.emit("balance.available", h.renderAll())
+	}
+}
+
+// availableAtOnce reports whether the money of a payment is not pending for days: that of some test
+// cards (docs: testing, available balance) and of bank debits (docs: ACH Direct Debit, test
+// settlement behavior; for others inferred).
+func (h balanceTransactions) availableAtOnce(ch *Charge) bool {
+	return strings.HasPrefix(ch.ID, "py_") || h.charges.testCard(ch).availableAtOnce
 }
 
 func renderBalance(sums map[string]int64) []any {
@@ -141,9 +161,13 @@ func renderBalance(sums map[string]int64) []any {
 func (h balanceTransactions) ofCharge(ch *Charge) wire.Object {
 	amount := ch.Amount - ch.ReleasedAmount
 	fee := wire.Round(new(big.Rat).SetFrac64(amount*29, 1000)) + 30
+	kind := "charge"
+	if strings.HasPrefix(ch.ID, "py_") {
+		kind = "payment" // API reference: balance transaction types
+	}
 	return h.render(balanceTransaction{
-		id: chargeTransactionID(ch.ID), amount: amount, fee: fee, feeText: "Stripe processing fees", currency: ch.Currency, at: ch.Created,
-		description: ch.Description, source: wire.Ref("charge", ch.ID), category: "charge", kind: "charge",
+		id: chargeTransactionID(ch.ID), amount: amount, fee: fee, feeText: "Stripe processing fees", currency: ch.Currency, at: cmp.Or(ch.SettledAt, ch.Created),
+		description: ch.Description, source: wire.Ref("charge", ch.ID), category: "charge", kind: kind, atOnce: h.availableAtOnce(ch),
 	})
 }
 
@@ -182,6 +206,7 @@ type balanceTransaction struct {
 	feeText                   string
 	source                    wire.Reference
 	category, kind            string
+	atOnce                    bool // available without days of waiting
 }
 
 func (h balanceTransactions) render(tx balanceTransaction) wire.Object {
@@ -192,7 +217,7 @@ func (h balanceTransactions) render(tx balanceTransaction) wire.Object {
 	const day = 24 * 60 * 60
 	available := (tx.at/day + balanceDelay) * day
 	status := "pending"
-	if tx.kind != "charge" && tx.kind != "refund" {
+	if tx.atOnce || tx.kind != "charge" && tx.kind != "refund" {
 		available = tx.at
 	}
 	if h.now >= available {

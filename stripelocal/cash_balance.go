@@ -1,10 +1,6 @@
 package stripelocal
 
-import (
-	"maps"
-
-	"usher/stripelocal/wire"
-)
+import "usher/stripelocal/wire"
 
 // CashBalance is the money that a customer sent by bank transfer and that paid for nothing yet. Its
 // ID is the customer's.
@@ -14,14 +10,15 @@ type CashBalance struct {
 	ReconciliationMode string           // automatic or manual; empty is the account's default, automatic
 }
 
-// CashTransaction is one change of a cash balance. Here all are transfers from the customer's bank,
-// because no payment takes the balance.
+// CashTransaction is one change of a cash balance: a transfer from the customer's bank, or what a
+// payment intent took or gave back.
 type CashTransaction struct {
 	Base
 	Customer      string
 	Currency      string
 	EndingBalance int64
 	NetAmount     int64
+	PaymentIntent string `json:",omitzero"`
 	Reference     string
 }
 
@@ -126,8 +123,8 @@ func bankTransfer(currency string) (kind string, details wire.Object) {
 	return "", nil
 }
 
-// fund makes a test transfer arrive. No payment here takes the balance, so that everything stays
-// available (docs: events, cash_balance.funds_available).
+// fund makes a test transfer arrive. Open payments take it; the rest stays available (docs: events,
+// cash_balance.funds_available).
 func (h cashBalances) fund(in *input) (any, error) {
 	x, err := h.find(in)
 	if err != nil {
@@ -140,20 +137,13 @@ func (h cashBalances) fund(in *input) (any, error) {
 	if in.Int("amount") < 1 {
 		return nil, wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	}
-	available := maps.Clone(x.Available)
-	if available == nil {
-		available = map[string]int64{}
-	}
-	available[currency] += in.Int("amount")
-	x.Available = available
-	h.save(x)
-	t := &CashTransaction{
-		Base: Base{ID: h.ids.longID("ccsbtxn_1"), Created: h.now}, Customer: x.ID, Currency: currency, EndingBalance: available[currency],
-		NetAmount: in.Int("amount"), Reference: in.String("reference"),
-	}
-	h.store.CashTransactions.insert(t)
+	t := h.change(x, currency, in.Int("amount"))
+	t.Reference = in.String("reference")
 	h.emit("customer_cash_balance_transaction.created", t.render())
-	h.emit("cash_balance.funds_available", x.render())
+	h.bankTransfers.reconcile(x.ID, currency)
+	if x.Available[currency] > 0 {
+		h.emit("cash_balance.funds_available", x.render())
+	}
 	return t.render(), nil
 }
 
@@ -198,13 +188,29 @@ func (x *CashBalance) render() wire.Object {
 }
 
 func (t *CashTransaction) render() wire.Object {
+	o := wire.Object{
+		"id": t.ID, "object": "customer_cash_balance_transaction", "created": t.Created, "currency": t.Currency, "customer": wire.Ref("customer", t.Customer),
+		"ending_balance": t.EndingBalance, "livemode": false, "net_amount": t.NetAmount, "type": t.kind(),
+	}
+	if t.PaymentIntent != "" {
+		o[t.kind()] = wire.Object{"payment_intent": wire.Ref("payment_intent", t.PaymentIntent)}
+		return o
+	}
 	kind, details := bankTransfer(t.Currency)
 	transfer := wire.Object{"reference": wire.StringOrNull(t.Reference), "type": kind}
 	if details != nil {
 		transfer[kind] = details
 	}
-	return wire.Object{
-		"id": t.ID, "object": "customer_cash_balance_transaction", "created": t.Created, "currency": t.Currency, "customer": wire.Ref("customer", t.Customer),
-		"ending_balance": t.EndingBalance, "funded": wire.Object{"bank_transfer": transfer}, "livemode": false, "net_amount": t.NetAmount, "type": "funded",
+	o["funded"] = wire.Object{"bank_transfer": transfer}
+	return o
+}
+
+func (t *CashTransaction) kind() string {
+	switch {
+	case t.PaymentIntent == "":
+		return "funded"
+	case t.NetAmount < 0:
+		return "applied_to_payment"
 	}
+	return "unapplied_from_payment"
 }

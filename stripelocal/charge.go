@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"cmp"
+	"strings"
 
 	"usher/stripelocal/wire"
 )
@@ -31,9 +32,11 @@ type Charge struct {
 	Disputed                  bool
 	DisputePending            bool // its test card opens a dispute right after the payment
 	DisputeWon                bool
-	Uncaptured                bool // authorized, not captured
-	WasUncaptured             bool `json:",omitzero"` // authorized and captured later
-	BalancePending            bool `json:",omitzero"` // captured asynchronously, without a balance transaction yet
+	Uncaptured                bool  // authorized, not captured
+	WasUncaptured             bool  `json:",omitzero"` // authorized and captured later
+	BalancePending            bool  `json:",omitzero"` // captured asynchronously, without a balance transaction yet
+	Pending                   bool  `json:",omitzero"` // a bank debit that has not ended
+	SettledAt                 int64 `json:",omitzero"` // the end of a bank debit
 }
 
 // captureWindow is how long an authorization can be captured, in seconds (docs: place a hold on a
@@ -64,15 +67,24 @@ func chargeResource() resource {
 // create stores an attempt. A nil decline means success.
 func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
 	ch := &Charge{
-		Base: Base{ID: h.ids.longID("ch_3"), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
+		Base: Base{ID: h.ids.longID(pm.chargePrefix()), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
 		Customer: pi.Customer, Description: pi.Description, Failure: decline, Invoice: pi.Invoice,
 		Metadata: pi.Metadata, PaymentIntent: pi.ID, PaymentMethod: pm.ID, ReceiptEmail: pi.ReceiptEmail,
 		StatementDescriptor: pi.StatementDescriptor, StatementDescriptorSuffix: pi.StatementDescriptorSuffix,
-		Shipping: pi.Shipping, TransferGroup: pi.TransferGroup, BalancePending: decline == nil && pi.captureMethod() == "automatic_async" && !h.seeding,
+		Shipping: pi.Shipping, TransferGroup: pi.TransferGroup, BalancePending: decline == nil && pm.isCard() && pi.captureMethod() == "automatic_async" && !h.seeding,
+		Pending: decline == nil && pm.IsBankAccount,
 	}
 	h.store.Charges.insert(ch)
 	h.scheduleBalance(ch)
 	return ch
+}
+
+// chargePrefix begins the ids of charges: py_ for all but cards (recorded by spree_stripe).
+func (p *PaymentMethod) chargePrefix() string {
+	if p.isCard() {
+		return "ch_3"
+	}
+	return "py_3"
 }
 
 // scheduleBalance schedules charge.updated with the balance transaction of an asynchronous capture
@@ -124,7 +136,7 @@ func (c *Charge) fraudDetails() wire.Object {
 
 // receiptURL is the page of the charge's invoice. Charges without an invoice have no page here.
 func (h charges) receiptURL(c *Charge) any {
-	if c.Invoice == "" || c.Failure != nil {
+	if c.Invoice == "" || c.Failure != nil || c.Pending {
 		return nil
 	}
 	return h.origin + "/i/" + c.Invoice
@@ -134,26 +146,37 @@ func (c *Charge) status() string {
 	if c.Failure != nil {
 		return "failed"
 	}
+	if c.Pending {
+		return "pending"
+	}
 	return "succeeded"
+}
+
+// calculatedDescriptor is null for bank debits (recorded by spree_stripe).
+func (c *Charge) calculatedDescriptor() any {
+	if strings.HasPrefix(c.ID, "py_") {
+		return nil
+	}
+	return "LOCAL STRIPE"
 }
 
 func (h charges) render(c *Charge) wire.Object {
 	captured, balance := c.Amount-c.ReleasedAmount, any(wire.Ref("balance_transaction", chargeTransactionID(c.ID)))
-	if !c.moved() {
-		captured, balance = 0, nil
+	if !c.moved() && !c.Pending {
+		captured = 0
 	}
-	if c.BalancePending {
+	if !c.moved() || c.BalancePending {
 		balance = nil
 	}
 	o := wire.Object{
 		"id": c.ID, "object": "charge", "amount": c.Amount, "amount_captured": captured,
 		"amount_refunded": c.AmountRefunded, "application": nil, "application_fee": nil,
 		"application_fee_amount": nil, "balance_transaction": balance,
-		"calculated_statement_descriptor": "LOCAL STRIPE", "captured": c.Failure == nil && !c.Uncaptured, "created": c.Created,
+		"calculated_statement_descriptor": c.calculatedDescriptor(), "captured": c.Failure == nil && !c.Uncaptured, "created": c.Created,
 		"currency": c.Currency, "customer": wire.Ref("customer", c.Customer), "description": wire.StringOrNull(c.Description),
 		"destination": nil, "dispute": wire.Ref("dispute", c.Dispute), "disputed": c.Disputed, "failure_balance_transaction": nil, "failure_code": nil, "failure_message": nil,
 		"fraud_details": c.fraudDetails(), "invoice": wire.Ref("invoice", c.Invoice), "livemode": false, "metadata": c.Metadata,
-		"on_behalf_of": nil, "order": nil, "outcome": c.renderOutcome(h.testCard(c)), "paid": c.Failure == nil,
+		"on_behalf_of": nil, "order": nil, "outcome": c.renderOutcome(h.testCard(c)), "paid": c.Failure == nil && !c.Pending,
 		"payment_intent": wire.Ref("payment_intent", c.PaymentIntent), "payment_method": c.PaymentMethod,
 		"receipt_email": wire.StringOrNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": h.receiptURL(c),
 		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
@@ -199,8 +222,8 @@ func (h charges) renderCard(o wire.Object, c *Charge) {
 	if isSource(pm) {
 		o["source"] = renderCard(pm)
 	}
-	if pm.IsBankAccount {
-		o["billing_details"], o["payment_method_details"] = pm.renderBillingDetails(), h.mandates.addTo(pm.bankDebitDetails(), pm)
+	if !pm.isCard() {
+		o["billing_details"], o["payment_method_details"] = pm.renderBillingDetails(), h.accountDetails(pm)
 		return
 	}
 	var secure any
@@ -233,6 +256,9 @@ func (h charges) testCard(ch *Charge) testCard {
 	pm, ok := h.store.PaymentMethods.get(ch.PaymentMethod)
 	if !ok {
 		return testCard{}
+	}
+	if !pm.isCard() {
+		return pm.asTestCard()
 	}
 	card, _ := testCardByNumber(pm.Number)
 	return card

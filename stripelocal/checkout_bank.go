@@ -2,100 +2,123 @@ package stripelocal
 
 import (
 	"net/http"
+	"slices"
 
 	"usher/stripelocal/wire"
 )
 
 // A bank debit is a delayed payment method: the session completes unpaid, and the payment succeeds
-// or fails days later.
+// or fails later. That of the page takes days, as outside test mode; that of a payment method of
+// the API takes what its test account says.
 
 const (
-	// bankDebitDelay is the time a bank debit takes, in seconds (inferred).
+	// bankDebitDelay is the time a bank debit of the page takes, in seconds (inferred).
 	bankDebitDelay = 4 * 24 * 60 * 60
-	// bankAccountSucceeds and bankAccountFails are test account numbers (inferred).
+	// bankAccountSucceeds and bankAccountFails are test account numbers (docs: ACH Direct Debit).
 	bankAccountSucceeds = "000123456789"
 	bankAccountFails    = "000222222227"
 )
 
-// offersBankDebit reports whether a session offers the bank debit: in payment mode, in USD, unless
-// payment_method_types leaves it out.
-func (cs *CheckoutSession) offersBankDebit() bool {
-	return cs.Mode == "payment" && cs.Currency == "usd" && (len(cs.PaymentMethodTypes) == 0 || setOf(cs.PaymentMethodTypes)["us_bank_account"])
+// bankDebit is the type of the bank debit that the page of a session offers, or "": in payment
+// mode, in USD unless payment_method_types leaves it out, and in EUR if they name it.
+func (cs *CheckoutSession) bankDebit() string {
+	named := setOf(cs.PaymentMethodTypes)
+	switch {
+	case cs.Mode != "payment":
+		return ""
+	case cs.Currency == "usd" && (len(named) == 0 || named["us_bank_account"]):
+		return "us_bank_account"
+	case cs.Currency == "eur" && named["sepa_debit"]:
+		return "sepa_debit"
+	}
+	return ""
 }
 
 // paymentMethodTypes returns the value of payment_method_types.
 func (cs *CheckoutSession) paymentMethodTypes() []string {
-	switch {
+	switch kind := cs.bankDebit(); {
 	case len(cs.PaymentMethodTypes) > 0:
 		return cs.PaymentMethodTypes
-	case cs.offersBankDebit():
-		return []string{"card", "us_bank_account"}
+	case kind != "":
+		return []string{"card", kind}
 	}
 	return []string{"card"}
 }
 
-// startBankDebit starts a bank debit and completes the session unpaid.
-func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s checkoutForm) paymentOutcome {
-	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "checkout.session.completed"}
-	if cs.CustomerCreation == "always" || cs.SetupFutureUsage != "" {
-		h.ensureCustomer(cs)
+// accountFromForm stores the bank account that was entered on the page, which is verified.
+func (h checkoutPayments) accountFromForm(cs *CheckoutSession, s checkoutForm) *PaymentMethod {
+	pm := newUSAccount(digitsOf(s.Account))
+	if cs.bankDebit() == "sepa_debit" {
+		pm = newSEPAAccount(normalizeIBAN(s.Account))
 	}
-	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
-	if !ok {
-		pi = h.createIntent(cs, h.checkoutSessions.amountDue(cs))
-	}
-	pm := &PaymentMethod{
-		Base: Base{ID: h.ids.longID("pm_1"), Created: h.now}, Number: digitsOf(s.Account), IsBankAccount: true, Brand: "bank debit",
-		Email: s.Email, Name: s.Card.Name, Metadata: map[string]string{},
-	}
-	h.store.PaymentMethods.insert(pm)
-	h.mandates.insert(pm, pi)
-	pi.PaymentMethod, pi.LastPaymentError, pi.Status = pm.ID, nil, "processing"
-	h.emit("payment_intent.processing", h.paymentIntents.render(pi))
-	h.complete(cs, pm, "unpaid")
-	cs.BankDebitSettlesAt = h.now + bankDebitDelay
-	h.scheduleBankDebit(cs)
-	return outcomePaid
+	pm.Email, pm.Name = s.Email, s.Card.Name
+	return h.paymentMethods.insertAccount(pm)
 }
 
-// scheduleBankDebit schedules the end of a pending bank debit.
-func (h checkoutPayments) scheduleBankDebit(cs *CheckoutSession) {
-	if cs.BankDebitSettlesAt == 0 {
-		return
+// startBankDebit starts the debit of an account that was entered on the page.
+func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s checkoutForm) (paymentOutcome, *Decline) {
+	result, decline := h.payOneTime(cs, h.accountFromForm(cs, s))
+	if pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent); ok && pi.Status == "processing" {
+		pi.DebitEndsAt = h.now + bankDebitDelay
+		h.bankDebits.scheduleEnd(pi)
 	}
-	h.schedule(accountClock, cs.BankDebitSettlesAt, func(r *request) {
-		if pm, ok := r.checkoutPayments.pendingBankAccount(cs); ok {
-			r.changed = true
-			r.checkoutPayments.finishBankDebit(cs, pm.Number != bankAccountFails)
-		}
-	})
+	return result, decline
+}
+
+// obtainMandate stores the mandate of a bank debit, which the customer accepts with the page.
+func (h checkoutPayments) obtainMandate(pi *PaymentIntent, pm *PaymentMethod) {
+	if pm.IsBankAccount {
+		pi.Mandate = h.mandates.insertForIntent(pm, pi, wire.Params{}).ID
+	}
+}
+
+// checkMethod rejects a payment method that a session does not take, for the calls of Stripe's
+// command line tool.
+func (h checkoutPayments) checkMethod(cs *CheckoutSession, pm *PaymentMethod) error {
+	kind := pm.methodKind()
+	switch {
+	case pm.isCard():
+		return nil
+	case !slices.Contains(cs.paymentMethodTypes(), kind): // the wording is inferred
+		return wire.Invalid("payment_intent_incompatible_payment_method", "payment_method", "The payment method type "+kind+" is not among the payment_method_types of this Checkout Session.")
+	}
+	return nil
 }
 
 // pendingBankAccount returns the bank account of a session whose debit is still processing.
 func (h checkoutPayments) pendingBankAccount(cs *CheckoutSession) (*PaymentMethod, bool) {
-	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
+	pi, ok := h.paymentIntent(cs)
 	if !ok || pi.Status != "processing" {
 		return nil, false
 	}
 	return h.store.PaymentMethods.get(pi.PaymentMethod)
 }
 
-// finishBankDebit ends a bank debit and emits the session's event.
-func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
-	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
-	pm, exists := h.pendingBankAccount(cs)
-	if !ok || !exists {
+// debitEnded emits the event of a session whose bank debit has ended.
+func (h checkoutPayments) debitEnded(pi *PaymentIntent, good bool) {
+	cs, ok := h.store.CheckoutSessions.get(pi.CheckoutSession)
+	if !ok || cs.Status != "complete" || cs.PaymentStatus != "unpaid" {
 		return
 	}
 	cs.BankDebitSettlesAt = 0
-	if good {
-		h.paymentIntents.succeed(pi, pm)
-		cs.PaymentStatus = "paid"
-		h.emit("checkout.session.async_payment_succeeded", h.checkoutSessions.render(cs))
+	if !good {
+		h.emit("checkout.session.async_payment_failed", h.checkoutSessions.render(cs))
 		return
 	}
-	h.paymentIntents.fail(pi, pm, &Decline{Code: "payment_method_bank_account_insufficient_funds", DeclineCode: "insufficient_funds", Message: "The customer's account has insufficient funds to cover this payment."})
-	h.emit("checkout.session.async_payment_failed", h.checkoutSessions.render(cs))
+	cs.PaymentStatus = "paid"
+	h.emit("checkout.session.async_payment_succeeded", h.checkoutSessions.render(cs))
+}
+
+// settle ends the bank debit of a session.
+func (h checkoutPayments) settle(cs *CheckoutSession, good bool) {
+	pi, ok := h.paymentIntent(cs)
+	switch {
+	case !ok:
+	case good:
+		h.bankDebits.end(pi, nil)
+	default:
+		h.bankDebits.end(pi, insufficientFunds())
+	}
 }
 
 // settleCheckoutSession ends a bank debit at once: outcome=succeeded or outcome=failed.
@@ -109,7 +132,7 @@ func (c control) settleCheckoutSession(w http.ResponseWriter, req *http.Request)
 		}
 		if _, pending := r.checkoutPayments.pendingBankAccount(cs); pending {
 			r.changed = true
-			r.checkoutPayments.finishBankDebit(cs, good)
+			r.checkoutPayments.settle(cs, good)
 			shown = r.checkoutSessions.render(cs)
 		}
 		return nil
@@ -120,31 +143,4 @@ func (c control) settleCheckoutSession(w http.ResponseWriter, req *http.Request)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(wire.Encode(shown))
-}
-
-// renderBankAccount renders the us_bank_account hash of a payment method.
-func (p *PaymentMethod) renderBankAccount() wire.Object {
-	return wire.Object{
-		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "financial_connections_account": nil,
-		"fingerprint": p.fingerprint(), "last4": p.last4(), "networks": wire.Object{"preferred": "ach", "supported": []any{"ach"}},
-		"routing_number": "110000000", "status_details": wire.Object{},
-	}
-}
-
-// withBankAccount replaces the card hash by the us_bank_account hash if the payment method is a
-// bank account.
-func (p *PaymentMethod) withBankAccount(o wire.Object) wire.Object {
-	if p.IsBankAccount {
-		delete(o, "card")
-		o["type"], o["us_bank_account"] = "us_bank_account", p.renderBankAccount()
-	}
-	return o
-}
-
-// bankDebitDetails renders a charge's payment_method_details for a bank account.
-func (p *PaymentMethod) bankDebitDetails() wire.Object {
-	return wire.Object{"type": "us_bank_account", "us_bank_account": wire.Object{
-		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "fingerprint": p.fingerprint(),
-		"last4": p.last4(), "payment_reference": nil, "routing_number": "110000000",
-	}}
 }

@@ -115,7 +115,7 @@ func (h checkoutSessions) savedCards(cs *CheckoutSession) []*PaymentMethod {
 		return nil
 	}
 	for _, pm := range h.store.PaymentMethods.by("customer", cs.Customer) {
-		if slices.Contains(filters, pm.allowRedisplay()) && !pm.IsBankAccount {
+		if slices.Contains(filters, pm.allowRedisplay()) && pm.isCard() {
 			out = append(out, pm)
 		}
 	}

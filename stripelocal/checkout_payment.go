@@ -12,8 +12,8 @@ func (h checkoutPayments) submit(cs *CheckoutSession, s checkoutForm) (paymentOu
 	switch {
 	case h.checkoutSessions.isFree(cs):
 		return h.completeWithoutPayment(cs), nil
-	case s.Bank && cs.offersBankDebit():
-		return h.startBankDebit(cs, s), nil
+	case s.Bank && cs.bankDebit() != "":
+		return h.startBankDebit(cs, s)
 	}
 	if pm, saved := h.checkoutSessions.savedCard(cs, s.SavedCard); saved {
 		return h.pay(cs, pm)
@@ -76,7 +76,7 @@ func (h checkoutPayments) completionOrder() []string {
 
 // payOneTime pays a session in payment mode.
 func (h checkoutPayments) payOneTime(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
-	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}
+	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "charge.pending", "payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}
 	if cs.CustomerCreation == "always" || cs.SetupFutureUsage != "" {
 		h.ensureCustomer(cs)
 	}
@@ -89,17 +89,27 @@ func (h checkoutPayments) payOneTime(cs *CheckoutSession, pm *PaymentMethod) (pa
 	if !ok {
 		pi = h.createIntent(cs, amount)
 	}
+	h.obtainMandate(pi, pm)
 	result, decline := h.paymentIntents.confirmWith(pi, pm)
-	if result == outcomePaid {
+	return h.completeAfter(cs, pm, result), decline
+}
+
+// completeAfter completes a session that is paid, or whose bank debit is pending.
+func (h checkoutPayments) completeAfter(cs *CheckoutSession, pm *PaymentMethod, result paymentOutcome) paymentOutcome {
+	switch result {
+	case outcomePaid:
 		h.complete(cs, pm, "paid")
+	case outcomeProcessing:
+		h.complete(cs, pm, "unpaid")
+		return outcomePaid
 	}
-	return result, decline
+	return result
 }
 
 func (h checkoutPayments) createIntent(cs *CheckoutSession, amount int64) *PaymentIntent {
 	pi := h.paymentIntents.insert(&PaymentIntent{
 		Amount: amount, Currency: cs.Currency, Customer: cs.Customer, Description: cs.PaymentIntentDescription, ReceiptEmail: cs.PaymentIntentReceiptEmail,
-		Metadata: cs.PaymentIntentMetadata, SetupFutureUsage: cs.SetupFutureUsage, CheckoutSession: cs.ID, Shipping: cs.PaymentIntentShipping,
+		Metadata: cs.PaymentIntentMetadata, SetupFutureUsage: cs.SetupFutureUsage, PaymentMethodTypes: cs.paymentMethodTypes(), CheckoutSession: cs.ID, Shipping: cs.PaymentIntentShipping,
 	})
 	h.store.CheckoutSessions.change(cs, func() { cs.PaymentIntent = pi.ID })
 	return pi
@@ -127,12 +137,10 @@ func (h checkoutPayments) paySubscription(cs *CheckoutSession, pm *PaymentMethod
 	}
 	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok {
 		pi.CheckoutSession = cs.ID
+		h.obtainMandate(pi, pm)
 	}
 	result, decline := h.invoicing.pay(inv, pm)
-	if result == outcomePaid {
-		h.complete(cs, pm, "paid")
-	}
-	return result, decline
+	return h.completeAfter(cs, pm, result), decline
 }
 
 // setupSubscription completes a session whose subscription costs nothing yet: the payment method is

@@ -49,7 +49,7 @@ type CheckoutSession struct {
 	PhoneNumberCollection     bool
 	Discount                  *Discount
 	PaymentMethodTypes        []string
-	BankDebitSettlesAt        int64 // account time; 0 if no bank debit is pending
+	BankDebitSettlesAt        int64 // of older state files; now DebitEndsAt of the payment intent
 	EnteredPhone              string
 	EnteredAddress            *Address
 	EnteredTaxID              string
@@ -106,7 +106,6 @@ func checkoutSessionResource() resource {
 		scheduleTimers: func(r *request) {
 			for _, cs := range r.store.CheckoutSessions.all {
 				r.checkoutSessions.scheduleExpiry(cs)
-				r.checkoutPayments.scheduleBankDebit(cs)
 			}
 		},
 		routes: []route{

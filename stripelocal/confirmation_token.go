@@ -107,7 +107,7 @@ func (h confirmationTokens) render(x *ConfirmationToken) wire.Object {
 	preview, shipping := wire.Object{}, any(nil)
 	if pm, ok := h.store.PaymentMethods.get(x.PaymentMethod); ok {
 		shown := h.paymentMethods.render(pm)
-		for _, name := range []string{"type", "allow_redisplay", "billing_details", "customer", "card", "us_bank_account"} {
+		for _, name := range []string{"type", "allow_redisplay", "billing_details", "customer", "card", "sepa_debit", "us_bank_account"} {
 			if value, has := shown[name]; has {
 				preview[name] = value
 			}

@@ -292,6 +292,9 @@ func (h disputes) render(d *Dispute) wire.Object {
 	if ch, ok := h.store.Charges.get(d.Charge); ok {
 		brand = h.charges.testCard(ch).brand
 	}
+	if brand == "" { // of a bank account: the hash has no type for it
+		return o
+	}
 	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{"brand": brand, "case_type": kind, "network_reason_code": nil}}
 	return o
 }

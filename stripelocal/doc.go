@@ -35,6 +35,7 @@
 //	pending_invoice.go                    invoices of pending items in between renewals
 //	portal_limits.go, portal_default.go   what the portal refuses; its default configuration
 //	checkout_payment.go                   paying and completing a Checkout session
+//	bank_debit.go, bank_transfer.go       payments that end later: debits, and transfers of customers
 //	api_version*.go                       translation to newer API versions, a file for each name
 //	event.go, webhook_*.go                events, their deliveries, the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
@@ -210,9 +211,27 @@
 //     setting stripe_tax=false refuses automatic tax.
 //   - Tax IDs: pages accept European VAT numbers and American EINs, the API a few more types. None
 //     is verified.
-//   - The delayed payment method is a bank debit in USD, in payment mode. It settles after four
-//     days of the account's clock, or by POST /_usher/checkout_sessions/{id}/settle. Its payment
-//     intent lists only card under payment_method_types.
+//   - Payment methods are cards, us_bank_account, sepa_debit and customer_balance. The delays and
+//     failures of debits follow from the documented test numbers. Those without a documented delay
+//     end after five seconds of the account's clock (inferred). An IBAN that is no test IBAN is
+//     debited with success (inferred). Error codes of failed debits are those of the API reference
+//     that match; that of a SEPA debit without a reason is payment_intent_payment_attempt_failed
+//     (both inferred).
+//   - Checkout offers a bank debit in payment mode: in USD, and in EUR if payment_method_types names
+//     sepa_debit. A debit of the page ends after four days of the account's clock, or by POST
+//     /_usher/checkout_sessions/{id}/settle. Its bank account needs no verification.
+//   - A bank debit needs a mandate: mandate_data, or that of an earlier call with
+//     setup_future_usage. Without one an invoice's attempt fails with payment_intent_mandate_invalid
+//     and no charge (inferred). account_closed, no_account and debit_not_authorized block a US
+//     account (docs) and make the mandate inactive (inferred).
+//   - While a debit is pending the invoice is open and attempted, and the subscription of a first
+//     invoice is active (a public report; the docs say that it can also be incomplete). Failed debits
+//     are not retried: the subscription gets at once the status that follows the last retry (docs).
+//   - US accounts are verified by the documented test amounts and codes, or on the page of 3-D
+//     Secure. The accounts of test ids such as pm_usBankAccount_success are verified (a public test).
+//     After ten failures, or the test values for it, the intent requires another payment method
+//     (inferred). verification_method has no other effect than to be shown.
+//   - Canceling a payment whose debit is pending fails its charge with charge_canceled (inferred).
 //   - A minimum of 0 in adjustable_quantity is taken as 1.
 //   - A new card on the hosted invoice is attached to the customer if setup_future_usage is set,
 //     with or without 3-D Secure, and never becomes a default (inferred).
@@ -261,13 +280,13 @@
 //     reference. Any other country is a 404.
 //   - Domains are not fetched, so every wallet is active on them. Registering one again responds
 //     with the first (inferred). Names without a dot, such as localhost, are refused.
-//   - A payment method configuration decides about cards: intents with automatic payment methods
-//     take payment_method_configuration, and are refused if it does not offer cards. A method that
-//     a configuration does not name is on for cards and the wallets that use them, and off
-//     otherwise (inferred). Checkout reads none.
+//   - A payment method configuration decides about cards and bank debits: intents with automatic
+//     payment methods take payment_method_configuration, and are refused if it does not offer cards.
+//     Intents of invoices that name no types have those of the default one, and the type that is
+//     charged. A method that a configuration does not name is on for cards and the wallets that use
+//     them, and off otherwise (inferred). Checkout reads none.
 //   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within
-//     twelve hours. The test helper takes a payment method and no payment_method_data, whose types
-//     are others than cards.
+//     twelve hours. The test helper takes a payment method and no payment_method_data.
 //   - Ephemeral keys work for an hour, for customers only, and for the calls by which mobile SDKs
 //     read and change the customer and their payment methods (which: inferred). The Stripe-Version
 //     of such a call, and of the creation of a key, may be older than 2024-06-20.
@@ -277,15 +296,20 @@
 //     the call has the option host. An account stores 32 MB of files. The type of a file follows
 //     from its contents, and is checked. Files that evidence names must exist and have a purpose
 //     for it (wording inferred).
-//   - Cash balances are funded by the test helper alone. No payment takes them, in either mode of
-//     reconciliation. A customer with one cannot be deleted (API reference).
+//   - Cash balances are funded by the test helper alone, so that display_bank_transfer_instructions
+//     names no account. Automatic reconciliation pays open payment intents of customer_balance, the
+//     oldest first; Stripe prefers exact amounts. Manual reconciliation pays none. A customer with a
+//     cash balance cannot be deleted (API reference).
+//   - balance.available is sent for money that is available at once: that of the test cards for it
+//     (docs) and of bank debits (docs for ACH; for SEPA inferred). Other money becomes available
+//     without it.
 //   - Checkout takes shipping_options in payment mode. The customer chooses one with the button
 //     that updates the order, and enters no address. Shipping is neither taxed nor discounted, and
 //     rates have no currency_options.
 //   - A payment with an elevated risk opens a review, as by the default rule of Radar for Fraud
 //     Teams. A refund of the whole amount and a dispute close it (a partial refund: inferred).
-//   - Bank debits of Checkout have mandates, for one payment unless setup_future_usage is set
-//     (inferred). Mandates are never withdrawn.
+//   - Mandates are for one payment unless setup_future_usage is set (inferred). The url of a SEPA
+//     mandate has no page.
 //   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # API versions
@@ -351,6 +375,7 @@
 //   - POST /v1/tokens: card.cvc
 //   - POST /v1/payment_intents: payment_method_options.card.request_three_d_secure
 //   - POST /v1/payment_intents/{id}: payment_method_options.card.request_three_d_secure
+//   - POST /v1/payment_intents/{id}/confirm: payment_method_options.card.request_three_d_secure
 //   - GET /v1/payment_pages/{id}: key, eid
 //   - POST /v1/payment_pages/{id}/confirm: key, eid
 //   - POST /v1/credit_notes: email_type
@@ -382,6 +407,8 @@
 //     the bank's.
 //   - Only recorded calls of Stripe have the parameters items.plan, plan and quantity of
 //     subscriptions, which are older than prices and items.
+//   - payment_method_options.customer_balance.bank_transfer.type takes jp_bank_account too, which
+//     only Stripe's command line tool sends.
 //   - The specification's enumeration of a webhook endpoint's api_version ends with its own
 //     version. Newer versions are accepted.
 package stripelocal

@@ -145,6 +145,21 @@ func (h dunning) paymentSucceeded(inv *Invoice) {
 	h.renewals.scheduleNext(sub)
 }
 
+// paymentProcessing activates the subscription of a first invoice whose bank debit is pending (a
+// public report, laravel/cashier-stripe issue 1689; docs: subscriptions can also be incomplete
+// then).
+func (h dunning) paymentProcessing(inv *Invoice) {
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
+	if !ok || sub.Status != "incomplete" {
+		return
+	}
+	h.subscriptions.change(sub, func() {
+		h.savePaymentMethod(sub, inv)
+		sub.Status = "active"
+	})
+	h.renewals.scheduleNext(sub)
+}
+
 // reactivateIfPaid activates a past_due or unpaid subscription if its latest finalized invoice,
 // void ones excluded, is paid or uncollectible (inferred).
 func (h dunning) reactivateIfPaid(sub *Subscription) {

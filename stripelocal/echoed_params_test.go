@@ -24,7 +24,7 @@ func TestTaxAndPaymentMethodTypesAreReturnedAsSent(t *testing.T) {
 		t.Errorf("invoice: tax %t %s, %v, due %d", inv.AutomaticTax.Enabled, inv.AutomaticTax.Status, inv.PaymentSettings.PaymentMethodTypes, inv.AmountDue)
 	}
 	_, err := l.updateSubscription(sub, func(p *stripe.SubscriptionParams) {
-		p.PaymentSettings = &stripe.SubscriptionPaymentSettingsParams{PaymentMethodTypes: stripe.StringSlice([]string{"sepa_debit"})}
+		p.PaymentSettings = &stripe.SubscriptionPaymentSettingsParams{PaymentMethodTypes: stripe.StringSlice([]string{"bacs_debit"})}
 	})
 	wantError(t, err, 400, "payment_intent_invalid_parameter", "invalid_request_error")
 	plain := must[*stripe.Invoice](t)(l.api.Invoices.Upcoming(&stripe.InvoiceUpcomingParams{

@@ -6,6 +6,8 @@ type handlers struct {
 	alerts                alerts
 	authenticationPages   authenticationPages
 	balanceTransactions   balanceTransactions
+	bankDebits            bankDebits
+	bankTransfers         bankTransfers
 	cashBalances          cashBalances
 	charges               charges
 	checkoutPages         checkoutPages
@@ -40,6 +42,7 @@ type handlers struct {
 	meterEvents           meterEvents
 	meters                meters
 	methodConfigurations  methodConfigurations
+	microdeposits         microdeposits
 	paymentIntents        paymentIntents
 	paymentLinks          paymentLinks
 	paymentMethodDomains  paymentMethodDomains
@@ -94,6 +97,8 @@ func handlersOf(r *request) handlers {
 		alerts:                alerts{r},
 		authenticationPages:   authenticationPages{r},
 		balanceTransactions:   balanceTransactions{r},
+		bankDebits:            bankDebits{r},
+		bankTransfers:         bankTransfers{r},
 		cashBalances:          cashBalances{r},
 		charges:               charges{r},
 		checkoutPages:         checkoutPages{r},
@@ -128,6 +133,7 @@ func handlersOf(r *request) handlers {
 		meterEvents:           meterEvents{r},
 		meters:                meters{r},
 		methodConfigurations:  methodConfigurations{r},
+		microdeposits:         microdeposits{r},
 		paymentIntents:        paymentIntents{r},
 		paymentLinks:          paymentLinks{r},
 		paymentMethodDomains:  paymentMethodDomains{r},

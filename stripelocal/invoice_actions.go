@@ -69,6 +69,9 @@ func (h invoices) payWith(inv *Invoice, in *input) error {
 	if !ok {
 		return noPaymentMethodError()
 	}
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "processing" { // the wording is inferred
+		return wire.Invalid("", "", "This invoice cannot be paid because its payment is already processing.")
+	}
 	result, decline := h.invoicing.pay(inv, pm)
 	return paymentError(result, decline, inv)
 }
@@ -77,7 +80,7 @@ func (h invoices) payWith(inv *Invoice, in *input) error {
 func paymentError(result paymentOutcome, decline *Decline, inv *Invoice) error {
 	var e *wire.Error
 	switch result {
-	case outcomePaid:
+	case outcomePaid, outcomeProcessing:
 		return nil
 	case outcomeRequiresAction:
 		e = &wire.Error{Status: 402, Type: "card_error", Code: "invoice_payment_intent_requires_action", Message: "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with this invoice."}

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"fmt"
+	"slices"
 
 	"usher/stripelocal/wire"
 )
@@ -166,7 +167,7 @@ func (h invoicing) createPaymentIntent(inv *Invoice) *PaymentIntent {
 	}
 	return h.paymentIntents.insert(&PaymentIntent{
 		Amount: inv.amountDue(), Currency: inv.Currency, Customer: inv.Customer, Invoice: inv.ID,
-		Description: description, SetupFutureUsage: "off_session",
+		Description: description, SetupFutureUsage: "off_session", PaymentMethodTypes: inv.PaymentMethodTypes,
 	})
 }
 
@@ -181,18 +182,50 @@ func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic boo
 	if !ok {
 		return outcomePaid, nil
 	}
+	if pi.Status == "processing" {
+		return outcomeProcessing, nil
+	}
 	before := h.invoices.render(inv)
 	if automatic {
 		inv.AttemptCount++
 	}
 	inv.Attempted = true
-	result, decline := h.paymentIntents.confirmWith(pi, pm)
+	result, decline := h.confirmIntent(pi, pm)
 	if result == outcomeRequiresAction && inv.BillingReason == "subscription_create" && automatic {
 		inv.AttemptCount-- // recorded by pay-rails/pay: 0 until a first invoice is authenticated
 	}
 	inv.recordDecline(pm, result, decline)
 	h.recordAttempt(inv, before, result, automatic)
 	return result, decline
+}
+
+// confirmIntent confirms the payment intent of an invoice. A bank account that cannot be debited
+// makes it fail without a charge.
+func (h invoicing) confirmIntent(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	if decline, refused := h.bankDebits.refusedForInvoice(pi, pm); refused {
+		h.paymentIntents.failConfirmation(pi, pm, decline)
+		return outcomeDeclined, decline
+	}
+	if kind := pm.methodKind(); !slices.Contains(h.paymentIntents.methodTypes(pi), kind) {
+		pi.PaymentMethodTypes = append(slices.Clone(h.paymentIntents.methodTypes(pi)), kind)
+	}
+	return h.paymentIntents.confirmWith(pi, pm)
+}
+
+// debitEnded applies the end of a bank debit to its invoice. Stripe does not retry bank debits: the
+// subscription gets at once the status that follows the last retry (docs: invoices, retrying failed
+// payments).
+func (h invoicing) debitEnded(pi *PaymentIntent, result paymentOutcome) {
+	inv, ok := h.store.Invoices.get(pi.Invoice)
+	if !ok || inv.isClosed() || inv.PaymentIntent != pi.ID {
+		return
+	}
+	before := h.invoices.render(inv)
+	h.recordAttempt(inv, before, result, false)
+	if result == outcomeDeclined {
+		h.customers.setDelinquent(inv.Customer, true)
+		h.dunning.exhaust(inv)
+	}
 }
 
 // completeAuthentication applies the result of 3-D Secure to the payment intent and its invoice.
@@ -217,6 +250,12 @@ func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result paymentOutcome) 
 func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result paymentOutcome, automatic bool) {
 	if result == outcomePaid {
 		h.markPaid(inv, inv.remaining())
+		return
+	}
+	if result == outcomeProcessing {
+		inv.NextPaymentAttempt = 0
+		h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+		h.dunning.paymentProcessing(inv)
 		return
 	}
 	exhausted := automatic && h.dunning.scheduleRetry(inv)

@@ -77,7 +77,15 @@ func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) authentication 
 	if cs, ok := h.store.CheckoutSessions.get(pi.CheckoutSession); ok && cs.Status == "open" {
 		return h.forSession(cs)
 	}
-	if pi.Status != "requires_action" {
+	if pm, ok := h.microdeposits.unverified(pi.Status, pi.PaymentMethod); ok {
+		return authentication{amount: wire.FormatAmount(pi.Amount, pi.Currency), complete: func(passed bool) pageResponse {
+			if passed {
+				h.paymentIntents.finishVerification(pi, pm)
+			}
+			return message(http.StatusOK, "Thank you", "You can close this page.")
+		}}
+	}
+	if pi.Status != "requires_action" || pi.BankTransfer != nil {
 		return authentication{}
 	}
 	return authentication{amount: wire.FormatAmount(pi.Amount, pi.Currency), complete: func(passed bool) pageResponse {
@@ -97,6 +105,14 @@ func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) authentication 
 func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 	if cs, ok := h.store.CheckoutSessions.get(si.CreatedBySession); ok {
 		return h.forSession(cs)
+	}
+	if pm, ok := h.microdeposits.unverified(si.Status, si.PaymentMethod); ok {
+		return authentication{amount: "nothing yet", complete: func(passed bool) pageResponse {
+			if passed {
+				h.setupIntents.finishVerification(si, pm)
+			}
+			return message(http.StatusOK, "Thank you", "You can close this page.")
+		}}
 	}
 	if si.Status != "requires_action" {
 		return authentication{}

@@ -61,14 +61,38 @@ func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered c
 			p.Terms.Value = "1" // checked
 		}
 	}
-	if p.Card != nil && cs.offersBankDebit() && h.checkoutSessions.amountDue(cs) > 0 {
+	if p.Card != nil && cs.bankDebit() != "" && h.checkoutSessions.amountDue(cs) > 0 {
 		p.PayByBank = entered.Bank
-		p.Bank = []pageField{{
-			Name: "bankAccount", Label: "Account number", Type: "text", Value: entered.Account, Inputmode: "numeric", Autocomplete: "off",
-			Hint: bankAccountSucceeds + " settles, " + bankAccountFails + " fails; both after four days.",
-		}}
+		p.Bank = []pageField{bankField(cs.bankDebit(), entered.Account)}
 	}
 	p.More = cs.moreFields(entered)
+}
+
+// bankField asks for the account of a bank debit.
+func bankField(kind, entered string) pageField {
+	if kind == "sepa_debit" {
+		accounts := sepaTestAccounts["DE"]
+		return pageField{
+			Name: "bankAccount", Label: "IBAN", Type: "text", Value: entered, Autocomplete: "off",
+			Hint: accounts[0] + " settles, " + accounts[2] + " fails; both after four days.",
+		}
+	}
+	return pageField{
+		Name: "bankAccount", Label: "Account number", Type: "text", Value: entered, Inputmode: "numeric", Autocomplete: "off",
+		Hint: bankAccountSucceeds + " settles, " + bankAccountFails + " fails; both after four days.",
+	}
+}
+
+// bankProblem is the message for an invalid account, or "".
+func bankProblem(kind, entered string) string {
+	n := len(digitsOf(entered))
+	switch {
+	case kind == "sepa_debit" && !validIBAN(normalizeIBAN(entered)):
+		return "Enter a valid IBAN."
+	case kind == "us_bank_account" && (n < 4 || n > 17):
+		return "Enter an account number of 4 to 17 digits."
+	}
+	return ""
 }
 
 // markdownLink is a link in the texts of a session. The local page shows its label alone.
@@ -134,9 +158,9 @@ func (h checkoutPages) validate(cs *CheckoutSession, s checkoutForm, problems ma
 	_, saved := h.checkoutSessions.savedCard(cs, s.SavedCard)
 	switch {
 	case h.checkoutSessions.isFree(cs), saved:
-	case s.Bank && cs.offersBankDebit():
-		if n := len(digitsOf(s.Account)); n < 4 || n > 17 {
-			problems["bankAccount"] = "Enter an account number of 4 to 17 digits."
+	case s.Bank && cs.bankDebit() != "":
+		if problem := bankProblem(cs.bankDebit(), s.Account); problem != "" {
+			problems["bankAccount"] = problem
 		}
 		if s.Card.Name == "" {
 			problems["billingName"] = "Enter the name of the account's holder."

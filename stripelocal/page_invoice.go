@@ -154,6 +154,9 @@ func (h invoicePages) addPaymentForm(p *invoicePage, inv *Invoice, chosen string
 	p.Pay = "Pay " + p.Due
 	c, ok := h.store.Customers.get(inv.Customer)
 	for _, pm := range h.store.PaymentMethods.by("customer", inv.Customer) {
+		if !pm.isCard() {
+			continue
+		}
 		isDefault := ok && c.DefaultPaymentMethod == pm.ID
 		p.Cards = append(p.Cards, pageOption{
 			Value: pm.ID, Label: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()), Selected: chosen == pm.ID || chosen == "" && isDefault,

@@ -16,6 +16,9 @@ func (h portalPages) cards(x *PortalSession, config *PortalConfiguration) []port
 	c, _ := h.store.Customers.get(x.Customer)
 	var out []portalCard
 	for _, pm := range h.store.PaymentMethods.by("customer", x.Customer) {
+		if !pm.isCard() {
+			continue
+		}
 		out = append(out, portalCard{
 			ID: pm.ID, Name: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()),
 			Expires: fmt.Sprintf("%02d/%d", pm.ExpMonth, pm.ExpYear), Default: c != nil && c.DefaultPaymentMethod == pm.ID,

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"cmp"
+	"slices"
 
 	"usher/stripelocal/wire"
 )
@@ -34,7 +35,11 @@ type PaymentIntent struct {
 	LastPaymentError          *Decline
 	LastErrorMethod           string
 	Metadata                  map[string]string
+	Mandate                   string        `json:",omitzero"` // accepted for this payment
+	DebitEndsAt               int64         `json:",omitzero"` // account time; 0 if no bank debit is pending
+	BankTransfer              *BankTransfer `json:",omitzero"` // of customer_balance
 	PaymentMethod             string
+	PaymentMethodTypes        []string `json:",omitzero"` // empty is those of methodTypes
 	ReceiptEmail              string
 	ClientSecret              string
 	CheckoutSession           string // the Checkout session that created it
@@ -50,6 +55,11 @@ func paymentIntentResource() resource {
 		objectType: "payment_intent",
 		render: renderFrom(func(s *store) *table[*PaymentIntent] { return s.PaymentIntents },
 			bind(paymentIntents.render)),
+		scheduleTimers: func(r *request) {
+			for _, pi := range r.store.PaymentIntents.all {
+				r.bankDebits.scheduleEnd(pi)
+			}
+		},
 		routes: paymentIntentRoutes(),
 	}
 }
@@ -73,6 +83,9 @@ func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 // confirmWith attempts the payment. A card that requires 3-D Secure leaves the intent in
 // requires_action until completeAuthentication.
 func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	if pm.methodKind() == "customer_balance" {
+		return h.bankTransfers.confirm(pi, pm), nil
+	}
 	result, decline := pm.chargeOutcome()
 	if result == outcomeRequiresAction && pi.AuthenticatedMethod == pm.ID {
 		result, decline = pm.outcomeAfterAuthentication()
@@ -83,6 +96,8 @@ func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (payme
 		h.succeed(pi, pm)
 	case outcomeDeclined:
 		h.fail(pi, pm, decline)
+	case outcomeProcessing:
+		h.bankDebits.start(pi, pm)
 	case outcomeRequiresAction:
 		pi.Status = "requires_action"
 		h.emit("payment_intent.requires_action", h.render(pi))
@@ -93,7 +108,7 @@ func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (payme
 // completeAuthentication applies the result of 3-D Secure.
 func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (paymentOutcome, *Decline) {
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
-	if !ok || pi.Status != "requires_action" {
+	if !ok || pi.Status != "requires_action" || !pm.isCard() {
 		return outcomeDeclined, genericDecline()
 	}
 	if passed {
@@ -130,9 +145,15 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 		h.authorize(pi, ch)
 		return
 	}
+	h.markSucceeded(pi, ch)
+}
+
+// markSucceeded marks a payment as succeeded, with what follows from its test card or account.
+func (h paymentIntents) markSucceeded(pi *PaymentIntent, ch *Charge) {
 	pi.Status, pi.AmountReceived, pi.LatestCharge, pi.LastPaymentError = "succeeded", pi.Amount, ch.ID, nil
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.succeeded", h.render(pi))
+	h.balanceTransactions.announce(ch)
 	h.fraudWarnings.openForTestCard(ch)
 	h.reviews.openForTestCard(ch)
 	h.disputes.openForTestCard(ch)
@@ -176,6 +197,8 @@ func (h paymentIntents) cancelByID(id, reason string) {
 		return
 	}
 	pi.Status, pi.CanceledAt, pi.CancellationReason = "canceled", h.now, reason
+	h.bankDebits.cancel(pi)
+	h.bankTransfers.giveBack(pi)
 	h.emit("payment_intent.canceled", h.render(pi))
 }
 
@@ -214,7 +237,7 @@ func (h paymentIntents) render(p *PaymentIntent) wire.Object {
 		"next_action": h.renderNextAction(p), "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", p.PaymentMethod),
 		"payment_method_configuration_details": h.methodConfiguration(p.AutomaticPaymentMethods, p.MethodConfiguration),
-		"payment_method_options":               p.cardOptions(), "payment_method_types": []any{"card"},
+		"payment_method_options":               h.methodOptions(p), "payment_method_types": h.methodTypes(p),
 		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": wire.Ref("review", h.reviews.ofCharge(p.LatestCharge)),
 		"setup_future_usage": wire.StringOrNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
 		"statement_descriptor": wire.StringOrNull(p.StatementDescriptor), "statement_descriptor_suffix": wire.StringOrNull(p.StatementDescriptorSuffix), "status": p.Status,
@@ -252,12 +275,68 @@ func (r *request) methodConfiguration(automatic bool, id string) any {
 	return wire.Object{"id": cmp.Or(id, r.defaultConfigurationID()), "parent": nil}
 }
 
+// methodTypes are the types of payment methods that an intent takes. An intent of an invoice has
+// those of the default configuration, unless the invoice names them.
+func (h paymentIntents) methodTypes(p *PaymentIntent) []string {
+	if len(p.PaymentMethodTypes) > 0 {
+		return p.PaymentMethodTypes
+	}
+	return h.configuredTypes(p.AutomaticPaymentMethods || p.Invoice != "", p.MethodConfiguration, p.Currency)
+}
+
+// configuredTypes are card and the bank debits that a configuration offers in a currency; of a
+// setup, which has no currency, in any.
+func (r *request) configuredTypes(automatic bool, id, currency string) []string {
+	types := []string{"card"}
+	x, ok := r.methodConfigurations.byID(cmp.Or(id, r.defaultConfigurationID()))
+	if !ok || !automatic {
+		return types
+	}
+	for _, kind := range []string{"sepa_debit", "us_bank_account"} {
+		if x.offers(kind) && (currency == "" || slices.Contains(bankKinds[kind], currency)) {
+			types = append(types, kind)
+		}
+	}
+	return types
+}
+
+// methodOptions are the payment_method_options of the types that an intent takes.
+func (h paymentIntents) methodOptions(p *PaymentIntent) wire.Object {
+	all := wire.Object{}
+	for _, kind := range h.methodTypes(p) {
+		options := wire.Object{}
+		switch kind {
+		case "card":
+			all[kind] = p.cardOptions()
+			continue
+		case "us_bank_account":
+			options["mandate_options"], options["verification_method"] = wire.Object{}, cmp.Or(p.MethodOptions["verification_method"], "automatic")
+		case "customer_balance":
+			options = p.BankTransfer.options()
+		}
+		if usage := p.MethodOptions[kind]; usage != "" {
+			options["setup_future_usage"] = usage
+		}
+		all[kind] = options
+	}
+	return all
+}
+
+// futureUsage is the setup_future_usage for a payment method: that of its type, else that of the
+// intent (API reference: create a PaymentIntent).
+func (p *PaymentIntent) futureUsage(pm *PaymentMethod) string {
+	if usage := cmp.Or(p.MethodOptions[pm.methodKind()], p.SetupFutureUsage); usage != "none" {
+		return usage
+	}
+	return ""
+}
+
 func (p *PaymentIntent) cardOptions() wire.Object {
 	card := wire.Object{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}
 	if usage := p.MethodOptions["card"]; usage != "" {
 		card["setup_future_usage"] = usage
 	}
-	return wire.Object{"card": card}
+	return card
 }
 
 func (h paymentIntents) renderLastError(p *PaymentIntent) any {
@@ -265,7 +344,8 @@ func (h paymentIntents) renderLastError(p *PaymentIntent) any {
 		return nil
 	}
 	o := h.renderDecline(p.LastPaymentError, p.LastErrorMethod)
-	if p.LastPaymentError.DeclineCode != "" {
+	ch, charged := h.store.Charges.get(p.LatestCharge)
+	if p.LastPaymentError.DeclineCode != "" || charged && ch.Failure != nil && ch.Failure.Code == p.LastPaymentError.Code {
 		o["charge"] = p.LatestCharge
 	}
 	return o
@@ -286,6 +366,13 @@ func (h paymentIntents) renderDecline(d *Decline, method string) wire.Object {
 func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	if p.Status != "requires_action" {
 		return nil
+	}
+	pm, ok := h.store.PaymentMethods.get(p.PaymentMethod)
+	switch {
+	case ok && pm.Unverified:
+		return h.microdepositAction(p.ID, pm)
+	case p.BankTransfer != nil:
+		return p.BankTransfer.nextAction(p)
 	}
 	return nextAction(h.origin+"/c/authenticate/"+p.ID, p.ReturnURL, p.UseStripeSDK)
 }

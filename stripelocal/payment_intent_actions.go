@@ -12,9 +12,11 @@ const (
 	shippingFields = "shipping{address" + addressLines + "! carrier name! phone tracking_number}"
 	shippingParams = shippingFields + " "
 	intentChanges  = "customer description:1000? payment_method payment_method_types[] statement_descriptor:22? statement_descriptor_suffix:22? "
-	// methodOptionParams are the options that mean something for cards. Other types are taken.
-	methodOptionParams = "payment_method_options{card{setup_future_usage:none|off_session|on_session? request_three_d_secure:any|automatic|challenge}? sepa_debit{setup_future_usage:none|off_session|on_session?}?} "
-	intentConfirm      = "error_on_requires_action:bool off_session:bool return_url use_stripe_sdk:bool "
+	// methodOptionParams are the options of the payment methods that exist here.
+	methodOptionParams = "payment_method_options{card{setup_future_usage:none|off_session|on_session? request_three_d_secure:any|automatic|challenge}? sepa_debit{setup_future_usage:none|off_session|on_session?}? " +
+		"us_bank_account{setup_future_usage:none|off_session|on_session? verification_method:automatic|instant|microdeposits}? " + bankTransferParams + "} "
+	intentConfirm    = "error_on_requires_action:bool off_session:bool return_url use_stripe_sdk:bool mandate " + mandateParams + methodDataParams
+	methodDataParams = "payment_method_data{type:customer_balance|sepa_debit|us_bank_account! " + bankAccountParams + billingDetailsParams + "} "
 )
 
 func paymentIntentRoutes() []route {
@@ -25,7 +27,8 @@ func paymentIntentRoutes() []route {
 		on("GET /v1/payment_intents/{id}", "client_secret", paymentIntents.get),
 		on("POST /v1/payment_intents/{id}", "amount:int currency:currency transfer_group "+methodOptionParams+intentChanges+"metadata:map? receipt_email? setup_future_usage:off_session|on_session? "+shippingFields+"? ", paymentIntents.update),
 		on("POST /v1/payment_intents/{id}/confirm", "client_secret confirmation_token payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
-			"capture_method:automatic|automatic_async|manual "+shippingFields+"? "+intentConfirm, paymentIntents.confirm),
+			"capture_method:automatic|automatic_async|manual "+shippingFields+"? "+methodOptionParams+intentConfirm, paymentIntents.confirm),
+		on("POST /v1/payment_intents/{id}/verify_microdeposits", microdepositParams, paymentIntents.verifyMicrodeposits),
 		on("POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", paymentIntents.capture),
 		on("POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", paymentIntents.cancel),
 	}
@@ -35,7 +38,7 @@ func (h paymentIntents) create(in *input) (any, error) {
 	if err := checkIntentAmount(in.Params); err != nil {
 		return nil, err
 	}
-	token, err := h.confirmationTokens.apply(in)
+	token, err := h.paymentMethods.applyInline(in)
 	if err == nil {
 		err = checkConfirms(in.Params)
 	}
@@ -49,6 +52,9 @@ func (h paymentIntents) create(in *input) (any, error) {
 		return nil, err
 	}
 	pm, err := h.checkReferences(in.Params, "")
+	if err == nil {
+		err = checkTypeCurrency(in.Params, in.String("currency"))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +126,21 @@ func (h paymentIntents) checkReferences(p wire.Params, owner string) (*PaymentMe
 	return pm, checkMethodOwner(pm, owner)
 }
 
-// checkMethodTypes rejects all payment method types but card.
+// checkMethodTypes rejects the payment method types that do not exist here.
 func checkMethodTypes(p wire.Params) error {
 	for _, kind := range p.Strings("payment_method_types") {
-		if kind != "card" {
-			return wire.Invalid("payment_intent_invalid_parameter", p.Name("payment_method_types"), "The payment method type provided: "+kind+" is invalid. The local Stripe has cards only.")
+		if kind != "card" && bankKinds[kind] == nil {
+			return wire.Invalid("payment_intent_invalid_parameter", p.Name("payment_method_types"), "The payment method type provided: "+kind+" is invalid. The local Stripe has card, customer_balance, sepa_debit and us_bank_account only.")
+		}
+	}
+	return nil
+}
+
+// checkTypeCurrency rejects payment method types that do not have a currency.
+func checkTypeCurrency(p wire.Params, currency string) error {
+	for _, kind := range p.Strings("payment_method_types") {
+		if currencies := bankKinds[kind]; currencies != nil && !slices.Contains(currencies, currency) {
+			return currencyError(kind, currency)
 		}
 	}
 	return nil
@@ -145,6 +161,7 @@ func checkMethodOwner(pm *PaymentMethod, customer string) error {
 func (pi *PaymentIntent) setFields(p wire.Params) {
 	p.SetString("customer", &pi.Customer)
 	p.SetString("description", &pi.Description)
+	p.SetStrings("payment_method_types", &pi.PaymentMethodTypes)
 	p.SetString("receipt_email", &pi.ReceiptEmail)
 	p.SetString("setup_future_usage", &pi.SetupFutureUsage)
 	p.SetString("statement_descriptor", &pi.StatementDescriptor)
@@ -158,16 +175,24 @@ func (pi *PaymentIntent) setFields(p wire.Params) {
 // setMethodOptions reads payment_method_options. Whether a payment requires 3-D Secure follows from
 // its test card alone, so request_three_d_secure has no effect.
 func (pi *PaymentIntent) setMethodOptions(p wire.Params) {
-	for _, kind := range []string{"card", "sepa_debit"} {
+	for _, kind := range []string{"card", "sepa_debit", "us_bank_account"} {
 		if options := p.At(kind); options.Has("setup_future_usage") {
-			merged := maps.Clone(pi.MethodOptions)
-			if merged == nil {
-				merged = map[string]string{}
-			}
-			merged[kind] = options.String("setup_future_usage")
-			pi.MethodOptions = merged
+			pi.setMethodOption(kind, options.String("setup_future_usage"))
 		}
 	}
+	if account := p.At("us_bank_account"); account.Has("verification_method") {
+		pi.setMethodOption("verification_method", account.String("verification_method"))
+	}
+	pi.BankTransfer = bankTransferFromParams(p.At("customer_balance"), pi.BankTransfer)
+}
+
+func (pi *PaymentIntent) setMethodOption(name, value string) {
+	merged := maps.Clone(pi.MethodOptions)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	merged[name] = value
+	pi.MethodOptions = merged
 }
 
 func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
@@ -233,7 +258,7 @@ func (h paymentIntents) confirm(in *input) (any, error) {
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
 		return nil, unexpectedState(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
 	}
-	token, err := h.confirmationTokens.apply(in)
+	token, err := h.paymentMethods.applyInline(in)
 	if err != nil {
 		return nil, err
 	}
@@ -263,9 +288,17 @@ func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, e
 	if !ok {
 		return nil, missingMethodError(pi)
 	}
+	err := h.bankDebits.accept(pi, pm, p)
+	if err == nil {
+		err = h.bankDebits.check(pi, pm)
+	}
+	if err != nil {
+		pi.Status = "requires_confirmation"
+		return nil, err
+	}
 	pi.ReturnURL, pi.UseStripeSDK = p.String("return_url"), p.Bool("use_stripe_sdk")
 	result, decline := h.confirmForInvoice(pi, pm)
-	if result == outcomeRequiresAction && (p.Bool("off_session") || p.Bool("error_on_requires_action")) {
+	if result == outcomeRequiresAction && pm.isCard() && (p.Bool("off_session") || p.Bool("error_on_requires_action")) {
 		result, decline = outcomeDeclined, authenticationRequired()
 		h.failConfirmation(pi, pm, decline)
 	}
@@ -274,10 +307,11 @@ func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, e
 		refusal.PaymentIntent, refusal.PaymentMethod, refusal.Charge = pi.ID, pm.ID, pi.LatestCharge
 		return nil, refusal
 	}
-	if result == outcomePaid {
+	started := result == outcomePaid || result == outcomeProcessing
+	if started {
 		h.paymentMethods.saveAfterPayment(pi)
 	}
-	pm.Consumed = pm.Customer == "" && result == outcomePaid
+	pm.Consumed = pm.Customer == "" && started
 	return h.render(pi), nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// PaymentMethod is a card or a bank account. A card's number is one of Stripe's test cards.
+// PaymentMethod is a card, a bank account or a bank transfer. A card's number is one of Stripe's test cards.
 type PaymentMethod struct {
 	Base
 	Number         string
@@ -22,14 +22,23 @@ type PaymentMethod struct {
 	Address        *Address
 	AllowRedisplay string // empty is unspecified
 	Authenticated  bool   // has passed 3-D Secure
-	IsBankAccount  bool   // us_bank_account, not card
+	IsBankAccount  bool   // debited: us_bank_account unless Type is set
+	Type           string `json:",omitzero"` // sepa_debit or customer_balance; else IsBankAccount decides
+	HolderType     string `json:",omitzero"` // of a US bank account; empty is individual
+	AccountType    string `json:",omitzero"` // of a US bank account; empty is checking
+	Unverified     bool   `json:",omitzero"` // a US bank account whose microdeposits are not verified
+	FailedProofs   int64  `json:",omitzero"` // failed verifications of microdeposits
+	BlockedBy      string `json:",omitzero"` // the failure code that blocks a bank account
 	Verified       bool   // attached or charged, so that its checks were made
 	WithoutCVC     bool   // entered without a security code
 	Consumed       bool   // used once without a customer, or detached; not usable again
 	Metadata       map[string]string
 }
 
-const billingDetailsParams = "billing_details{address" + addressParams + "email? name? phone?} "
+const (
+	billingDetailsParams = "billing_details{address" + addressParams + "email? name? phone?} "
+	paymentMethodParams  = "type! card{number exp_month:int exp_year:int cvc token} " + bankAccountParams + billingDetailsParams
+)
 
 // paymentMethods serves /v1/payment_methods and chooses the payment method to charge.
 type paymentMethods struct{ *request }
@@ -40,7 +49,7 @@ func paymentMethodResource() resource {
 		render: renderFrom(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
 			bind(paymentMethods.render)),
 		routes: []route{
-			on("POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map "+billingDetailsParams, paymentMethods.create),
+			on("POST /v1/payment_methods", paymentMethodParams+"allow_redisplay:always|limited|unspecified metadata:map ", paymentMethods.create),
 			on("GET /v1/payment_methods", pageParams+"customer type", paymentMethods.list),
 			on("GET /v1/customers/{id}/payment_methods", pageParams+"type", paymentMethods.listForCustomer),
 			on("GET /v1/payment_methods/{id}", "", paymentMethods.get),
@@ -52,17 +61,30 @@ func paymentMethodResource() resource {
 }
 
 func (h paymentMethods) create(in *input) (any, error) {
-	if in.String("type") != "card" {
-		return nil, wire.Invalid("", "type", "Invalid type: the local Stripe has no other payment methods than card.")
-	}
-	pm, err := h.fromCardParams(in.At("card"))
+	pm, err := h.fromParams(in.Params)
 	if err != nil {
 		return nil, err
 	}
 	pm.Metadata = in.Metadata()
 	in.SetString("allow_redisplay", &pm.AllowRedisplay)
-	pm.setBillingDetails(in.At("billing_details"))
 	return h.render(pm), nil
+}
+
+// fromParams creates a payment method from the parameters of POST /v1/payment_methods or
+// payment_method_data.
+func (h paymentMethods) fromParams(p wire.Params) (*PaymentMethod, error) {
+	var pm *PaymentMethod
+	var err error
+	if p.String("type") == "card" { // not in payment_method_data, which has no card (API reference)
+		pm, err = h.fromCardParams(p.At("card"))
+	} else {
+		pm, err = h.fromAccountParams(p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pm.setBillingDetails(p.At("billing_details"))
+	return pm, nil
 }
 
 // fromCardParams creates a payment method from a token or from card details.
@@ -109,6 +131,14 @@ func (h paymentMethods) insertTestCard(prefix string, card testCard) *PaymentMet
 	return h.insertCardWithPrefix(prefix, card, int64(today.Month()), int64(today.Year()+1))
 }
 
+// insertTestMethod stores the card or bank account of a test id such as pm_card_visa.
+func (h paymentMethods) insertTestMethod(id string) (*PaymentMethod, bool) {
+	if card, ok := testCardByToken(id); ok {
+		return h.insertTestCard("pm_1", card), true
+	}
+	return h.testAccountByToken(id)
+}
+
 func (p *PaymentMethod) setBillingDetails(from wire.Params) {
 	from.SetString("email", &p.Email)
 	from.SetString("name", &p.Name)
@@ -121,8 +151,8 @@ func (h paymentMethods) findUsable(id, param string) (*PaymentMethod, error) {
 	if pm, ok := h.store.PaymentMethods.get(id); ok {
 		return pm, checkNotConsumed(pm)
 	}
-	if card, ok := testCardByToken(id); ok {
-		return h.insertTestCard("pm_1", card), nil
+	if pm, ok := h.insertTestMethod(id); ok {
+		return pm, nil
 	}
 	return nil, noSuchMethod(id, param)
 }
@@ -132,6 +162,22 @@ func noSuchMethod(id, param string) *wire.Error {
 	e := wire.NoSuch("PaymentMethod", id, param)
 	e.Message += "; It's possible this PaymentMethod exists on one of your connected accounts, in which case you should retry this request on that connected account. Learn more at https://stripe.com/docs/connect/authentication"
 	return e
+}
+
+// applyInline creates the payment method of payment_method_data, and adds what a confirmation token
+// carries. The token is nil if the call has none.
+func (h paymentMethods) applyInline(in *input) (*ConfirmationToken, error) {
+	if in.Has("payment_method_data") {
+		if in.Has("payment_method") {
+			return nil, wire.Invalid("", "payment_method", "You may only specify one of these parameters: payment_method, payment_method_data.")
+		}
+		pm, err := h.fromParams(in.At("payment_method_data"))
+		if err != nil {
+			return nil, err
+		}
+		in.Params = in.With("payment_method", pm.ID)
+	}
+	return h.confirmationTokens.apply(in)
 }
 
 func checkNotConsumed(pm *PaymentMethod) error {
@@ -189,8 +235,8 @@ func (h paymentMethods) find(in *input) (*PaymentMethod, error) {
 }
 
 func (h paymentMethods) get(in *input) (any, error) {
-	if card, ok := testCardByToken(in.pathValue("id")); ok { // recorded by spree_stripe
-		return h.render(h.insertTestCard("pm_1", card)), nil
+	if pm, ok := h.insertTestMethod(in.pathValue("id")); ok { // recorded by spree_stripe
+		return h.render(pm), nil
 	}
 	pm, err := h.find(in)
 	if err != nil {
@@ -251,12 +297,12 @@ func (h paymentMethods) listForCustomer(in *input) (any, error) {
 func (h paymentMethods) listPage(in *input, customer string) (any, error) {
 	return listing[*PaymentMethod]{
 		resource: "payment_method", table: h.store.PaymentMethods, rows: h.store.PaymentMethods.by("customer", customer),
-		filter: func(*PaymentMethod) bool { return in.StringOr("type", "card") == "card" },
+		filter: func(pm *PaymentMethod) bool { return !in.Has("type") || in.String("type") == pm.methodKind() },
 		render: h.render,
 	}.page(in)
 }
 
-func (p *PaymentMethod) last4() string { return p.Number[len(p.Number)-4:] }
+func (p *PaymentMethod) last4() string { return p.Number[max(len(p.Number)-4, 0):] }
 
 func (p *PaymentMethod) renderBillingDetails() wire.Object {
 	address := p.Address
@@ -267,7 +313,7 @@ func (p *PaymentMethod) renderBillingDetails() wire.Object {
 }
 
 func (h paymentMethods) render(p *PaymentMethod) wire.Object {
-	return p.withBankAccount(wire.Object{
+	return p.withAccount(wire.Object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
 		"allow_redisplay": p.allowRedisplay(), "billing_details": p.renderBillingDetails(),
 		"customer": wire.Ref("customer", p.Customer), "metadata": p.Metadata,
@@ -320,6 +366,9 @@ func checkAttachable(pm *PaymentMethod, customer string) error {
 	if pm.Customer != "" && pm.Customer != customer {
 		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
 	}
+	if pm.methodKind() == "customer_balance" { // the wording is inferred
+		return wire.Invalid("", "payment_method", "Payment methods of type `customer_balance` cannot be attached to a customer.")
+	}
 	if result, decline := pm.setupOutcome(); result == outcomeDeclined {
 		refusal := cardError(decline)
 		refusal.EmptyParam = refusal.Param == ""
@@ -368,7 +417,7 @@ func (h paymentMethods) fromCardForm(entered cardForm, email string) *PaymentMet
 func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	c, exists := h.store.Customers.get(pi.Customer)
-	if ok && exists && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
+	if ok && exists && pi.futureUsage(pm) != "" && !c.Deleted && pm.Customer == "" {
 		h.attachTo(pm, c)
 	}
 }

@@ -2,13 +2,14 @@ package stripelocal
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"usher/stripelocal/wire"
 )
 
 // PaymentMethodConfiguration is which payment methods a page or an intent offers. The local Stripe
-// has cards only, so it is the preference for cards that decides.
+// reads those for cards and for bank debits.
 type PaymentMethodConfiguration struct {
 	Base
 	Name     string
@@ -190,7 +191,7 @@ func (h methodConfigurations) render(x *PaymentMethodConfiguration) wire.Object 
 		if preference == "" {
 			preference = value
 		}
-		capable := name == "card" || name == "apple_pay" || name == "google_pay"
+		capable := slices.Contains([]string{"card", "apple_pay", "google_pay", "sepa_debit", "us_bank_account"}, name)
 		o[name] = wire.Object{"available": capable && value == "on", "display_preference": wire.Object{"overridable": nil, "preference": preference, "value": value}}
 	}
 	return o

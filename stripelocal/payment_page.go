@@ -47,6 +47,9 @@ func (h paymentPages) confirm(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.checkoutPayments.checkMethod(cs, pm); err != nil {
+		return nil, err
+	}
 	if total := h.checkoutSessions.amountDue(cs); in.Has("expected_amount") && in.Int("expected_amount") != total {
 		return nil, wire.Invalid("", "expected_amount", "The amount of the session has changed.")
 	}

@@ -15,8 +15,10 @@ import (
 var publishablePatterns = []string{
 	"GET /v1/payment_intents/{id}",
 	"POST /v1/payment_intents/{id}/confirm",
+	"POST /v1/payment_intents/{id}/verify_microdeposits",
 	"GET /v1/setup_intents/{id}",
 	"POST /v1/setup_intents/{id}/confirm",
+	"POST /v1/setup_intents/{id}/verify_microdeposits",
 	"POST /v1/payment_methods",
 	"POST /v1/tokens",
 	"GET /v1/payment_pages/{id}",

@@ -43,7 +43,7 @@ func TestPublishableKeyMakesFewCalls(t *testing.T) {
 			t.Errorf("%s: %d %v", pattern, status, e)
 		}
 	}
-	if allowed != 7 {
+	if allowed != 9 {
 		t.Errorf("%d calls are allowed", allowed)
 	}
 	if status, e := l.callJSON("pk_live_123456789012", "POST", "/v1/tokens", nil); status != http.StatusUnauthorized || e["code"] != nil {

@@ -89,6 +89,8 @@ func checkRefund(ch *Charge, amount int64) error {
 	switch {
 	case ch.Failure != nil:
 		return wire.Invalid("", "charge", "Charge "+ch.ID+" failed, so it cannot be refunded.")
+	case ch.Pending: // the wording is inferred
+		return wire.Invalid("", "charge", "Charge "+ch.ID+" is pending, so it cannot be refunded.")
 	case ch.Disputed && !ch.DisputeWon:
 		return wire.Invalid("charge_disputed", "", "Charge "+ch.ID+" has been charged back; cannot issue a refund.")
 	case left == 0:

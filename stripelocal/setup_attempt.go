@@ -64,15 +64,17 @@ func (h setupAttempts) render(si *SetupIntent) wire.Object {
 	case status == "canceled":
 		status = "abandoned"
 	}
-	card, _ := h.paymentMethods.render(pm)["card"].(wire.Object)
-	details := wire.Object{"three_d_secure": nil, "network": nil, "wallet": nil}
-	for _, name := range []string{"brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4"} {
-		details[name] = card[name]
+	kind, details := pm.methodKind(), wire.Object{}
+	if card, ok := h.paymentMethods.render(pm)["card"].(wire.Object); ok {
+		details = wire.Object{"three_d_secure": nil, "network": nil, "wallet": nil}
+		for _, name := range []string{"brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4"} {
+			details[name] = card[name]
+		}
 	}
 	return wire.Object{
 		"id": h.id(si), "object": "setup_attempt", "application": nil, "created": si.Created, "customer": wire.Ref("customer", si.Customer),
 		"flow_directions": nil, "livemode": false, "on_behalf_of": nil, "payment_method": wire.Ref("payment_method", pm.ID),
-		"payment_method_details": wire.Object{"type": "card", "card": details}, "setup_error": problem, "setup_intent": wire.Ref("setup_intent", si.ID),
+		"payment_method_details": wire.Object{"type": kind, kind: details}, "setup_error": problem, "setup_intent": wire.Ref("setup_intent", si.ID),
 		"status": status, "usage": si.usage(),
 	}
 }

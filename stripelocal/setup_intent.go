@@ -17,7 +17,9 @@ type SetupIntent struct {
 	Usage                   string // empty is off_session
 	LastSetupError          *Decline
 	Metadata                map[string]string
+	Mandate                 string `json:",omitzero"`
 	PaymentMethod           string
+	PaymentMethodTypes      []string `json:",omitzero"` // empty is those of configuredTypes
 	ClientSecret            string
 	CreatedBySession        string // the Checkout or portal session that created it
 	Status                  string
@@ -75,7 +77,7 @@ func (h setupIntents) setStatus(si *SetupIntent, status, event string) {
 // completeAuthentication applies the result of 3-D Secure.
 func (h setupIntents) completeAuthentication(si *SetupIntent, passed bool) (paymentOutcome, *Decline) {
 	pm, ok := h.store.PaymentMethods.get(si.PaymentMethod)
-	if !ok || si.Status != "requires_action" {
+	if !ok || si.Status != "requires_action" || !pm.isCard() {
 		return outcomeDeclined, genericDecline()
 	}
 	if passed {
@@ -109,20 +111,44 @@ func (h setupIntents) render(si *SetupIntent) wire.Object {
 		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.AutomaticPaymentMethods, si.AllowRedirects),
 		"cancellation_reason": wire.StringOrNull(si.CancellationReason), "client_secret": si.ClientSecret, "created": si.Created,
 		"customer": wire.Ref("customer", si.Customer), "description": wire.StringOrNull(si.Description), "flow_directions": nil,
-		"last_setup_error": nil, "latest_attempt": wire.Ref("setup_attempt", h.setupAttempts.id(si)), "livemode": false, "mandate": nil,
+		"last_setup_error": nil, "latest_attempt": wire.Ref("setup_attempt", h.setupAttempts.id(si)), "livemode": false, "mandate": wire.Ref("mandate", si.Mandate),
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", si.PaymentMethod),
 		"payment_method_configuration_details": h.methodConfiguration(si.AutomaticPaymentMethods, si.MethodConfiguration),
-		"payment_method_options":               wire.Object{"card": wire.Object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
-		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
+		"payment_method_options":               h.methodOptions(si),
+		"payment_method_types":                 h.methodTypes(si), "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}
 	if si.LastSetupError != nil {
 		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastSetupError, si.LastErrorMethod)
 	}
-	if si.Status == "requires_action" {
+	if pm, ok := h.microdeposits.unverified(si.Status, si.PaymentMethod); ok {
+		o["next_action"] = h.microdepositAction(si.ID, pm)
+	} else if si.Status == "requires_action" {
 		o["next_action"] = nextAction(h.origin+"/c/authenticate/"+si.ID, si.ReturnURL, si.UseStripeSDK)
 	}
 	return o
+}
+
+func (h setupIntents) methodTypes(si *SetupIntent) []string {
+	if len(si.PaymentMethodTypes) > 0 {
+		return si.PaymentMethodTypes
+	}
+	return h.configuredTypes(si.AutomaticPaymentMethods, si.MethodConfiguration, "")
+}
+
+func (h setupIntents) methodOptions(si *SetupIntent) wire.Object {
+	all := wire.Object{}
+	for _, kind := range h.methodTypes(si) {
+		switch kind {
+		case "card":
+			all[kind] = wire.Object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}
+		case "us_bank_account":
+			all[kind] = wire.Object{"mandate_options": wire.Object{}, "verification_method": "automatic"}
+		default:
+			all[kind] = wire.Object{}
+		}
+	}
+	return all
 }
 
 func (si *SetupIntent) usage() string {

@@ -3,6 +3,7 @@ package stripelocal
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"usher/stripelocal/wire"
 )
@@ -11,17 +12,18 @@ const setupChanges = "customer description:1000? payment_method payment_method_t
 
 func setupIntentRoutes() []route {
 	return []route{
-		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map confirmation_token payment_method_configuration:100 "+setupChanges, setupIntents.create),
+		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map confirmation_token payment_method_configuration:100 "+mandateParams+methodDataParams+setupChanges, setupIntents.create),
 		on("GET /v1/setup_intents", listParams+"customer payment_method", setupIntents.list),
 		on("GET /v1/setup_intents/{id}", "client_secret", setupIntents.get),
 		on("POST /v1/setup_intents/{id}", "metadata:map? "+setupChanges, setupIntents.update),
-		on("POST /v1/setup_intents/{id}/confirm", "client_secret confirmation_token payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
+		on("POST /v1/setup_intents/{id}/confirm", "client_secret confirmation_token payment_method return_url use_stripe_sdk:bool "+mandateParams+methodDataParams, setupIntents.confirm),
+		on("POST /v1/setup_intents/{id}/verify_microdeposits", microdepositParams, setupIntents.verifyMicrodeposits),
 		on("POST /v1/setup_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|requested_by_customer", setupIntents.cancel),
 	}
 }
 
 func (h setupIntents) create(in *input) (any, error) {
-	token, err := h.confirmationTokens.apply(in)
+	token, err := h.paymentMethods.applyInline(in)
 	if err == nil {
 		err = checkConfirms(in.Params)
 	}
@@ -59,6 +61,7 @@ func (h setupIntents) confirmWithToken(si *SetupIntent, token *ConfirmationToken
 func (si *SetupIntent) setFields(p wire.Params, pm *PaymentMethod) {
 	p.SetString("customer", &si.Customer)
 	p.SetString("description", &si.Description)
+	p.SetStrings("payment_method_types", &si.PaymentMethodTypes)
 	p.SetMetadata(&si.Metadata)
 	if pm != nil {
 		si.PaymentMethod, si.Status = pm.ID, "requires_confirmation"
@@ -106,7 +109,7 @@ func (h setupIntents) confirm(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := h.confirmationTokens.apply(in)
+	token, err := h.paymentMethods.applyInline(in)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +133,9 @@ func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error
 	if !ok {
 		return nil, missingSetupMethodError()
 	}
+	if err := h.acceptMandate(si, pm, p); err != nil {
+		return nil, err
+	}
 	si.ReturnURL, si.UseStripeSDK = p.String("return_url"), p.Bool("use_stripe_sdk")
 	result, decline := h.confirmWith(si, pm)
 	if result == outcomeDeclined {
@@ -139,6 +145,23 @@ func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error
 	}
 	h.attachMethod(si, pm)
 	return h.render(si), nil
+}
+
+// acceptMandate stores the mandate that a call accepts for a bank account, and rejects an account
+// without one.
+func (h setupIntents) acceptMandate(si *SetupIntent, pm *PaymentMethod, p wire.Params) error {
+	if kind, types := pm.methodKind(), h.methodTypes(si); !slices.Contains(types, kind) { // as for payment intents (inferred)
+		return wire.Invalid("", "payment_method", fmt.Sprintf("The PaymentMethod provided (%s) is not allowed for this SetupIntent. Please attach a PaymentMethod of one of the following types: %s.", kind, strings.Join(types, ", ")))
+	}
+	acceptance := p.At("mandate_data").At("customer_acceptance")
+	switch {
+	case !pm.IsBankAccount:
+		return nil
+	case acceptance.Has("type") && pm.BlockedBy == "":
+		si.Mandate = h.mandates.insert(pm, acceptance, 0, "").ID
+		return nil
+	}
+	return h.bankDebits.checkAccount(pm, false, "SetupIntent", si.ID)
 }
 
 // attachMethod attaches the payment method to the customer after a successful setup.

@@ -78,6 +78,9 @@ var newerFields = []string{
 	"EntitlementFeatures", "ProductFeatures", "ActiveEntitlements",
 	"Prices.TiersMode", "Prices.Tiers", "Prices.DivideBy", "Prices.RoundUp", "Prices.CurrencyOptions",
 	"Prices.Metered", "Prices.Meter", "Prices.AggregateUsage", "Meters", "MeterEvents", "UsageRecords", "BillingAlerts", "Quotes", "PaymentLinks", "Payouts", "Topups", "TaxCalculations", "TaxTransactions", "TaxRegistrations", "TaxSettings", "RadarValueLists", "RadarValueListItems", "CheckoutSessions.PaymentLink",
+	"PaymentMethods.Type", "PaymentMethods.HolderType", "PaymentMethods.AccountType", "PaymentMethods.Unverified", "PaymentMethods.FailedProofs", "PaymentMethods.BlockedBy",
+	"PaymentIntents.Mandate", "PaymentIntents.DebitEndsAt", "PaymentIntents.BankTransfer", "PaymentIntents.PaymentMethodTypes",
+	"SetupIntents.Mandate", "SetupIntents.PaymentMethodTypes", "Charges.Pending", "Charges.SettledAt",
 	"PaymentIntents.UseStripeSDK", "PaymentIntents.AuthenticatedMethod", "SetupIntents.UseStripeSDK",
 	"CheckoutSessions.ClientSecret", "CheckoutSessions.ReturnURL", "CheckoutSessions.RedirectOnCompletion",
 }

@@ -215,7 +215,7 @@ func (h subscriptions) firstAmountDue(sub Subscription, items []newItem, in *inp
 func (h subscriptions) startAndPay(sub *Subscription, items []newItem, in *input) (any, error) {
 	pm, has := h.paymentMethods.forSubscription(sub)
 	if has && in.String("payment_behavior") == "error_if_incomplete" {
-		if result, decline := pm.chargeOutcome(); result != outcomePaid && sub.TrialEnd == 0 {
+		if result, decline := pm.chargeOutcome(); (result == outcomeDeclined || result == outcomeRequiresAction) && sub.TrialEnd == 0 {
 			return nil, paymentError(result, decline, &Invoice{})
 		}
 	}

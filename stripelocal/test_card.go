@@ -30,6 +30,7 @@ type testCard struct {
 	cvcCheck           string   // empty is pass
 	line1Check         string   // of an entered address; empty is pass
 	postalCheck        string
+	availableAtOnce    bool // its payments are available in the balance at once
 }
 
 func testCards() []testCard {
@@ -89,8 +90,8 @@ func behaviorCards() []testCard {
 		{number: "4000000000005423", token: "createIssuerFraudRecord", brand: "visa", fraudWarning: true},
 		{number: "4000000000007726", token: "pendingRefund", brand: "visa", refundOutcome: "pending"},
 		{number: "4000000000005126", token: "refundFail", brand: "visa", refundOutcome: "fail"},
-		{number: "4000000000000077", token: "bypassPending", brand: "visa"},
-		{number: "4000003720000278", token: "bypassPendingInternational", brand: "visa"},
+		{number: "4000000000000077", token: "bypassPending", brand: "visa", availableAtOnce: true},
+		{number: "4000003720000278", token: "bypassPendingInternational", brand: "visa", availableAtOnce: true},
 		{number: "4000002500003155", token: "authenticationRequiredOnSetup", brand: "visa", authenticateOnce: true},
 		{number: "4000002760003184", token: "authenticationRequired", brand: "visa", authenticateOnce: true, authenticateAlways: true},
 		{number: "4000008260003178", token: "authenticationRequiredChargeDeclinedInsufficientFunds", brand: "visa", authenticateOnce: true, declineAfter: insufficient},
@@ -207,6 +208,7 @@ const (
 	outcomePaid paymentOutcome = iota
 	outcomeDeclined
 	outcomeRequiresAction
+	outcomeProcessing // a bank debit that ends later
 )
 
 // chargeOutcome is the result of charging the payment method. A card that has passed 3-D Secure
@@ -214,6 +216,10 @@ const (
 func (p *PaymentMethod) chargeOutcome() (paymentOutcome, *Decline) {
 	card, known := testCardByNumber(p.Number)
 	switch {
+	case p.Unverified:
+		return outcomeRequiresAction, nil
+	case !p.isCard():
+		return outcomeProcessing, nil
 	case !known:
 		return outcomeDeclined, genericDecline()
 	case card.decline != nil:
@@ -237,7 +243,7 @@ func (p *PaymentMethod) outcomeAfterAuthentication() (paymentOutcome, *Decline) 
 // setupOutcome is the result of setting up the payment method without a charge.
 func (p *PaymentMethod) setupOutcome() (paymentOutcome, *Decline) {
 	card, _ := testCardByNumber(p.Number)
-	if card.attachable || card.declineAfter != nil && p.Authenticated {
+	if card.attachable || !p.isCard() && !p.Unverified || card.declineAfter != nil && p.Authenticated {
 		return outcomePaid, nil
 	}
 	return p.chargeOutcome()
