@@ -115,3 +115,32 @@ func TestCancelOfAScheduleIsNoAbort(t *testing.T) {
 		t.Error(l.eventTypes())
 	}
 }
+
+// What the official CLI's triggers do in an account that leaves subscriptions past due: that of
+// completed sends its event, and that of expiring two days after it stops. With dunning that cancels,
+// the former aborts the schedule.
+func TestOfficialTriggersOfSchedules(t *testing.T) {
+	t.Parallel()
+	stripeTool(t)
+	l := start(t, stripelocal.Options{})
+	l.trigger("subscription_schedule.completed")
+	wantEvents(t, l, "subscription_schedule.aborted")
+	if err := l.SetAfterDunning(stripelocal.AfterDunningPastDue); err != nil {
+		t.Fatal(err)
+	}
+	l.trigger("subscription_schedule.completed")
+	wantEvents(t, l, "subscription_schedule.expiring", "subscription_schedule.completed")
+
+	l = start(t, stripelocal.Options{})
+	if err := l.SetAfterDunning(stripelocal.AfterDunningPastDue); err != nil {
+		t.Fatal(err)
+	}
+	l.trigger("subscription_schedule.expiring")
+	clocks, _ := l.callObject("GET", "/v1/test_helpers/test_clocks", "")["data"].([]any)
+	if n := count(l, "subscription_schedule.expiring"); n != 0 || len(clocks) != 1 {
+		t.Fatalf("%d notices, %d clocks", n, len(clocks))
+	}
+	clock, _ := clocks[0].(map[string]any)
+	(&clockCustomer{testServer: l, clock: fmt.Sprint(clock["id"])}).advance(1580256000 - 7*day)
+	wantEvents(t, l, "subscription_schedule.expiring")
+}
