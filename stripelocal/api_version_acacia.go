@@ -1,11 +1,17 @@
 package stripelocal
 
-import "usher/stripelocal/wire"
+import (
+	"fmt"
+	"hash/fnv"
+
+	"usher/stripelocal/wire"
+)
 
 // acaciaSteps are the changes of 2024-09-30.acacia, and the fields that its monthly successors
 // added. Sources: https://docs.stripe.com/changelog/acacia and the changelog of stripe-node 17.
 func acaciaSteps() []versionStep {
 	noReason := inside("automatic_tax", withNull("disabled_reason"))
+	unregulated := with("regulated_status", "unregulated")
 	return []versionStep{
 		{
 			version: "2024-09-30.acacia",
@@ -41,18 +47,21 @@ func acaciaSteps() []versionStep {
 		},
 		{
 			version: "2024-11-20.acacia",
-			objects: map[string][]objectChange{"checkout.session": {withNull("adaptive_pricing")}, "payout": {withNull("trace_id")}},
+			objects: map[string][]objectChange{
+				"checkout.session":      {withNull("adaptive_pricing")},
+				"payout":                {withNull("trace_id")},
+				"invoice":               {noReason}, // recorded by pay-rails/pay, as are the fields of charges below
+				"subscription":          {noReason},
+				"subscription_schedule": {inside("default_settings", noReason), inside("phases", noReason)},
+			},
 		},
 		{
 			version: "2024-12-18.acacia",
 			objects: map[string][]objectChange{
-				"charge":                {inside("payment_method_details.card", withNull("network_transaction_id", "regulated_status"))},
-				"payment_method":        {inside("card", withNull("regulated_status"))},
-				"card":                  {withNull("allow_redisplay", "regulated_status")},
-				"confirmation_token":    {inside("payment_method_preview.card", withNull("regulated_status"))},
-				"invoice":               {noReason},
-				"subscription":          {noReason},
-				"subscription_schedule": {inside("default_settings", noReason), inside("phases", noReason)},
+				"charge":             {networkTransaction, inside("payment_method_details.card", unregulated)},
+				"payment_method":     {inside("card", unregulated)},
+				"card":               {withNull("allow_redisplay"), unregulated},
+				"confirmation_token": {inside("payment_method_preview.card", unregulated)},
 			},
 		},
 		{
@@ -67,6 +76,14 @@ func acaciaSteps() []versionStep {
 			objects: map[string][]objectChange{"checkout.session": {withNull("collected_information")}},
 		},
 	}
+}
+
+// networkTransaction gives a card payment the number that its network knows it by, made of its id.
+func networkTransaction(r *request, charge wire.Object) {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(idOf(charge)))
+	number := fmt.Sprintf("%015d", sum.Sum64()%1e15)
+	inside("payment_method_details.card", with("network_transaction_id", number))(r, charge)
 }
 
 // optionalBusinessProfile stands for a portal without one (changelog of stripe-node 17.3.0).

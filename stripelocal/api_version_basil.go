@@ -12,6 +12,7 @@ func basilSteps() []versionStep {
 			objects: basilObjects(),
 			params:  basilParams(),
 			added:   []string{"GET /v1/invoice_payments", "GET /v1/invoice_payments/{id}"},
+			events:  []string{"invoice_payment.paid"}, // add-support-for-multiple-partial-payments-on-invoices
 			removed: []string{
 				"GET /v1/invoices/upcoming", "GET /v1/invoices/upcoming/lines",
 
@@ -149,7 +150,7 @@ func basilObjects() map[string][]objectChange {
 func basilParams() map[string][]paramChange {
 	noCoupon := []paramChange{unknownParams("coupon", "promotion_code")}
 	creditNote := []paramChange{unknownParams("refund"), oneRefund}
-	item := []paramChange{unknownParams("price", "unit_amount"), movedParam("pricing[price]", "price"), movedParam("unit_amount_decimal", "unit_amount")}
+	item := []paramChange{replacedParam("price", "pricing"), unknownParams("unit_amount"), movedParam("pricing[price]", "price"), movedParam("unit_amount_decimal", "unit_amount")}
 	linePrice := []paramChange{unknownParams("price"), movedParam("pricing[price]", "price")}
 	return map[string][]paramChange{
 		"POST /v1/subscriptions":                           noCoupon,

@@ -30,6 +30,20 @@ func unknownParams(names ...string) paramChange {
 	}
 }
 
+// replacedParam rejects a parameter as unknownParams does, and names the one that took its place
+// (recorded by onetimesecret for the price of invoice items).
+func replacedParam(name, by string) paramChange {
+	return func(form *wire.Value) *wire.Error {
+		v := form.Lookup(name)
+		if v == nil {
+			return nil
+		}
+		e := wire.UnknownParam(v)
+		e.Message += ". Did you mean " + by + "?"
+		return e
+	}
+}
+
 // eachOf changes each element of a list.
 func eachOf(list string, changes ...paramChange) paramChange {
 	return func(form *wire.Value) *wire.Error {

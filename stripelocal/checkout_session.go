@@ -153,6 +153,9 @@ func (h checkoutSessions) create(in *input) (any, error) {
 	if err := h.setShippingOptions(cs, in); err != nil {
 		return nil, err
 	}
+	if err := h.checkTotal(cs); err != nil {
+		return nil, err
+	}
 	h.store.CheckoutSessions.insert(cs)
 	h.scheduleExpiry(cs)
 	return h.render(cs), nil

@@ -1,6 +1,10 @@
 package stripelocal
 
-import "usher/stripelocal/wire"
+import (
+	"strings"
+
+	"usher/stripelocal/wire"
+)
 
 // checkoutTotals is what is due now for a session, in minor units.
 type checkoutTotals struct {
@@ -77,6 +81,25 @@ func (cs *CheckoutSession) discounts() []Discount {
 
 // amountDue is the amount due now, in minor units.
 func (h checkoutSessions) amountDue(cs *CheckoutSession) int64 { return h.totals(cs).total() }
+
+// checkTotal rejects a payment that cannot be charged (recorded by a public test suite, the wording
+// by public issue threads; docs: minimum and maximum charge amounts). A total of 0 needs no payment.
+// The invoice of a subscription moves what is below the minimum to the balance.
+func (h checkoutSessions) checkTotal(cs *CheckoutSession) error {
+	total, least := h.amountDue(cs), wire.SmallestCharge(cs.Currency)
+	amount := func(minor int64) string {
+		return wire.DescribeAmount(minor, cs.Currency) + " " + strings.ToUpper(cs.Currency)
+	}
+	switch {
+	case cs.Mode != "payment" || total == 0:
+		return nil
+	case total < least:
+		return wire.Invalid("amount_too_small", "", "The Checkout Session's total amount due must add up to at least "+amount(least))
+	case total > largestCharge:
+		return wire.Invalid("amount_too_large", "", "The Checkout Session's total amount due must be no more than "+amount(largestCharge)+".")
+	}
+	return nil
+}
 
 // isFree reports whether a session can be completed without a payment method.
 func (h checkoutSessions) isFree(cs *CheckoutSession) bool {

@@ -106,7 +106,9 @@ func TestOfficialListenForwardsSignedEvents(t *testing.T) {
 	l.createSubscription(2)
 	want := map[string]bool{}
 	for _, raw := range l.AllEvents() {
-		want[idOf(t, raw)] = true
+		if !strings.Contains(string(raw), `"type":"invoice_payment.paid"`) { // which this version lacks
+			want[idOf(t, raw)] = true
+		}
 	}
 	for len(want) > 0 {
 		select {

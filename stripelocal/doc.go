@@ -156,6 +156,15 @@
 //     keeps its id if its price, or else its position, is the same (inferred). A phase's metadata,
 //     description, collection_method and default_payment_method are set when the phase starts, and
 //     stay after it.
+//   - A schedule is aborted if its subscription is canceled because of delinquency (API reference:
+//     types of events). That canceled is sent too is inferred. expiring is sent seven days before
+//     the end of the last phase, and not at all if a schedule ends sooner (inferred). One that ends
+//     with release sends completed and released, and its status is released (inferred: the guide
+//     says that it is completed and its subscription released).
+//   - The CLI's triggers of these three events do not cause them by themselves: that of aborted
+//     cancels a schedule that has not started, that of expiring stops nine days before the end, and
+//     the customer of both that and of completed has no card, so that dunning ends the
+//     subscription unless after_dunning is past_due.
 //   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
 //     subtracted from amount_refunded. A dispute opens right after its payment, can be answered
 //     once, and is lost after seven days. Balance transactions follow from charges, refunds,
@@ -197,6 +206,11 @@
 //   - Prorations are rounded to the amounts that a currency is charged in: multiples of 100 for ISK
 //     and UGX, a last digit of 0 for three decimals (docs: currencies). That the rule for charges
 //     applies to proration lines is inferred.
+//   - Pending items are the first lines of an invoice, in reverse chronological order (API
+//     reference: invoices, lines). The items of one change stay together, a credit before its
+//     charge (recorded by onetimesecret). Of changes within one second the order is inferred.
+//   - Checkout and payment links in payment mode refuse a total below the minimum charge or above
+//     99999999 (wording: public issue threads). That subscription mode takes it is inferred.
 //   - A session keeps its quantities and discount once a payment was attempted.
 //   - Automatic tax has a fixed table of standard rates of a dozen countries (automatic_tax.go),
 //     zero elsewhere, and reverse charge for European VAT numbers. Tax registrations of the
@@ -337,8 +351,12 @@
 //   - An open Checkout session creates its subscription with the first payment attempt. Since
 //     2025-03-31.basil Stripe creates it after the payment (changelog).
 //   - An invoice has one payment intent at a time, so its payments are that one and those canceled
-//     before. One paid out of band has none (inferred). amount_overpaid is 0, and
-//     invoice_payment.paid is not sent.
+//     before. One paid out of band has none (inferred). amount_overpaid is 0.
+//   - invoice_payment.paid is sent to endpoints since 2025-03-31.basil, after the other events of a
+//     paid invoice (order: a public page's dashboard). An invoice over 0 has none (public statistics
+//     of an account). GET /v1/events lists it for calls of these versions (inferred).
+//   - Days before the release of 2025-03-31.basil, Stripe showed its new fields in responses of
+//     acacia too (recorded by pay-rails/pay). Here only versions since then have them.
 //   - The lines of prorations have the parent subscription_item_details with their invoice item
 //     (types of stripe-node). Those of other invoice items have invoice_item_details.
 //   - A preview, and the object of invoice.upcoming, has an id since 2025-03-31.basil that follows

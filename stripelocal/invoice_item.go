@@ -1,6 +1,9 @@
 package stripelocal
 
 import (
+	"cmp"
+	"math"
+	"slices"
 	"strconv"
 
 	"usher/stripelocal/wire"
@@ -77,6 +80,36 @@ func (h invoiceItems) pendingFor(sub *Subscription) []*InvoiceItem {
 		}
 	}
 	return items
+}
+
+// newestFirst sorts pending items as the lines of an invoice: in reverse chronological order (API
+// reference: invoices, lines). The items of one change stay together, a credit before its charge
+// (recorded by onetimesecret).
+func newestFirst(items []*InvoiceItem) []*InvoiceItem {
+	oldest := slices.SortedStableFunc(slices.Values(items), func(a, b *InvoiceItem) int { return cmp.Compare(a.age(), b.age()) })
+	var out []*InvoiceItem
+	for end := len(oldest); end > 0; {
+		begin := end - 1
+		for begin > 0 && oldest[begin-1].isOfChange(oldest[begin]) {
+			begin--
+		}
+		out = append(out, oldest[begin:end]...)
+		end = begin
+	}
+	return out
+}
+
+// age orders items by creation. Those of a preview are not stored, and newer than any other.
+func (i *InvoiceItem) age() int64 {
+	if i.Created == 0 {
+		return math.MaxInt64
+	}
+	return i.Created
+}
+
+// isOfChange reports whether two prorations belong to one change of a subscription.
+func (i *InvoiceItem) isOfChange(of *InvoiceItem) bool {
+	return i.Proration && of.Proration && i.Created == of.Created && i.Subscription == of.Subscription && i.PeriodStart == of.PeriodStart
 }
 
 func (i *InvoiceItem) line() InvoiceLine {

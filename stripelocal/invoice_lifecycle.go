@@ -38,7 +38,7 @@ func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem,
 		inv.AutomaticallyFinalizesAt = inv.Created + draftPeriod
 	}
 	inv.setCustomer(c)
-	for _, i := range items {
+	for _, i := range newestFirst(items) {
 		inv.Lines = append(inv.Lines, i.line())
 	}
 	inv.Lines = append(inv.Lines, lines...)
@@ -286,6 +286,7 @@ func (h invoicing) markPaid(inv *Invoice, received int64) {
 	h.emitUpdate("invoice.updated", before, after)
 	if !inv.PaidOutOfBand {
 		h.emit("invoice.payment_succeeded", after)
+		h.invoicePayments.announce(inv)
 	}
 	h.customers.setDelinquent(inv.Customer, false)
 	h.dunning.paymentSucceeded(inv)

@@ -53,7 +53,7 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 		return err
 	}
 	if in.String("pending_invoice_items_behavior") == "include" || inv.Subscription != "" {
-		for _, i := range h.store.InvoiceItems.by("pending", key) {
+		for _, i := range newestFirst(h.store.InvoiceItems.by("pending", key)) {
 			if i.Currency == inv.Currency {
 				inv.Lines = append(inv.Lines, i.line())
 			}

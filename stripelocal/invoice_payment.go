@@ -79,6 +79,15 @@ func (h invoicePayments) ofInvoice(invoice string) wire.Object {
 	return wire.List("/v1/invoice_payments?invoice="+invoice, data, false)
 }
 
+// announce emits invoice_payment.paid after the events of a paid invoice (a dashboard in a public
+// page lists it as the newest). An invoice over 0 has no payment: public statistics of an account
+// count such an event for each invoice that was charged.
+func (h invoicePayments) announce(inv *Invoice) {
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "succeeded" {
+		h.emit("invoice_payment.paid", h.render(pi))
+	}
+}
+
 func invoicePaymentStatus(pi *PaymentIntent) string {
 	switch pi.Status {
 	case "succeeded":

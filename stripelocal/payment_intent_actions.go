@@ -90,13 +90,17 @@ func usesAutomaticMethods(p wire.Params) bool {
 	return p.At("automatic_payment_methods").BoolOr("enabled", !p.Has("payment_method_types"))
 }
 
+// largestCharge is the largest amount of a payment in minor units (docs: maximum charge amounts, up
+// to eight digits).
+const largestCharge = 99999999
+
 func checkIntentAmount(p wire.Params) error {
 	amount, currency := p.Int("amount"), p.String("currency")
 	switch {
 	case amount < 1: // recorded by pay-rails/pay
 		return wire.Invalid("parameter_invalid_integer", "amount", "The amount must be greater than or equal to the minimum charge amount allowed for your account and the currency set (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).  If you want to save a Payment Method for future use without an immediate payment, use a Setup Intent instead: https://docs.stripe.com/payments/setup-intents")
-	case amount > 99999999:
-		return wire.Invalid("amount_too_large", "amount", "Amount must be no more than "+wire.FormatAmount(99999999, currency))
+	case amount > largestCharge:
+		return wire.Invalid("amount_too_large", "amount", "Amount must be no more than "+wire.FormatAmount(largestCharge, currency))
 	case amount < wire.SmallestCharge(currency):
 		return wire.Invalid("amount_too_small", "amount", "Amount must be at least "+wire.FormatAmount(wire.SmallestCharge(currency), currency))
 	}

@@ -74,6 +74,9 @@ func (h paymentLinks) create(in *input) (any, error) {
 	if err := h.setFields(x, in); err != nil {
 		return nil, err
 	}
+	if err := h.checkoutSessions.checkTotal(&x.Template); err != nil {
+		return nil, err
+	}
 	h.store.PaymentLinks.insert(x)
 	h.emit("payment_link.created", h.render(x))
 	return h.render(x), nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,16 +17,17 @@ import (
 // player replays stories on a server whose clock shows the time of each recorded call. It keeps
 // which id of the server stands for which recorded one.
 type player struct {
-	t      *testing.T
-	server *stripelocal.Server
-	time   atomic.Int64
-	local  map[string]string // by recorded id
-	taken  map[string]string // the recorded id, by local one
+	t       *testing.T
+	server  *stripelocal.Server
+	version string // of the calls
+	time    atomic.Int64
+	local   map[string]string // by recorded id
+	taken   map[string]string // the recorded id, by local one
 }
 
 func newPlayer(t *testing.T, at int64) *player {
 	t.Helper()
-	p := &player{t: t, local: map[string]string{}, taken: map[string]string{}}
+	p := &player{t: t, version: stripelocal.APIVersion, local: map[string]string{}, taken: map[string]string{}}
 	p.time.Store(at)
 	server, err := stripelocal.New(stripelocal.Options{Now: func() time.Time { return time.Unix(p.time.Load(), 0) }, Origin: "http://local.test"})
 	if err != nil {
@@ -44,11 +46,25 @@ func newPlayer(t *testing.T, at int64) *player {
 // before the story is skipped, and so are those that need what it made.
 func (p *player) replay(s recordedStory) []callResult {
 	p.prepare(s)
+	p.version = spokenVersion(s.Version)
 	var out []callResult
 	for _, c := range s.Calls {
 		out = append(out, p.call(c, s))
 	}
 	return out
+}
+
+// spokenVersion is the version in which the calls of a story are replayed: its own if the server
+// speaks it, else the account's. onetimesecret recorded a placeholder: its stripe-ruby 17.2.0 sends
+// that of clover which pay-rails/pay recorded of stripe-ruby 17.1.0.
+func spokenVersion(recorded string) string {
+	if recorded == "<STRIPE_VERSION>" {
+		recorded = "2025-10-29.clover"
+	}
+	if slices.Contains(stripelocal.APIVersions(), recorded) {
+		return recorded
+	}
+	return stripelocal.APIVersion
 }
 
 // callResult is the outcome of one replayed call.
@@ -85,11 +101,15 @@ func (p *player) send(method, path, form string) (int, map[string]any) {
 	}
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
 	req.Header.Set("Authorization", "Bearer "+testKey)
+	req.Header.Set("Stripe-Version", p.version)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	w := httptest.NewRecorder()
 	p.server.Handler().ServeHTTP(w, req)
+	if got := w.Header().Get("Stripe-Version"); got != p.version {
+		p.t.Errorf("%s %s is of version %s, want %s", method, path, got, p.version)
+	}
 	var answer map[string]any
 	decode(p.t, w.Body.Bytes(), &answer)
 	return w.Code, answer

@@ -18,6 +18,7 @@ type SubscriptionSchedule struct {
 	Status               string // not_started, active, completed, released or canceled
 	Subscription         string
 	TestClock            string
+	ExpiryNotedFor       int64 `json:",omitzero"` // the end of the last phase for which expiring was sent, or too late to be
 }
 
 // SchedulePhase is the configuration of the subscription from StartDate until EndDate.
@@ -53,6 +54,7 @@ func scheduleResource() resource {
 		scheduleTimers: func(r *request) {
 			for _, x := range r.store.SubscriptionSchedules.all {
 				r.schedules.scheduleStart(x)
+				r.schedules.scheduleExpiring(x)
 			}
 		},
 		routes: []route{

@@ -15,6 +15,7 @@ func (h schedules) itemsWithoutIDs(sub *Subscription) []plannedItem {
 func (h schedules) trackPhaseEnd(sub *Subscription, x *SubscriptionSchedule) {
 	sub.PhaseEnd = x.Phases[x.CurrentPhase].EndDate
 	h.renewals.scheduleNext(sub)
+	h.noteExpiry(x)
 }
 
 // activeFor returns the active schedule of a subscription.
@@ -134,7 +135,7 @@ func (h schedules) advancePhase(sub *Subscription) {
 	case x.EndBehavior == "cancel":
 		h.complete(sub, x)
 	default:
-		h.releaseSubscription(sub, x)
+		h.finish(sub, x)
 	}
 }
 
@@ -174,7 +175,7 @@ func (h schedules) afterRenewal(sub *Subscription) {
 		h.trackPhaseEnd(sub, x)
 		h.emit("subscription_schedule.updated", h.render(x))
 	default:
-		h.releaseSubscription(sub, x)
+		h.finish(sub, x)
 	}
 }
 
@@ -229,14 +230,18 @@ func (h schedules) cancel(in *input) (any, error) {
 	return h.render(x), nil
 }
 
-// cancelWithSubscription cancels the schedule of a subscription that ends.
-func (h schedules) cancelWithSubscription(sub *Subscription) {
+// cancelWithSubscription cancels the schedule of a subscription that ends. It is aborted if payments
+// failed (API reference: types of events). That canceled follows is inferred of its description.
+func (h schedules) cancelWithSubscription(sub *Subscription, reason string) {
 	x, ok := h.activeFor(sub)
 	sub.PhaseEnd = 0
 	if !ok {
 		return
 	}
 	x.Status, x.CanceledAt = "canceled", h.timeOnClock(sub.TestClock)
+	if reason == "payment_failed" {
+		h.emit("subscription_schedule.aborted", h.render(x))
+	}
 	h.emit("subscription_schedule.canceled", h.render(x))
 }
 

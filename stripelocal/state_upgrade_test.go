@@ -83,6 +83,7 @@ var newerFields = []string{
 	"SetupIntents.Mandate", "SetupIntents.PaymentMethodTypes", "Charges.Pending", "Charges.SettledAt",
 	"PaymentIntents.UseStripeSDK", "PaymentIntents.AuthenticatedMethod", "SetupIntents.UseStripeSDK",
 	"CheckoutSessions.ClientSecret", "CheckoutSessions.ReturnURL", "CheckoutSessions.RedirectOnCompletion",
+	"SubscriptionSchedules.ExpiryNotedFor",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

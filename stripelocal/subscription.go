@@ -196,7 +196,7 @@ func (h subscriptions) end(sub *Subscription, status, reason string) {
 			inv.AutoAdvance, inv.NextPaymentAttempt = false, 0
 		}
 	}
-	h.schedules.cancelWithSubscription(sub)
+	h.schedules.cancelWithSubscription(sub, reason)
 	h.emit("customer.subscription.deleted", h.render(sub))
 	h.entitlements.refresh(sub)
 }
