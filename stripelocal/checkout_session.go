@@ -129,8 +129,13 @@ func (h checkoutSessions) create(in *input) (any, error) {
 		ExpiresAt: in.IntOr("expires_at", h.now+checkoutSessionLifetime), PaymentMethodCollection: in.StringOr("payment_method_collection", "always"),
 		MissingPaymentMethod: "create_invoice",
 	}
-	if c != nil {
+	switch {
+	case c != nil:
 		cs.Customer = c.ID
+	case cs.Mode == "payment":
+		cs.CustomerCreation = "if_required"
+	default: // recorded by onetimesecret
+		cs.CustomerCreation = "always"
 	}
 	cs.setFields(in.Params)
 	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}

@@ -83,8 +83,8 @@ func (cs *CheckoutSession) discounts() []Discount {
 func (h checkoutSessions) amountDue(cs *CheckoutSession) int64 { return h.totals(cs).total() }
 
 // checkTotal rejects a payment that cannot be charged (recorded by a public test suite, the wording
-// by public issue threads; docs: minimum and maximum charge amounts). A total of 0 needs no payment.
-// The invoice of a subscription moves what is below the minimum to the balance.
+// by public issue threads; docs: minimum and maximum charge amounts). A total of 0 needs no
+// payment. The invoice of a subscription moves what is below the minimum to the balance.
 func (h checkoutSessions) checkTotal(cs *CheckoutSession) error {
 	total, least := h.amountDue(cs), wire.SmallestCharge(cs.Currency)
 	amount := func(minor int64) string {

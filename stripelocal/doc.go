@@ -353,8 +353,8 @@
 //   - An invoice has one payment intent at a time, so its payments are that one and those canceled
 //     before. One paid out of band has none (inferred). amount_overpaid is 0.
 //   - invoice_payment.paid is sent to endpoints since 2025-03-31.basil, after the other events of a
-//     paid invoice (order: a public page's dashboard). An invoice over 0 has none (public statistics
-//     of an account). GET /v1/events lists it for calls of these versions (inferred).
+//     paid invoice (order: a public page's dashboard). An invoice over 0 has none (public
+//     statistics of an account). GET /v1/events lists it for calls of these versions (inferred).
 //   - Days before the release of 2025-03-31.basil, Stripe showed its new fields in responses of
 //     acacia too (recorded by pay-rails/pay). Here only versions since then have them.
 //   - The lines of prorations have the parent subscription_item_details with their invoice item

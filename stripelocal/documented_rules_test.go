@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestDocumentedRulesHaveTests checks the table of rules in docs/local-stripe.md: each row names its
-// source and tests of this package.
+// TestDocumentedRulesHaveTests checks the table of rules in docs/local-stripe.md: each row names
+// its source and tests of this package.
 func TestDocumentedRulesHaveTests(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile(filepath.Join("..", "docs", "local-stripe.md"))

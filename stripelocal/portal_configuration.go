@@ -78,12 +78,18 @@ func (h portalConfigurations) create(in *input) (any, error) {
 	}
 	x := &PortalConfiguration{
 		Base: Base{ID: h.ids.longID("bpc_1"), Created: h.now}, Active: true, Updated: h.now, Metadata: in.Metadata(),
-		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", UpdateProration: "none"},
+		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", UpdateProration: "none", CancellationReasonOptions: defaultReasons()},
 	}
 	x.setFields(in.Params)
 	h.store.PortalConfigurations.insert(x)
 	h.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
+}
+
+// defaultReasons are the reasons of a configuration that names none (API reference: the portal
+// configuration object).
+func defaultReasons() []string {
+	return []string{"too_expensive", "missing_features", "switched_service", "unused", "other"}
 }
 
 // validate rejects features that the local Stripe does not have.

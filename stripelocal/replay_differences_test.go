@@ -79,8 +79,8 @@ func fieldsOf2024() []knownDifference {
 	return append(out, withReason(words("invoice.rendering.template invoice.rendering.template_version"), all, "added to version 2024-06-20 after the recording")...)
 }
 
-// newerFields are fields that Stripe shows to versions before the one that brought them, or that were
-// added to all versions later.
+// newerFields are fields that Stripe shows to versions before the one that brought them, or that
+// were added to all versions later.
 func newerFields() []knownDifference {
 	fields := words(`
 		credit_note.refunds credit_note.total_taxes credit_note_line_item.taxes invoice.amount_overpaid invoice.parent invoice.total_taxes

@@ -2,8 +2,10 @@ package stripelocal_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -92,12 +94,30 @@ func (s replaySum) String() string {
 func replayAll(t *testing.T, stories []recordedStory, used map[knownDifference]bool) replaySum {
 	t.Helper()
 	var sum replaySum
+	versions := map[string]*replaySum{}
 	for _, s := range stories {
+		if versions[s.Version] == nil {
+			versions[s.Version] = &replaySum{}
+		}
+		was := sum
 		for _, r := range newPlayer(t, s.Calls[0].At).replay(s) {
 			sum.add(t, r, s.Version, used)
 		}
+		versions[s.Version].addGrowth(was, sum)
+	}
+	for _, version := range slices.Sorted(maps.Keys(versions)) {
+		t.Logf("%s as %s: %s", version, spokenVersion(version), versions[version])
 	}
 	return sum
+}
+
+// addGrowth adds what a sum has more than before.
+func (s *replaySum) addGrowth(was, is replaySum) {
+	s.calls += is.calls - was.calls
+	s.replayed += is.replayed - was.replayed
+	s.sameStatus += is.sameStatus - was.sameStatus
+	s.same += is.same - was.same
+	s.known += is.known - was.known
 }
 
 func (s *replaySum) add(t *testing.T, r callResult, version string, used map[knownDifference]bool) {

@@ -18,7 +18,7 @@ type SubscriptionSchedule struct {
 	Status               string // not_started, active, completed, released or canceled
 	Subscription         string
 	TestClock            string
-	ExpiryNotedFor       int64 `json:",omitzero"` // the end of the last phase for which expiring was sent, or too late to be
+	ExpiryNotedFor       int64 `json:",omitzero"` // end of the last phase whose notice was sent or came too late
 }
 
 // SchedulePhase is the configuration of the subscription from StartDate until EndDate.

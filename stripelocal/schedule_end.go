@@ -30,8 +30,8 @@ func (h schedules) scheduleExpiring(x *SubscriptionSchedule) {
 	})
 }
 
-// finish ends a schedule that releases its subscription after the last phase. It "is completed after
-// the last phase is finished", and "when this happens, the subscription is released" (docs:
+// finish ends a schedule that releases its subscription after the last phase. It "is completed
+// after the last phase is finished", and "when this happens, the subscription is released" (docs:
 // subscription schedules, as quoted in public issue threads). That both events are sent, and that
 // its status is released, is inferred.
 func (h schedules) finish(sub *Subscription, x *SubscriptionSchedule) {

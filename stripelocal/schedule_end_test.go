@@ -9,8 +9,8 @@ import (
 	"usher/stripelocal"
 )
 
-// triggerClock makes the calls that the CLI's triggers subscription_schedule.expiring and .completed
-// make: a customer on a test clock, without a card, and a schedule that begins at once.
+// triggerClock makes the calls that the CLI's triggers subscription_schedule.expiring and
+// .completed make: a customer on a test clock, without a card, and a schedule that begins at once.
 func triggerClock(l *testServer, end string) (schedule, clock string) {
 	l.t.Helper()
 	made := l.callObject("POST", "/v1/test_helpers/test_clocks", "frozen_time=1577836800")
@@ -21,9 +21,9 @@ func triggerClock(l *testServer, end string) (schedule, clock string) {
 	return fmt.Sprint(x["id"]), clock
 }
 
-// A schedule is aborted if its subscription is canceled because of delinquency (API reference: types
-// of events). So ends the CLI's trigger of completed, whose customer has no card, unless the account
-// leaves subscriptions past due.
+// A schedule is aborted if its subscription is canceled because of delinquency (API reference:
+// types of events). So ends the CLI's trigger of completed, whose customer has no card, unless the
+// account leaves subscriptions past due.
 func TestScheduleEndsByDunningOrByItself(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]struct {
@@ -103,8 +103,8 @@ func TestShortScheduleSendsNoNotice(t *testing.T) {
 	}
 }
 
-// A schedule that has not started is canceled, and not aborted, although the CLI's trigger of aborted
-// does that.
+// A schedule that has not started is canceled, and not aborted, although the CLI's trigger of
+// aborted does that.
 func TestCancelOfAScheduleIsNoAbort(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
@@ -117,8 +117,8 @@ func TestCancelOfAScheduleIsNoAbort(t *testing.T) {
 }
 
 // What the official CLI's triggers do in an account that leaves subscriptions past due: that of
-// completed sends its event, and that of expiring two days after it stops. With dunning that cancels,
-// the former aborts the schedule.
+// completed sends its event, and that of expiring two days after it stops. With dunning that
+// cancels, the former aborts the schedule.
 func TestOfficialTriggersOfSchedules(t *testing.T) {
 	t.Parallel()
 	stripeTool(t)

@@ -230,8 +230,9 @@ func (h schedules) cancel(in *input) (any, error) {
 	return h.render(x), nil
 }
 
-// cancelWithSubscription cancels the schedule of a subscription that ends. It is aborted if payments
-// failed (API reference: types of events). That canceled follows is inferred of its description.
+// cancelWithSubscription cancels the schedule of a subscription that ends. It is aborted if
+// payments failed (API reference: types of events). That canceled follows is inferred of its
+// description.
 func (h schedules) cancelWithSubscription(sub *Subscription, reason string) {
 	x, ok := h.activeFor(sub)
 	sub.PhaseEnd = 0
