@@ -148,8 +148,8 @@ func (p *billingPages) addRunning(r *http.Request, s *billingviews.SubscriptionP
 	return err
 }
 
-// followPlanChange reloads the panel while a change of plan is being made, and says how the one that
-// the page waits for has ended.
+// followPlanChange reloads the panel while a change of plan is being made, and says how the one
+// that the page waits for has ended.
 func (p *billingPages) followPlanChange(r *http.Request, panel *billingviews.PanelProps) error {
 	var status billing.PlanChangeStatus
 	if id := r.URL.Query().Get(awaitedChange); id != "" {

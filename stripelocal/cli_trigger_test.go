@@ -42,9 +42,8 @@ var failingTriggers = map[string]string{
 	"customer.discount.created":                            "customers have no coupons",
 	"customer.discount.deleted":                            "customers have no coupons",
 	"customer.discount.updated":                            "customers have no coupons",
-	"subscription_schedule.aborted":                        "schedules end without the event",
-	"subscription_schedule.completed":                      "schedules end without the event",
-	"subscription_schedule.expiring":                       "schedules end without the event",
+	"subscription_schedule.completed":                      "its customer has no card, so the schedule is aborted unless after_dunning is past_due",
+	"subscription_schedule.expiring":                       "its test clock stops two days before the event",
 }
 
 // eventOf is the event that a trigger creates, which mostly has its name.

@@ -17,7 +17,7 @@ type Event struct {
 	Type               string
 	Object             archived
 	PreviousAttributes archived `json:",omitzero"`
-	PendingWebhooks    int64    // deliveries that are neither successful nor given up
+	PendingWebhooks    int64    `json:",omitzero"` // deliveries that are neither successful nor given up
 	RequestID          string   `json:",omitzero"`
 	IdempotencyKey     string   `json:",omitzero"`
 }

@@ -56,8 +56,8 @@ func startTraceReceiver(t *testing.T) *traceReceiver {
 	return c
 }
 
-// keepText keeps a value if it is a string. Ids and times are left out: they are random bytes, which
-// can be any text.
+// keepText keeps a value if it is a string. Ids and times are left out: they are random bytes,
+// which can be any text.
 func (c *traceReceiver) keepText(values protopath.Values) error {
 	if text, ok := values.Index(-1).Value.Interface().(string); ok {
 		c.texts.WriteString(text + "\n")
