@@ -191,8 +191,23 @@
 //   - Proration lines are net of the subscription's discounts (changelog 2025-09-30). The discounts
 //     of the moment count, even for the credit of what was billed under others (inferred). An
 //     amount_off is distributed over the lines in proportion; the last line takes the rounding
-//     difference. Coupons on customers and subscription items are rejected as unknown
-//     parameters.
+//     difference. Discounts of subscription items, invoice items and invoice lines are rejected as
+//     unknown parameters.
+//   - A customer's discount applies to what has no discount of its own: the invoices and prorations
+//     of a subscription, and invoices that the API creates without discounts, also for a
+//     subscription (API reference). discounts= keeps it from such an invoice, a preview and a
+//     phase of a schedule, not from a subscription (API reference). A subscription does not show
+//     it, and cannot name it in discounts[][discount].
+//   - The first new invoice, a draft too, uses up a discount with the duration once (public issue
+//     threads), even if it takes nothing off (inferred). A repeating discount of a customer ends
+//     with customer.discount.deleted. Another coupon makes a discount with a new id and sends
+//     customer.discount.updated. customer.updated is sent besides. Deleting the customer sends no
+//     event of the discount. The minimum amount of a promotion code is checked neither for a
+//     customer, nor for a subscription or an invoice (all inferred).
+//   - An amount_off of a customer's discount counts for the customer's one currency (Stripe's error
+//     names discounts). It is not taken off an invoice of the API in another currency (inferred).
+//   - Checkout in subscription mode and quotes show the customer's discount if they have none of
+//     their own (inferred from the subscription or invoice that they create).
 //   - Prorations are rounded to the amounts that a currency is charged in: multiples of 100 for ISK
 //     and UGX, a last digit of 0 for three decimals (docs: currencies). That the rule for charges
 //     applies to proration lines is inferred.

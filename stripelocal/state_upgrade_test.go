@@ -80,6 +80,9 @@ var newerFields = []string{
 	"Prices.Metered", "Prices.Meter", "Prices.AggregateUsage", "Meters", "MeterEvents", "UsageRecords", "BillingAlerts", "Quotes", "PaymentLinks", "Payouts", "Topups", "TaxCalculations", "TaxTransactions", "TaxRegistrations", "TaxSettings", "RadarValueLists", "RadarValueListItems", "CheckoutSessions.PaymentLink",
 	"PaymentIntents.UseStripeSDK", "PaymentIntents.AuthenticatedMethod", "SetupIntents.UseStripeSDK",
 	"CheckoutSessions.ClientSecret", "CheckoutSessions.ReturnURL", "CheckoutSessions.RedirectOnCompletion",
+	"Customers.Discount", "Subscriptions.IgnoresCustomerDiscount", "SubscriptionSchedules.Phases.IgnoresCustomerDiscount", "CheckoutSessions.Inherited",
+	"Subscriptions.Discounts.CustomerWide", "Subscriptions.Discounts.Invoice", "Invoices.Discounts.Discount.CustomerWide", "Invoices.Discounts.Discount.Invoice",
+	"CheckoutSessions.Discount.CustomerWide", "CheckoutSessions.Discount.Invoice",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field
