@@ -155,6 +155,8 @@ func basilParams() map[string][]paramChange {
 	return map[string][]paramChange{
 		"POST /v1/subscriptions":                           noCoupon,
 		"POST /v1/subscriptions/{id}":                      noCoupon,
+		"POST /v1/customers":                               noCoupon,
+		"POST /v1/customers/{id}":                          noCoupon,
 		"POST /v1/customers/{customer}/subscriptions":      noCoupon,
 		"POST /v1/customers/{customer}/subscriptions/{id}": noCoupon,
 		"POST /v1/invoiceitems":                            item,

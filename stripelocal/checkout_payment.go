@@ -173,9 +173,11 @@ func (h checkoutPayments) createSubscription(cs *CheckoutSession) *Subscription 
 	if cs.TrialPeriodDays > 0 {
 		sub.TrialEnd = h.timeFor(c) + cs.TrialPeriodDays*24*60*60
 	}
-	if sub.Discounts = cs.discounts(); cs.Discount != nil {
+	if cs.Discount != nil {
+		sub.Discounts = []Discount{*cs.Discount}
 		h.discounts.redeem(*cs.Discount)
 	}
+	h.checkoutSessions.keepInherited(cs)
 	items, extra := h.splitLineItems(cs)
 	inv := h.subscriptions.start(sub, items, extra)
 	h.store.CheckoutSessions.change(cs, func() { cs.Subscription, cs.Invoice = sub.ID, inv.ID })

@@ -48,6 +48,7 @@ type CheckoutSession struct {
 	TaxIDRequired             string
 	PhoneNumberCollection     bool
 	Discount                  *Discount
+	Inherited                 *Discount `json:",omitzero"` // of the customer, once the amounts no longer change
 	PaymentMethodTypes        []string
 	BankDebitSettlesAt        int64 // of older state files; now DebitEndsAt of the payment intent
 	EnteredPhone              string
@@ -283,6 +284,7 @@ func (h checkoutSessions) scheduleExpiry(cs *CheckoutSession) {
 // expireSession expires a session. It also ends a subscription whose first payment was attempted
 // through the session and is still incomplete.
 func (h checkoutSessions) expireSession(cs *CheckoutSession) {
+	h.keepInherited(cs)
 	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, h.now)
 	if sub, ok := h.store.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
 		h.subscriptions.end(sub, "incomplete_expired", "cancellation_requested")

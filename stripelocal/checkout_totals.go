@@ -31,7 +31,7 @@ func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 	}
 	out := checkoutTotals{lines: make([]lineItemTotals, len(lines)), shipping: h.shippingAmount(cs)}
 	off := make([]int64, len(lines))
-	discounts := h.discounts.apply(cs.discounts(), lines, h.now)
+	discounts := h.discounts.apply(h.discountsOf(cs), lines)
 	for _, d := range discounts {
 		off = d.Lines
 	}
@@ -71,12 +71,26 @@ func (h checkoutSessions) taxAddress(cs *CheckoutSession) *Address {
 
 func (s checkoutTotals) total() int64 { return s.subtotal - s.discount + s.exclusive + s.shipping }
 
-// discounts returns the session's discount as a list of one or none.
-func (cs *CheckoutSession) discounts() []Discount {
-	if cs.Discount == nil {
-		return nil
+// discountsOf returns the discount of a session's amounts as a list of one or none. It is the
+// session's own, else the customer's that the subscription inherits (that Checkout shows it is
+// inferred).
+func (h checkoutSessions) discountsOf(cs *CheckoutSession) []Discount {
+	switch {
+	case cs.Discount != nil:
+		return []Discount{*cs.Discount}
+	case cs.Inherited != nil:
+		return []Discount{*cs.Inherited}
+	case cs.Mode == "subscription" && cs.Status == "open" && cs.Subscription == "":
+		return h.discounts.ofCustomer(cs.Customer, cs.Currency, h.timeForCustomer(cs.Customer))
 	}
-	return []Discount{*cs.Discount}
+	return nil
+}
+
+// keepInherited keeps the customer's discount of a session whose amounts no longer change.
+func (h checkoutSessions) keepInherited(cs *CheckoutSession) {
+	if list := h.discountsOf(cs); cs.Discount == nil && len(list) > 0 {
+		cs.Inherited = &list[0]
+	}
 }
 
 // amountDue is the amount due now, in minor units.
@@ -170,10 +184,12 @@ func (h checkoutSessions) renderTotalDetails(cs *CheckoutSession) wire.Object {
 		"amount_discount": sums.discount, "amount_shipping": sums.shipping, "amount_tax": sums.tax,
 		"breakdown": wire.Expandable(func() any {
 			list := []any{}
-			if cs.Discount != nil {
-				list = append(list, wire.Object{
-					"amount": sums.discount, "discount": h.discounts.render(cs.Customer, cs.Subscription, cs.Invoice, *cs.Discount),
-				})
+			for _, d := range h.discountsOf(cs) {
+				discount := h.discounts.render(cs.Customer, cs.Subscription, cs.Invoice, d)
+				if d.CustomerWide {
+					discount = h.discounts.render(cs.Customer, "", "", d)
+				}
+				list = append(list, wire.Object{"amount": sums.discount, "discount": discount})
 			}
 			taxes := []any{}
 			for _, t := range sums.taxes {

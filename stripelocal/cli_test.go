@@ -58,6 +58,9 @@ func TestTheOfficialCommandLineTriggersEvents(t *testing.T) {
 		{"invoice.voided", "invoice.voided"},
 		{"credit_note.created", "credit_note.created"},
 		{"coupon.created", "coupon.created"},
+		{"customer.discount.created", "customer.discount.created"},
+		{"customer.discount.updated", "customer.discount.updated"},
+		{"customer.discount.deleted", "customer.discount.deleted"},
 		{"promotion_code.created", "promotion_code.created"},
 		{"test_helpers.test_clock.ready", "test_helpers.test_clock.ready"},
 	}

@@ -39,9 +39,6 @@ var failingTriggers = map[string]string{
 	"v1.billing.meter.error_report_triggered":              "the API under /v2/ is missing",
 	"v1.billing.meter.no_meter_found":                      "the API under /v2/ is missing",
 	"billing_portal.session.created":                       "the portal has no settings yet, which Stripe refuses too",
-	"customer.discount.created":                            "customers have no coupons",
-	"customer.discount.deleted":                            "customers have no coupons",
-	"customer.discount.updated":                            "customers have no coupons",
 	"subscription_schedule.completed":                      "its customer has no card, so the schedule is aborted unless after_dunning is past_due",
 	"subscription_schedule.expiring":                       "its test clock stops two days before the event",
 }

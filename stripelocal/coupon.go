@@ -200,15 +200,23 @@ func (h coupons) render(c *Coupon) wire.Object {
 	return o
 }
 
+// findRedeemable returns a coupon that can be redeemed for amounts in a currency.
 func (h coupons) findRedeemable(id, currency, param string) (*Coupon, error) {
+	c, err := h.findValid(id, param)
+	if err == nil && c.AmountOff > 0 && c.Currency != currency {
+		err = wire.Invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
+	}
+	return c, err
+}
+
+// findValid returns a coupon that can be redeemed.
+func (h coupons) findValid(id, param string) (*Coupon, error) {
 	c, ok := h.store.Coupons.get(id)
 	switch {
 	case !ok || c.Deleted:
 		return nil, wire.NoSuch("coupon", id, param)
 	case !c.isValid(h.now):
 		return nil, wire.Invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
-	case c.AmountOff > 0 && c.Currency != currency:
-		return nil, wire.Invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
 	}
 	return c, nil
 }

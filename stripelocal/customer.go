@@ -19,6 +19,7 @@ type Customer struct {
 	InvoicePrefix        string
 	DefaultPaymentMethod string
 	DefaultSource        string // a legacy card source
+	Discount             *Discount
 	InvoiceFooter        string
 	Metadata             map[string]string
 	Name                 string
@@ -31,7 +32,7 @@ type Customer struct {
 }
 
 const customerParams = "address" + addressParams + "balance:int description? email:512? invoice_prefix metadata:map? name:256? next_invoice_sequence:int phone:20? " +
-	"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} "
+	"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} " + customerDiscountParams
 
 // customers serves /v1/customers.
 type customers struct{ *request }
@@ -41,6 +42,11 @@ func customerResource() resource {
 		objectType: "customer",
 		render: renderFrom(func(s *store) *table[*Customer] { return s.Customers },
 			bind(customers.render)),
+		scheduleTimers: func(r *request) {
+			for _, c := range r.store.Customers.all {
+				r.discounts.scheduleEnd(c)
+			}
+		},
 		routes: append([]route{
 			on("POST /v1/customers", customerParams+"payment_method test_clock tax_id_data[]{"+taxIDTypes+"}", customers.create),
 			on("GET /v1/customers", listParams+"email:512 test_clock", customers.list),
@@ -83,7 +89,16 @@ func (h customers) create(in *input) (any, error) {
 	if in.At("invoice_settings").String("default_payment_method") != "" {
 		c.DefaultPaymentMethod = method.ID
 	}
+	discount, _, err := h.discounts.forCustomer(c, in.Params)
+	if err != nil {
+		return nil, err
+	}
+	if discount != nil {
+		c.Discount = discount
+		h.discounts.redeem(*discount)
+	}
 	h.insert(c)
+	h.discounts.emitCreatedFor(c)
 	if c.Balance != 0 {
 		h.customerBalances.record(c, CustomerBalanceTransaction{Amount: c.Balance, Type: "initial"})
 	}
@@ -182,6 +197,10 @@ func (h customers) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	discount, given, err := h.discounts.forCustomer(c, in.Params)
+	if err != nil {
+		return nil, err
+	}
 	var source *PaymentMethod
 	if in.Has("source") {
 		if source, err = h.paymentMethods.fromToken(in.String("source"), "source", "card_1"); err == nil {
@@ -192,7 +211,12 @@ func (h customers) update(in *input) (any, error) {
 		}
 	}
 	balance := c.Balance
-	h.change(c, func() { c.setFields(in.Params) })
+	h.change(c, func() {
+		c.setFields(in.Params)
+		if given {
+			h.discounts.setOnCustomer(c, discount)
+		}
+	})
 	if c.Balance != balance {
 		h.customerBalances.record(c, CustomerBalanceTransaction{Amount: c.Balance - balance, Type: "adjustment"})
 	}
@@ -253,7 +277,7 @@ func (h customers) render(c *Customer) wire.Object {
 	if c.Deleted {
 		return wire.Object{"id": c.ID, "object": "customer", "deleted": true}
 	}
-	return wire.Object{
+	o := wire.Object{
 		"id": c.ID, "object": "customer", "created": c.Created, "livemode": false,
 		"address": c.Address.render(), "balance": c.Balance, "currency": wire.StringOrNull(c.Currency),
 		"default_source": wire.Ref("card", c.DefaultSource), "delinquent": c.Delinquent, "description": wire.StringOrNull(c.Description),
@@ -272,6 +296,10 @@ func (h customers) render(c *Customer) wire.Object {
 		"cash_balance":           wire.Expandable(func() any { return h.cashBalances.ofCustomer(c.ID).render() }),
 		"tax_ids":                wire.Expandable(func() any { return h.taxIDs.renderForCustomer(c) }),
 	}
+	if c.Discount != nil {
+		o["discount"] = h.discounts.renderOfCustomer(c)
+	}
+	return o
 }
 
 // renderTax is what Stripe Tax knows of the customer's place.
@@ -323,7 +351,7 @@ func (h customers) remove(c *Customer) {
 	h.schedules.cancelNotStarted(c)
 	rendered := h.render(c)
 	h.paymentMethods.releaseAll(c)
-	h.store.Customers.change(c, func() { c.Deleted = true })
+	h.store.Customers.change(c, func() { c.Deleted, c.Discount = true, nil })
 	h.emit("customer.deleted", rendered)
 }
 

@@ -29,6 +29,11 @@ func TestOneCurrencyPerCustomer(t *testing.T) {
 			i := must[*stripe.InvoiceItem](l.t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{Customer: stripe.String(k.customer), Amount: stripe.Int64(500), Currency: stripe.String("eur")}))
 			return func() { must[*stripe.InvoiceItem](l.t)(l.api.InvoiceItems.Del(i.ID, nil)) }
 		},
+		"a discount": func(l *testServer, k *clockCustomer, _ string) func() {
+			off := l.coupon(&stripe.CouponParams{AmountOff: stripe.Int64(100), Currency: stripe.String("eur"), Duration: stripe.String("forever")})
+			l.callObject("POST", "/v1/customers/"+k.customer, "coupon="+off.ID)
+			return func() { l.callObject("DELETE", "/v1/customers/"+k.customer+"/discount", "") }
+		},
 		"an open Checkout session": func(l *testServer, k *clockCustomer, euro string) func() {
 			cs := l.createCheckoutSession(k.customer, euro, 1)
 			return func() { must[*stripe.CheckoutSession](l.t)(l.api.CheckoutSessions.Expire(cs.ID, nil)) }

@@ -7,13 +7,15 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Discount is a coupon applied to a subscription. It holds a copy of the coupon, which may be
-// deleted later.
+// Discount is a coupon applied to a subscription, a customer, an invoice or a quote. It holds a copy
+// of the coupon.
 type Discount struct {
 	ID            string
 	Coupon        Coupon
 	PromotionCode string
 	Session       string // the Checkout session that applied it
+	CustomerWide  bool   `json:",omitzero"` // of a customer
+	Invoice       string `json:",omitzero"` // of a single invoice
 	Start         int64
 	End           int64 // 0 is no end
 }
@@ -26,7 +28,7 @@ type InvoiceDiscount struct {
 
 const discountParams = "coupon? promotion_code? discounts[]{coupon discount promotion_code}? "
 
-// discounts applies coupons and promotion codes to subscriptions and invoices.
+// discounts applies coupons and promotion codes to customers, subscriptions and invoices.
 type discounts struct{ *request }
 
 // setFromParams replaces a subscription's discounts by those in the parameters. The older
@@ -36,6 +38,7 @@ func (h discounts) setFromParams(sub *Subscription, p wire.Params) error {
 	if err != nil || !given {
 		return err
 	}
+	sub.IgnoresCustomerDiscount = false // API reference: discounts "not specified or empty, inherits"
 	h.replace(sub, list)
 	return nil
 }
@@ -148,13 +151,27 @@ func (h discounts) emitCreated(sub *Subscription) {
 // applyToInvoice sets an invoice's discounts at a time, and the taxes that follow from them. It
 // stores nothing, so previews use it too.
 func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
-	inv.Discounts = h.apply(sub.Discounts, inv.Lines, at)
+	inv.Discounts = h.apply(h.effective(sub, at), inv.Lines)
 	h.taxes.applyToInvoice(inv)
 }
 
+// effective returns the discounts of a subscription at a time: its own, else the customer's, which
+// they override (API reference: subscriptions, discount).
+func (h discounts) effective(sub *Subscription, at int64) []Discount {
+	own := slices.DeleteFunc(slices.Clone(sub.Discounts), func(d Discount) bool { return !d.isActive(at) })
+	if len(own) > 0 || sub.IgnoresCustomerDiscount {
+		return own
+	}
+	return h.ofCustomer(sub.Customer, sub.Currency, at)
+}
+
+func (d *Discount) isActive(at int64) bool { return d.End == 0 || at < d.End }
+
+func (d *Discount) isOnce() bool { return d != nil && d.Coupon.Duration == "once" }
+
 // apply applies discounts one after the other. It skips prorations, whose amounts are net already
 // (docs: prorations and discounts).
-func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
+func (h discounts) apply(discounts []Discount, lines []InvoiceLine) []InvoiceDiscount {
 	left := make([]int64, len(lines))
 	for i, l := range lines {
 		if !l.Proration && !l.NotDiscountable {
@@ -163,9 +180,6 @@ func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []
 	}
 	var out []InvoiceDiscount
 	for _, d := range discounts {
-		if d.End != 0 && at >= d.End {
-			continue
-		}
 		off := h.amountsOff(&d.Coupon, lines, left)
 		for i := range left {
 			left[i] -= off[i]
@@ -203,13 +217,17 @@ func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []in
 	return off
 }
 
-// endUsed removes the one-time discounts that an invoice has used.
-func (h discounts) endUsed(sub *Subscription, inv *Invoice) {
+// endUsed removes the one-time discounts that a new invoice has used (stripe-go issue 944: the
+// invoice consumes them at once), whatever amount they took off.
+func (h discounts) endUsed(inv *Invoice) {
+	sub, hasSub := h.store.Subscriptions.get(inv.Subscription)
 	for _, used := range inv.Discounts {
-		at := slices.IndexFunc(sub.Discounts, func(d Discount) bool { return d.ID == used.Discount.ID })
-		if at >= 0 && sub.Discounts[at].Coupon.Duration == "once" {
-			sub.Discounts = slices.Delete(slices.Clone(sub.Discounts), at, at+1)
-			h.emit("customer.discount.deleted", h.render(sub.Customer, sub.ID, "", used.Discount))
+		switch {
+		case !used.Discount.isOnce():
+		case used.Discount.CustomerWide:
+			h.endOfCustomer(inv.Customer, used.Discount.ID)
+		case hasSub && containsDiscount(sub.Discounts, used.Discount.ID):
+			h.replace(sub, slices.DeleteFunc(slices.Clone(sub.Discounts), func(d Discount) bool { return d.ID == used.Discount.ID }))
 		}
 	}
 }
@@ -231,9 +249,15 @@ func (d InvoiceDiscount) amount() int64 {
 	return sum
 }
 
+// render renders a discount with the coupon as it is now (a public log of a customer's update shows
+// times_redeemed and valid after the redemption).
 func (h discounts) render(customer, sub, invoice string, d Discount) wire.Object {
+	coupon := &d.Coupon
+	if now, ok := h.store.Coupons.get(d.Coupon.ID); ok {
+		coupon = now
+	}
 	return wire.Object{
-		"id": d.ID, "object": "discount", "checkout_session": wire.StringOrNull(d.Session), "coupon": h.coupons.render(&d.Coupon),
+		"id": d.ID, "object": "discount", "checkout_session": wire.StringOrNull(d.Session), "coupon": h.coupons.render(coupon),
 		"customer": wire.Ref("customer", customer), "end": wire.IntOrNull(d.End), "invoice": wire.StringOrNull(invoice), "invoice_item": nil,
 		"promotion_code": wire.Ref("promotion_code", d.PromotionCode), "start": d.Start, "subscription": wire.StringOrNull(sub), "subscription_item": nil,
 	}
@@ -251,7 +275,18 @@ func (h discounts) renderOnSubscription(o wire.Object, sub *Subscription) {
 	}
 }
 
-// renderOnInvoice sets the discount fields and totals of an invoice.
+// renderOf renders a discount of an invoice. The discount's own invoice is the one that it was
+// applied to directly, and null otherwise (recorded by pay-rails/pay).
+func (h discounts) renderOf(inv *Invoice, d Discount) wire.Object {
+	sub := inv.Subscription
+	if d.CustomerWide || d.Invoice != "" {
+		sub = ""
+	}
+	return h.render(inv.Customer, sub, d.Invoice, d)
+}
+
+// renderOnInvoice sets the discount fields and totals of an invoice. discount is null if there are
+// several (API reference).
 func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 	if len(inv.Discounts) == 0 {
 		return
@@ -260,7 +295,9 @@ func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 	for _, d := range inv.Discounts {
 		list = append(list, wire.Ref("discount", d.Discount.ID))
 		amounts = append(amounts, wire.Object{"amount": d.amount(), "discount": wire.Ref("discount", d.Discount.ID)})
-		o["discount"] = h.render(inv.Customer, inv.Subscription, "", d.Discount) // no invoice: recorded by pay-rails/pay
+	}
+	if len(inv.Discounts) == 1 {
+		o["discount"] = h.renderOf(inv, inv.Discounts[0].Discount)
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
 	o["subtotal_excluding_tax"] = o["subtotal"]
@@ -287,6 +324,11 @@ func (h discounts) renderByID(id string) (wire.Object, bool) {
 			}
 		}
 	}
+	for _, c := range h.store.Customers.all {
+		if c.Discount != nil && c.Discount.ID == id {
+			return h.renderOfCustomer(c), true
+		}
+	}
 	for _, q := range h.store.Quotes.all {
 		if q.Discount != nil && q.Discount.ID == id {
 			return h.render(q.Customer, "", "", *q.Discount), true
@@ -295,7 +337,7 @@ func (h discounts) renderByID(id string) (wire.Object, bool) {
 	for _, inv := range h.store.Invoices.all {
 		for _, d := range inv.Discounts {
 			if d.Discount.ID == id {
-				return h.render(inv.Customer, inv.Subscription, "", d.Discount), true
+				return h.renderOf(inv, d.Discount), true
 			}
 		}
 	}
@@ -305,6 +347,8 @@ func (h discounts) renderByID(id string) (wire.Object, bool) {
 func discountResource() resource {
 	return resource{objectType: "discount", render: func(r *request, id string) (wire.Object, bool) { return r.discounts.renderByID(id) }, routes: []route{
 		on("DELETE /v1/subscriptions/{id}/discount", "", discounts.delete),
+		on("GET /v1/customers/{id}/discount", "", discounts.getOfCustomer),
+		on("DELETE /v1/customers/{id}/discount", "", discounts.deleteOfCustomer),
 	}}
 }
 
@@ -320,8 +364,15 @@ func (h discounts) delete(in *input) (any, error) {
 	gone := h.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
 	h.subscriptions.change(sub, func() { h.replace(sub, nil) })
 	h.schedules.syncCurrentPhase(sub)
-	gone["deleted"] = true
-	return gone, nil
+	return deletedDiscount(gone), nil
+}
+
+// deletedDiscount makes a rendered discount the response to its deletion, which has no end (API
+// reference: deleted_discount).
+func deletedDiscount(o wire.Object) wire.Object {
+	delete(o, "end")
+	o["deleted"] = true
+	return o
 }
 
 // reapply recomputes the discounts and taxes of a draft whose lines changed.
@@ -330,9 +381,13 @@ func (h discounts) reapply(inv *Invoice) {
 	if len(inv.Discounts) == 0 {
 		return
 	}
-	var discounts []Discount
+	inv.Discounts = h.apply(inv.discounts(), inv.Lines)
+}
+
+func (inv *Invoice) discounts() []Discount {
+	var out []Discount
 	for _, d := range inv.Discounts {
-		discounts = append(discounts, d.Discount)
+		out = append(out, d.Discount)
 	}
-	inv.Discounts = h.apply(discounts, inv.Lines, inv.Created)
+	return out
 }

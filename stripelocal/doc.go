@@ -201,8 +201,23 @@
 //   - Proration lines are net of the subscription's discounts (changelog 2025-09-30). The discounts
 //     of the moment count, even for the credit of what was billed under others (inferred). An
 //     amount_off is distributed over the lines in proportion; the last line takes the rounding
-//     difference. Coupons on customers and subscription items are rejected as unknown
-//     parameters.
+//     difference. Discounts of subscription items, invoice items and invoice lines are rejected as
+//     unknown parameters.
+//   - A customer's discount applies to what has no discount of its own: the invoices and prorations
+//     of a subscription, and invoices that the API creates without discounts, also for a
+//     subscription (API reference). discounts= keeps it from such an invoice, a preview and a
+//     phase of a schedule, not from a subscription (API reference). A subscription does not show
+//     it, and cannot name it in discounts[][discount].
+//   - The first new invoice, a draft too, uses up a discount with the duration once (public issue
+//     threads), even if it takes nothing off (inferred). A repeating discount of a customer ends
+//     with customer.discount.deleted. Another coupon makes a discount with a new id and sends
+//     customer.discount.updated. customer.updated is sent besides. Deleting the customer sends no
+//     event of the discount. The minimum amount of a promotion code is checked neither for a
+//     customer, nor for a subscription or an invoice (all inferred).
+//   - An amount_off of a customer's discount counts for the customer's one currency (Stripe's error
+//     names discounts). It is not taken off an invoice of the API in another currency (inferred).
+//   - Checkout in subscription mode and quotes show the customer's discount if they have none of
+//     their own (inferred from the subscription or invoice that they create).
 //   - Prorations are rounded to the amounts that a currency is charged in: multiples of 100 for ISK
 //     and UGX, a last digit of 0 for three decimals (docs: currencies). That the rule for charges
 //     applies to proration lines is inferred.
@@ -231,20 +246,21 @@
 //     debited with success (inferred). Error codes of failed debits are those of the API reference
 //     that match; that of a SEPA debit without a reason is payment_intent_payment_attempt_failed
 //     (both inferred).
-//   - Checkout offers a bank debit in payment mode: in USD, and in EUR if payment_method_types names
-//     sepa_debit. A debit of the page ends after four days of the account's clock, or by POST
+//   - Checkout offers a bank debit in payment mode: in USD, and in EUR if payment_method_types
+//     names sepa_debit. A debit of the page ends after four days of the account's clock, or by POST
 //     /_usher/checkout_sessions/{id}/settle. Its bank account needs no verification.
 //   - A bank debit needs a mandate: mandate_data, or that of an earlier call with
-//     setup_future_usage. Without one an invoice's attempt fails with payment_intent_mandate_invalid
-//     and no charge (inferred). account_closed, no_account and debit_not_authorized block a US
-//     account (docs) and make the mandate inactive (inferred).
+//     setup_future_usage. Without one an invoice's attempt fails with
+//     payment_intent_mandate_invalid and no charge (inferred). account_closed, no_account and
+//     debit_not_authorized block a US account (docs) and make the mandate inactive (inferred).
 //   - While a debit is pending the invoice is open and attempted, and the subscription of a first
-//     invoice is active (a public report; the docs say that it can also be incomplete). Failed debits
-//     are not retried: the subscription gets at once the status that follows the last retry (docs).
+//     invoice is active (a public report; the docs say that it can also be incomplete). Failed
+//     debits are not retried: the subscription gets at once the status that follows the last retry
+//     (docs).
 //   - US accounts are verified by the documented test amounts and codes, or on the page of 3-D
-//     Secure. The accounts of test ids such as pm_usBankAccount_success are verified (a public test).
-//     After ten failures, or the test values for it, the intent requires another payment method
-//     (inferred). verification_method has no other effect than to be shown.
+//     Secure. The accounts of test ids such as pm_usBankAccount_success are verified (a public
+//     test). After ten failures, or the test values for it, the intent requires another payment
+//     method (inferred). verification_method has no other effect than to be shown.
 //   - Canceling a payment whose debit is pending fails its charge with charge_canceled (inferred).
 //   - A minimum of 0 in adjustable_quantity is taken as 1.
 //   - A new card on the hosted invoice is attached to the customer if setup_future_usage is set,
@@ -295,10 +311,10 @@
 //   - Domains are not fetched, so every wallet is active on them. Registering one again responds
 //     with the first (inferred). Names without a dot, such as localhost, are refused.
 //   - A payment method configuration decides about cards and bank debits: intents with automatic
-//     payment methods take payment_method_configuration, and are refused if it does not offer cards.
-//     Intents of invoices that name no types have those of the default one, and the type that is
-//     charged. A method that a configuration does not name is on for cards and the wallets that use
-//     them, and off otherwise (inferred). Checkout reads none.
+//     payment methods take payment_method_configuration, and are refused if it does not offer
+//     cards. Intents of invoices that name no types have those of the default one, and the type
+//     that is charged. A method that a configuration does not name is on for cards and the wallets
+//     that use them, and off otherwise (inferred). Checkout reads none.
 //   - Confirmation tokens can be used once, also if the confirmation fails (inferred), within
 //     twelve hours. The test helper takes a payment method and no payment_method_data.
 //   - Ephemeral keys work for an hour, for customers only, and for the calls by which mobile SDKs
@@ -312,8 +328,8 @@
 //     for it (wording inferred).
 //   - Cash balances are funded by the test helper alone, so that display_bank_transfer_instructions
 //     names no account. Automatic reconciliation pays open payment intents of customer_balance, the
-//     oldest first; Stripe prefers exact amounts. Manual reconciliation pays none. A customer with a
-//     cash balance cannot be deleted (API reference).
+//     oldest first; Stripe prefers exact amounts. Manual reconciliation pays none. A customer with
+//     a cash balance cannot be deleted (API reference).
 //   - balance.available is sent for money that is available at once: that of the test cards for it
 //     (docs) and of bank debits (docs for ACH; for SEPA inferred). Other money becomes available
 //     without it.

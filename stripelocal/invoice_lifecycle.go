@@ -56,7 +56,7 @@ func (h invoicing) insert(sub *Subscription, inv *Invoice) {
 	}
 	sub.LatestInvoice = inv.ID
 	h.emit("invoice.created", h.invoices.render(inv))
-	h.discounts.endUsed(sub, inv)
+	h.discounts.endUsed(inv)
 }
 
 // deliveredWithoutEndpoint is the time of an invoice if it has no webhook to deliver, else 0 until

@@ -7,7 +7,7 @@ import (
 )
 
 const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool!} collection_method:charge_automatically|send_invoice " +
-	"days_until_due:int default_payment_method? description:1500? due_date:time footer? metadata:map? number:26? " +
+	"days_until_due:int default_payment_method? description:1500? due_date:time discounts[]{coupon discount promotion_code}? footer? metadata:map? number:26? " +
 	"payment_settings{payment_method_types[]?} statement_descriptor:22 "
 
 // create creates a draft invoice from the API.
@@ -28,13 +28,19 @@ func (h invoices) create(in *input) (any, error) {
 	if err := h.addPendingItems(inv, c, in); err != nil {
 		return nil, err
 	}
+	discounts, _, err := h.discounts.forInvoice(inv, in.Params)
+	if err != nil {
+		return nil, err
+	}
 	inv.ID = h.ids.longID("in_1")
+	h.discounts.setOnInvoice(inv, discounts)
 	inv.WebhooksDeliveredAt = h.invoicing.deliveredWithoutEndpoint(inv)
 	h.store.Invoices.insert(inv)
 	for i := range inv.Lines {
 		h.invoicing.assignLine(inv, &inv.Lines[i])
 	}
 	h.emit("invoice.created", h.render(inv))
+	h.discounts.endUsed(inv)
 	h.invoicing.scheduleNext(inv)
 	return h.render(inv), nil
 }
@@ -135,11 +141,21 @@ func (h invoices) update(in *input) (any, error) {
 	if err := h.checkNotInCheckout(inv); err != nil {
 		return nil, err
 	}
+	discounts, given, err := h.discounts.forInvoice(inv, in.Params)
+	if err != nil {
+		return nil, err
+	}
 	before := h.render(inv)
 	if err := h.setFields(inv, in.Params); err != nil {
 		return nil, err
 	}
+	if given {
+		h.discounts.setOnInvoice(inv, discounts)
+	}
 	h.emitUpdate("invoice.updated", before, h.render(inv))
+	if given {
+		h.discounts.endUsed(inv)
+	}
 	h.invoicing.scheduleNext(inv)
 	return h.render(inv), nil
 }

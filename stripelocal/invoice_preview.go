@@ -113,12 +113,13 @@ func (h previews) unusedCredit(sub *Subscription, ch subscriptionChange) []*Invo
 }
 
 // setDiscounts replaces the subscription's discounts by the requested ones without redeeming them.
+// Empty ones replace the customer's too.
 func (h previews) setDiscounts(seen *Subscription, p wire.Params) error {
 	if !p.Has("discounts") {
 		return nil
 	}
 	own := *seen
-	seen.Discounts = nil
+	seen.Discounts, seen.IgnoresCustomerDiscount = nil, ignoresCustomerDiscount(p)
 	for _, n := range p.List("discounts") {
 		d, keep, err := h.discounts.fromParams(&own, n)
 		if err != nil {

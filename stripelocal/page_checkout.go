@@ -201,7 +201,7 @@ func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutP
 			p.Quantities = append(p.Quantities, quantityFields(l, i, h.prices.productName(price))...)
 		}
 	}
-	if cs.Discount != nil {
+	if len(h.checkoutSessions.discountsOf(cs)) > 0 {
 		p.Discount = "-" + wire.FormatAmount(sums.discount, cs.Currency)
 	}
 	for _, t := range sums.taxes {

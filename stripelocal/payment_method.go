@@ -8,7 +8,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// PaymentMethod is a card, a bank account or a bank transfer. A card's number is one of Stripe's test cards.
+// PaymentMethod is a card, a bank account or a bank transfer. A card's number is one of Stripe's
+// test cards.
 type PaymentMethod struct {
 	Base
 	Number         string

@@ -145,16 +145,25 @@ func (h promotionCodes) isRedeemable(x *PromotionCode) bool {
 
 // redemptionError is why a customer cannot redeem a code for an amount, or "".
 func (h promotionCodes) redemptionError(x *PromotionCode, customer, currency string, amount int64) string {
+	if reason := h.customerError(x, customer); reason != "" {
+		return reason
+	}
+	if x.MinimumAmount > 0 && (x.MinimumAmountCurrency != currency || amount < x.MinimumAmount) {
+		return "This code needs an order of at least " + wire.FormatAmount(x.MinimumAmount, x.MinimumAmountCurrency) + "."
+	}
+	if c, ok := h.store.Coupons.get(x.Coupon); ok && c.AmountOff > 0 && c.Currency != currency {
+		return "This code is invalid."
+	}
+	return ""
+}
+
+// customerError is why a customer cannot redeem a code for any amount, or "".
+func (h promotionCodes) customerError(x *PromotionCode, customer string) string {
 	switch {
 	case x == nil, !h.isRedeemable(x), x.Customer != "" && x.Customer != customer:
 		return "This code is invalid."
 	case x.FirstTimeTransaction && h.hasPaid(customer):
 		return firstPurchasesOnly
-	case x.MinimumAmount > 0 && (x.MinimumAmountCurrency != currency || amount < x.MinimumAmount):
-		return "This code needs an order of at least " + wire.FormatAmount(x.MinimumAmount, x.MinimumAmountCurrency) + "."
-	}
-	if c, ok := h.store.Coupons.get(x.Coupon); ok && c.AmountOff > 0 && c.Currency != currency {
-		return "This code is invalid."
 	}
 	return ""
 }

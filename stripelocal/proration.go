@@ -43,7 +43,7 @@ func (h prorations) forChange(sub *Subscription, ch subscriptionChange, p change
 }
 
 // netAmounts are the amounts of items for a full period by item id, less the subscription's
-// discounts: proration lines are net of them at this API version (changelog 2025-09-30). That the
+// discounts, or the customer's: proration lines are net of them at this API version (changelog 2025-09-30). That the
 // discounts of now count, also for the credit of what was billed under others, is inferred.
 func (h prorations) netAmounts(sub *Subscription, items []plannedItem) map[string]int64 {
 	lines := make([]InvoiceLine, len(items))
@@ -53,7 +53,7 @@ func (h prorations) netAmounts(sub *Subscription, items []plannedItem) map[strin
 			lines[i].Amount = price.fixedAmount(item.Quantity)
 		}
 	}
-	discounts := h.discounts.apply(sub.Discounts, lines, h.timeOnClock(sub.TestClock))
+	discounts := h.discounts.apply(h.discounts.effective(sub, h.timeOnClock(sub.TestClock)), lines)
 	net := map[string]int64{}
 	for i, item := range items {
 		net[item.ID] = lines[i].Amount

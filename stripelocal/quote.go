@@ -19,6 +19,7 @@ type Quote struct {
 	DefaultTaxRates  []string
 	Description      string
 	Discount         *Discount
+	Inherited        *Discount `json:",omitzero"` // of the customer, once the quote has ended
 	ExpiresAt        int64
 	FinalizedAt      int64
 	Footer           string

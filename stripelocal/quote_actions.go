@@ -77,6 +77,7 @@ func (h quotes) accept(in *input) (any, error) {
 			return nil, err
 		}
 	}
+	q.Inherited = h.inheritedDiscount(q)
 	q.Status, q.AcceptedAt = "accepted", h.timeOnClock(q.TestClock)
 	later := len(items) > 0 && q.EffectiveDate > q.AcceptedAt
 	if q.Discount != nil {
@@ -176,9 +177,7 @@ func (h quotes) createInvoice(q *Quote, c *Customer, lines []InvoiceLine) {
 		})
 		inv.Lines = append(inv.Lines, i.line())
 	}
-	if q.Discount != nil {
-		inv.Discounts = h.discounts.apply([]Discount{*q.Discount}, inv.Lines, inv.Created)
-	}
+	inv.Discounts = h.discounts.apply(h.checkoutSessions.discountsOf(h.asSession(q)), inv.Lines)
 	h.taxes.applyToInvoice(inv)
 	inv.WebhooksDeliveredAt = h.invoicing.deliveredWithoutEndpoint(inv)
 	h.store.Quotes.change(q, func() { q.Invoice = inv.ID })
@@ -187,6 +186,7 @@ func (h quotes) createInvoice(q *Quote, c *Customer, lines []InvoiceLine) {
 		h.invoicing.assignLine(inv, &inv.Lines[i])
 	}
 	h.emit("invoice.created", h.invoices.render(inv))
+	h.discounts.endUsed(inv)
 	h.invoicing.scheduleNext(inv)
 }
 
@@ -205,6 +205,7 @@ func (h quotes) cancel(in *input) (any, error) {
 func (q *Quote) isPending() bool { return q.Status == "draft" || q.Status == "open" }
 
 func (h quotes) end(q *Quote) {
+	q.Inherited = h.inheritedDiscount(q)
 	q.Status, q.CanceledAt = "canceled", h.timeOnClock(q.TestClock)
 	h.emit("quote.canceled", h.render(q))
 }

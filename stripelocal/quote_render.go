@@ -5,9 +5,21 @@ import "usher/stripelocal/wire"
 // asSession is a Checkout session with a quote's line items: its amounts are computed alike.
 func (h quotes) asSession(q *Quote) *CheckoutSession {
 	return &CheckoutSession{
-		Currency: q.Currency, Customer: q.Customer, LineItems: q.LineItems, Discount: q.Discount, AutomaticTax: q.AutomaticTax,
+		Currency: q.Currency, Customer: q.Customer, LineItems: q.LineItems, Discount: q.Discount, Inherited: h.inheritedDiscount(q), AutomaticTax: q.AutomaticTax,
 		DefaultTaxRates: q.DefaultTaxRates,
 	}
+}
+
+// inheritedDiscount is the customer's discount of a quote that has none of its own: the subscription
+// or the invoice will inherit it (that the quote's amounts show it is inferred).
+func (h quotes) inheritedDiscount(q *Quote) *Discount {
+	if q.Discount != nil || !q.isPending() {
+		return q.Inherited
+	}
+	if list := h.discounts.ofCustomer(q.Customer, q.Currency, h.timeOnClock(q.TestClock)); len(list) > 0 {
+		return &list[0]
+	}
+	return nil
 }
 
 // upfront is what is due when a quote is accepted: nothing for recurring items with a trial.
@@ -28,8 +40,11 @@ func (h quotes) recurring(q *Quote) (*CheckoutSession, *Price) {
 			first = p
 		}
 	}
-	if cs.Discount != nil && cs.Discount.Coupon.Duration == "once" {
+	if cs.Discount.isOnce() {
 		cs.Discount = nil
+	}
+	if cs.Inherited.isOnce() {
+		cs.Inherited = nil
 	}
 	return cs, first
 }

@@ -34,6 +34,8 @@ type SchedulePhase struct {
 	TrialEnd             int64
 	Discounts            []Discount
 	HasDiscounts         bool // false in a state file of an earlier version: the subscription's
+
+	IgnoresCustomerDiscount bool `json:",omitzero"`
 }
 
 const (
@@ -128,7 +130,7 @@ func (h schedules) create(in *input) (any, error) {
 	}
 	phase := SchedulePhase{
 		StartDate: sub.CurrentPeriodStart, EndDate: sub.CurrentPeriodEnd, Items: h.itemsWithoutIDs(sub), Metadata: sub.Metadata, TrialEnd: 0,
-		Discounts: sub.Discounts, HasDiscounts: true,
+		Discounts: sub.Discounts, HasDiscounts: true, IgnoresCustomerDiscount: sub.IgnoresCustomerDiscount,
 	}
 	if sub.Status == "trialing" {
 		phase.TrialEnd = sub.TrialEnd
@@ -265,6 +267,7 @@ func (h schedules) phasesFromParams(in *input, sub *Subscription, begin, now int
 		if phase.Discounts, err = h.phaseDiscounts(sub, p); err != nil {
 			return nil, err
 		}
+		phase.IgnoresCustomerDiscount = ignoresCustomerDiscount(p)
 		if pm, ok := h.store.PaymentMethods.get(phase.DefaultPaymentMethod); phase.DefaultPaymentMethod != "" && (!ok || pm.Customer != sub.Customer) {
 			return nil, wire.NoSuch("PaymentMethod", phase.DefaultPaymentMethod, p.Name("default_payment_method"))
 		}

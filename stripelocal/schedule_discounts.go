@@ -6,13 +6,19 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// phaseDiscounts reads the discounts of a phase. Without any, the subscription has none during the
-// phase: it inherits only those of the customer (API reference: update a schedule,
-// phases.discounts), which the local Stripe does not have. That discounts which no phase lists are
-// lost: useautumn/autumn pull request 742, bitwarden/server pull request 8278.
+// phaseDiscounts reads the discounts of a phase. Without any, the subscription has none of its own
+// during the phase and inherits the customer's (API reference: update a schedule,
+// phases.discounts). That discounts which no phase lists are lost: useautumn/autumn pull request
+// 742, bitwarden/server pull request 8278.
 func (h schedules) phaseDiscounts(sub *Subscription, p wire.Params) ([]Discount, error) {
 	list, _, err := h.discounts.listFromParams(sub, p)
 	return list, err
+}
+
+// ignoresCustomerDiscount reports whether the discounts of a phase or of a preview are empty: unlike
+// without the parameter, the customer's is not inherited then (API reference).
+func ignoresCustomerDiscount(p wire.Params) bool {
+	return p.Has("discounts") && len(p.List("discounts")) == 0
 }
 
 // enterPhaseDiscounts sets the discounts of the subscription to those of a phase that begins. New
@@ -28,6 +34,7 @@ func (h schedules) enterPhaseDiscounts(sub *Subscription, phase SchedulePhase) {
 			entered[i].startAt(h.timeOnClock(sub.TestClock))
 		}
 	}
+	sub.IgnoresCustomerDiscount = phase.IgnoresCustomerDiscount
 	h.discounts.replace(sub, slices.DeleteFunc(entered, func(d Discount) bool {
 		return d.Coupon.Duration == "once" && h.discounts.isUsed(sub, d)
 	}))

@@ -116,6 +116,7 @@ func (h schedules) syncCurrentPhase(sub *Subscription) {
 	phases := append([]SchedulePhase{}, x.Phases...)
 	phases[x.CurrentPhase].Items = h.itemsWithoutIDs(sub)
 	phases[x.CurrentPhase].Discounts, phases[x.CurrentPhase].HasDiscounts = sub.Discounts, true
+	phases[x.CurrentPhase].IgnoresCustomerDiscount = sub.IgnoresCustomerDiscount
 	x.Phases = phases
 }
 

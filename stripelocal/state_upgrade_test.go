@@ -84,6 +84,9 @@ var newerFields = []string{
 	"PaymentIntents.UseStripeSDK", "PaymentIntents.AuthenticatedMethod", "SetupIntents.UseStripeSDK",
 	"CheckoutSessions.ClientSecret", "CheckoutSessions.ReturnURL", "CheckoutSessions.RedirectOnCompletion",
 	"SubscriptionSchedules.ExpiryNotedFor",
+	"Customers.Discount", "Subscriptions.IgnoresCustomerDiscount", "SubscriptionSchedules.Phases.IgnoresCustomerDiscount", "CheckoutSessions.Inherited",
+	"Subscriptions.Discounts.CustomerWide", "Subscriptions.Discounts.Invoice", "Invoices.Discounts.Discount.CustomerWide", "Invoices.Discounts.Discount.Invoice",
+	"CheckoutSessions.Discount.CustomerWide", "CheckoutSessions.Discount.Invoice",
 }
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field

@@ -48,6 +48,7 @@ type Subscription struct {
 	TrialEnd                 int64
 	TrialStart               int64
 	Discounts                []Discount
+	IgnoresCustomerDiscount  bool  `json:",omitzero"` // in the phase of a schedule with empty discounts
 	TrialWillEndSent         bool  // for the current TrialEnd
 	UpcomingSentFor          int64 // the period end for which invoice.upcoming was sent
 }

@@ -312,7 +312,7 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price, lines [
 	}
 	whole := *sub
 	whole.CurrentPeriodStart = wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
-	for _, d := range h.discounts.apply(sub.Discounts, lines, sub.CurrentPeriodStart) {
+	for _, d := range h.discounts.apply(h.discounts.effective(sub, sub.CurrentPeriodStart), lines) {
 		for i := range lines {
 			lines[i].Amount -= d.Lines[i]
 		}
