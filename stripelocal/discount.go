@@ -7,8 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Discount is a coupon applied to a subscription, a customer, an invoice or a quote. It holds a copy
-// of the coupon.
+// Discount is a coupon applied to a subscription, a customer, an invoice or a quote. It has a
+// copy of the coupon.
 type Discount struct {
 	ID            string
 	Coupon        Coupon

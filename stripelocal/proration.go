@@ -43,8 +43,9 @@ func (h prorations) forChange(sub *Subscription, ch subscriptionChange, p change
 }
 
 // netAmounts are the amounts of items for a full period by item id, less the subscription's
-// discounts, or the customer's: proration lines are net of them at this API version (changelog 2025-09-30). That the
-// discounts of now count, also for the credit of what was billed under others, is inferred.
+// discounts, or the customer's: proration lines are net of them at this API version (changelog
+// 2025-09-30). That the discounts of now count, also for the credit of what was billed under
+// others, is inferred.
 func (h prorations) netAmounts(sub *Subscription, items []plannedItem) map[string]int64 {
 	lines := make([]InvoiceLine, len(items))
 	for i, item := range items {

@@ -10,8 +10,8 @@ func (h quotes) asSession(q *Quote) *CheckoutSession {
 	}
 }
 
-// inheritedDiscount is the customer's discount of a quote that has none of its own: the subscription
-// or the invoice will inherit it (that the quote's amounts show it is inferred).
+// inheritedDiscount is the customer's discount of a quote that has none of its own: the
+// subscription or the invoice will inherit it (that the quote's amounts show it is inferred).
 func (h quotes) inheritedDiscount(q *Quote) *Discount {
 	if q.Discount != nil || !q.isPending() {
 		return q.Inherited

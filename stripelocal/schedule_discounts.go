@@ -15,8 +15,8 @@ func (h schedules) phaseDiscounts(sub *Subscription, p wire.Params) ([]Discount,
 	return list, err
 }
 
-// ignoresCustomerDiscount reports whether the discounts of a phase or of a preview are empty: unlike
-// without the parameter, the customer's is not inherited then (API reference).
+// ignoresCustomerDiscount reports whether the discounts of a phase or of a preview are empty:
+// unlike without the parameter, the customer's is not inherited then (API reference).
 func ignoresCustomerDiscount(p wire.Params) bool {
 	return p.Has("discounts") && len(p.List("discounts")) == 0
 }
