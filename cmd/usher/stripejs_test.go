@@ -166,6 +166,11 @@ func TestStripeJSPaymentPage(t *testing.T) {
 	payButton := click("form button")
 
 	s.open("/pay", "iframe")
+	// The button moves when the frame has its height, and a click on its former place does nothing.
+	s.run(`(() => {
+		const frame = document.querySelector("iframe");
+		return new Promise((resolve) => new ResizeObserver(() => frame.clientHeight > 28 && resolve()).observe(frame));
+	})()`)
 	s.do("submit an empty card", payButton)
 	s.see(pageState{"incomplete", "[role=status]", "Your card number is incomplete."})
 	s.do("a phone", chromedp.EmulateViewport(320, 640))
