@@ -29,34 +29,47 @@ func (e *environment) insertOrganizations(ctx context.Context, priceID string) e
 		}
 	}
 	start := time.Now().AddDate(0, 0, -1)
-	for n := 1; n <= e.organizations; n++ {
-		err := e.store.InTx(ctx, func(tx billing.Tx) error {
-			return e.insertSubscription(ctx, tx, subscriber{organizationID(n), customerID(n), subscriptionID(n)}, priceID, start)
-		})
-		if err != nil {
-			return fmt.Errorf("insert subscription %d: %w", n, err)
+	err := e.store.InTx(ctx, func(tx billing.Tx) error {
+		return e.insertSubscription(ctx, tx, subscriber{organizationID(1), customerID(1), subscriptionID(1), 1}, priceID, start)
+	})
+	if err != nil {
+		return fmt.Errorf("insert subscription: %w", err)
+	}
+	for _, table := range []string{"billing_customers", "subscriptions", "billing_seat_state"} {
+		if _, err := e.store.DB().ExecContext(ctx, copyRows(table), e.organizations); err != nil {
+			return fmt.Errorf("copy %s: %w", table, err)
 		}
 	}
-	_, err := e.store.DB().ExecContext(ctx, `vacuum analyze`)
+	_, err = e.store.DB().ExecContext(ctx, `vacuum analyze`)
 	return err
 }
 
-// subscriber holds the ids of an organization with a subscription.
-type subscriber struct{ organizationID, customerID, subscriptionID string }
+// copyRows copies the row of the first organization to the others, with their ids.
+func copyRows(table string) string {
+	return `insert into ` + table + ` select copied.* from ` + table + ` t, generate_series(2, $1::integer) n,
+		lateral jsonb_populate_record(t,
+			jsonb_strip_nulls(regexp_replace(to_jsonb(t)::text, '"(org|cus|sub)_1"', '"\1_' || n || '"', 'g')::jsonb)) copied
+		where t.organization_id = 'org_1'`
+}
+
+// subscriber holds the ids of an organization with a subscription, and its seats.
+type subscriber struct {
+	organizationID, customerID, subscriptionID string
+	seats                                      int
+}
 
 func (e *environment) insertSubscription(ctx context.Context, tx billing.Tx, s subscriber, priceID string, start time.Time) error {
-	one := 1
 	link := tx.Customers().PutLink(ctx, billing.CustomerLink{
 		OrganizationID: s.organizationID, Generation: 1, StripeCustomerID: s.customerID, Account: e.account.ID, Livemode: e.account.Livemode,
 		Email: "a@example.com", Name: "Organization", CreatedAt: start, UpdatedAt: start,
 	})
 	_, put := tx.Subscriptions().Put(ctx, billing.Subscription{
 		ID: s.subscriptionID, OrganizationID: s.organizationID, CustomerID: s.customerID, Account: e.account.ID, Livemode: e.account.Livemode,
-		Status: billing.StatusActive, PriceID: priceID, ItemID: "si_1", Quantity: 1,
+		Status: billing.StatusActive, PriceID: priceID, ItemID: "si_1", Quantity: s.seats,
 		CurrentPeriodStart: start, CurrentPeriodEnd: start.AddDate(0, 1, 0), CreatedAt: start, MetadataOrgID: s.organizationID, AsOf: start,
 	})
 	return errors.Join(link, put, tx.Subscriptions().SetCurrent(ctx, s.organizationID, s.subscriptionID, e.account), tx.Seats().PutState(ctx, billing.SeatState{
-		OrganizationID: s.organizationID, DesiredSeats: 1, LastAppliedSeats: &one, LastSyncAt: &start, SyncVersion: 1, AppliedVersion: 1,
+		OrganizationID: s.organizationID, DesiredSeats: s.seats, LastAppliedSeats: &s.seats, LastSyncAt: &start, SyncVersion: 1, AppliedVersion: 1,
 	}))
 }
 

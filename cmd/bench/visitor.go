@@ -71,7 +71,7 @@ func (e *environment) postSignUp() (*http.Cookie, error) {
 
 func (e *environment) insertInvoices(ctx context.Context, tx billing.Tx, v visitor, priceID string) error {
 	start := time.Now().AddDate(0, 0, -1)
-	err := e.insertSubscription(ctx, tx, subscriber{v.OrganizationID, "cus_visitor", "sub_visitor"}, priceID, start)
+	err := e.insertSubscription(ctx, tx, subscriber{v.OrganizationID, "cus_visitor", "sub_visitor", 1}, priceID, start)
 	for n := range visitorInvoices {
 		at := start.AddDate(0, -n, 0)
 		err = errors.Join(err, tx.Invoices().Put(ctx, billing.Invoice{
