@@ -24,7 +24,7 @@ type term struct {
 // lower-case words.
 var identifierTerms = compile([]term{
 	{pattern: `\b(hear|hears|heard|hearing)\b`, write: "handle, result"},
-	{pattern: `\b(settle|settles|settled|settling)\b`, except: `^stripelocal/`, write: "process, processPending"},
+	{pattern: `\b(settle|settles|settled|settling)\b`, except: `^stripelocal/|^views/layout/page\.templ$` /* htmx */, write: "process, processPending"},
 	{pattern: `\bask(s|ed|ing)?\b`, except: `^(views|stripelocal)/|^handlers/pricing`, write: "refetch, fetchLatest"},
 	{pattern: `\badopt(s|ed|ing)?\b`, except: `^billing/catalog/`, write: "resolveOwner, acceptQuantity"},
 	{pattern: `\bnews\b`, write: "SubscriptionUpdate, Observation"},

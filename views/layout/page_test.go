@@ -21,6 +21,7 @@ func TestHtmxIsConfigured(t *testing.T) {
 		IncludeIndicatorStyles *bool
 		SelfRequestsOnly       *bool
 		HistoryCacheSize       *int
+		BindingDelay           *int `json:"defaultSettleDelay"`
 		ResponseHandling       []struct {
 			Code  string
 			Swap  bool
@@ -35,6 +36,9 @@ func TestHtmxIsConfigured(t *testing.T) {
 	}
 	if config.SelfRequestsOnly == nil || !*config.SelfRequestsOnly || config.HistoryCacheSize == nil || *config.HistoryCacheSize != 0 {
 		t.Error("htmx would leave the origin or keep pages")
+	}
+	if config.BindingDelay == nil || *config.BindingDelay != 0 {
+		t.Error("a form in new content would leave the page if it is submitted at once")
 	}
 	swaps := func(code string) bool {
 		for _, rule := range config.ResponseHandling {
