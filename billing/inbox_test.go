@@ -124,7 +124,7 @@ func TestEventIsRetriedAfterStripeFailure(t *testing.T) {
 		kind    stripelocal.FaultKind
 		message string // part of the recorded error
 	}{
-		{stripelocal.RateLimited, "429"}, {stripelocal.LockTimeout, "409"}, {stripelocal.ServerError, "500"},
+		{stripelocal.RateLimited, "429"}, {stripelocal.LockTimeout, "429"}, {stripelocal.ServerError, "500"},
 		{stripelocal.TimeoutBefore, ""}, {stripelocal.TimeoutAfter, ""},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {

@@ -37,6 +37,7 @@ type apiResponse struct {
 	originalRequest string // id of the request whose response is replayed
 	drop            bool   // by a fault: close the connection without a response
 	notStored       bool   // by a fault: do not store it under the idempotency key
+	locked          bool   // another call has a lock of the object
 }
 
 // apiCall is an API request while serveAPI handles it.
@@ -251,7 +252,7 @@ func (t translator) expand(result any, in *input) error {
 func (c apiCall) fail(e *wire.Error) apiResponse {
 	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
-		out = apiResponse{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now, version: c.version}
+		out = apiResponse{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now, version: c.version, locked: e.Code == codeLockTimeout}
 		return nil
 	})
 	return out

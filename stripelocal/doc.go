@@ -172,9 +172,8 @@
 //   - Payouts are made by the API only and have no destination. They arrive after two days, or half
 //     an hour if instant; top-ups succeed after one day (inferred). None fails.
 //   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
-//   - The fault lock_timeout responds with 409, which stripe-go handles like the 429 of newer
-//     documentation. The faults with 429 and 409 come before anything is stored under the
-//     idempotency key. A 500 is stored and says not to retry.
+//   - The faults with 429 come before anything is stored under the idempotency key. A 500 is stored
+//     and says not to retry.
 //   - A duplicated delivery is sent twice in a row. A dropped one is never retried.
 //   - Deliveries to one endpoint are sequential unless a fault reorders them.
 //   - Checkout waits only for deliveries that are attempted. It redirects at once if a fault drops

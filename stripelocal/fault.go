@@ -16,7 +16,8 @@ type FaultKind string
 const (
 	// RateLimited responds with 429. Nothing is executed or stored.
 	RateLimited FaultKind = "rate_limit"
-	// LockTimeout responds with 409 lock_timeout. Nothing is executed or stored.
+	// LockTimeout responds with 429 lock_timeout and Stripe-Should-Retry: true. Nothing is executed
+	// or stored.
 	LockTimeout FaultKind = "lock_timeout"
 	// ServerError responds with 500, stored under the idempotency key. Nothing is executed.
 	ServerError FaultKind = "server_error"

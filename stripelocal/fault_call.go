@@ -7,6 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
+const codeLockTimeout = "lock_timeout"
+
 // preflightFault returns the error of a fault that occurs before anything is stored under the
 // idempotency key.
 func (c apiCall) preflightFault() *wire.Error {
@@ -19,7 +21,7 @@ func (c apiCall) preflightFault() *wire.Error {
 		return nil
 	case f.Kind == LockTimeout:
 		return &wire.Error{
-			Status: http.StatusConflict, Type: "invalid_request_error", Code: "lock_timeout",
+			Status: http.StatusTooManyRequests, Type: "invalid_request_error", Code: codeLockTimeout,
 			Message: "This object cannot be accessed right now because another API request or Stripe process is currently accessing it. If you see this error intermittently, retry the request. If you see this error frequently and are making multiple concurrent requests to a single object, make your requests serially or at a lower rate.",
 		}
 	}
@@ -79,10 +81,12 @@ func dropConnection(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// setRetryHeaders sets the headers for rate limits, and for a stored 500 that a retry would only
-// replay.
+// setRetryHeaders sets the headers for locks and rate limits, and for a stored 500 that a retry
+// would only replay.
 func (a apiResponse) setRetryHeaders(h http.Header, key string) {
 	switch {
+	case a.locked:
+		h.Set("Stripe-Should-Retry", "true")
 	case a.status == http.StatusTooManyRequests:
 		h.Set("Stripe-Rate-Limited-Reason", "global-rate")
 	case a.status == http.StatusInternalServerError && key != "":

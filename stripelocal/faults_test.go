@@ -48,7 +48,7 @@ func TestFaultsOfCalls(t *testing.T) {
 		stored bool // the same key returns the same response
 	}{
 		{stripelocal.RateLimited, 429, "rate_limit", 0, false},
-		{stripelocal.LockTimeout, 409, "lock_timeout", 0, false},
+		{stripelocal.LockTimeout, 429, "lock_timeout", 0, false},
 		{stripelocal.ServerError, 500, "", 0, true},
 		{stripelocal.TimeoutBefore, 0, "", 0, false},
 		{stripelocal.TimeoutAfter, 0, "", 1, false},
@@ -90,20 +90,30 @@ func checkFault(t *testing.T, err error, status int, code string) {
 	}
 }
 
+// postRaw makes a call without an SDK, which would retry it or refuse its key. The body is closed.
+func (l *testServer) postRaw(path, form, key string) *http.Response {
+	l.t.Helper()
+	req, err := http.NewRequest("POST", l.url+path, strings.NewReader(form))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	req.SetBasicAuth(testKey, "")
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Idempotency-Key", key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res
+}
+
 func TestAStoredServerErrorSaysNotToRetry(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.fault(stripelocal.Fault{Kind: stripelocal.ServerError})
 	for i, replayed := range []string{"", "true"} {
-		req, _ := http.NewRequest("POST", l.url+"/v1/customers", strings.NewReader("name=Ada"))
-		req.Header.Set("Authorization", "Bearer "+testKey)
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Idempotency-Key", "one")
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
+		res := l.postRaw("/v1/customers", "name=Ada", "one")
 		if res.StatusCode != 500 || res.Header.Get("Stripe-Should-Retry") != "false" || res.Header.Get("Idempotent-Replayed") != replayed {
 			t.Errorf("call %d: %d %v", i, res.StatusCode, res.Header)
 		}
@@ -167,6 +177,20 @@ func TestRandomFaultsRepeatWithTheirSeed(t *testing.T) {
 	one, again, other := play(7), play(7), play(8)
 	if one != again || one == other || !strings.Contains(one, "0") || !strings.Contains(one, "1") {
 		t.Errorf("seed 7: %s and %s, seed 8: %s", one, again, other)
+	}
+}
+
+// A lock is worth a retry, which the response says (recorded; docs: rate limits). SDKs retry it.
+func TestALockSaysToRetry(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	l.fault(stripelocal.Fault{Kind: stripelocal.LockTimeout})
+	res := l.postRaw("/v1/customers", "name=Ada", "one")
+	if res.StatusCode != 429 || res.Header.Get("Stripe-Should-Retry") != "true" || res.Header.Get("Stripe-Rate-Limited-Reason") != "" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+	if res := l.postRaw("/v1/customers", "name=Ada", "one"); res.StatusCode != 200 {
+		t.Errorf("the retry: %d", res.StatusCode)
 	}
 }
 

@@ -62,31 +62,14 @@ func TestIdempotencyKeyIsBoundToItsCallForADay(t *testing.T) {
 	other.SetIdempotencyKey("k")
 	_, err = l.api.Products.New(other)
 	wantError(t, err, 400, "", stripe.ErrorTypeIdempotency)
-	if status := l.postWithKey("/v1/customers", strings.Repeat("k", 256)); status != http.StatusBadRequest {
-		t.Errorf("a key of 256 characters: %d", status)
+	if res := l.postRaw("/v1/customers", "", strings.Repeat("k", 256)); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("a key of 256 characters: %d", res.StatusCode)
 	}
 
 	l.AdvanceClock(l.Now().Add(25 * time.Hour))
 	if again := must[*stripe.Customer](t)(call("k", "ada@example.com")); again.ID == first.ID {
 		t.Error("the key was still bound after a day")
 	}
-}
-
-// postWithKey sends keys that stripe-go would not send.
-func (l *testServer) postWithKey(path, key string) int {
-	l.t.Helper()
-	req, err := http.NewRequest("POST", l.url+path, nil)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	req.SetBasicAuth(testKey, "")
-	req.Header.Set("Idempotency-Key", key)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	return res.StatusCode
 }
 
 func TestDeclinesAreStoredUnderTheKeyAndValidationErrorsAreNot(t *testing.T) {

@@ -56,8 +56,8 @@ func TestErrors(t *testing.T) {
 				ShouldRetry: true, OutcomeUnknown: true},
 		},
 		"lock": {
-			status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`), quiet...),
-			apperr.StripeError{Status: 409, Type: "invalid_request_error", Code: "lock_timeout", RequestID: "req_1", Message: "Locked",
+			status(429, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`), quiet...),
+			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "lock_timeout", RequestID: "req_1", Message: "Locked",
 				ShouldRetry: true},
 		},
 		"rate limit": {
@@ -79,7 +79,7 @@ func TestErrors(t *testing.T) {
 				ShouldRetry: true, OutcomeUnknown: true},
 		},
 		"locked, then limited: nothing was carried out": {
-			sequence(status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`)),
+			sequence(status(429, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`)),
 				status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
 			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
 				ShouldRetry: true},
