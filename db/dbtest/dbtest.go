@@ -35,7 +35,7 @@ func New(t testing.TB, migrate func(ctx context.Context, dsn string) error) stri
 			t.Errorf("dbtest: %v", err)
 		}
 	})
-	return withDatabase(s.dsn, name)
+	return withConnectTimeout(withDatabase(s.dsn, name))
 }
 
 // binaryServer opens the server once per test binary: its tests share the server and none outlives

@@ -182,3 +182,17 @@ func withDatabase(dsn, name string) string {
 	u.Path, u.RawQuery = "/"+name, query.Encode()
 	return u.String()
 }
+
+// withConnectTimeout adds a timeout that only delays a failure: on a busy machine a new connection
+// has taken more than the 5 s of production.
+func withConnectTimeout(dsn string) string {
+	switch {
+	case strings.Contains(dsn, "connect_timeout"):
+		return dsn
+	case !strings.Contains(dsn, "://"):
+		return dsn + " connect_timeout=60"
+	case strings.Contains(dsn, "?"):
+		return dsn + "&connect_timeout=60"
+	}
+	return dsn + "?connect_timeout=60"
+}
