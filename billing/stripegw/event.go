@@ -97,12 +97,11 @@ func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
 }
 
 func (g *Gateway) readSubscription(event *billing.Event, object []byte) bool {
-	var s stripe.Subscription
-	// json.Unmarshal would scan the object twice more, after the envelope was validated.
-	if s.UnmarshalJSON(object) != nil || s.Object != "subscription" || validID(s.ID) == "" {
+	s, err := decodeSubscription(object)
+	if err != nil || s.Object != "subscription" || validID(s.ID) == "" {
 		return false
 	}
-	snapshot, err := payloadSnapshot(&s, cmp.Or(event.Account, g.cachedAccountID()), event.Created)
+	snapshot, err := payloadSnapshot(s, cmp.Or(event.Account, g.cachedAccountID()), event.Created)
 	if err != nil {
 		return false
 	}
