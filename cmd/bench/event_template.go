@@ -79,7 +79,7 @@ func divide(text, customerID, subscriptionID string) *eventTemplate {
 		Created int64
 	}
 	_ = json.Unmarshal([]byte(text), &e) // valid JSON of the local Stripe
-	text = fill(text)
+	text = age(fill(text), e.Created)
 	values := [valueKinds]string{customerID, subscriptionID, e.ID, templateOrganization, `"created":` + strconv.FormatInt(e.Created, 10)}
 	t := &eventTemplate{start: e.Created}
 	for {
@@ -100,6 +100,14 @@ func fill(text string) string {
 	filler := strings.Repeat("x", max(0, eventSize-compact.Len()))
 	text = strings.Replace(compact.String(), `"filler":"x"`, `"filler":"`+filler+`"`, 1)
 	return strings.Replace(text, `"status":"incomplete"`, `"status":"active"`, 1)
+}
+
+// age makes the object of an event older than the stored subscriptions: their seats are in sync
+// since they were created.
+func age(text string, created int64) string {
+	event, object, _ := strings.Cut(text, `"data":`)
+	older := time.Unix(created, 0).AddDate(0, 0, -2).Unix()
+	return event + `"data":` + strings.ReplaceAll(object, fmt.Sprintf(`"created":%d`, created), fmt.Sprintf(`"created":%d`, older))
 }
 
 // firstOf finds the first value in a text. The kind is -1 if there is none.

@@ -36,7 +36,7 @@ func benchWebhook(ctx context.Context, o options) error {
 		o.organizations, len(events.next(1)), o.rounds, o.duration, usherPoolSize)
 	fmt.Println("                                                                              CPU time per event")
 	fmt.Println("clients  webhooks/s  reference/s  ratio (min to max)     p50       p99       Usher     PostgreSQL  client    non-200")
-	for _, clients := range []int{1, 16, 32} {
+	for _, clients := range o.clients {
 		if err := e.compareWebhooks(ctx, events, r, clients); err != nil {
 			return err
 		}
