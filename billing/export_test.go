@@ -100,3 +100,10 @@ func (s *Service) ProcessCancellations(ctx context.Context) error {
 func (s Subscription) HoldsSeats(quantity int, now time.Time) bool {
 	return s.holdsSeats(quantity, now)
 }
+
+// QueuedEvents returns how many events wait for a committer.
+func (in *Inbox) QueuedEvents() int {
+	in.queue.mutex.Lock()
+	defer in.queue.mutex.Unlock()
+	return len(in.queue.waiting)
+}

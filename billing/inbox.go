@@ -29,13 +29,14 @@ type Inbox struct {
 	attempts      *PaymentAttempts
 
 	handlers map[string]eventHandler // by event type
+	queue    eventQueue              // of events that are not stored yet
 	cursor   atomic.Value            // QueueCursor: the position of the last claimed event
 }
 
-func newInbox(c *core, s *Service) *Inbox {
+func newInbox(c *core, s *Service, committers int) *Inbox {
 	in := &Inbox{
 		core: c, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions, invoices: s.Invoices,
-		payments: s.Payments, upcoming: s.Upcoming, attempts: s.Attempts,
+		payments: s.Payments, upcoming: s.Upcoming, attempts: s.Attempts, queue: eventQueue{committers: cmp.Or(committers, eventCommitters)},
 	}
 	in.handlers = in.handlersByType()
 	return in
@@ -59,24 +60,17 @@ func (in *Inbox) Receive(ctx context.Context, payload []byte, signature string) 
 // errDuplicateEvent rolls back the changes of an event that is stored already.
 var errDuplicateEvent = errors.New("the event is stored already")
 
-// storeEvent is the transaction of a webhook: decide, apply, store. The event is written last,
+// storeAlone is the transaction of a webhook: decide, apply, store. The event is written last,
 // together with its outcome: writing it first would write its payload twice. A duplicate's changes
 // are rolled back.
-func (in *Inbox) storeEvent(ctx context.Context, event Event) error {
-	now := in.Now()
+func (in *Inbox) storeAlone(ctx context.Context, event Event) error {
 	var changes ChangeLog
 	err := in.store.InTxRecording(ctx, &changes, func(tx Tx) error {
-		result, err := in.decide(ctx, tx, event)
+		stored, err := in.decideStored(ctx, tx, event)
 		if err != nil {
 			return err
 		}
-		stored := StoredEvent{Event: event, OrganizationID: result.organizationID, Outcome: result.outcome, ReceivedAt: now, Changes: changes.Lines}
-		if stored.Outcome == OutcomePending {
-			stored.NextAttemptAt = &now
-			if err := in.Enqueue(ctx, tx.Jobs(), job.KindEvent, event.ID, "", now); err != nil {
-				return err
-			}
-		}
+		stored.Changes = changes.Lines
 		fresh, err := tx.Events().Insert(ctx, stored)
 		if err == nil && !fresh {
 			return errDuplicateEvent
@@ -87,6 +81,22 @@ func (in *Inbox) storeEvent(ctx context.Context, event Event) error {
 		return nil
 	}
 	return err
+}
+
+// decideStored decides about an event, applies it and returns it as it is to be stored, with a job
+// if it is pending.
+func (in *Inbox) decideStored(ctx context.Context, tx Tx, event Event) (StoredEvent, error) {
+	now := in.Now()
+	result, err := in.decide(ctx, tx, event)
+	if err != nil {
+		return StoredEvent{}, err
+	}
+	stored := StoredEvent{Event: event, OrganizationID: result.organizationID, Outcome: result.outcome, ReceivedAt: now}
+	if stored.Outcome == OutcomePending {
+		stored.NextAttemptAt = &now
+		err = in.Enqueue(ctx, tx.Jobs(), job.KindEvent, event.ID, "", now)
+	}
+	return stored, err
 }
 
 // decide runs an event's handler inside a transaction. While the Stripe account is not known, every

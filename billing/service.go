@@ -56,6 +56,9 @@ type Options struct {
 	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
 	// unavailable.
 	KeyFingerprint string
+	// EventCommitters is how many webhooks are stored at a time, each alone or with those that have
+	// arrived meanwhile; zero: 2.
+	EventCommitters int
 	// StripeLimit bounds all calls to Stripe that a person waits for in one request; zero: 2.5 s.
 	StripeLimit time.Duration
 }
@@ -167,7 +170,7 @@ func assemble(o Options, e *env.Env, prices *Prices) *Service {
 		baseURL: baseURL,
 	}
 	s.Overviews = &Overviews{core: c, credits: s.Credits}
-	s.Inbox = newInbox(c, s)
+	s.Inbox = newInbox(c, s, o.EventCommitters)
 	s.Reconciler = &Reconciler{
 		core: c, inbox: s.Inbox, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions,
 		invoices: s.Invoices, payments: s.Payments, credits: s.Credits, seats: s.Seats, rateLimits: s.RateLimits,

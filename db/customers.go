@@ -57,6 +57,9 @@ const lockOwner = `select o.id as owner, o.has_webhooks from billing_customers c
 
 // LockOwner implements [billing.CustomerStore].
 func (q customerStore) LockOwner(ctx context.Context, customerID string, acct billing.StripeAccount) (string, error) {
+	if row, ok := q.batch.owner(customerID, acct); ok {
+		return row.Owner, nil
+	}
 	row, err := get[ownerRow](ctx, q.queries, "lock the customer's organization", lockOwner, customerID, acct.ID, acct.Livemode)
 	if err == nil {
 		q.webhooks.mark(row.Owner, row.HasWebhooks)

@@ -98,6 +98,25 @@ func (f field) argument(row reflect.Value) any {
 	return v.Interface()
 }
 
+// sqlType returns the type of the field's argument as an element of an array.
+func (f field) sqlType() string {
+	kind := f.kind
+	if kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	switch {
+	case f.json:
+		return "jsonb"
+	case f.time:
+		return "timestamptz"
+	case kind.Kind() == reflect.Bool:
+		return "boolean"
+	case kind.Kind() == reflect.Int, kind.Kind() == reflect.Int64:
+		return "bigint"
+	}
+	return "text"
+}
+
 // target returns the scan destination for the field; [field.finish] copies from it.
 func (f *field) target(v reflect.Value) any {
 	switch {

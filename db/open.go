@@ -45,6 +45,8 @@ type queries struct {
 	changes *billing.ChangeLog
 	// webhooks collects the changes of the transaction; nil outside of one.
 	webhooks *webhookRecorder
+	// batch serves an event of a batch; nil outside of one. See [Store.InBatch].
+	batch *eventBatch
 }
 
 // Record adds a line to the transaction's change log, if there is one.

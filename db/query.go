@@ -35,6 +35,9 @@ func list[Row any](ctx context.Context, q queries, operation, query string, args
 
 // read runs a query and reads up to limit rows; 0 reads all.
 func read[Row any](ctx context.Context, q queries, limit int, query string, args []any) ([]Row, error) {
+	if err := q.leaveBatch(ctx); err != nil {
+		return []Row{}, err
+	}
 	found, err := q.ext.QueryContext(ctx, query, args...)
 	if err != nil {
 		return []Row{}, err
@@ -75,6 +78,9 @@ func (q queries) execOne(ctx context.Context, operation, query string, args ...a
 }
 
 func (q queries) execCount(ctx context.Context, operation, query string, args ...any) (int64, error) {
+	if err := q.leaveBatch(ctx); err != nil {
+		return 0, err
+	}
 	ctx, end := startSpan(ctx, operation)
 	result, err := q.ext.ExecContext(ctx, query, args...)
 	end(err)

@@ -53,6 +53,9 @@ type countedSeatsRow struct {
 
 // LockAndCount implements [billing.SeatStore].
 func (q seatStore) LockAndCount(ctx context.Context, organizationID string) (billing.SeatState, int, error) {
+	if row, ok := q.batch.countedSeats(organizationID); ok {
+		return row.SeatState, row.Billed, nil
+	}
 	row, err := get[countedSeatsRow](ctx, q.queries, "lock seat state", lockAndCountSeats, organizationID)
 	if errors.Is(err, apperr.ErrNotFound) {
 		billed, err := q.Members().CountBillable(ctx, organizationID)

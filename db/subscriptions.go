@@ -105,6 +105,9 @@ type ownedSubscriptionRow struct {
 func (q subscriptionStore) LockWithOwner(
 	ctx context.Context, customerID string, acct billing.StripeAccount, id string,
 ) (string, billing.Subscription, error) {
+	if owner, stored, ok := q.batch.ownedSubscription(customerID, acct, id); ok {
+		return owner, stored, nil
+	}
 	row, err := get[ownedSubscriptionRow](ctx, q.queries, "lock organization and subscription", lockOwnerAndSubscription, customerID, acct.ID, acct.Livemode, id)
 	if err == nil {
 		q.webhooks.mark(row.Owner, row.HasWebhooks)
@@ -131,9 +134,16 @@ var putSubscription = `with put as (` + subscriptionTable.upsert("id") + `, revi
 // Put implements [billing.SubscriptionStore]. A snapshot without a time (as_of) is an
 // error.
 func (q subscriptionStore) Put(ctx context.Context, s billing.Subscription) ([]billing.Subscription, error) {
-	all, err := list[billing.Subscription](ctx, q.queries, "put subscription", putSubscription, subscriptionTable.values(s)...)
-	if err != nil || s.Foreign {
-		return all, err
+	all, ok := q.batch.put(s)
+	if !ok {
+		var err error
+		all, err = list[billing.Subscription](ctx, q.queries, "put subscription", putSubscription, subscriptionTable.values(s)...)
+		if err != nil {
+			return all, err
+		}
+	}
+	if s.Foreign {
+		return all, nil
 	}
 	return all, q.stateChanged(ctx, s.OrganizationID)
 }

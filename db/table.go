@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lib/pq"
 )
 
 // table builds the SQL that repeats the columns of a struct: select lists, inserts, updates and
@@ -24,6 +26,7 @@ type table[T any] struct {
 type tableColumn struct {
 	name     string
 	value    func(row reflect.Value) any
+	sqlType  string // of the column's arguments in an array
 	readable bool
 	writable bool
 	json     bool
@@ -34,7 +37,9 @@ func tableOf[T any](name string) table[T] {
 	t := table[T]{name: name}
 	for _, f := range fieldsOf(reflect.TypeFor[T]()) {
 		if !f.joined {
-			t.columns = append(t.columns, tableColumn{name: f.name, value: f.argument, readable: true, writable: !f.readonly, json: f.json})
+			t.columns = append(t.columns, tableColumn{
+				name: f.name, value: f.argument, sqlType: f.sqlType(), readable: true, writable: !f.readonly, json: f.json,
+			})
 		}
 	}
 	return t
@@ -100,14 +105,41 @@ func (t table[T]) insertAll() string {
 // recordset returns the rows of [table.rows] as a set that statements can read.
 func (t table[T]) recordset() string { return "jsonb_populate_recordset(null::" + t.name + ", $1)" }
 
+// insertArrays returns a statement that inserts many rows, in their order; its arguments are those
+// of [table.arrays], after others.
+func (t table[T]) insertArrays(others int) string {
+	names := t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name })
+	return "insert into " + t.name + " (" + names + ") select " + names + " from " + t.unnest("rows", others)
+}
+
+// unnest returns the rows of [table.arrays] as a set that statements can read.
+func (t table[T]) unnest(alias string, others int) string {
+	names := t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name })
+	arrays := t.join(tableColumn.isWritable, func(c tableColumn, n int) string { return placeholder(others+n) + "::" + c.sqlType + "[]" })
+	return "unnest(" + arrays + ") as " + alias + " (" + names + ")"
+}
+
+// width returns the number of writable columns.
+func (t table[T]) width() (n int) {
+	for _, c := range t.columns {
+		if c.writable {
+			n++
+		}
+	}
+	return n
+}
+
 // upsert returns an insert that overwrites the columns of an existing row with the same key.
 func (t table[T]) upsert(key ...string) string {
 	return t.insert() + " on conflict (" + strings.Join(key, ", ") + ") do update set " + t.without(key...).excluded()
 }
 
 // excluded returns the set list of an upsert.
-func (t table[T]) excluded() string {
-	return t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name + " = excluded." + c.name })
+func (t table[T]) excluded() string { return t.setFrom("excluded") }
+
+// setFrom returns the set list of an update with the columns of another row.
+func (t table[T]) setFrom(alias string) string {
+	return t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name + " = " + alias + "." + c.name })
 }
 
 // update returns a statement that writes every column except the key's, which select the row; its
@@ -135,6 +167,27 @@ func (t table[T]) values(row T) []any {
 		}
 	}
 	return arguments
+}
+
+// arrays returns the arguments of the writable columns of many rows: an array for each column, in
+// the order of the placeholders. Computed columns are not supported.
+func (t table[T]) arrays(rows []T) []any {
+	var arrays []any
+	values := make([]reflect.Value, len(rows))
+	for i, row := range rows {
+		values[i] = reflect.ValueOf(row)
+	}
+	for _, c := range t.columns {
+		if !c.writable {
+			continue
+		}
+		column := make([]any, len(rows))
+		for i, row := range values {
+			column[i] = c.value(row)
+		}
+		arrays = append(arrays, pq.Array(column))
+	}
+	return arrays
 }
 
 // rows returns the writable columns of many rows as one JSON argument. Columns of bytes are not

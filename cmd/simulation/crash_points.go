@@ -20,6 +20,9 @@ const (
 	pointCallAfter  = "after a call to Stripe"
 )
 
+// eventsTogether counts the events that were stored in batches.
+const eventsTogether = "stored together"
+
 // crashChance is the probability of a simulated crash at each point.
 const crashChance = 0.01
 
@@ -84,6 +87,13 @@ func (c *crashes) pass(ctx context.Context, point string) (kill, simulate bool) 
 	return kill, simulate
 }
 
+// count counts what is no crash, to be reported with them.
+func (c *crashes) count(what string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.counts[what]++
+}
+
 // stop stops all crashes and returns how often each point crashed since the last call.
 func (c *crashes) stop() map[string]int {
 	c.mutex.Lock()
@@ -121,6 +131,30 @@ func (s crashingStore) InTxRecording(ctx context.Context, changes *billing.Chang
 		s.crashes.at(ctx, pointTxDone)
 	}
 	return err
+}
+
+// InBatch implements [billing.Store].
+func (s crashingStore) InBatch(
+	ctx context.Context, acct billing.StripeAccount, events []billing.Event,
+	decide func(context.Context, billing.Tx, billing.Event) (billing.StoredEvent, error),
+) ([]bool, error) {
+	s.crashes.at(ctx, pointTxBegin)
+	stored, err := s.store.InBatch(ctx, acct, events, func(ctx context.Context, tx billing.Tx, e billing.Event) (billing.StoredEvent, error) {
+		row, err := decide(ctx, tx, e)
+		if err == nil {
+			s.crashes.at(ctx, pointTxWritten)
+		}
+		return row, err
+	})
+	for _, ok := range stored {
+		if ok {
+			s.crashes.count(eventsTogether)
+		}
+	}
+	if err == nil {
+		s.crashes.at(ctx, pointTxDone)
+	}
+	return stored, err
 }
 
 // crashingGateway may crash before and after the calls to Stripe that billing state depends on.

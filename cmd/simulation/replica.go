@@ -119,6 +119,7 @@ func serviceOptions(store billing.Store, gateway billing.Gateway, now func() tim
 		Store: store, Gateway: gateway, Catalog: plansForSale(), KeyFingerprint: "simulation", Now: now,
 		Renderer: mailviews.Renderer{}, BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL,
 		ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
+		EventCommitters: 1, // so that events are often stored together
 	}
 }
 

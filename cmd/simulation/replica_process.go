@@ -116,7 +116,11 @@ func (p *replicaProcess) stopCrashes(ctx context.Context) error {
 		return p.post(ctx, "/stop-crashes", nil, &crashes) == nil
 	})
 	for point, n := range crashes {
-		p.results.countFault("crashes: "+point, n)
+		if point == eventsTogether {
+			p.results.countFault("webhooks: "+point, n)
+		} else {
+			p.results.countFault("crashes: "+point, n)
+		}
 	}
 	return err
 }
