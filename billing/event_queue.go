@@ -57,7 +57,9 @@ func (q *eventQueue) next() []*queuedEvent {
 		return nil
 	}
 	batch := q.waiting[:n:n]
-	q.waiting = q.waiting[n:]
+	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
+		q.waiting = nil // lets go of the events
+	}
 	return batch
 }
 

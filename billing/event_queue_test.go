@@ -20,7 +20,7 @@ type batchStore struct {
 	waiting atomic.Int64
 	batches atomic.Int64
 	stored  atomic.Int64 // in batches
-	fail    func() error // instead of the commit of a batch
+	fail    func() error // of every event of a batch
 }
 
 func (s *batchStore) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Tx) error) error {
@@ -38,10 +38,9 @@ func (s *batchStore) InBatch(
 	decide func(context.Context, billing.Tx, billing.Event) (billing.StoredEvent, error),
 ) ([]bool, error) {
 	s.batches.Add(1)
-	last := 0
 	stored, err := s.Store.InBatch(ctx, acct, events, func(ctx context.Context, tx billing.Tx, e billing.Event) (billing.StoredEvent, error) {
 		row, err := decide(ctx, tx, e)
-		if last++; err == nil && last == len(events) && s.fail != nil {
+		if err == nil && s.fail != nil {
 			err = s.fail()
 		}
 		return row, err

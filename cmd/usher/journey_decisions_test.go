@@ -120,6 +120,21 @@ func (j *billingJourney) previewPlan(plan, interval string) {
 	j.press(`form[action="/billing/preview"]:has(input[value="` + plan + `"]):has(input[value="` + interval + `"]) button`)
 }
 
+// changePlan confirms the preview of another plan. On a busy machine the confirmation may come
+// while seats are being sent to Stripe; then the page asks to try again.
+func (j *billingJourney) changePlan(plan, interval string) {
+	j.t.Helper()
+	for range 5 {
+		j.previewPlan(plan, interval)
+		j.press(`form[action="/billing/plan"] button`)
+		j.do("the answer", waitVisible("main"))
+		if !strings.Contains(j.text("main"), "Please try again in a few seconds") {
+			return
+		}
+	}
+	j.t.Fatal("seats are being sent to Stripe all the time")
+}
+
 // seatsJourney changes seats one by one and together, each with its amount before.
 func seatsJourney(j *billingJourney) {
 	const members = "/organization?tab=members"

@@ -17,8 +17,7 @@ import (
 func invoicesJourney(j *billingJourney) {
 	j.subscribe("starter", "year", "4242 4242 4242 4242")
 	j.advanceClock("20 days")
-	j.previewPlan("pro", "year")
-	j.press(`form[action="/billing/plan"] button`)
+	j.changePlan("pro", "year")
 	j.agree("the larger plan", agreement{plan: "pro", interval: "year", status: "active", seats: 1})
 	j.advanceClock("3 days")
 	j.join("Mira Bell")
