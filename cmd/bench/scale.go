@@ -141,11 +141,12 @@ func (s *scaled) insertOldEvents(ctx context.Context) error {
 	for first := 1; first <= s.options.events; first += eventsPerStatement {
 		last := min(first+eventsPerStatement-1, s.options.events)
 		_, err := s.store.DB().ExecContext(ctx, `
-			insert into stripe_events select copied.* from (select * from stripe_events order by received_at desc limit 1) t,
+			insert into stripe_events select copied.* from stripe_events t,
 				generate_series($1::integer, $2::integer) n, lateral (select 1 + n % $3::integer as owner) o,
 				lateral jsonb_populate_record(t, jsonb_build_object('id', 'evt_old_' || n, 'object_id', 'sub_' || owner, 'subscription_id', 'sub_' || owner,
 					'customer_id', 'cus_' || owner, 'org_id', 'org_' || owner, 'organization_id', 'org_' || owner,
-					'received_at', now() - make_interval(days => $5::integer) * (1 - n::float8 / $4::integer))) copied`,
+					'received_at', now() - make_interval(days => $5::integer) * (1 - n::float8 / $4::integer))) copied
+			where t.id = (select id from stripe_events order by received_at desc limit 1)`,
 			first, last, s.organizations, s.options.events, eventDays)
 		if err != nil {
 			return fmt.Errorf("insert events: %w", err)
@@ -210,9 +211,10 @@ func (s *scaled) measureRound(ctx context.Context, counts bool) error {
 func (s *scaled) measureClaims(ctx context.Context) (time.Duration, error) {
 	due := time.Now().Add(24 * time.Hour)
 	_, err := s.store.DB().ExecContext(ctx, `
-		insert into stripe_events select copied.* from (select * from stripe_events where outcome = 'applied' limit 1) t, generate_series(1, $1::integer) n,
+		insert into stripe_events select copied.* from stripe_events t, generate_series(1, $1::integer) n,
 			lateral jsonb_populate_record(t, jsonb_build_object('id', 'evt_due_' || n, 'outcome', 'pending', 'next_attempt_at', $2::timestamptz,
-				'organization_id', 'org_' || n)) copied`, claims, due)
+				'organization_id', 'org_' || n)) copied
+		where t.id = (select id from stripe_events where outcome = 'applied' limit 1)`, claims, due)
 	if err != nil {
 		return 0, fmt.Errorf("insert pending events: %w", err)
 	}
