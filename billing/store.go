@@ -21,9 +21,9 @@ type Store interface {
 	// InTxRecording is InTx with a Tx that records its writes in changes.
 	InTxRecording(ctx context.Context, changes *ChangeLog, f func(Tx) error) error
 	// InBatch decides about events in their order and stores them as decide returns them, with the
-	// changes that it has recorded, in one transaction. It reports which are stored: an event whose
-	// customer belongs to no organization, or whose organization is locked, is left out. After an
-	// error none is stored; an event that is stored already is an error too.
+	// changes that it has recorded, in one transaction. It reports which are stored: an event is
+	// left out if its customer's organization is not known, is locked, or has no subscription or
+	// seats yet. After an error none is stored; an event that is stored already is an error too.
 	InBatch(ctx context.Context, acct StripeAccount, events []Event, decide func(context.Context, Tx, Event) (StoredEvent, error)) ([]bool, error)
 }
 

@@ -161,8 +161,8 @@ func (b *eventBatch) next(last billing.Event) {
 	maps.DeleteFunc(b.seats, func(organizationID string, _ countedSeatsRow) bool { return !locked || organizationID == owner.Owner })
 }
 
-// leaveBatch is called before every statement. One of a batch's event must see what the batch has
-// written.
+// leaveBatch is called before every statement: one that an event of a batch runs by itself must see
+// what the batch has written.
 func (q queries) leaveBatch(ctx context.Context) error {
 	if q.batch == nil {
 		return nil
