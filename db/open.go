@@ -173,8 +173,14 @@ func pauseJittered(ctx context.Context, attempt int) error {
 // DB returns the pool, for the session store and other owners of tables.
 func (s *Store) DB() *sqlx.DB { return s.db }
 
-// Close closes the pool; connections in use are closed when they become idle.
-func (s *Store) Close() error { return s.db.Close() }
+// Close closes the pool; connections in use are closed when they become idle. A connection that is
+// already broken, after a crash of PostgreSQL for example, is closed and not an error.
+func (s *Store) Close() error {
+	if err := s.db.Close(); !isOutage(err) {
+		return err
+	}
+	return nil
+}
 
 // selectReadOnly is true on a standby and where default_transaction_read_only is on.
 const selectReadOnly = `select current_setting('transaction_read_only')::boolean`

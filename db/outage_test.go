@@ -58,6 +58,23 @@ func TestOutageIsTemporary(t *testing.T) {
 	}
 }
 
+// The connections that a crash has ended do not make the end of a process an error.
+func TestCloseAfterCrash(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.New(t, Migrate)
+	store, err := Open(t.Context(), dsn)
+	must(t, err)
+	other, err := Open(t.Context(), dsn)
+	must(t, err)
+	defer other.Close()
+	_, err = other.DB().Exec(`select pg_terminate_backend(pid, 10000) from pg_stat_activity
+		where datname = current_database() and pid <> pg_backend_pid()`) // with the timeout, it waits for the end
+	must(t, err)
+	if err := store.Close(); err != nil {
+		t.Errorf("close after the end of its connections: %v", err)
+	}
+}
+
 // A DSN may name several servers, in both forms; the one that accepts writes is used.
 func TestSeveralHosts(t *testing.T) {
 	t.Parallel()
