@@ -113,7 +113,7 @@ func (op *Operations) SearchOrganizations(ctx context.Context, search Organizati
 // OrganizationDetails is what operators see of one organization.
 type OrganizationDetails struct {
 	Overview
-	Members       []account.Member
+	Members       int
 	Subscriptions []Subscription
 	Foreign       []Subscription // sold by something else, and left alone
 	Events        []StoredEvent  // newest first
@@ -137,7 +137,7 @@ func (op *Operations) Organization(ctx context.Context, organizationID string) (
 	if details.Overview, err = op.overviews.Get(ctx, account.Access{Organization: organization}); err != nil {
 		return details, err
 	}
-	if details.Members, err = op.store.Members().List(ctx, organizationID); err != nil {
+	if details.Members, err = op.store.Members().Count(ctx, organizationID, account.MemberSearch{}); err != nil {
 		return details, fmt.Errorf("read organization: %w", err)
 	}
 	if details.Subscriptions, err = op.store.Subscriptions().List(ctx, organizationID, op.knownAccount()); err != nil {

@@ -29,7 +29,7 @@ func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a account.Access)
 			return err
 		}
 		left = 0
-		members, err := membersByUser(ctx, tx, a.Organization.ID)
+		members, err := membersByUser(ctx, tx, a.Organization.ID, userIDs)
 		if err != nil {
 			return err
 		}
@@ -93,8 +93,8 @@ func changedUsers(userIDs []string, lines map[string]int) []string {
 	return odd
 }
 
-func membersByUser(ctx context.Context, tx Tx, organizationID string) (map[string]account.Member, error) {
-	members, err := tx.Members().List(ctx, organizationID)
+func membersByUser(ctx context.Context, tx Tx, organizationID string, userIDs []string) (map[string]account.Member, error) {
+	members, err := tx.Members().ByKeys(ctx, organizationID, account.MemberKeys{UserIDs: userIDs})
 	if err != nil {
 		return nil, fmt.Errorf("list members: %w", err)
 	}

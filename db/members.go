@@ -7,6 +7,7 @@ import (
 	"github.com/lib/pq"
 
 	"usher/billing/account"
+	"usher/billing/mail"
 	"usher/billing/webhook"
 )
 
@@ -61,14 +62,84 @@ func (q memberStore) Insert(ctx context.Context, m account.Member) error {
 	return q.memberChanged(ctx, m.OrganizationID, m.ID)
 }
 
-var selectMembers = `select ` + memberColumns + ` from organization_members m
+// The columns sort_name and address_key are kept by triggers, see migration 76.
+const memberOrder = ` order by m.sort_name, m.address_key, m.id`
+
+const memberJoins = ` m
 	join users u on u.id = m.user_id
-	join roles r on r.id = m.role_id
-	where m.organization_id = $1 order by lower(` + memberName + `), lower(coalesce(nullif(m.managed_email, ''), u.email)), m.id`
+	join roles r on r.id = m.role_id`
+
+var selectMembers = `select ` + memberColumns + ` from organization_members` + memberJoins + ` where m.organization_id = $1` + memberOrder
 
 // List implements [account.MemberStore].
 func (q memberStore) List(ctx context.Context, organizationID string) ([]account.Member, error) {
 	return list[account.Member](ctx, q.queries, "list members", selectMembers, organizationID)
+}
+
+// The search text has no wildcards: position compares literally. Seats are those of
+// account.Member.Billed.
+const matchingMembers = ` from organization_members m where m.organization_id = $1
+	and ($2 = '' or position(lower($2) in m.sort_name) > 0 or position(lower($2 collate "C") in m.address_key) > 0 or m.role_id in (
+		select id from roles where coalesce(organization_id, $1) = $1 and position(lower($2) in lower(name)) > 0))
+	and case $3 when 'billed' then m.billable and m.status = 'active'
+		when 'not_billed' then not (m.billable and m.status = 'active')
+		when 'suspended' then m.status = 'suspended' else true end`
+
+// Users and roles are joined to the page's members only.
+var searchMembers = `select ` + memberColumns + ` from (select m.*` + matchingMembers + memberOrder + ` limit $4 offset $5)` + memberJoins + memberOrder
+
+// Search implements [account.MemberStore].
+func (q memberStore) Search(ctx context.Context, organizationID string, search account.MemberSearch, offset, limit int) ([]account.Member, error) {
+	return list[account.Member](ctx, q.queries, "search members", searchMembers, organizationID, search.Text, search.Seat, limit, offset)
+}
+
+const (
+	countMembers         = `select count(*) from organization_members where organization_id = $1`
+	countMatchingMembers = `select count(*)` + matchingMembers
+)
+
+// Count implements [account.MemberStore]. All members are counted in an index.
+func (q memberStore) Count(ctx context.Context, organizationID string, search account.MemberSearch) (int, error) {
+	if search == (account.MemberSearch{}) {
+		return get[int](ctx, q.queries, "count members", countMembers, organizationID)
+	}
+	return get[int](ctx, q.queries, "count matching members", countMatchingMembers, organizationID, search.Text, search.Seat)
+}
+
+const countMembersByRole = `select role_id, count(*) as members from organization_members where organization_id = $1 group by role_id`
+
+// CountByRole implements [account.MemberStore].
+func (q memberStore) CountByRole(ctx context.Context, organizationID string) (map[string]int, error) {
+	rows, err := list[struct {
+		RoleID  string `db:"role_id"`
+		Members int    `db:"members"`
+	}](ctx, q.queries, "count members by role", countMembersByRole, organizationID)
+	counts := make(map[string]int, len(rows))
+	for _, row := range rows {
+		counts[row.RoleID] = row.Members
+	}
+	return counts, err
+}
+
+// Each key has an index of its own.
+var selectMembersByKeys = `select ` + memberColumns + ` from (
+		select id from organization_members where organization_id = $1 and id = any($2)
+		union select id from organization_members where organization_id = $1 and user_id = any($3)
+		union select id from organization_members where organization_id = $1 and external_id = any($4)
+		union select id from organization_members where organization_id = $1 and address_key = any($5)
+		union select id from organization_members where organization_id = $1 and role_id = any($6)
+	) found join organization_members m on m.id = found.id
+	join users u on u.id = m.user_id
+	join roles r on r.id = m.role_id` + memberOrder
+
+// ByKeys implements [account.MemberStore].
+func (q memberStore) ByKeys(ctx context.Context, organizationID string, keys account.MemberKeys) ([]account.Member, error) {
+	addresses := make([]string, len(keys.Addresses))
+	for i, address := range keys.Addresses {
+		addresses[i] = mail.AddressKey(address)
+	}
+	return list[account.Member](ctx, q.queries, "list members by keys", selectMembersByKeys, organizationID, pq.Array(keys.IDs),
+		pq.Array(keys.UserIDs), pq.Array(keys.ExternalIDs), pq.Array(addresses), pq.Array(keys.RoleIDs))
 }
 
 // The condition equals the one of organization_members_billed_idx, so the count is an index-only
@@ -80,9 +151,7 @@ func (q memberStore) CountBillable(ctx context.Context, organizationID string) (
 	return get[int](ctx, q.queries, "count billable members", countBillable, organizationID)
 }
 
-var selectMembersOfUser = `select ` + memberColumns + ` from organization_members m
-	join users u on u.id = m.user_id
-	join roles r on r.id = m.role_id
+var selectMembersOfUser = `select ` + memberColumns + ` from organization_members` + memberJoins + `
 	where m.user_id = $1 order by m.organization_id`
 
 // OfUser implements [account.MemberStore].
@@ -102,9 +171,7 @@ func (q memberStore) BillingManagers(ctx context.Context, organizationID string)
 	return list[account.User](ctx, q.queries, "list billing managers", selectBillingManagers, organizationID)
 }
 
-var selectMemberOf = `select ` + memberColumns + ` from organization_members m
-	join users u on u.id = m.user_id
-	join roles r on r.id = m.role_id
+var selectMemberOf = `select ` + memberColumns + ` from organization_members` + memberJoins + `
 	where m.organization_id = $1`
 
 var selectMember = selectMemberOf + ` and m.id = $2`
@@ -169,13 +236,11 @@ func (q memberStore) UpdateManaged(ctx context.Context, members []account.Member
 	return q.membersChanged(ctx, members)
 }
 
-var selectMembersByID = selectMemberOf + ` and m.id = any($2) order by m.id`
-
 const deleteMembers = `delete from organization_members where organization_id = $1 and id = any($2)`
 
 // DeleteAll implements [account.MemberStore].
 func (q memberStore) DeleteAll(ctx context.Context, organizationID string, memberIDs []string) error {
-	gone, err := list[account.Member](ctx, q.queries, "list members", selectMembersByID, organizationID, pq.Array(memberIDs))
+	gone, err := q.ByKeys(ctx, organizationID, account.MemberKeys{IDs: memberIDs})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package db
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +53,160 @@ func TestMemberOfTheOrganization(t *testing.T) {
 	wantNotFound(t, store.Members().Delete(ctx, "org_2", "mem_1"))
 	must(t, store.Members().Delete(ctx, "org_1", "mem_1"))
 	wantNotFound(t, store.Members().Delete(ctx, "org_1", "mem_1"))
+}
+
+// insertNamed adds members with the names to org_1; the third of each three is suspended, every
+// second has no seat.
+func insertNamed(t *testing.T, store *Store, names ...string) {
+	t.Helper()
+	insertUserAndOrganization(t, store, "usr_founder", "org_1")
+	for i, name := range names {
+		id := strconv.Itoa(i)
+		must(t, store.Users().Insert(t.Context(), account.User{ID: "usr_" + id, Name: name, Email: "Person" + id + "@example.com", CreatedAt: at(0)}))
+		m := member("mem_"+id, "org_1", "usr_"+id)
+		m.Billable, m.ExternalID = i%2 == 0, "ext_"+id
+		if i%3 == 2 {
+			m.Status = account.MemberSuspended
+		}
+		must(t, store.Members().Insert(t.Context(), m))
+	}
+}
+
+func memberNames(members []account.Member) string {
+	var names []string
+	for _, m := range members {
+		names = append(names, m.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+// Members are listed by what is shown: the name of a program before the person's own, as it is now.
+func TestMemberOrder(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertNamed(t, store, "cy", "Bo", "ANA", "dee")
+	wantOrder := func(want string) {
+		t.Helper()
+		members, err := store.Members().List(ctx, "org_1")
+		must(t, err)
+		wantEqual(t, memberNames(members), want)
+		page, err := store.Members().Search(ctx, "org_1", account.MemberSearch{}, 1, 2)
+		must(t, err)
+		wantEqual(t, memberNames(page), memberNames(members[1:3]))
+	}
+	wantOrder("ANA Bo cy dee")
+	must(t, store.Users().SetName(ctx, "usr_2", "Zoe"))
+	wantOrder("Bo cy dee Zoe")
+	managed, err := store.Members().Get(ctx, "org_1", "mem_1")
+	must(t, err)
+	managed.ManagedName, managed.ManagedEmail = "Yan", "Yan@example.com"
+	must(t, store.Members().UpdateManaged(ctx, []account.Member{managed}))
+	must(t, store.Users().SetName(ctx, "usr_1", "Abe")) // not shown
+	wantOrder("cy dee Yan Zoe")
+	found, err := store.Members().ByKeys(ctx, "org_1", account.MemberKeys{Addresses: []string{"person1@example.com", "YAN@EXAMPLE.COM"}})
+	must(t, err)
+	wantEqual(t, memberNames(found), "Yan")
+	must(t, store.Users().SetEmail(ctx, "usr_0", "new@example.com", at(0)))
+	found, err = store.Members().ByKeys(ctx, "org_1", account.MemberKeys{Addresses: []string{"Person0@example.com", "new@example.com"}})
+	must(t, err)
+	wantEqual(t, memberNames(found), "cy")
+}
+
+func TestMemberSearch(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertNamed(t, store, "Ärzte", "100 %", "Bo_x", "Bo x")
+	insertUserAndOrganization(t, store, "usr_o", "org_2")
+	must(t, store.Members().Insert(ctx, member("mem_o", "org_2", "usr_o")))
+	for search, want := range map[account.MemberSearch]string{
+		{}:                                "100 % Bo x Bo_x Ärzte",
+		{Text: "bo"}:                      "Bo x Bo_x",
+		{Text: "_"}:                       "Bo_x",
+		{Text: "%"}:                       "100 %",
+		{Text: "PERSON3@"}:                "Bo x",
+		{Text: "MEMB"}:                    "100 % Bo x Bo_x Ärzte", // the role
+		{Text: "admin"}:                   "",
+		{Seat: account.SeatBilled}:        "Ärzte",
+		{Seat: account.SeatNotBilled}:     "100 % Bo x Bo_x",
+		{Seat: account.SeatSuspended}:     "Bo_x",
+		{Text: "bo", Seat: "not_billed"}:  "Bo x Bo_x",
+		{Text: "ÄRZ", Seat: "everything"}: "Ärzte",
+	} {
+		found, err := store.Members().Search(ctx, "org_1", search, 0, 10)
+		must(t, err)
+		names := strings.Fields(strings.NewReplacer("100 %", "100", "Bo x", "Box").Replace(memberNames(found)))
+		slices.Sort(names) // the order of letters beyond ASCII is the database's
+		wanted := strings.Fields(strings.NewReplacer("100 %", "100", "Bo x", "Box").Replace(want))
+		slices.Sort(wanted)
+		wantEqual(t, names, wanted)
+		n, err := store.Members().Count(ctx, "org_1", search)
+		must(t, err)
+		wantEqual(t, n, len(found))
+	}
+	counts, err := store.Members().CountByRole(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, counts, map[string]int{account.RoleMember: 4})
+}
+
+func TestMembersByKeys(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertNamed(t, store, "A", "B", "C", "D", "E")
+	admin, err := store.Members().Get(ctx, "org_1", "mem_4")
+	must(t, err)
+	admin.Role = account.Role{ID: account.RoleAdmin}
+	must(t, store.Members().Update(ctx, admin))
+	for want, keys := range map[string]account.MemberKeys{
+		"":          {},
+		"A":         {IDs: []string{"mem_0", "mem_0", "mem_x"}},
+		"B C":       {UserIDs: []string{"usr_2"}, ExternalIDs: []string{"ext_1", ""}},
+		"D E":       {Addresses: []string{"PERSON3@example.com"}, RoleIDs: []string{account.RoleAdmin}},
+		"A B C D E": {RoleIDs: []string{account.RoleAdmin, account.RoleMember}, IDs: []string{"mem_0"}},
+	} {
+		found, err := store.Members().ByKeys(ctx, "org_1", keys)
+		must(t, err)
+		wantEqual(t, memberNames(found), want)
+	}
+	found, err := store.Members().ByKeys(ctx, "org_2", account.MemberKeys{IDs: []string{"mem_0"}, RoleIDs: []string{account.RoleMember}})
+	must(t, err)
+	wantEqual(t, len(found), 0)
+}
+
+// A page of a large organization reads the members of the page, and a person's name changes while
+// they become a member.
+func TestMemberPageReadsAnIndex(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertNamed(t, store, "Founder")
+	run(t, store, `insert into users (id, email, name, password_hash, created_at)
+		select 'usr_m' || n, 'm' || n || '@example.com', 'Name ' || n, 'x', now() from generate_series(1, 3000) n`)
+	run(t, store, `insert into organization_members (id, organization_id, user_id, role_id, billable, status, joined_at)
+		select 'mem_m' || n, 'org_1', 'usr_m' || n, 'member', true, 'active', now() from generate_series(1, 3000) n`)
+	run(t, store, `analyze organization_members, users`)
+	page := strings.NewReplacer("$1", "'org_1'", "$2", "''", "$3", "''", "$4", "50", "$5", "100").Replace(searchMembers)
+	var plan []string
+	must(t, store.DB().SelectContext(ctx, &plan, `explain `+page))
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "organization_members_order_idx") || strings.Contains(text, "Seq Scan on organization_members") {
+		t.Errorf("the page is read by\n%s", text)
+	}
+}
+
+// A change of the name waits for a membership that is being written, and reaches it.
+func TestNameChangesWhileMemberIsAdded(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	renamed := make(chan error, 1)
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		if err := tx.Members().Insert(ctx, member("mem_1", "org_1", "usr_1")); err != nil {
+			return err
+		}
+		go func() { renamed <- store.Users().SetName(ctx, "usr_1", "Renamed") }()
+		waitUntilBlocked(t, store)
+		return nil
+	}))
+	must(t, <-renamed)
+	wantEqual(t, one[string](t, store, `select sort_name from organization_members`), "renamed")
 }
 
 func TestCountOtherAdmins(t *testing.T) {

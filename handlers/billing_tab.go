@@ -85,8 +85,8 @@ func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutRe
 		}
 		return p.addInvoices(r, o, panel)
 	}
-	members, err := p.members.List(r.Context(), access)
-	panel.BillingNames = billingNames(members)
+	managers, err := p.members.BillingManagers(r.Context(), access)
+	panel.BillingNames = memberNames(managers)
 	return panel, err
 }
 

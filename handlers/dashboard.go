@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"usher/billing"
+	"usher/billing/account"
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
@@ -70,13 +71,17 @@ func (p *billingPages) planSummary(r *http.Request, o billing.Overview) (*billin
 // start returns the first steps of an organization without a plan.
 func (p *billingPages) start(r *http.Request, o billing.Overview) (*billingviews.StartProps, error) {
 	access := accessOf(r)
-	members, err := p.members.List(r.Context(), access)
+	people, err := p.members.Count(r.Context(), access, account.MemberSearch{})
+	if err != nil {
+		return nil, err
+	}
+	managers, err := p.members.BillingManagers(r.Context(), access)
 	if err != nil {
 		return nil, err
 	}
 	start := &billingviews.StartProps{
-		Email: access.User.Email, Verified: access.User.EmailVerifiedAt != nil, People: len(members), Planned: o.Organization.PlannedPeople,
-		Invited: len(members) > 1, CanInvite: access.CanManageMembers(), BillingNames: billingNames(members),
+		Email: access.User.Email, Verified: access.User.EmailVerifiedAt != nil, People: people, Planned: o.Organization.PlannedPeople,
+		Invited: people > 1, CanInvite: access.CanManageMembers(), BillingNames: memberNames(managers),
 	}
 	if o.Subscription != nil && o.Subscription.Status == billing.StatusCanceled {
 		start.Ended, _ = planOf(r.Context(), o)

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,9 +201,12 @@ func FuzzSCIM(f *testing.F) {
 				t.Errorf("read %+v", spec)
 			}
 		}
-		matches, err := parseSCIMFilter(filter)
+		parsed, err := parseSCIMFilter(filter)
 		if err == nil {
-			_ = matches(account.Member{Email: "a@example.com"})
+			_ = parsed.matches(account.Member{Email: "a@example.com"})
+			if keys := parsed.keys; keys != nil && !isValidText(strings.Join(slices.Concat(keys.IDs, keys.ExternalIDs, keys.Addresses), "")) {
+				t.Errorf("looks for %+v", keys)
+			}
 		} else if problemOf(err).status != http.StatusBadRequest {
 			t.Errorf("status %d: %v", problemOf(err).status, err)
 		}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -53,21 +54,31 @@ func (p *memberPages) renderList(w http.ResponseWriter, r *http.Request, status 
 // listProps returns a page of the list: invitations that match first, then members.
 func (p *memberPages) listProps(r *http.Request, search account.MemberSearch, invitations []account.Invitation) (organizationviews.MembersPageProps, error) {
 	access := accessOf(r)
-	members, err := p.members.List(r.Context(), access)
+	people, err := p.members.Count(r.Context(), access, account.MemberSearch{})
 	if err != nil {
 		return organizationviews.MembersPageProps{}, err
 	}
-	matching, invited := search.Of(members), matchingInvitations(search, invitations)
-	from, to, pager := paginate(r, len(invited)+len(matching), membersPerPage)
+	matching, err := p.members.Count(r.Context(), access, search)
+	if err != nil {
+		return organizationviews.MembersPageProps{}, err
+	}
+	invited := matchingInvitations(search, invitations)
+	from, to, pager := paginate(r, len(invited)+matching, membersPerPage)
 	first := len(invited) // index of the first member in the list
-	rows, err := p.rows(r, matching[max(0, from-first):max(0, to-first)])
+	members, err := p.members.Search(r.Context(), access, search, max(0, from-first), max(0, to-max(from, first)))
+	if err != nil {
+		return organizationviews.MembersPageProps{}, err
+	}
+	rows, err := p.rows(r, members)
+	if err != nil {
+		return organizationviews.MembersPageProps{}, err
+	}
 	props := organizationviews.MembersPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
 		Invitations: p.invitationRows(r.Context(), invited[min(from, first):min(to, first)], access), Members: rows, Pager: pager, CanManage: access.CanManageMembers(), Filter: organizationviews.MemberFilter(r.Context(), search),
-		Seats: organizationviews.MemberSeats{People: len(members)},
+		Seats: organizationviews.MemberSeats{People: people},
 	}
-	p.addNotice(r, &props, members)
-	return props, err
+	return props, p.addNotice(r, &props)
 }
 
 // matchingInvitations returns the invitations whose address contains the text of a search. They
@@ -83,19 +94,24 @@ func matchingInvitations(search account.MemberSearch, invitations []account.Invi
 }
 
 // addNotice moves the notice about the last change to the list, beside what was changed.
-func (p *memberPages) addNotice(r *http.Request, props *organizationviews.MembersPageProps, members []account.Member) {
+func (p *memberPages) addNotice(r *http.Request, props *organizationviews.MembersPageProps) error {
 	query := r.URL.Query()
 	if _, known := notices[query.Get("notice")]; known {
 		last := len(props.Layout.Notices) - 1 // layout added it last
 		notice := props.Layout.Notices[last]
 		props.Notice, props.Layout.Notices = &notice, props.Layout.Notices[:last]
 	}
-	if notice := memberNotice(r.Context(), query.Get("changed"), query.Get("member"), members); notice != nil {
-		props.Notice = notice
+	if query.Has("changed") {
+		changed, err := p.members.ByKeys(r.Context(), accessOf(r), account.MemberKeys{IDs: []string{query.Get("member")}})
+		if err != nil {
+			return err
+		}
+		for _, member := range changed {
+			props.Notice = cmp.Or(memberNotice(r.Context(), query.Get("changed"), member), props.Notice)
+		}
 	}
-	if notice := p.seatChanges.notice(r); notice != nil {
-		props.Notice = notice
-	}
+	props.Notice = cmp.Or(p.seatChanges.notice(r), props.Notice)
+	return nil
 }
 
 // What was changed about a member: a value of the query parameter changed.
@@ -106,14 +122,10 @@ const (
 	changedMore   = "more"
 )
 
-// memberNotice says what is true of a member after a change that costs nothing; nil: nothing was
-// changed.
-func memberNotice(ctx context.Context, changed, memberID string, members []account.Member) *ui.NoticeProps {
-	i := slices.IndexFunc(members, func(m account.Member) bool { return m.ID == memberID })
-	if i < 0 {
-		return nil
-	}
-	m, notice := members[i], ui.NoticeProps{Tone: ui.Good}
+// memberNotice says what is true of a member after a change that costs nothing; nil: no such
+// change.
+func memberNotice(ctx context.Context, changed string, m account.Member) *ui.NoticeProps {
+	notice := ui.NoticeProps{Tone: ui.Good}
 	switch changed {
 	case changedRole:
 		notice.Title = locale.T(ctx, "%s now has the role %s.", m.Name, roleName(ctx, m.Role))

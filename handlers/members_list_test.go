@@ -37,6 +37,24 @@ func TestListOfManyMembers(t *testing.T) {
 	admin.get(membersPagePath+"&q=crowd+1999").wantText("Crowd 1999", "2,003 people").wantNoText("Crowd 1998", "crowd.guest")
 	admin.get(membersPagePath + "&q=CROWD.guest").wantText("crowd.guest@example.com").wantNoText("No members match")
 	admin.get(membersPagePath + "&q=crowd&show=not_billed").wantText("1 to 50 of 1,000").wantNoText("crowd.guest")
+	admin.get(membersPagePath+"&q=BILLING+admin").wantText(h.users["billing"].Email).wantNoText("Crowd", h.users["member"].Email)
+
+	// The form that hands the organization over takes an address instead of a list of 2,002 names.
+	general := admin.get(generalPath).wantStatus(http.StatusOK).wantText("2,003", "E-mail address of the new admin")
+	if n := general.doc().Find("#handover select").Length(); n != 0 {
+		t.Errorf("%d lists of members", n)
+	}
+	handOver := func(address string) response {
+		return admin.post("/organization/handover", url.Values{"email": {address}, "name": {h.organization.Name}})
+	}
+	refused := handOver("nowhere@example.com").wantStatus(http.StatusUnprocessableEntity).wantText("Choose another member who is active.")
+	if typed, _ := refused.doc().Find("#handover-email").Attr("value"); typed != "nowhere@example.com" {
+		t.Errorf("the form has the address %q", typed)
+	}
+	handOver(" CROWD7@example.com").wantStatus(http.StatusSeeOther)
+	if h.count("select count(*) from organization_members where id = 'mem_crowd7' and role_id = 'admin'") != 1 {
+		t.Error("the organization has another admin")
+	}
 }
 
 func gzipped(t *testing.T, text string) int {

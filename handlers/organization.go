@@ -45,13 +45,10 @@ func organizationHeader(r *http.Request, tab layout.OrganizationTab) layout.Orga
 	return layout.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil, Audit: accessOf(r).CanManageMembers()}
 }
 
-// billingNames returns the names of the members who can manage billing.
-func billingNames(members []account.Member) []string {
+func memberNames(members []account.Member) []string {
 	var names []string
 	for _, member := range members {
-		if (account.Access{Member: member}).CanManageBilling() {
-			names = append(names, member.Name)
-		}
+		names = append(names, member.Name)
 	}
 	return names
 }

@@ -2,9 +2,11 @@ package handlers
 
 import (
 	"net/http"
+	"strings"
 
 	"usher/billing"
 	"usher/billing/account"
+	"usher/billing/apperr"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
@@ -20,37 +22,52 @@ func (p *organizationPages) showGeneral(w http.ResponseWriter, r *http.Request) 
 // form.
 func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request, status int, edit func(*organizationviews.GeneralPageProps)) error {
 	access := accessOf(r)
-	members, err := p.memberships.List(r.Context(), access)
+	people, err := p.memberships.Count(r.Context(), access, account.MemberSearch{})
+	if err != nil {
+		return err
+	}
+	managers, err := p.memberships.BillingManagers(r.Context(), access)
 	if err != nil {
 		return err
 	}
 	props := organizationviews.GeneralPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabGeneral),
-		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: roleName(r.Context(), access.Member.Role), BillingNames: billingNames(members),
+		CreatedAt: access.Organization.CreatedAt, People: people, YourRole: roleName(r.Context(), access.Member.Role), BillingNames: memberNames(managers),
 	}
 	props.APIKeys, props.Webhooks, props.Domains = access.IsAdmin(), access.IsAdmin(), access.IsAdmin() && p.provider != nil
 	if access.CanManageMembers() {
 		props.Rename = &organizationviews.RenameProps{Name: access.Organization.Name}
 		props.SecondFactor = &organizationviews.SecondFactorProps{Required: access.Organization.RequireSecondFactor, Ready: access.User.SecondFactorAt != nil}
 	}
-	p.addAdminSections(r, &props, members)
+	if err := p.addAdminSections(r, &props); err != nil {
+		return err
+	}
 	edit(&props)
 	return render(w, r, status, organizationviews.GeneralPage(props))
 }
 
+// maxListedMembers is how many members a list of choices has at most. A new admin of a larger
+// organization is named by address.
+const maxListedMembers = 100
+
 // addAdminSections adds the sections that only an admin sees.
-func (p *organizationPages) addAdminSections(r *http.Request, props *organizationviews.GeneralPageProps, members []account.Member) {
+func (p *organizationPages) addAdminSections(r *http.Request, props *organizationviews.GeneralPageProps) error {
 	access := accessOf(r)
 	if !access.IsAdmin() {
-		return
+		return nil
 	}
 	organization := access.Organization
 	props.Transfer, props.Deletion = &organizationviews.TransferProps{}, &organizationviews.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: timeOrZero(organization.DeletesAt)}
+	if props.Transfer.ByAddress = props.People > maxListedMembers; props.Transfer.ByAddress {
+		return nil
+	}
+	members, err := p.memberships.Search(r.Context(), access, account.MemberSearch{}, 0, maxListedMembers)
 	for _, member := range members {
-		if member.UserID != access.User.ID && member.Status == account.MemberActive {
+		if member.UserID != access.User.ID && member.Status == account.MemberActive && !member.Provisional {
 			props.Transfer.Members = append(props.Transfer.Members, ui.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
 		}
 	}
+	return err
 }
 
 func (p *organizationPages) rename(w http.ResponseWriter, r *http.Request) error {
@@ -70,11 +87,19 @@ func (p *organizationPages) rename(w http.ResponseWriter, r *http.Request) error
 
 // transfer makes another member the admin in the viewer's place.
 func (p *organizationPages) transfer(w http.ResponseWriter, r *http.Request) error {
-	memberID := r.PostFormValue("memberId")
+	memberID, address := r.PostFormValue("memberId"), strings.TrimSpace(r.PostFormValue("email"))
+	if address != "" {
+		member, _, err := apperr.Found(p.memberships.ByAddress(r.Context(), accessOf(r), address))
+		if err != nil {
+			return err
+		}
+		memberID = member.ID
+	}
 	err := p.memberships.HandOver(r.Context(), accessOf(r), memberID, r.PostFormValue("name"))
 	if invalid := fieldMessages(r.Context(), err); len(invalid) > 0 {
 		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) {
-			props.Transfer.MemberID, props.Transfer.Error, props.Transfer.NameError = memberID, invalid["memberId"], invalid["name"]
+			props.Transfer.MemberID, props.Transfer.Address = memberID, address
+			props.Transfer.Error, props.Transfer.NameError = invalid["memberId"], invalid["name"]
 		})
 	}
 	if err != nil {

@@ -28,7 +28,7 @@ func (p *rolePages) renderList(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
-	counts, err := p.countByRole(r)
+	counts, err := p.members.CountByRole(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -53,19 +53,6 @@ func roleName(ctx context.Context, role account.Role) string {
 		return locale.Lookup(ctx, role.Name)
 	}
 	return role.Name
-}
-
-// countByRole counts the members of each role.
-func (p *rolePages) countByRole(r *http.Request) (map[string]int, error) {
-	members, err := p.members.List(r.Context(), accessOf(r))
-	if err != nil {
-		return nil, err
-	}
-	counts := map[string]int{}
-	for _, member := range members {
-		counts[member.Role.ID]++
-	}
-	return counts, nil
 }
 
 func roleForm(a account.Access, role account.Role, draft account.RoleDraft, invalid organizationviews.RoleErrors) organizationviews.RoleFormProps {
@@ -122,7 +109,7 @@ func draftOf(role account.Role) account.RoleDraft {
 }
 
 func (p *rolePages) renderRole(w http.ResponseWriter, r *http.Request, status int, role account.Role, draft account.RoleDraft, invalid organizationviews.RoleErrors) error {
-	counts, err := p.countByRole(r)
+	counts, err := p.members.CountByRole(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}

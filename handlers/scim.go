@@ -103,17 +103,16 @@ func (a *scimAPI) location(path string) string { return a.baseURL.JoinPath(scimP
 
 // listUsers responds with the members that match a filter, by id.
 func (a *scimAPI) listUsers(w http.ResponseWriter, r *http.Request) error {
-	matches, filterErr := parseSCIMFilter(r.URL.Query().Get("filter"))
+	filter, filterErr := parseSCIMFilter(r.URL.Query().Get("filter"))
 	start, startErr := scimNumber(r, "startIndex", 1)
 	count, countErr := scimNumber(r, "count", maxSCIMResults)
 	if err := cmp.Or(filterErr, startErr, countErr); err != nil {
 		return err
 	}
-	members, err := a.members.List(r.Context(), accessOf(r))
+	members, err := a.matching(r, filter)
 	if err != nil {
 		return err
 	}
-	members = slices.DeleteFunc(members, func(m account.Member) bool { return !matches(m) })
 	slices.SortFunc(members, func(x, y account.Member) int { return strings.Compare(x.ID, y.ID) })
 	start, count = max(start, 1), min(max(count, 0), maxSCIMResults)
 	resources, err := a.resources(r, members[min(start-1, len(members)):], count)
@@ -121,6 +120,16 @@ func (a *scimAPI) listUsers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeSCIM(w, http.StatusOK, newSCIMList(resources, start, len(members)))
+}
+
+// matching lists the members that a filter selects.
+func (a *scimAPI) matching(r *http.Request, filter scimFilter) (members []account.Member, err error) {
+	if filter.keys != nil {
+		members, err = a.members.ByKeys(r.Context(), accessOf(r), *filter.keys)
+	} else {
+		members, err = a.members.List(r.Context(), accessOf(r))
+	}
+	return slices.DeleteFunc(members, func(m account.Member) bool { return !filter.matches(m) }), err
 }
 
 // resources returns the first members as users.

@@ -34,34 +34,61 @@ func hasSCIMEmail(m account.Member, text string) bool { return mail.SameAddress(
 
 func hasSCIMName(m account.Member, text string) bool { return strings.EqualFold(m.Name, text) }
 
-// parseSCIMFilter returns what tells whether a member matches a filter. Error: CodeInvalid for
-// every other filter, so that none is ignored.
-func parseSCIMFilter(filter string) (func(account.Member) bool, error) {
+// scimFilter selects members.
+type scimFilter struct {
+	matches func(account.Member) bool
+	keys    *account.MemberKeys // only members with one of these match; nil: others may match too
+}
+
+// scimKeys are the attributes that members are found by in an index.
+var scimKeys = map[string]func(text string) account.MemberKeys{
+	"id":           func(text string) account.MemberKeys { return account.MemberKeys{IDs: []string{text}} },
+	"externalid":   func(text string) account.MemberKeys { return account.MemberKeys{ExternalIDs: []string{text}} },
+	"username":     scimAddressKey,
+	"emails":       scimAddressKey,
+	"emails.value": scimAddressKey,
+
+	`emails[type eq "work"].value`:  scimAddressKey,
+	`emails[primary eq true].value`: scimAddressKey,
+}
+
+func scimAddressKey(text string) account.MemberKeys {
+	return account.MemberKeys{Addresses: []string{text}}
+}
+
+// parseSCIMFilter reads a filter. Error: CodeInvalid for every other filter, so that none is
+// ignored.
+func parseSCIMFilter(filter string) (scimFilter, error) {
 	if filter == "" {
-		return func(account.Member) bool { return true }, nil
+		return scimFilter{matches: func(account.Member) bool { return true }}, nil
 	}
 	unsupported := scimInvalid("invalidFilter", `Filters have the form attribute eq "value". The attributes are id, externalId, userName, displayName, name.formatted, name.givenName, name.familyName, emails.value and active.`)
 	parts := scimFilterPattern.FindStringSubmatch(filter)
 	if parts == nil {
-		return nil, unsupported
+		return scimFilter{}, unsupported
 	}
 	attribute := strings.TrimPrefix(strings.ToLower(parts[1]), strings.ToLower(scimUserSchema)+":")
 	text, isText := parts[2], strings.HasPrefix(parts[2], `"`)
-	if isText && json.Unmarshal([]byte(parts[2]), &text) != nil {
-		return nil, unsupported
+	if isText && (json.Unmarshal([]byte(parts[2]), &text) != nil || !isValidText(text)) {
+		return scimFilter{}, unsupported
 	}
 	if attribute == "active" {
 		active, err := scimBool(text, nil)
 		if err != nil {
-			return nil, unsupported
+			return scimFilter{}, unsupported
 		}
-		return func(m account.Member) bool { return *active == (m.Status == account.MemberActive) }, nil
+		return scimFilter{matches: func(m account.Member) bool { return *active == (m.Status == account.MemberActive) }}, nil
 	}
 	matches, known := scimTexts[attribute]
 	if !known || !isText {
-		return nil, unsupported
+		return scimFilter{}, unsupported
 	}
-	return func(m account.Member) bool { return matches(m, text) }, nil
+	parsed := scimFilter{matches: func(m account.Member) bool { return matches(m, text) }}
+	if keys, indexed := scimKeys[attribute]; indexed {
+		named := keys(text)
+		parsed.keys = &named
+	}
+	return parsed, nil
 }
 
 // selectAttributes returns a user with the attributes that the request asks for, or without those

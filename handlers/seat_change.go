@@ -219,18 +219,16 @@ func (s *seatChanges) changeSelected(w http.ResponseWriter, r *http.Request) err
 // previewSelected shows what the selected people cost: those without a seat get one, or all lose
 // theirs. If some have a seat and some have none, nothing is shown.
 func (s *seatChanges) previewSelected(w http.ResponseWriter, r *http.Request) error {
-	members, err := s.members.List(r.Context(), accessOf(r))
+	selected := r.PostForm["member"]
+	members, err := s.members.ByKeys(r.Context(), accessOf(r), account.MemberKeys{IDs: selected})
 	if err != nil {
 		return err
 	}
-	selected := r.PostForm["member"]
 	without, with := 0, 0
 	for _, m := range members {
-		switch {
-		case !slices.Contains(selected, m.ID):
-		case m.Billable:
+		if m.Billable {
 			with++
-		default:
+		} else {
 			without++
 		}
 	}

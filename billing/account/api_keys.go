@@ -260,16 +260,11 @@ func (ks *APIKeys) billingManager(ctx context.Context, organizationID string) (U
 	if err != nil || len(managers) > 0 {
 		return append(managers, User{})[0], err
 	}
-	members, err := ks.store.Members().List(ctx, organizationID)
-	if err != nil {
+	named, err := billingManagers(ctx, ks.store, organizationID)
+	if err != nil || len(named) == 0 {
 		return User{}, err
 	}
-	for _, m := range members {
-		if (Access{Member: m}).CanManageBilling() {
-			return User{ID: m.UserID, Name: m.Name, Email: m.Email}, nil
-		}
-	}
-	return User{}, nil
+	return User{ID: named[0].UserID, Name: named[0].Name, Email: named[0].Email}, nil
 }
 
 // touch notes that a key was used, once a minute at most.

@@ -32,12 +32,22 @@ type describedMember struct {
 	role Role
 }
 
-// memberSet says how the members become the described ones.
+// memberSet says how the members become the described ones. If somebody is changed or removed, same
+// has at least the admins who stay as they are.
 type memberSet struct {
 	added   []describedMember
 	changed []memberPair
 	removed []Member
 	same    []Member
+}
+
+// keys are what another member has who is the described one.
+func (w describedMember) keys() MemberKeys {
+	keys := MemberKeys{Addresses: []string{w.Email}}
+	if w.ExternalID != "" {
+		keys.ExternalIDs = []string{w.ExternalID}
+	}
+	return keys
 }
 
 type memberPair struct{ before, after Member }

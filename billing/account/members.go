@@ -394,11 +394,6 @@ type NewMember struct {
 	Billable   bool
 }
 
-// List lists the organization's members by name.
-func (ms *Members) List(ctx context.Context, a Access) ([]Member, error) {
-	return ms.store.Members().List(ctx, a.Organization.ID)
-}
-
 // leaveTx removes a member. The last active admin may only leave a deleted organization.
 func (ms *Members) leaveTx(ctx context.Context, tx Tx, organizationID, memberID string) error {
 	organization, err := tx.Organizations().Lock(ctx, organizationID)

@@ -30,7 +30,7 @@ const ProvisionalPrefix = "provisional:"
 
 // MemberChanges is what a request changed.
 type MemberChanges struct {
-	Members                 []Member // all of them afterwards, by name
+	Members                 []Member // all of them afterwards, by name; set by [Provisioning.PutTx]
 	Added, Changed, Removed []Member
 }
 
@@ -77,7 +77,15 @@ func (pv *Provisioning) PutTx(ctx context.Context, tx Tx, actor Access, specs []
 	if err := cmp.Or(set.requireCovered(actor), set.requireAdmin()); err != nil {
 		return MemberChanges{}, err
 	}
-	return pv.write(ctx, tx, actor, set)
+	changes, err := pv.write(ctx, tx, actor, set)
+	if err != nil {
+		return MemberChanges{}, err
+	}
+	changes.Members = slices.Concat(set.same, changes.Changed, changes.Added)
+	slices.SortStableFunc(changes.Members, func(a, b Member) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
+	})
+	return changes, nil
 }
 
 // AddTx adds one member in the caller's transaction. A member who is there already as described is
@@ -92,7 +100,7 @@ func (pv *Provisioning) AddTx(ctx context.Context, tx Tx, actor Access, spec Mem
 	if err != nil {
 		return Member{}, false, err
 	}
-	present, err := tx.Members().List(ctx, actor.Organization.ID)
+	present, err := tx.Members().ByKeys(ctx, actor.Organization.ID, described.keys())
 	if err != nil {
 		return Member{}, false, err
 	}
@@ -102,7 +110,7 @@ func (pv *Provisioning) AddTx(ctx context.Context, tx Tx, actor Access, spec Mem
 		}
 		return m, false, nil
 	}
-	set := memberSet{added: []describedMember{described}, same: present}
+	set := memberSet{added: []describedMember{described}}
 	if err := set.requireCovered(actor); err != nil {
 		return Member{}, false, err
 	}
@@ -116,15 +124,15 @@ func (pv *Provisioning) AddTx(ctx context.Context, tx Tx, actor Access, spec Mem
 // RemoveTx removes a member in the caller's transaction. Errors: [apperr.ErrNotFound];
 // CodeForbidden; CodeConflict for the last admin.
 func (pv *Provisioning) RemoveTx(ctx context.Context, tx Tx, actor Access, memberID string) error {
-	present, err := tx.Members().List(ctx, actor.Organization.ID)
+	gone, err := tx.Members().Get(ctx, actor.Organization.ID, memberID)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(present, func(m Member) bool { return m.ID == memberID })
-	if i < 0 {
-		return apperr.ErrNotFound
+	admins, err := otherMembers(ctx, tx, gone, MemberKeys{RoleIDs: []string{RoleAdmin}})
+	if err != nil {
+		return err
 	}
-	set := memberSet{removed: present[i : i+1 : i+1], same: slices.Concat(present[:i], present[i+1:])}
+	set := memberSet{removed: []Member{gone}, same: admins}
 	if err := cmp.Or(set.requireCovered(actor), set.requireAdmin()); err != nil {
 		return err
 	}
@@ -132,16 +140,18 @@ func (pv *Provisioning) RemoveTx(ctx context.Context, tx Tx, actor Access, membe
 	return err
 }
 
+// otherMembers lists the members with one of the keys, except one.
+func otherMembers(ctx context.Context, tx Tx, except Member, keys MemberKeys) ([]Member, error) {
+	found, err := tx.Members().ByKeys(ctx, except.OrganizationID, keys)
+	return slices.DeleteFunc(found, func(m Member) bool { return m.ID == except.ID }), err
+}
+
 // write writes a set: whoever leaves first, so that ids and addresses are free.
 func (pv *Provisioning) write(ctx context.Context, tx Tx, actor Access, set memberSet) (MemberChanges, error) {
-	changes := MemberChanges{Added: pv.provisional(actor, set.added), Removed: set.removed, Members: slices.Clone(set.same)}
+	changes := MemberChanges{Added: pv.provisional(actor, set.added), Removed: set.removed}
 	for _, pair := range set.changed {
 		changes.Changed = append(changes.Changed, pair.after)
 	}
-	changes.Members = slices.Concat(changes.Members, changes.Changed, changes.Added)
-	slices.SortStableFunc(changes.Members, func(a, b Member) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
-	})
 	if set.isEmpty() {
 		return changes, nil
 	}

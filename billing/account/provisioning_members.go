@@ -44,11 +44,11 @@ func (pv *Provisioning) CreateTx(ctx context.Context, tx Tx, actor Access, spec 
 	if err != nil {
 		return Member{}, err
 	}
-	present, err := tx.Members().List(ctx, actor.Organization.ID)
+	present, err := tx.Members().ByKeys(ctx, actor.Organization.ID, described.keys())
 	if err != nil {
 		return Member{}, err
 	}
-	set := memberSet{added: []describedMember{described}, same: present}
+	set := memberSet{added: []describedMember{described}}
 	if err := cmp.Or(requireFree(present, Member{}, Member{}.managedBy(described)), set.requireCovered(actor)); err != nil {
 		return Member{}, err
 	}
@@ -63,18 +63,17 @@ func (pv *Provisioning) CreateTx(ctx context.Context, tx Tx, actor Access, spec 
 // that an admin made is not lifted. Errors: as [Provisioning.PutTx]; [apperr.ErrNotFound];
 // CodeConflict because of [ErrMemberTaken]; CodeInvalid because of [ErrAddressFixed].
 func (pv *Provisioning) ChangeTx(ctx context.Context, tx Tx, actor Access, memberID string, u MemberUpdate) (Member, error) {
-	present, err := tx.Members().List(ctx, actor.Organization.ID)
+	before, err := tx.Members().Get(ctx, actor.Organization.ID, memberID)
 	if err != nil {
 		return Member{}, err
 	}
-	i := slices.IndexFunc(present, func(m Member) bool { return m.ID == memberID })
-	if i < 0 {
-		return Member{}, apperr.ErrNotFound
-	}
-	before, others := present[i], slices.Concat(present[:i], present[i+1:])
 	after, err := before.updated(u)
 	if err != nil || after == before {
 		return after, err
+	}
+	others, err := otherMembers(ctx, tx, before, MemberKeys{ExternalIDs: []string{after.ExternalID}, Addresses: []string{after.Email}, RoleIDs: []string{RoleAdmin}})
+	if err != nil {
+		return Member{}, err
 	}
 	set := memberSet{changed: []memberPair{{before, after}}, same: others}
 	if err := cmp.Or(requireFree(others, before, after), set.requireCovered(actor), set.requireAdmin()); err != nil {

@@ -100,6 +100,12 @@ type MemberStore interface {
 	CountOtherAdmins(ctx context.Context, organizationID, exceptMemberID string) (int, error)
 	Insert(ctx context.Context, m Member) error                        // reads m.Role.ID
 	List(ctx context.Context, organizationID string) ([]Member, error) // by name
+	// Search lists the matching members from an offset on, by name, and at most limit of them.
+	Search(ctx context.Context, organizationID string, search MemberSearch, offset, limit int) ([]Member, error)
+	Count(ctx context.Context, organizationID string, search MemberSearch) (int, error)
+	CountByRole(ctx context.Context, organizationID string) (map[string]int, error) // by the role's id
+	// ByKeys lists the members who have one of the keys, by name.
+	ByKeys(ctx context.Context, organizationID string, keys MemberKeys) ([]Member, error)
 	CountBillable(ctx context.Context, organizationID string) (int, error)
 }
 

@@ -14,7 +14,7 @@ func (d *Deliverer) notify(ctx context.Context, tx Tx, e Endpoint) error {
 	if err != nil {
 		return err
 	}
-	members, err := tx.Members().List(ctx, e.OrganizationID)
+	admins, err := tx.Members().ByKeys(ctx, e.OrganizationID, account.MemberKeys{RoleIDs: []string{account.RoleAdmin}})
 	if err != nil {
 		return err
 	}
@@ -25,11 +25,11 @@ func (d *Deliverer) notify(ctx context.Context, tx Tx, e Endpoint) error {
 	if e.DisabledReason == DisabledFailing {
 		m.Data.At = *e.FailingSince
 	}
-	for _, member := range members {
-		if member.Status != account.MemberActive || member.Role.ID != account.RoleAdmin {
+	for _, admin := range admins {
+		if admin.Status != account.MemberActive {
 			continue
 		}
-		m.To, m.Data.Name = member.Email, member.Name
+		m.To, m.Data.Name = admin.Email, admin.Name
 		if err := d.outbox.Queue(ctx, tx, m); err != nil {
 			return err
 		}
