@@ -47,8 +47,13 @@ func TestAPIKeyCommand(t *testing.T) {
 		t.Errorf("revoke prints %s", text)
 	}
 	var keys []apiKeyView
-	if text := run(exitOK, "list", "--all", "--json"); json.Unmarshal([]byte(text), &keys) != nil || len(keys) != 2 || keys[1].RevokedAt == nil {
+	if text := run(exitOK, "list", "--all", "--json"); json.Unmarshal([]byte(text), &keys) != nil || len(keys) != 2 {
 		t.Errorf("list --json prints %s", text)
+	}
+	for _, listed := range keys {
+		if revoked := listed.RevokedAt != nil; revoked != (listed.ID == key.ID) {
+			t.Errorf("key %s is listed as %+v", key.ID, listed)
+		}
 	}
 	run(exitFailed, "revoke", "key_none")
 	run(exitUsage, "list")
