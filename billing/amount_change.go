@@ -62,7 +62,7 @@ func (h *Histories) SinceLast(ctx context.Context, a account.Access, next Upcomi
 	if err != nil || !found {
 		return AmountChange{}, false, err
 	}
-	sources, err := h.lineSources(ctx, a.Organization.ID)
+	sources, err := h.comparedSources(ctx, a.Organization.ID, details.Lines, invoiceLines(next.SubscriptionID, next.Lines))
 	if err != nil {
 		return AmountChange{}, false, err
 	}
@@ -170,12 +170,16 @@ func (c *AmountChange) add(text phrase.Phrase, minor int64, people []LinePerson)
 // addPeriods compares the plan's periods: another plan, other people, or another price.
 func (c *AmountChange) addPeriods(last, next ExplainedLine, sources LineSources) {
 	minor := next.Amount.Minor - last.Amount.Minor
+	x := newLineExplainer(sources)
 	joined, left := without(next.People, last.People), without(last.People, next.People)
+	if x.Brief {
+		joined, left = x.cameAndWent(last.SeatVersion, next.SeatVersion)
+	}
 	from, fromPrice, _ := sources.Catalog.ByPrice(last.Lines[0].PriceID)
 	to, toPrice, _ := sources.Catalog.ByPrice(next.Lines[0].PriceID)
 	var texts []phrase.Phrase
 	if from.ID != to.ID || fromPrice.Interval != toPrice.Interval {
-		texts = append(texts, newLineExplainer(sources).planChangeText(last.Lines[0].PriceID, next.Lines[0].PriceID, next.Lines[0].Quantity))
+		texts = append(texts, x.planChangeText(last.Lines[0].PriceID, next.Lines[0].PriceID, next.Lines[0].Quantity))
 	}
 	if len(joined) > 0 {
 		texts = append(texts, peopleText(joined, false))
@@ -191,6 +195,33 @@ func (c *AmountChange) addPeriods(last, next ExplainedLine, sources LineSources)
 		texts = append(texts, phrase.Of("Another price"))
 	}
 	c.add(phrase.Join(texts), minor, append(joined, left...))
+}
+
+// cameAndWent returns who is billed at a version of the desired seats and was not at an earlier
+// one, and who no longer is, both by name. The ledger's lines between the two say it.
+func (x lineExplainer) cameAndWent(before, after int64) (came, went []LinePerson) {
+	first, last := map[string]SeatChange{}, map[string]SeatChange{}
+	for _, change := range x.SeatChanges {
+		id := change.SubjectUserID
+		if id == "" || change.Version <= before || change.Version > after {
+			continue
+		}
+		if _, known := first[id]; !known {
+			first[id] = change
+		}
+		last[id] = change
+	}
+	for id, change := range last {
+		switch was, is := x.left[first[id].ID], !x.left[change.ID]; {
+		case is && !was:
+			came = append(came, x.person(change))
+		case was && !is:
+			went = append(went, x.person(change))
+		}
+	}
+	slices.SortFunc(came, byPersonName)
+	slices.SortFunc(went, byPersonName)
+	return came, went
 }
 
 // without returns the people who are not among others.

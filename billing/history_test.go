@@ -2,6 +2,7 @@ package billing
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -206,6 +207,12 @@ func TestAmountChange(t *testing.T) {
 				c.adjust(&next, &details)
 			}
 			change, comparable := compareAmounts(next, Invoice{Currency: "usd"}, details, sources)
+			if brief := comparedInBrief(details.Lines, invoiceLines(next.SubscriptionID, next.Lines), sources); brief.Brief {
+				got, _ := compareAmounts(next, Invoice{Currency: "usd"}, details, brief)
+				if !reflect.DeepEqual(got, change) {
+					t.Errorf("in brief %+v, want %+v", got, change)
+				}
+			}
 			if comparable == c.noCompare {
 				t.Fatalf("comparable: %t", comparable)
 			}

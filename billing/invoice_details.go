@@ -66,7 +66,7 @@ func (iv *Invoices) Explained(ctx context.Context, a account.Access, id string) 
 	if err != nil {
 		return ExplainedInvoice{}, fmt.Errorf("read invoice: %w", err)
 	}
-	explained, err := iv.explainAll(ctx, a, []Invoice{invoice})
+	explained, err := iv.explainAll(ctx, a, []Invoice{invoice}, false)
 	if err != nil {
 		return ExplainedInvoice{}, err
 	}
@@ -116,8 +116,9 @@ func (d InvoiceDetails) current(invoice Invoice) bool {
 	return d.Total == invoice.Total && (invoice.FinalizedAt == nil || !d.AsOf.Before(invoice.FinalizedAt.Add(-detailsMargin)))
 }
 
-// explainAll explains stored invoices of the organization.
-func (iv *Invoices) explainAll(ctx context.Context, a account.Access, invoices []Invoice) ([]ExplainedInvoice, error) {
+// explainAll explains stored invoices of the organization, in brief or with everybody who was
+// billed.
+func (iv *Invoices) explainAll(ctx context.Context, a account.Access, invoices []Invoice, brief bool) ([]ExplainedInvoice, error) {
 	ids := make([]string, 0, len(invoices))
 	for _, invoice := range invoices {
 		ids = append(ids, invoice.ID)
@@ -127,10 +128,16 @@ func (iv *Invoices) explainAll(ctx context.Context, a account.Access, invoices [
 		return nil, fmt.Errorf("list invoice details: %w", err)
 	}
 	details := make(map[string]InvoiceDetails, len(stored))
+	var lines [][]InvoiceLine
 	for _, d := range stored {
-		details[d.InvoiceID] = d
+		details[d.InvoiceID], lines = d, append(lines, d.Lines)
 	}
-	sources, err := iv.lineSources(ctx, a.Organization.ID)
+	var sources LineSources
+	if brief {
+		sources, err = iv.briefSources(ctx, a.Organization.ID, lines...)
+	} else {
+		sources, err = iv.lineSources(ctx, a.Organization.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +159,8 @@ func (iv *Invoices) explainAll(ctx context.Context, a account.Access, invoices [
 type InvoiceSearch struct {
 	Year   int // in UTC; 0: all
 	Offset int
-	Limit  int // at most [InvoiceLimit]
+	Limit  int  // at most [InvoiceLimit]
+	Brief  bool // without the people of whole periods; see [Explanation.Causes]
 }
 
 // InvoiceLimit is the maximum number of invoices of one search.
@@ -170,7 +178,7 @@ func (iv *Invoices) Search(ctx context.Context, a account.Access, search Invoice
 	if err != nil {
 		return nil, 0, fmt.Errorf("search invoices: %w", err)
 	}
-	invoices, err = iv.explainAll(ctx, a, found)
+	invoices, err = iv.explainAll(ctx, a, found, search.Brief)
 	return invoices, total, err
 }
 
@@ -180,39 +188,6 @@ func (iv *Invoices) Years(ctx context.Context, a account.Access) ([]int, error) 
 		return nil, err
 	}
 	return iv.store.Invoices().Years(ctx, a.Organization.ID, iv.knownAccount())
-}
-
-// lineSources reads what lines can be tied to.
-func (c *core) lineSources(ctx context.Context, organizationID string) (LineSources, error) {
-	sources := LineSources{Catalog: c.Catalog()}
-	var failed [5]error
-	sources.SeatChanges, failed[0] = c.store.SeatLedger().History(ctx, organizationID)
-	sources.Attempts, failed[1] = c.store.SeatAttempts().OfOrganization(ctx, organizationID)
-	sources.PlanChanges, failed[2] = c.store.PlanChanges().Confirmed(ctx, organizationID)
-	sources.Subscriptions, failed[3] = c.store.Subscriptions().List(ctx, organizationID, c.knownAccount())
-	members, err := c.store.Members().List(ctx, organizationID)
-	failed[4] = err
-	if err := errors.Join(failed[:]...); err != nil {
-		return LineSources{}, fmt.Errorf("read what invoices charge for: %w", err)
-	}
-	sources.Unrecorded = unrecorded(members, sources.SeatChanges)
-	return sources, nil
-}
-
-// unrecorded returns the billed members about whom the seat ledger has no line: the founder, for
-// example.
-func unrecorded(members []account.Member, changes []SeatChange) []LinePerson {
-	recorded := map[string]bool{}
-	for _, change := range changes {
-		recorded[change.SubjectUserID] = true
-	}
-	var people []LinePerson
-	for _, member := range members {
-		if member.Billed() && !recorded[member.UserID] {
-			people = append(people, LinePerson{UserID: member.UserID, Name: member.Name, At: member.JoinedAt})
-		}
-	}
-	return people
 }
 
 // InvoiceCause is one of the reasons why an invoice was made.

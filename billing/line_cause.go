@@ -18,9 +18,10 @@ func (s LineSources) appliedLater(a SeatAttempt) bool {
 
 // whoLeft reports for each ledger line about a person whether they ceased to be billed. If the
 // number of seats stayed the same, because of the plan's minimum, the lines about them are counted:
-// they alternate.
-func whoLeft(changes []SeatChange) map[int64]bool {
+// they alternate. earlier counts the lines before the changes.
+func whoLeft(changes []SeatChange, earlier map[string]int) map[int64]bool {
 	left, lines := map[int64]bool{}, map[string]int{}
+	maps.Copy(lines, earlier)
 	for _, change := range changes {
 		lines[change.SubjectUserID]++
 		left[change.ID] = change.To < change.From || change.To == change.From && lines[change.SubjectUserID]%2 == 0
@@ -84,15 +85,19 @@ func (a SeatAttempt) answeredLate() bool {
 func (x lineExplainer) changesOf(attempts []SeatAttempt, before int) []SeatChange {
 	var changes []SeatChange
 	for _, attempt := range attempts {
-		var since int64
-		for _, earlier := range x.Attempts {
-			if earlier.Version < attempt.Version && (earlier.Accepted != nil || earlier.Quantity == before) {
-				since = max(since, earlier.Version)
-			}
-		}
-		changes = append(changes, sinceRestored(x.changesBetween(since, attempt.Version), before)...)
+		changes = append(changes, sinceRestored(x.changesBetween(x.sentBefore(attempt, before), attempt.Version), before)...)
 	}
 	return changes
+}
+
+// sentBefore returns the version of the update before another; see [lineExplainer.changesOf].
+func (x lineExplainer) sentBefore(attempt SeatAttempt, before int) (version int64) {
+	for _, earlier := range x.Attempts {
+		if earlier.Version < attempt.Version && (earlier.Accepted != nil || earlier.Quantity == before) {
+			version = max(version, earlier.Version)
+		}
+	}
+	return version
 }
 
 // changesBetween returns the ledger's lines after one version, up to and with another.
@@ -166,7 +171,11 @@ func (x lineExplainer) billedAt(version int64) []LinePerson {
 		}
 		known[id] = true
 	}
-	return slices.SortedFunc(maps.Values(billed), func(a, b LinePerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UserID, b.UserID)) })
+	return slices.SortedFunc(maps.Values(billed), byPersonName)
+}
+
+func byPersonName(a, b LinePerson) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UserID, b.UserID))
 }
 
 // versionAt returns the version of the desired seats at a time.

@@ -63,12 +63,18 @@ type LinePerson struct {
 type LineSources struct {
 	Currency      string
 	Catalog       catalog.Catalog
-	SeatChanges   []SeatChange  // the whole seat ledger
+	SeatChanges   []SeatChange  // the whole seat ledger, or the part that a brief explanation needs
 	Attempts      []SeatAttempt // all quantity updates
 	PlanChanges   []PlanChange
 	Subscriptions []Subscription
 	// Unrecorded are billed members without a line in the seat ledger, such as the founder.
 	Unrecorded []LinePerson
+	// Brief leaves out the people of whole periods, who may be thousands. Everything else is as in
+	// a full explanation, with no more of the seat ledger than [lineExplainer.ledgerPart].
+	Brief bool
+	// EarlierLines counts, by user, the lines of the ledger before those in SeatChanges. It has at
+	// least the users of lines that left the number of seats as it was.
+	EarlierLines map[string]int
 }
 
 // InvoiceTotals are the amounts of an invoice beside its lines, in the minor unit.
@@ -187,7 +193,7 @@ func newLineExplainer(sources LineSources) lineExplainer {
 	slices.SortStableFunc(sources.Attempts, func(a, b SeatAttempt) int {
 		return cmp.Or(cmp.Compare(a.Version, b.Version), a.At.Compare(b.At))
 	})
-	return lineExplainer{sources, whoLeft(sources.SeatChanges)}
+	return lineExplainer{sources, whoLeft(sources.SeatChanges, sources.EarlierLines)}
 }
 
 // groupLines puts the lines of one change within a period together: the lines of plan prices of one
@@ -274,7 +280,9 @@ func (x lineExplainer) explainPeriod(e *ExplainedLine) {
 		if !attempt.isPurchase() {
 			e.RequestID = attempt.RequestID
 		}
-		e.People = x.billedAt(attempt.Version)
+		if attempt.Quantity == line.Quantity && x.needsPeople(line, attempt) {
+			e.People = x.billedAt(attempt.Version)
+		}
 		if attempt.Quantity != line.Quantity {
 			e.People = x.billedAt(x.versionAt(line.PeriodStart))
 			e.Explained = e.PlanChangeID != "" || len(e.People) == line.Quantity || plan.SeatMinimum == line.Quantity

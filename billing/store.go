@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"usher/billing/account"
 	"usher/billing/catalog"
 	"usher/billing/mail"
 	"usher/billing/webhook"
@@ -224,6 +225,12 @@ type SeatLedgerStore interface {
 	MonthEnds(ctx context.Context, organizationID string, since time.Time) ([]MonthSeats, error)
 	// History lists the ledger with names and without outcomes, oldest first.
 	History(ctx context.Context, organizationID string) ([]SeatChange, error)
+	// Between is History after one version, up to and with another.
+	Between(ctx context.Context, organizationID string, since, until int64) ([]SeatChange, error)
+	// CountUntil counts, by user, the lines about users up to and with a version.
+	CountUntil(ctx context.Context, organizationID string, userIDs []string, until int64) (map[string]int, error)
+	// Unrecorded lists the billed members about whom there is no line, such as the founder.
+	Unrecorded(ctx context.Context, organizationID string) ([]account.Member, error)
 	// Search lists the matching lines, newest first, and the number of all matches.
 	Search(ctx context.Context, organizationID string, search LedgerSearch) ([]SeatChange, int, error)
 }

@@ -138,20 +138,18 @@ type UpcomingLines struct {
 	Renewal []ExplainedLine // see [UpcomingInvoice]
 }
 
-// Explain ties the lines of an organization's upcoming invoice to people and changes.
+// Explain ties the lines of an organization's upcoming invoice to people and changes, in brief.
 func (ui *UpcomingInvoices) Explain(ctx context.Context, a account.Access, i UpcomingInvoice) (UpcomingLines, error) {
 	if i.None {
 		return UpcomingLines{}, nil
 	}
-	sources, err := ui.lineSources(ctx, a.Organization.ID)
+	lines, renewal := invoiceLines(i.SubscriptionID, i.Lines), invoiceLines(i.SubscriptionID, i.Renewal)
+	sources, err := ui.briefSources(ctx, a.Organization.ID, lines, renewal)
 	if err != nil {
 		return UpcomingLines{}, fmt.Errorf("explain upcoming invoice: %w", err)
 	}
 	sources.Currency = i.AmountDue.Currency
-	return UpcomingLines{
-		Lines:   explainLines(invoiceLines(i.SubscriptionID, i.Lines), sources),
-		Renewal: explainLines(invoiceLines(i.SubscriptionID, i.Renewal), sources),
-	}, nil
+	return UpcomingLines{Lines: explainLines(lines, sources), Renewal: explainLines(renewal, sources)}, nil
 }
 
 // endingWith sets the date of an organization that is deleted before the period ends: what is

@@ -98,12 +98,13 @@ func (ui *UpcomingInvoices) renewalMail(ctx context.Context, kind mail.Kind, s S
 	if next.splits(s) {
 		data.Reason = "Seat changes are invoiced each month, so a part of this may be charged before."
 	}
-	sources, err := ui.lineSources(ctx, s.OrganizationID)
+	lines := invoiceLines(s.ID, next.Lines)
+	sources, err := ui.briefSources(ctx, s.OrganizationID, lines)
 	if err != nil {
 		return mail.Message{}, fmt.Errorf("explain upcoming invoice: %w", err)
 	}
 	sources.Currency = next.AmountDue.Currency
-	for _, line := range explainLines(invoiceLines(s.ID, next.Lines), sources) {
+	for _, line := range explainLines(lines, sources) {
 		data.Lines = append(data.Lines, phrase.Of("%s: %s", phrase.In(line.Text), phrase.Money(line.Amount)))
 	}
 	return mail.Message{

@@ -94,7 +94,7 @@ func (w webhookObjects) Invoice(ctx context.Context, organizationID, invoiceID s
 	if err != nil {
 		return nil, err
 	}
-	explained, err := w.invoices.explainAll(ctx, account.Access{Organization: account.Organization{ID: organizationID}}, []Invoice{invoice})
+	explained, err := w.invoices.explainAll(ctx, account.Access{Organization: account.Organization{ID: organizationID}}, []Invoice{invoice}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -77,16 +77,19 @@ func (q memberStore) List(ctx context.Context, organizationID string) ([]account
 }
 
 // The search text has no wildcards: position compares literally. Seats are those of
-// account.Member.Billed.
-const matchingMembers = ` from organization_members m where m.organization_id = $1
-	and ($2 = '' or position(lower($2) in m.sort_name) > 0 or position(lower($2 collate "C") in m.address_key) > 0 or m.role_id in (
+// account.Member.Billed. Every column is one of organization_members_order_idx, and offset 0 has
+// the text converted once.
+const matchingMembers = ` from organization_members m, (select lower($2) as name, lower($2 collate "C") as address offset 0) typed
+	where m.organization_id = $1
+	and ($2 = '' or position(typed.name in m.sort_name) > 0 or position(typed.address in m.address_key) > 0 or m.role_id in (
 		select id from roles where coalesce(organization_id, $1) = $1 and position(lower($2) in lower(name)) > 0))
 	and case $3 when 'billed' then m.billable and m.status = 'active'
 		when 'not_billed' then not (m.billable and m.status = 'active')
 		when 'suspended' then m.status = 'suspended' else true end`
 
-// Users and roles are joined to the page's members only.
-var searchMembers = `select ` + memberColumns + ` from (select m.*` + matchingMembers + memberOrder + ` limit $4 offset $5)` + memberJoins + memberOrder
+// Everything else is read of the page's members only.
+var searchMembers = `select ` + memberColumns + ` from organization_members` + memberJoins + `
+	where m.id = any(array(select m.id` + matchingMembers + memberOrder + ` limit $4 offset $5))` + memberOrder
 
 // Search implements [account.MemberStore].
 func (q memberStore) Search(ctx context.Context, organizationID string, search account.MemberSearch, offset, limit int) ([]account.Member, error) {

@@ -252,6 +252,31 @@ func TestLatestSeatChanges(t *testing.T) {
 	wantEqual(t, len(changes), 0)
 }
 
+func TestPartsOfTheSeatLedger(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertNamed(t, store, "A", "B", "C", "D", "E")
+	for version := range int64(6) {
+		for _, user := range []string{"usr_0", "usr_2"} {
+			must(t, store.SeatLedger().Insert(ctx, billing.SeatChange{OrganizationID: "org_1", SubjectUserID: user, Version: version + 1, At: at(0)}))
+		}
+	}
+	part, err := store.SeatLedger().Between(ctx, "org_1", 2, 4)
+	must(t, err)
+	whole, err := store.SeatLedger().History(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, part, whole[4:8])
+	counts, err := store.SeatLedger().CountUntil(ctx, "org_1", []string{"usr_0", "usr_1"}, 4)
+	must(t, err)
+	wantEqual(t, counts, map[string]int{"usr_0": 4})
+	counts, err = store.SeatLedger().CountUntil(ctx, "org_1", nil, 4)
+	must(t, err)
+	wantEqual(t, counts, map[string]int{})
+	unrecorded, err := store.SeatLedger().Unrecorded(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, memberNames(unrecorded), "E") // B and D have no seat, C is suspended
+}
+
 func TestRoleOfTheOrganization(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()

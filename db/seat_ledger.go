@@ -4,9 +4,10 @@ import (
 	"context"
 	"time"
 
-	"usher/billing"
-
 	"github.com/lib/pq"
+
+	"usher/billing"
+	"usher/billing/account"
 )
 
 // seatLedgerStore implements [billing.SeatLedgerStore].
@@ -59,8 +60,9 @@ const seatChangeOutcome = ` left join lateral (select request_id, version, subsc
 			and (l.period_start between attempt.acknowledged_at - interval '1 second' and attempt.acknowledged_at + interval '3 seconds'
 				or attempt.acknowledged_at > attempt.at + interval '2 minutes'
 					and l.period_start between attempt.at - interval '3 seconds' and attempt.at + interval '2 minutes')
-		group by i.id order by i.created_at limit 1) charge on true
-	left join users actor on actor.id = c.actor_user_id
+		group by i.id order by i.created_at limit 1) charge on true` + seatChangeNames
+
+const seatChangeNames = ` left join users actor on actor.id = c.actor_user_id
 	left join users subject on subject.id = c.subject_user_id`
 
 // Changes are written under the organization's lock, so ids are in chronological order.
@@ -72,45 +74,97 @@ func (q seatLedgerStore) List(ctx context.Context, organizationID string, limit 
 	return list[billing.SeatChange](ctx, q.queries, "list seat changes", selectSeatChanges, organizationID, limit)
 }
 
-// The month before a time stands for all before it.
-const selectMonthEnds = `select distinct on (month) month, to_seats as seats from (
-		select greatest(date_trunc('month', at, 'utc'), $2::timestamptz - interval '1 month') as month, to_seats, id
-		from seat_changes where organization_id = $1
-	) changes order by month, id desc`
+// Each step finds the last line before the month of the one before, in an index: the ledger of a
+// large organization is long. Of the lines of the last minute the one that was written last counts,
+// since the clocks of replicas differ. The month before a time stands for all before it.
+const selectMonthEnds = `with recursive ends as (
+		(select at from seat_changes where organization_id = $1 order by at desc limit 1)
+		union all
+		select earlier.at from ends, lateral (
+			select at from seat_changes where organization_id = $1 and at < date_trunc('month', ends.at, 'utc') order by at desc limit 1) earlier
+		where ends.at >= $2
+	)
+	select greatest(date_trunc('month', at, 'utc'), $2::timestamptz - interval '1 month') as month, (
+		select to_seats from seat_changes where organization_id = $1 and at between ends.at - interval '1 minute' and ends.at
+		order by id desc limit 1) as seats
+	from ends order by month`
 
 // MonthEnds implements [billing.SeatLedgerStore].
 func (q seatLedgerStore) MonthEnds(ctx context.Context, organizationID string, since time.Time) ([]billing.MonthSeats, error) {
 	return list[billing.MonthSeats](ctx, q.queries, "list seats by month", selectMonthEnds, organizationID, since)
 }
 
-var selectSeatHistory = `select ` + seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name from seat_changes c
-	left join users actor on actor.id = c.actor_user_id
-	left join users subject on subject.id = c.subject_user_id
-	where c.organization_id = $1 order by c.id`
+var (
+	selectNamedSeatChanges = `select ` + seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name from seat_changes c` + seatChangeNames + `
+	where c.organization_id = $1`
+	selectSeatHistory     = selectNamedSeatChanges + ` order by c.id`
+	selectSeatChangesPart = selectNamedSeatChanges + ` and c.version > $2 and c.version <= $3 order by c.id`
+)
 
 // History implements [billing.SeatLedgerStore].
 func (q seatLedgerStore) History(ctx context.Context, organizationID string) ([]billing.SeatChange, error) {
 	return list[billing.SeatChange](ctx, q.queries, "read the seat ledger", selectSeatHistory, organizationID)
 }
 
+// Between implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) Between(ctx context.Context, organizationID string, since, until int64) ([]billing.SeatChange, error) {
+	return list[billing.SeatChange](ctx, q.queries, "read a part of the seat ledger", selectSeatChangesPart, organizationID, since, until)
+}
+
+const countSeatChangesUntil = `select subject_user_id, count(*) as lines from seat_changes
+	where organization_id = $1 and subject_user_id = any($2) and version <= $3 group by subject_user_id`
+
+// CountUntil implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) CountUntil(ctx context.Context, organizationID string, userIDs []string, until int64) (map[string]int, error) {
+	counts := map[string]int{}
+	if len(userIDs) == 0 {
+		return counts, nil
+	}
+	rows, err := list[struct {
+		UserID string `db:"subject_user_id"`
+		Lines  int    `db:"lines"`
+	}](ctx, q.queries, "count lines of the seat ledger", countSeatChangesUntil, organizationID, pq.Array(userIDs), until)
+	for _, row := range rows {
+		counts[row.UserID] = row.Lines
+	}
+	return counts, err
+}
+
+var selectUnrecorded = selectMemberOf + ` and m.billable and m.status = 'active' and not exists (
+		select from seat_changes c where c.organization_id = m.organization_id and c.subject_user_id = m.user_id)
+	order by m.id`
+
+// Unrecorded implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) Unrecorded(ctx context.Context, organizationID string) ([]account.Member, error) {
+	return list[account.Member](ctx, q.queries, "list members without a line in the seat ledger", selectUnrecorded, organizationID)
+}
+
 // The search text has no wildcards: position compares literally.
-const matchingSeatChanges = ` from seat_changes c` + seatChangeOutcome + `
-	where c.organization_id = $1
-		and ($2 = '' or position(lower($2) in lower(concat_ws(' ', subject.name, c.reason))) > 0 or position(lower($2) in lower(actor.name)) > 0)
-		and ($3 = '' or $3 = 'more' and c.to_seats > c.from_seats or $3 = 'fewer' and c.to_seats < c.from_seats)`
+const (
+	inDirection         = ` and ($2 = '' or $2 = 'more' and c.to_seats > c.from_seats or $2 = 'fewer' and c.to_seats < c.from_seats)`
+	matchingSeatChanges = ` where c.organization_id = $1` + inDirection + `
+		and ($3 = '' or position(lower($3) in lower(concat_ws(' ', subject.name, c.reason))) > 0 or position(lower($3) in lower(actor.name)) > 0)`
+)
 
 var (
-	searchSeatChanges = `select ` + seatChangeColumns + matchingSeatChanges + ` order by c.id desc limit $4 offset $5`
-	countSeatChanges  = `select count(*)` + matchingSeatChanges
+	searchSeatChanges        = `select ` + seatChangeColumns + ` from seat_changes c` + seatChangeOutcome + matchingSeatChanges + ` order by c.id desc limit $4 offset $5`
+	countSeatChanges         = `select count(*) from seat_changes c where c.organization_id = $1` + inDirection
+	countMatchingSeatChanges = `select count(*) from seat_changes c` + seatChangeNames + matchingSeatChanges
 )
 
 // Search implements [billing.SeatLedgerStore].
 func (q seatLedgerStore) Search(ctx context.Context, organizationID string, search billing.LedgerSearch) ([]billing.SeatChange, int, error) {
-	total, err := get[int](ctx, q.queries, "count seat changes", countSeatChanges, organizationID, search.Text, search.Direction)
+	var total int
+	var err error
+	if search.Text == "" {
+		total, err = get[int](ctx, q.queries, "count seat changes", countSeatChanges, organizationID, search.Direction)
+	} else {
+		total, err = get[int](ctx, q.queries, "count matching seat changes", countMatchingSeatChanges, organizationID, search.Direction, search.Text)
+	}
 	if err != nil || total == 0 {
 		return nil, 0, err
 	}
 	rows, err := list[billing.SeatChange](ctx, q.queries, "search seat changes", searchSeatChanges,
-		organizationID, search.Text, search.Direction, search.Limit, search.Offset)
+		organizationID, search.Direction, search.Text, search.Limit, search.Offset)
 	return rows, total, err
 }

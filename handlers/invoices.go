@@ -19,7 +19,7 @@ const invoicesOnTab = 5
 const invoicesPerPage = 25
 
 func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) error {
-	search := billing.InvoiceSearch{Year: queryYear(r), Offset: (pageNumber(r) - 1) * invoicesPerPage, Limit: invoicesPerPage}
+	search := billing.InvoiceSearch{Year: queryYear(r), Offset: (pageNumber(r) - 1) * invoicesPerPage, Limit: invoicesPerPage, Brief: true}
 	invoices, total, err := p.invoices.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func invoiceDetails(ctx context.Context, i billing.Invoice) []string {
 // addInvoices adds the newest invoices with their months, and notices about duplicate
 // subscriptions.
 func (p *billingPages) addInvoices(r *http.Request, o billing.Overview, panel billingviews.PanelProps) (billingviews.PanelProps, error) {
-	invoices, total, err := p.invoices.Search(r.Context(), accessOf(r), billing.InvoiceSearch{Limit: invoicesOnTab})
+	invoices, total, err := p.invoices.Search(r.Context(), accessOf(r), billing.InvoiceSearch{Limit: invoicesOnTab, Brief: true})
 	if err != nil {
 		return panel, err
 	}

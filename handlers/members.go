@@ -58,9 +58,11 @@ func (p *memberPages) listProps(r *http.Request, search account.MemberSearch, in
 	if err != nil {
 		return organizationviews.MembersPageProps{}, err
 	}
-	matching, err := p.members.Count(r.Context(), access, search)
-	if err != nil {
-		return organizationviews.MembersPageProps{}, err
+	matching := people
+	if search != (account.MemberSearch{}) {
+		if matching, err = p.members.Count(r.Context(), access, search); err != nil {
+			return organizationviews.MembersPageProps{}, err
+		}
 	}
 	invited := matchingInvitations(search, invitations)
 	from, to, pager := paginate(r, len(invited)+matching, membersPerPage)

@@ -111,17 +111,19 @@ func (s *scaled) addLargeOrganizations(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := s.store.DB().ExecContext(ctx, `analyze organization_members, users`)
+	_, err := s.store.DB().ExecContext(ctx, `vacuum analyze organization_members, users, seat_changes`)
 	return err
 }
 
-// insertMembers adds members to an organization, and seats for them.
+// insertMembers adds members to an organization, seats for them and lines of the seat ledger.
 func (s *scaled) insertMembers(ctx context.Context, organizationID string, members int) error {
 	for _, statement := range []string{
 		`insert into users (id, email, name, password_hash, created_at)
 			select 'usr_' || $1 || '_' || n, n || '@' || replace($1, '_', '-') || '.example.com', 'Person ' || n, '', now() from generate_series(1, $2::integer) n`,
 		`insert into organization_members (id, organization_id, user_id, role_id, billable, status, joined_at)
 			select 'mem_' || $1 || '_' || n, $1, 'usr_' || $1 || '_' || n, 'member', true, 'active', now() from generate_series(1, $2::integer) n`,
+		`insert into seat_changes (organization_id, at, subject_user_id, reason, from_seats, to_seats, version)
+			select $1, now(), 'usr_' || $1 || '_' || n, 'joined', n, n + 1, 0 from generate_series(1, $2::integer) n`,
 		`update billing_seat_state set desired_seats = $2::integer + 1, last_applied_seats = $2::integer + 1 where organization_id = $1`,
 		`update subscriptions set quantity = $2::integer + 1 where organization_id = $1`,
 	} {

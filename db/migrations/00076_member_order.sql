@@ -67,9 +67,10 @@ $$;
 call set_all_member_keys();
 drop procedure set_all_member_keys;
 
--- A page of members reads this index in its order.
+-- A page of members reads this index in its order, and a search reads nothing else to count.
 drop index concurrently if exists organization_members_order_idx;
-create index concurrently organization_members_order_idx on organization_members (organization_id, sort_name, address_key, id);
+create index concurrently organization_members_order_idx on organization_members (organization_id, sort_name, address_key, id)
+    include (role_id, billable, status);
 drop index concurrently if exists organization_members_address_idx;
 create index concurrently organization_members_address_idx on organization_members (organization_id, address_key);
 
