@@ -59,7 +59,8 @@ func openEnvironment(ctx context.Context, o options) (e *environment, err error)
 	if err := db.Migrate(ctx, e.server.DSN()); err != nil {
 		return e, err
 	}
-	if e.store, err = db.Open(ctx, e.server.DSN()); err != nil {
+	// Statements that fill a large database take minutes.
+	if e.store, err = db.Open(ctx, e.server.DSN()+" statement_timeout=0"); err != nil {
 		return e, err
 	}
 	if err := e.openStripe(ctx); err != nil {
