@@ -50,7 +50,7 @@ func benchScale(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	large, err := openScaled(ctx, o, visitorMembers)
+	large, err := openScaled(ctx, o, smallMembers)
 	defer large.close()
 	if err != nil {
 		return err
@@ -66,6 +66,9 @@ func benchScale(ctx context.Context, o options) error {
 		}
 	}
 	printScale(small, large)
+	if err := large.measureLargeOrganization(ctx); err != nil {
+		return err
+	}
 	return errors.Join(small.printSizes(ctx), large.printSizes(ctx))
 }
 
@@ -93,7 +96,7 @@ func openScaled(ctx context.Context, o options, members int) (*scaled, error) {
 	if s.visitor, err = s.signUp(ctx, priceID); err != nil {
 		return s, err
 	}
-	if err = s.insertMembers(ctx, s.visitor.OrganizationID, members); err != nil {
+	if err = s.insertMembers(ctx, s.visitor.OrganizationID, 1, members); err != nil {
 		return s, err
 	}
 	if err = s.insertOldEvents(ctx); err != nil {
@@ -107,27 +110,70 @@ func openScaled(ctx context.Context, o options, members int) (*scaled, error) {
 // addLargeOrganizations gives the first organizations many members.
 func (s *scaled) addLargeOrganizations(ctx context.Context) error {
 	for n := 1; n <= largeOrganizations; n++ {
-		if err := s.insertMembers(ctx, organizationID(n), membersOfLarge); err != nil {
+		if err := s.insertMembers(ctx, organizationID(n), 1, membersOfLarge); err != nil {
 			return err
 		}
 	}
-	_, err := s.store.DB().ExecContext(ctx, `vacuum analyze organization_members, users, seat_changes`)
-	return err
+	return s.tidy(ctx)
 }
 
-// insertMembers adds members to an organization, seats for them and lines of the seat ledger.
-func (s *scaled) insertMembers(ctx context.Context, organizationID string, members int) error {
+// tidy leaves PostgreSQL no work of the rows that were inserted.
+func (s *scaled) tidy(ctx context.Context) error {
+	for _, statement := range []string{`vacuum analyze organization_members, users, seat_changes`, `checkpoint`} {
+		if _, err := s.store.DB().ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// measureLargeOrganization prints what the pages of the visitor's organization take with many
+// members.
+func (s *scaled) measureLargeOrganization(ctx context.Context) error {
+	if err := s.insertMembers(ctx, s.visitor.OrganizationID, smallMembers+1, visitorMembers); err != nil {
+		return err
+	}
+	if err := s.tidy(ctx); err != nil {
+		return err
+	}
+	clear(s.results)
+	for round := range s.rounds + 1 {
+		if err := s.measurePages(ctx, s.adder(round > 0)); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("\nAn organization with %d members there\n\n", visitorMembers)
+	for _, name := range sortedKeys(s.results) {
+		values := s.results[name]
+		fmt.Printf("%-34s %10.2f (%.2f to %.2f)\n", name, middle(values), slices.Min(values), slices.Max(values))
+	}
+	return nil
+}
+
+// adder returns a function that adds a result, or none while it warms up.
+func (s *scaled) adder(counts bool) func(string, float64) {
+	return func(name string, value float64) {
+		if counts {
+			s.results[name] = append(s.results[name], value)
+		}
+	}
+}
+
+// insertMembers adds members to an organization, numbered from first to last, seats for them and
+// lines of the seat ledger.
+func (s *scaled) insertMembers(ctx context.Context, organizationID string, first, last int) error {
 	for _, statement := range []string{
 		`insert into users (id, email, name, password_hash, created_at)
-			select 'usr_' || $1 || '_' || n, n || '@' || replace($1, '_', '-') || '.example.com', 'Person ' || n, '', now() from generate_series(1, $2::integer) n`,
+			select 'usr_' || $1 || '_' || n, n || '@' || replace($1, '_', '-') || '.example.com', 'Person ' || n, '', now() from generate_series($2::integer, $3::integer) n`,
 		`insert into organization_members (id, organization_id, user_id, role_id, billable, status, joined_at)
-			select 'mem_' || $1 || '_' || n, $1, 'usr_' || $1 || '_' || n, 'member', true, 'active', now() from generate_series(1, $2::integer) n`,
+			select 'mem_' || $1 || '_' || n, $1, 'usr_' || $1 || '_' || n, 'member', true, 'active', now() from generate_series($2::integer, $3::integer) n`,
 		`insert into seat_changes (organization_id, at, subject_user_id, reason, from_seats, to_seats, version)
-			select $1, now(), 'usr_' || $1 || '_' || n, 'joined', n, n + 1, 0 from generate_series(1, $2::integer) n`,
-		`update billing_seat_state set desired_seats = $2::integer + 1, last_applied_seats = $2::integer + 1 where organization_id = $1`,
-		`update subscriptions set quantity = $2::integer + 1 where organization_id = $1`,
+			select $1, now(), 'usr_' || $1 || '_' || n, 'joined', n, n + 1, 0 from generate_series($2::integer, $3::integer) n`,
+		`update billing_seat_state set desired_seats = desired_seats + $3::integer - $2::integer + 1, last_applied_seats = desired_seats + $3::integer - $2::integer + 1
+			where organization_id = $1`,
+		`update subscriptions set quantity = quantity + $3::integer - $2::integer + 1 where organization_id = $1`,
 	} {
-		if _, err := s.store.DB().ExecContext(ctx, statement, organizationID, members); err != nil {
+		if _, err := s.store.DB().ExecContext(ctx, statement, organizationID, first, last); err != nil {
 			return fmt.Errorf("insert members: %w", err)
 		}
 	}
@@ -175,11 +221,7 @@ func (s *scaled) nextEvent() []byte {
 
 // measureRound measures everything once.
 func (s *scaled) measureRound(ctx context.Context, counts bool) error {
-	add := func(name string, value float64) {
-		if counts {
-			s.results[name] = append(s.results[name], value)
-		}
-	}
+	add := s.adder(counts)
 	webhooks, err := s.measure(ctx, s.usherTarget(), scaleClients, s.duration, func(c *client) (int, error) { return c.postEvent(s.nextEvent()) })
 	if err != nil {
 		return err
@@ -190,6 +232,15 @@ func (s *scaled) measureRound(ctx context.Context, counts bool) error {
 	add("webhooks per second, 16 clients", webhooks.rate)
 	add("webhook p50, ms", milliseconds(webhooks.p50))
 	add("webhook p99, ms", milliseconds(webhooks.p99))
+	if err := s.measurePages(ctx, add); err != nil {
+		return err
+	}
+	claim, err := s.measureClaims(ctx)
+	add("claim of a pending event p50, ms", milliseconds(claim))
+	return err
+}
+
+func (s *scaled) measurePages(ctx context.Context, add func(string, float64)) error {
 	for _, page := range []struct{ name, path string }{
 		{"billing tab", pagePath}, {"members tab", membersPath}, {"search of a member", memberSearchPath},
 	} {
@@ -203,9 +254,7 @@ func (s *scaled) measureRound(ctx context.Context, counts bool) error {
 		add(page.name+" p50, ms", milliseconds(m.p50))
 		add(page.name+" p99, ms", milliseconds(m.p99))
 	}
-	claim, err := s.measureClaims(ctx)
-	add("claim of a pending event p50, ms", milliseconds(claim))
-	return err
+	return nil
 }
 
 // measureClaims returns the median time to claim one of the pending events of many organizations.
