@@ -134,15 +134,11 @@ func (e *CancelMovedError) Unwrap() error { return e.cause }
 // ErrCancellationContinues reports that Stripe has not acknowledged a cancellation yet.
 var ErrCancellationContinues = errors.New("the worker completes the cancellation")
 
-// cancelPageTimeout bounds the calls to Stripe of a page: it is shown without what Stripe did not
-// answer.
-const cancelPageTimeout = stripeLimit
-
 // Preview returns what the cancellation of the current plan changes. Stripe is read and not
 // changed; without its answer the stored end is shown. Errors: CodeForbidden; CodeConflict without
 // a plan that can be canceled.
 func (cs *Cancellations) Preview(ctx context.Context, a account.Access) (CancelPreview, error) {
-	calls, cancel := context.WithTimeout(ctx, cancelPageTimeout)
+	calls, cancel := cs.limitStripe(ctx)
 	defer cancel()
 	current, fresh, err := cs.look(calls, a)
 	if err != nil {
@@ -195,7 +191,7 @@ func (cs *Cancellations) PreviewResume(ctx context.Context, a account.Access) (R
 	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return ResumePreview{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, cancelPageTimeout)
+	ctx, cancel := cs.limitStripe(ctx)
 	defer cancel()
 	current, fresh, err := cs.look(ctx, a)
 	if err != nil {

@@ -428,7 +428,7 @@ func (iv *Invoices) URL(ctx context.Context, a account.Access, id string, docume
 	if err := iv.requireOwn(ctx, a, id); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
+	ctx, cancel := iv.limitStripe(ctx)
 	defer cancel()
 	answer, err := iv.gateway.Invoice(ctx, id)
 	if err != nil {

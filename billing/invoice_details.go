@@ -43,10 +43,6 @@ type ExplainedInvoice struct {
 	Stale bool
 }
 
-// explainTimeout bounds the calls of Stripe within a request, so that the page is sent within 3
-// seconds.
-const explainTimeout = 2500 * time.Millisecond
-
 // Explained reads an invoice of the organization and explains it. Lines that are not stored, and
 // an invoice that is not paid yet, are fetched from Stripe first, for at most 3 seconds; if Stripe
 // does not answer, the stored state is returned as Stale. Errors: CodeForbidden;
@@ -90,7 +86,7 @@ func (iv *Invoices) refetchIncomplete(ctx context.Context, a account.Access, id 
 			return false, nil
 		}
 	}
-	fetchCtx, cancel := context.WithTimeout(ctx, explainTimeout)
+	fetchCtx, cancel := iv.limitStripe(ctx)
 	defer cancel()
 	err = iv.refetch(fetchCtx, id)
 	var unknown *unknownPriceError

@@ -57,7 +57,7 @@ func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request Sea
 		}
 		return preview, err
 	}
-	calls, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
+	calls, cancel := sp.limitStripe(ctx)
 	defer cancel()
 	preview, known, err := apperr.Found(sp.store.SeatPreviews().Get(ctx, a.Organization.ID, confirm))
 	switch {

@@ -12,10 +12,6 @@ import (
 	"usher/billing/catalog"
 )
 
-// seatPreviewTimeout bounds all calls of Stripe for one preview. After that the page says that the
-// amount is not known.
-const seatPreviewTimeout = 2500 * time.Millisecond
-
 // Preview returns what a change of seats costs and stores it for the confirmation. The change is
 // made in a transaction that is rolled back, so every rule about members is checked. If Stripe does
 // not answer in time, the amounts are not known. Errors: those of the change itself; CodeForbidden.
@@ -25,7 +21,7 @@ func (sp *SeatPreviews) Preview(ctx context.Context, a account.Access, request S
 			return SeatPreview{}, err
 		}
 	}
-	calls, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
+	calls, cancel := sp.limitStripe(ctx)
 	defer cancel()
 	return sp.preview(ctx, calls, a, request)
 }
@@ -56,7 +52,7 @@ func (sp *SeatPreviews) preview(ctx, calls context.Context, a account.Access, re
 
 // Estimate is [SeatPreviews.Preview] that stores nothing and can't be confirmed.
 func (sp *SeatPreviews) Estimate(ctx context.Context, a account.Access, request SeatRequest) (SeatPreview, error) {
-	ctx, cancel := context.WithTimeout(ctx, seatPreviewTimeout)
+	ctx, cancel := sp.limitStripe(ctx)
 	defer cancel()
 	terms, err := sp.try(ctx, a, request)
 	if err != nil {

@@ -69,9 +69,6 @@ const pendingUpdateHold = time.Minute
 // may have refused the date, and the seats do not depend on it.
 const datedAttempts = 3
 
-// retryTimeout bounds the call of Stripe within a request for another attempt.
-const retryTimeout = stripeLimit
-
 // Retry makes the pending update due at once. If none is pending by the stored snapshot, that one
 // may be outdated, since a webhook may be lost: the subscription is refetched first. queued is
 // false only if Stripe has the desired quantity, or if there is nothing to sync. Errors:
@@ -84,7 +81,7 @@ func (sy *SeatSyncer) Retry(ctx context.Context, a account.Access) (queued bool,
 	if queued, err = sy.makeDue(ctx, a); err != nil || queued {
 		return queued, err
 	}
-	fetchCtx, cancel := context.WithTimeout(ctx, retryTimeout)
+	fetchCtx, cancel := sy.limitStripe(ctx)
 	defer cancel()
 	if err := sy.subscriptions.Refresh(fetchCtx, a); err != nil {
 		return false, err

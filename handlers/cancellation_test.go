@@ -101,7 +101,7 @@ func TestCancelPageWithoutStripe(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	b.follow(b.subscribe("pro", "month")).wantText("Active")
-	h.stripeHangs.Store(true)
+	h.hangStripe()
 	started := time.Now()
 	b.get("/billing/cancel").wantStatus(http.StatusOK).wantText("You keep Pro until", "We can't show the amount right now.")
 	if took := time.Since(started); took > 10*time.Second {

@@ -178,7 +178,7 @@ func TestSeatQuestions(t *testing.T) {
 func TestSeatChangeWithoutPreview(t *testing.T) {
 	h := newTestEnv(t)
 	admin := h.subscribed("pro")
-	h.stripeHangs.Store(true)
+	h.hangStripe()
 	path, row := "/organization/members/"+h.memberID("member"), url.Values{"billable": {"false"}}
 	started := time.Now()
 	page := admin.post(path, row).wantStatus(http.StatusOK).wantText("the amount is not known", "Not known", "Try again", "Remove 1 seat without preview")

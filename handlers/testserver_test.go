@@ -55,6 +55,7 @@ type testEnv struct {
 	service         *billing.Service
 	store           *db.Store
 	stripe          *stripelocal.Server
+	gateway         *stripegw.Gateway
 	stripeHangs     atomic.Bool  // Stripe's API accepts requests and never responds
 	stripeDown      atomic.Bool  // Stripe's API aborts every connection
 	webhooksDropped atomic.Bool  // webhooks are answered with 503
@@ -118,6 +119,7 @@ func newTestEnv(t testing.TB, prepare ...func(*testEnv)) *testEnv {
 	web := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + web.Listener.Addr().String()
 	origin, gateway := h.startStripe()
+	h.gateway = gateway
 	h.startService(gateway, catalog.BuiltInPlans())
 	h.startServer(origin, busyLimit)
 	web.Config.Handler = http.HandlerFunc(h.serveHTTP)
@@ -134,6 +136,15 @@ func (h *testEnv) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	(*h.handler.Load()).ServeHTTP(w, r)
+}
+
+// hangStripe makes Stripe hang, and starts a service that waits as long for it as in production.
+func (h *testEnv) hangStripe() {
+	h.t.Helper()
+	h.stripeLimit = 0
+	h.startService(h.gateway, catalog.BuiltInPlans())
+	h.startServer(h.origin, busyLimit)
+	h.stripeHangs.Store(true)
 }
 
 // startServer creates the server. A test can replace it with one that has a shorter time-out.

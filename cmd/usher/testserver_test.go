@@ -18,6 +18,11 @@ import (
 // waitTimeout limits every wait for a state. Other tests and a busy machine slow the server down.
 const waitTimeout = time.Minute
 
+func TestMain(m *testing.M) {
+	stripeLimit = 15 * time.Second
+	os.Exit(m.Run())
+}
+
 // testServer is `usher serve` running inside the test process.
 type testServer struct {
 	url         string
