@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"usher/stripelocal/pages"
@@ -51,25 +52,44 @@ type apiCall struct {
 	info    requestInfo
 }
 
-func (s *Server) mount() error {
-	mux := http.NewServeMux()
-	s.renderers, s.routes, s.steps = map[string]renderFunc{}, map[string]boundRoute{}, versionSteps()
+// apiTables are what all servers share and none changes.
+type apiTables struct {
+	renderers map[string]renderFunc // by object type
+	routes    map[string]boundRoute // by pattern
+	steps     []versionStep         // from APIVersion to the newest version
+	templates *pages.Set
+}
+
+// loadTables parses the schemas of the parameters and the templates, which takes as long as the
+// rest of a server's start.
+var loadTables = sync.OnceValues(func() (apiTables, error) {
+	t := apiTables{renderers: map[string]renderFunc{}, routes: map[string]boundRoute{}, steps: versionSteps()}
 	for _, r := range resources() {
-		s.renderers[r.objectType] = r.render
+		t.renderers[r.objectType] = r.render
 		for _, rt := range r.routes {
 			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {
-				return fmt.Errorf("%s: %w", rt.pattern, err)
+				return t, fmt.Errorf("%s: %w", rt.pattern, err)
 			}
-			s.routes[rt.pattern] = boundRoute{rt, sh}
-			mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, req *http.Request) {
-				s.serveAPI(w, apiCall{Server: s, route: rt, schema: sh, req: req})
-			})
+			t.routes[rt.pattern] = boundRoute{rt, sh}
 		}
 	}
 	var err error
-	if s.templates, err = pages.New(); err != nil {
-		return fmt.Errorf("hosted pages: %w", err)
+	if t.templates, err = pages.New(); err != nil {
+		return t, fmt.Errorf("hosted pages: %w", err)
+	}
+	return t, nil
+})
+
+func (s *Server) mount() (err error) {
+	if s.apiTables, err = loadTables(); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	for pattern, bound := range s.routes {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+			s.serveAPI(w, apiCall{Server: s, route: bound.route, schema: bound.schema, req: req})
+		})
 	}
 	mux.HandleFunc("/v1/", s.serveUnknownPath)
 	mux.HandleFunc("/v2/", s.serveUnknownPath)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"usher/stripelocal/wire"
 )
@@ -26,23 +27,23 @@ type generatedRoute struct {
 	params             *wire.Schema
 }
 
-// NewCallGenerator returns a generator of the calls of APIVersion, with times close to now.
-func NewCallGenerator(seed uint64, now int64) *CallGenerator {
-	w := &CallGenerator{random: rand.New(rand.NewPCG(seed, seed)), knownIDs: map[string][]string{}, now: now}
+// generatedRoutes are the routes of APIVersion.
+var generatedRoutes = sync.OnceValue(func() (routes []generatedRoute) {
 	for _, r := range resources() {
 		for _, rt := range r.routes {
 			if !HasRoute(rt.pattern, APIVersion) {
 				continue
 			}
 			method, path, _ := strings.Cut(rt.pattern, " ")
-			sh, err := wire.ParseSchema(rt.params + " expand[]")
-			if err != nil {
-				panic(err)
-			}
-			w.routes = append(w.routes, generatedRoute{r.objectType, method, path, sh})
+			routes = append(routes, generatedRoute{r.objectType, method, path, tables().routes[rt.pattern].schema})
 		}
 	}
-	return w
+	return routes
+})
+
+// NewCallGenerator returns a generator of the calls of APIVersion, with times close to now.
+func NewCallGenerator(seed uint64, now int64) *CallGenerator {
+	return &CallGenerator{random: rand.New(rand.NewPCG(seed, seed)), knownIDs: map[string][]string{}, now: now, routes: generatedRoutes()}
 }
 
 // Routes is the number of routes.

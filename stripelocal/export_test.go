@@ -65,9 +65,17 @@ func paramsOf(sh *wire.Schema) []Param {
 	return out
 }
 
+func tables() apiTables {
+	t, err := loadTables()
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
 // HasRoute reports whether a version has a route.
 func HasRoute(pattern, version string) bool {
-	return (&Server{steps: versionSteps()}).hasRoute(pattern, version)
+	return (&Server{apiTables: tables()}).hasRoute(pattern, version)
 }
 
 // RefusesParam reports whether a version refuses a parameter that APIVersion has.
@@ -76,7 +84,7 @@ func RefusesParam(pattern, version, name string) bool {
 	if err != nil {
 		panic(err)
 	}
-	c := apiCall{Server: &Server{steps: versionSteps()}, route: route{pattern: pattern}, version: version}
+	c := apiCall{Server: &Server{apiTables: tables()}, route: route{pattern: pattern}, version: version}
 	bad := c.toOwnParams(form)
 	return bad != nil && bad.Code == "parameter_unknown" && bad.Param == name
 }
@@ -84,7 +92,7 @@ func RefusesParam(pattern, version, name string) bool {
 // StepVersions are the versions of the steps, in their order.
 func StepVersions() []string {
 	var out []string
-	for _, step := range versionSteps() {
+	for _, step := range tables().steps {
 		out = append(out, step.version)
 	}
 	return out

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"usher/stripelocal/pages"
 	"usher/stripelocal/wire"
 )
 
@@ -54,11 +53,8 @@ type Server struct {
 	stateWriter *stateWriter
 	webhooks    *webhookDispatcher
 	cli         *cliHub
-	renderers   map[string]renderFunc
-	routes      map[string]boundRoute // by pattern, for API calls from pages
-	steps       []versionStep         // from APIVersion to the newest version
-	templates   *pages.Set
 	faults      *Faults
+	apiTables
 
 	mu            sync.Mutex // guards everything below and every row of the store
 	origin        string
