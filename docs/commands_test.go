@@ -20,7 +20,7 @@ import (
 	"usher/db/privatepg"
 )
 
-// blockTimeout ends a block that hangs. One that runs tests compiles them first, which takes
+// blockTimeout ends a block that hangs. One that runs a program compiles it first, which takes
 // minutes on a new machine.
 const blockTimeout = 10 * time.Minute
 
@@ -65,6 +65,18 @@ func TestStripeListenNeedsEvents(t *testing.T) {
 	b := block{path: "example.md", test: "account", text: "stripe listen --forward-to localhost:4312/stripe/webhook\n"}
 	if out, err := d.bash(t, b, t.TempDir()); err == nil || !strings.Contains(out, "--all-snapshot") {
 		t.Errorf("the command is accepted: %v\n%s", err, out)
+	}
+}
+
+// TestDocumentedTestHasToExist shows that the check of a documented `go test -run` can fail.
+func TestDocumentedTestHasToExist(t *testing.T) {
+	d := &documented{bin: t.TempDir(), home: t.TempDir()}
+	d.writeWrappers(t)
+	for name, exists := range map[string]bool{"TestDecide": true, "TestDecides": false} {
+		b := block{path: "example.md", text: "go test -run " + name + " ./billing\n"}
+		if out, err := d.bash(t, b, t.TempDir()); (err == nil) != exists {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
 	}
 }
 
@@ -225,7 +237,7 @@ func goEnv(t *testing.T, name string) string {
 //   - usher runs the program. Where it would start a server, which runs already, its flags are
 //     compared with --help.
 //   - go run ./cmd/usher is usher. Other programs are built, and their flags compared with -h.
-//   - go test has to find the named test.
+//   - go test has to name a test of the package. It is not compiled once more for that.
 //   - make checks that the target exists.
 //   - stripe is the official CLI. Commands that need an account have to get as far as the account:
 //     their request arrives at a server that refuses it.
@@ -276,7 +288,10 @@ case "$1 ${2:-}" in
     esac
   done
   ;;
-"test -run") (cd ROOT && GO test -list "$3" "${@:4}") | grep '^Test' >/dev/null || { echo "no test $3" >&2; exit 1; } ;;
+"test -run")
+  tests=$(cd ROOT/"$4" && grep -hoE '^func Test[A-Za-z0-9_]+' ./*_test.go)
+  grep -qE -- "^func .*$3" <<<"$tests" || { echo "no test $3 in $4" >&2; exit 1; }
+  ;;
 "env "*) exec GO "$@" ;;
 *) echo "go $*: the documentation's test does not know how to check this" >&2; exit 1 ;;
 esac

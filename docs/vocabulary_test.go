@@ -209,7 +209,19 @@ func identifierViolations(path string, line int, name string) []string {
 	return found
 }
 
+// anyProseTerm matches what one of the proseTerms matches. Most comments match none.
+var anyProseTerm = func() *regexp.Regexp {
+	var patterns []string
+	for _, t := range proseTerms {
+		patterns = append(patterns, t.pattern.String())
+	}
+	return regexp.MustCompile(strings.Join(patterns, "|"))
+}()
+
 func proseViolations(path, text string, firstLine int) []string {
+	if !anyProseTerm.MatchString(text) {
+		return nil
+	}
 	var found []string
 	for _, t := range proseTerms {
 		for _, at := range t.pattern.FindAllStringIndex(text, -1) {
