@@ -55,6 +55,9 @@ RACE ?=
 # machine need a quarter of an hour for the longest; CI sets less.
 TEST_TIMEOUT ?= 40m
 
+# Hundreds of small heaps are collected less often: a tenth of the time of all tests, and a quarter of
+# the local Stripe's.
+test: export GOGC := 400
 test: node_modules/.package-lock.json ## run every test, browser tests included; install what they need
 	@.ci/install
 	go vet ./...

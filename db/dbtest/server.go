@@ -26,6 +26,7 @@ type server struct {
 
 	once        sync.Once
 	templateErr error
+	strategy    string // of a copy
 }
 
 const (
@@ -124,11 +125,17 @@ func (s *server) clone(ctx context.Context, migrate func(context.Context, string
 		return "", fmt.Errorf("create the template: %w", s.templateErr)
 	}
 	name := s.databaseName(strconv.FormatInt(s.copies.Add(1), 10))
-	if err := s.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template()); err != nil {
+	if err := s.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template()+s.strategy); err != nil {
 		return "", fmt.Errorf("copy the template: %w", err)
 	}
 	return name, nil
 }
+
+// fileCopy is how PostgreSQL 15 and later copy a small database in half the time: without the
+// write-ahead log, but with two checkpoints, which cost little without fsync
+// (https://www.postgresql.org/docs/15/sql-createdatabase.html). Older versions know no other way
+// and no such word.
+const fileCopy = " STRATEGY file_copy"
 
 // createTemplate migrates the template and then refuses connections to it: PostgreSQL cannot copy a
 // database with open connections, and migrate may have left some.
@@ -141,6 +148,13 @@ func (s *server) createTemplate(ctx context.Context, migrate func(context.Contex
 	}
 	if err := s.exec(ctx, "ALTER DATABASE "+s.template()+" WITH ALLOW_CONNECTIONS false"); err != nil {
 		return err
+	}
+	var version int
+	if err := s.db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')`).Scan(&version); err != nil {
+		return fmt.Errorf("read the server's version: %w", err)
+	}
+	if version >= 15_00_00 {
+		s.strategy = fileCopy
 	}
 	_, err := s.db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, s.template())
 	return err
