@@ -130,10 +130,14 @@ func (b *browser) checkAccessible(addresses []string) {
 		document.documentElement.scrollWidth > innerWidth ? ['wider than the window'] : []))`
 	checked := 0
 	for _, address := range addresses {
+		b.do("open "+address, chromedp.Navigate(address))
+		if _, err := chromedp.Run(b.tab, chromedp.Evaluate[bool](string(script)+"; true")); err != nil {
+			b.fail("load axe-core", err)
+		}
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{320, 1280} {
-				b.do("open "+address, chromedp.EmulateViewport(width, 900), colorScheme(scheme), chromedp.Navigate(address))
-				violations, err := chromedp.Run(b.tab, chromedp.Evaluate[[]string](string(script)+";"+check, chromedp.EvalAwaitPromise))
+				b.do("look at "+address, chromedp.EmulateViewport(width, 900), colorScheme(scheme))
+				violations, err := chromedp.Run(b.tab, chromedp.Evaluate[[]string](check, chromedp.EvalAwaitPromise))
 				if err != nil {
 					b.fail("check "+address, err)
 				}

@@ -114,7 +114,22 @@ func (s *stripeShop) enterPayment(number string) {
 	frame := s.frame(cardFrame, 0)
 	frame.do("clear the card", waitVisible(`input[name="number"]`))
 	frame.evaluate("clear the card", `document.querySelectorAll("input").forEach((input) => { input.value = "" })`)
-	frame.do("enter the card", typeInto("number", number), typeInto("expiry", "1234"), typeInto("cvc", "123"))
+	frame.typeCard("number", number, "expiry", "cvc")
+}
+
+// typeCard types into the fields of a frame. Chromium can take the focus from a frame that was just
+// made, and the rest of what is typed is lost; it is typed again then.
+func (b *browser) typeCard(number, digits, expiry, cvc string) {
+	b.t.Helper()
+	for _, field := range [][2]string{{number, digits}, {expiry, "1234"}, {cvc, "123"}} {
+		input := fmt.Sprintf(`document.querySelector('input[name="%s"]')`, field[0])
+		eventually(b.t, field[0]+" to be typed", func() bool {
+			b.evaluate("empty "+field[0], input+`.value = ""`)
+			b.do("enter "+field[0], typeInto(field[0], field[1]))
+			typed, err := chromedp.Run(b.tab, chromedp.Evaluate[string](input+`.value.replace(/\D/g, "")`))
+			return err == nil && typed == field[1]
+		})
+	}
 }
 
 // authenticate presses a button of the page that stands in for the bank's.
@@ -219,7 +234,7 @@ func TestStripeJSCardMethods(t *testing.T) {
 		return new Promise((resolve) => card.once("ready", resolve));
 	})()`)
 	frame := s.frame(cardFrame, 0)
-	frame.do("enter the card", typeInto("cardnumber", "4000000000009995"), typeInto("exp-date", "1234"), typeInto("cvc", "123"))
+	frame.typeCard("cardnumber", "4000000000009995", "exp-date", "cvc")
 	s.screenshot("card-320")
 	fits, err := chromedp.Run(frame.tab, chromedp.Evaluate[bool](`[...document.querySelectorAll("input")].every((input) => input.scrollWidth <= input.clientWidth)`))
 	if err != nil || !fits {
