@@ -28,7 +28,7 @@ func (e *PlanMovedError) Unwrap() error { return e.cause }
 // Apply makes a previewed change. confirm is the preview's token. A repeated call returns the
 // result of the first one. Errors: CodeForbidden; a [PlanMovedError] if the amount, the seats or
 // the plan changed since the preview, and nothing is changed; CodeConflict if the plan cannot be
-// changed or a seat update is under way; CodeStripe. If Stripe gave no answer, the change stays
+// changed or a seat update stays under way; CodeStripe. If Stripe gave no answer, the change stays
 // open and the worker finds out what came of it.
 func (pc *PlanChanges) Apply(ctx context.Context, a account.Access, planID string, interval catalog.Interval, confirm string) (PlanChange, error) {
 	if err := a.RequireBilling(); err != nil {
@@ -49,13 +49,17 @@ func (pc *PlanChanges) Apply(ctx context.Context, a account.Access, planID strin
 	case !known || change.PriceID != to.Price.ID || change.Status != PlanChangePreviewed || pc.Now().Sub(change.PreviewedAt) > previewLifetime:
 		return PlanChange{}, pc.moved(ctx, calls, a, to)
 	}
-	current, err := pc.refetchCurrent(calls, a)
-	if err != nil {
-		return PlanChange{}, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout) // shorter than the lease
 	defer cancel()
-	change, err = pc.open(ctx, calls, current, change)
+	var current Subscription
+	previewed := change
+	err = untilFree(calls, func() (err error) {
+		if current, err = pc.refetchCurrent(calls, a); err != nil {
+			return err
+		}
+		change, err = pc.open(ctx, calls, current, previewed)
+		return err
+	})
 	if errors.Is(err, errMoved) {
 		return PlanChange{}, pc.moved(ctx, calls, a, to)
 	}

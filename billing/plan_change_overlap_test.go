@@ -44,6 +44,13 @@ func TestPlanChangeAndSeatSyncDoNotOverlap(t *testing.T) {
 	preview = env.previewPlan("pro", catalog.Yearly)
 	_, err = env.service.PlanChanges.Apply(t.Context(), env.access, "pro", catalog.Yearly, preview.Confirm())
 	wantConflict(t, err, "seats")
+
+	// One that ends meanwhile is waited for.
+	_, err = env.store.DB().ExecContext(t.Context(), `update billing_seat_state set lease_until = $1`, env.stripe.Now().Add(500*time.Millisecond))
+	env.must(err)
+	_, err = env.service.PlanChanges.Apply(t.Context(), env.access, "pro", catalog.Yearly, preview.Confirm())
+	env.must(err)
+	wantPlan(t, env, "pro", catalog.Yearly, 2)
 }
 
 func (env *testEnv) makeDueKeepingLease() {

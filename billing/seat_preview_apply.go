@@ -39,7 +39,7 @@ var errUnpreviewed = errors.New("the change has to be previewed")
 // sends nothing to Stripe is made at once; any other is only previewed, and the returned preview
 // has no ConfirmedAt. A repeated call returns the result of the first one. Errors: those of the
 // change itself; a [SeatMovedError] if seats, quantity, price, policy or amount changed since the
-// preview; CodeConflict while a seat update is being sent; CodeStripe if the amount cannot be
+// preview; CodeConflict if a seat update stays under way; CodeStripe if the amount cannot be
 // checked.
 func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request SeatRequest, confirm string) (SeatPreview, error) {
 	if request.Kind == SeatCount {
@@ -70,11 +70,15 @@ func (sp *SeatPreviews) Apply(ctx context.Context, a account.Access, request Sea
 	case !preview.Known && !preview.MayConfirmUnknown():
 		return SeatPreview{}, sp.moved(ctx, calls, a, request)
 	}
-	if err := sp.compareAmounts(ctx, calls, a, request, preview); err != nil {
-		return SeatPreview{}, sp.orMoved(ctx, calls, a, request, err)
-	}
-	preview, err = sp.applyConfirmed(ctx, a, request, preview)
-	return preview, sp.orMoved(ctx, calls, a, request, err)
+	var made SeatPreview
+	err = untilFree(calls, func() (err error) {
+		if err := sp.compareAmounts(ctx, calls, a, request, preview); err != nil {
+			return err
+		}
+		made, err = sp.applyConfirmed(ctx, a, request, preview)
+		return err
+	})
+	return made, sp.orMoved(ctx, calls, a, request, err)
 }
 
 // orMoved returns the new preview as an error for errMoved, and any other error as it is.

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"usher/billing/apperr"
@@ -27,4 +28,29 @@ func withinLimit[T any](ctx context.Context, c *core, f func(context.Context) (T
 		err = apperr.StripeFailed("wait for Stripe", err)
 	}
 	return value, err
+}
+
+// A seat update takes a call to Stripe. Whoever confirms a change meanwhile waits this long for it.
+const (
+	leaseWait  = 2 * time.Second
+	leasePause = 200 * time.Millisecond
+)
+
+// untilFree repeats f while it fails with errLeased, for up to leaseWait.
+func untilFree(ctx context.Context, f func() error) error {
+	end := time.NewTimer(leaseWait)
+	defer end.Stop()
+	for {
+		err := f()
+		if !errors.Is(err, errLeased) {
+			return err
+		}
+		select {
+		case <-time.After(leasePause):
+		case <-end.C:
+			return err
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
