@@ -114,6 +114,10 @@ bench-webhook: build ## compare the webhook rate with a bare pgbench transaction
 bench-scale: build ## measure a million organizations and ten million events beside a thousand; needs 25 GB of disk, and about half an hour
 	go run ./cmd/bench -usher .build/usher -scale -organizations 1000000 -events 10000000
 
+.PHONY: bench-memory
+bench-memory: build ## print the memory with 1,000 clients
+	go run ./cmd/bench -usher .build/usher -memory
+
 bench-pages: build ## compare the billing tab with a bare handler
 	go run ./cmd/bench -usher .build/usher -pages
 

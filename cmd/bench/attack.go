@@ -231,7 +231,7 @@ func (a *attack) report() error {
 			missed = append(missed, fmt.Errorf("%d %s succeeded", succeeded, kind))
 		}
 	}
-	peak, err := peakMemory(a.usherProcess.Process.Pid)
+	peak, err := processMemory(a.usherProcess.Process.Pid, "VmHWM")
 	fmt.Printf("peak memory of Usher: %d MiB\n", peak>>20)
 	if peak > attackMaxMemory {
 		missed = append(missed, fmt.Errorf("more than %d MiB of memory", attackMaxMemory>>20))
@@ -247,14 +247,15 @@ func statusList(counts map[int]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// peakMemory returns the highest resident memory of a process so far, in bytes.
-func peakMemory(pid int) (int64, error) {
+// processMemory returns a field of a process's status in bytes: VmRSS is its resident memory, VmHWM
+// the peak of it (Linux, proc(5)).
+func processMemory(pid int, field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	_, rest, _ := strings.Cut(string(status), field+":")
 	kilobytes, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
-	peak, err := strconv.ParseInt(kilobytes, 10, 64)
-	return peak << 10, err
+	n, err := strconv.ParseInt(kilobytes, 10, 64)
+	return n << 10, err
 }

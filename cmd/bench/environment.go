@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +29,8 @@ const (
 	webhookSecret = "whsec_bench"
 )
 
-// environment is what is measured: Usher, a PostgreSQL with default settings (fsync on) and a local
-// Stripe.
+// environment is what is measured: Usher, a private PostgreSQL (with fsync, and small otherwise)
+// and a local Stripe.
 type environment struct {
 	options
 	folder       string
@@ -53,7 +54,7 @@ func openEnvironment(ctx context.Context, o options) (e *environment, err error)
 	if err := os.Chmod(e.folder, 0o711); err != nil { // #nosec G302 -- its names can't be guessed
 		return e, err
 	}
-	if e.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: e.folder}); err != nil {
+	if err := e.startPostgres(ctx); err != nil {
 		return e, err
 	}
 	if err := db.Migrate(ctx, e.server.DSN()); err != nil {
@@ -67,6 +68,28 @@ func openEnvironment(ctx context.Context, o options) (e *environment, err error)
 		return e, err
 	}
 	return e, e.startUsher(ctx)
+}
+
+// startPostgres starts PostgreSQL with the settings of the options.
+func (e *environment) startPostgres(ctx context.Context) (err error) {
+	if e.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: e.folder}); err != nil || len(e.settings) == 0 {
+		return err
+	}
+	database, err := sql.Open("postgres", e.server.DSN())
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	for _, setting := range e.settings {
+		if _, err := database.ExecContext(ctx, "alter system set "+setting); err != nil {
+			return fmt.Errorf("set %s: %w", setting, err)
+		}
+	}
+	if err := e.server.Stop(ctx); err != nil {
+		return err
+	}
+	e.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: e.folder})
+	return err
 }
 
 func (e *environment) openStripe(ctx context.Context) (err error) {

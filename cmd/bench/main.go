@@ -27,6 +27,7 @@ type options struct {
 	pages         bool
 	attack        bool
 	scale         bool
+	memory        bool
 	usher         string // path of Usher's binary
 	pgbench       string // path; "" searches for it
 	organizations int
@@ -35,6 +36,7 @@ type options struct {
 	rounds        int           // measurements of each
 	clients       []int         // concurrent ones, of the webhooks
 	variables     []string      // of Usher, besides those of every measurement
+	settings      []string      // of PostgreSQL, besides those of a private one
 }
 
 func main() {
@@ -52,6 +54,8 @@ func main() {
 		measure = benchAttack
 	case o.scale:
 		measure = benchScale
+	case o.memory:
+		measure = benchMemory
 	}
 	err := measure(ctx, o)
 	stop()
@@ -65,6 +69,7 @@ func parseFlags() (o options) {
 	flag.BoolVar(&o.pages, "pages", false, "measure the billing tab instead of webhooks")
 	flag.BoolVar(&o.attack, "attack", false, "measure log-ins and pages during an attack instead of webhooks")
 	flag.BoolVar(&o.scale, "scale", false, "measure a large database beside a small one instead of webhooks")
+	flag.BoolVar(&o.memory, "memory", false, "measure the memory with 1,000 clients instead of webhooks")
 	flag.IntVar(&o.events, "events", 10_000, "number of events in the database, with -scale")
 	flag.StringVar(&o.usher, "usher", ".build/usher", "`path` of Usher's binary")
 	flag.StringVar(&o.pgbench, "pgbench", "", "`path` of pgbench (default: searched in PATH and below /usr/lib/postgresql)")
