@@ -134,6 +134,9 @@ func (c PlanChange) running() bool {
 	return c.Status == PlanChangeOpen || c.Status == PlanChangePending || c.Status == PlanChangeScheduled
 }
 
+// begun reports whether a confirmation was accepted, so that a second one repeats it.
+func (c PlanChange) begun() bool { return c.running() || c.Status == PlanChangeApplied }
+
 // update returns the request of an upgrade or a change in a trial.
 func (c PlanChange) update() PlanUpdate {
 	update := PlanUpdate{

@@ -44,7 +44,7 @@ func (pc *PlanChanges) Apply(ctx context.Context, a account.Access, planID strin
 	switch {
 	case err != nil:
 		return PlanChange{}, fmt.Errorf("read plan change: %w", err)
-	case known && change.PriceID == to.Price.ID && (change.running() || change.Status == PlanChangeApplied):
+	case known && change.PriceID == to.Price.ID && change.begun():
 		return change, openError(change)
 	case !known || change.PriceID != to.Price.ID || change.Status != PlanChangePreviewed || pc.Now().Sub(change.PreviewedAt) > previewLifetime:
 		return PlanChange{}, pc.moved(ctx, calls, a, to)
@@ -60,7 +60,10 @@ func (pc *PlanChanges) Apply(ctx context.Context, a account.Access, planID strin
 		change, err = pc.open(ctx, calls, current, previewed)
 		return err
 	})
-	if errors.Is(err, errMoved) {
+	if errors.Is(err, errBegun) && change.begun() {
+		return change, openError(change)
+	}
+	if errors.Is(err, errBegun) || errors.Is(err, errMoved) {
 		return PlanChange{}, pc.moved(ctx, calls, a, to)
 	}
 	if err != nil {
@@ -106,6 +109,9 @@ func (pc *PlanChanges) open(ctx, calls context.Context, current Subscription, ch
 var (
 	// errMoved reports that the state has changed since the preview.
 	errMoved = errors.New("the plan change differs from its preview")
+	// errBegun reports that the change has another status by now, because another request or the
+	// worker has begun it. It is returned with the change as it is stored.
+	errBegun = errors.New("the plan change was begun elsewhere")
 	// errLeased reports that another call to Stripe about the organization's seats is under way.
 	errLeased = errors.New("the seats are being updated")
 )
@@ -124,9 +130,16 @@ func (pc *PlanChanges) takeLease(ctx context.Context, current Subscription, chan
 		if err != nil {
 			return fmt.Errorf("count billable members: %w", err)
 		}
+		stored, err := tx.PlanChanges().Get(ctx, organization.ID, change.ID)
+		if err != nil {
+			return fmt.Errorf("read plan change: %w", err)
+		}
 		now := pc.Now()
 		quantity := changeQuantity(to.Plan, state, billed)
 		switch {
+		case stored.Status != change.Status:
+			opened = stored
+			return errBegun
 		case state.leased(now):
 			return &apperr.Error{Code: apperr.CodeConflict, Message: "A change of the seats is being sent to Stripe. Please try again in a few seconds.", Err: errLeased}
 		case organization.RequireNotDeleting() != nil:

@@ -70,6 +70,43 @@ func (g hookedPlanGateway) ChangePlan(ctx context.Context, update billing.PlanUp
 	return g.Gateway.ChangePlan(ctx, update)
 }
 
+// A form that is submitted twice changes the plan once, also if both requests have read the preview
+// before one of them begins the change.
+func TestDowngradeSubmittedTwiceIsScheduledOnce(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	preview := env.previewPlan("starter", catalog.Monthly)
+	options := env.options(env.store)
+	first := billing.PlanChange{}
+	options.Gateway = &refetchHook{Gateway: env.gateway(), once: func() {
+		var err error
+		first, err = env.service.PlanChanges.Apply(t.Context(), env.access, "starter", catalog.Monthly, preview.Confirm())
+		env.must(err)
+	}}
+	second, err := env.startService(options).PlanChanges.Apply(t.Context(), env.access, "starter", catalog.Monthly, preview.Confirm())
+	env.must(err)
+	if first.Status != billing.PlanChangeScheduled || second.Status != first.Status || second.ID != first.ID {
+		t.Errorf("first %s %s, second %s %s", first.ID, first.Status, second.ID, second.Status)
+	}
+	if n := env.queryInt(`select count(*) from seat_attempts where key like '%' || $1 || '%'`, first.ID); n != 1 {
+		t.Errorf("%d attempts are stored, want 1", n)
+	}
+}
+
+// refetchHook calls a function before the first read of a subscription.
+type refetchHook struct {
+	billing.Gateway
+	once func()
+}
+
+func (g *refetchHook) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
+	if once := g.once; once != nil {
+		g.once = nil
+		once()
+	}
+	return g.Gateway.Subscription(ctx, id)
+}
+
 // A second change to the price that is scheduled ends, while the first one runs; otherwise it takes
 // the schedule over.
 func TestOpenChangeOfScheduledPriceEnds(t *testing.T) {

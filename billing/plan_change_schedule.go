@@ -338,6 +338,8 @@ func (pc *PlanChanges) resume(ctx context.Context, change PlanChange, current Su
 		err = pc.comparePreview(ctx, opened, current)
 	}
 	switch {
+	case errors.Is(err, errBegun):
+		return nil
 	case errors.Is(err, errLeased):
 		return err
 	case errors.Is(err, errMoved), apperr.CodeOf(err) == apperr.CodeConflict:
