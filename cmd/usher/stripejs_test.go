@@ -114,20 +114,23 @@ func (s *stripeShop) enterPayment(number string) {
 	frame := s.frame(cardFrame, 0)
 	frame.do("clear the card", waitVisible(`input[name="number"]`))
 	frame.evaluate("clear the card", `document.querySelectorAll("input").forEach((input) => { input.value = "" })`)
-	frame.typeCard("number", number, "expiry", "cvc")
+	frame.fillIn([2]string{"number", number}, [2]string{"expiry", "1234"}, [2]string{"cvc", "123"})
 }
 
-// typeCard types into the fields of a frame. Chromium can take the focus from a frame that was just
-// made, and the rest of what is typed is lost; it is typed again then.
-func (b *browser) typeCard(number, digits, expiry, cvc string) {
+// fillIn types into the fields of a frame, each given as its name and value. Chromium can take the
+// focus from a frame that was just made, and the rest of what is typed is lost; it is typed again
+// then. A field may format what it takes with spaces and slashes.
+func (b *browser) fillIn(fields ...[2]string) {
 	b.t.Helper()
-	for _, field := range [][2]string{{number, digits}, {expiry, "1234"}, {cvc, "123"}} {
+	plain := strings.NewReplacer(" ", "", "/", "")
+	for _, field := range fields {
 		input := fmt.Sprintf(`document.querySelector('input[name="%s"]')`, field[0])
+		b.do("find "+field[0], waitVisible(`input[name="`+field[0]+`"]`))
 		eventually(b.t, field[0]+" to be typed", func() bool {
 			b.evaluate("empty "+field[0], input+`.value = ""`)
 			b.do("enter "+field[0], typeInto(field[0], field[1]))
-			typed, err := chromedp.Run(b.tab, chromedp.Evaluate[string](input+`.value.replace(/\D/g, "")`))
-			return err == nil && typed == field[1]
+			typed, err := chromedp.Run(b.tab, chromedp.Evaluate[string](input+".value"))
+			return err == nil && plain.Replace(typed) == plain.Replace(field[1])
 		})
 	}
 }
@@ -234,7 +237,7 @@ func TestStripeJSCardMethods(t *testing.T) {
 		return new Promise((resolve) => card.once("ready", resolve));
 	})()`)
 	frame := s.frame(cardFrame, 0)
-	frame.typeCard("cardnumber", "4000000000009995", "exp-date", "cvc")
+	frame.fillIn([2]string{"cardnumber", "4000000000009995"}, [2]string{"exp-date", "1234"}, [2]string{"cvc", "123"})
 	s.screenshot("card-320")
 	fits, err := chromedp.Run(frame.tab, chromedp.Evaluate[bool](`[...document.querySelectorAll("input")].every((input) => input.scrollWidth <= input.clientWidth)`))
 	if err != nil || !fits {
@@ -347,8 +350,9 @@ func TestStripeJSEmbeddedCheckout(t *testing.T) {
 	s := startStripeShop(t, "stripejs-checkout")
 	pay := func(number string) {
 		frame := s.frame("/c/pay/", 0)
-		frame.do("enter the e-mail", waitVisible(`input[name="email"]`), typeInto("email", "ada@example.com"))
-		frame.do("pay", enterCard(number, checkoutButton)...)
+		frame.fillIn([2]string{"email", "ada@example.com"}, [2]string{"cardNumber", number}, [2]string{"cardExpiry", "1234"},
+			[2]string{"cardCvc", "123"}, [2]string{"billingName", "Ada"})
+		frame.do("pay", click(checkoutButton))
 	}
 	s.open("/basil/", "body")
 	session := s.createCheckout("ui_mode=embedded&return_url=" + url.QueryEscape(s.url+"/paid?session_id={CHECKOUT_SESSION_ID}"))
