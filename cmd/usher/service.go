@@ -80,9 +80,12 @@ func newGateway(c Config, local *localStripe, log *slog.Logger, observe func(str
 	return stripegw.New(o)
 }
 
-// stripeLimit is [billing.Options.StripeLimit]. Only tests change it: the local Stripe of a machine
-// that is busy with other tests can take longer than a person waits.
-var stripeLimit time.Duration
+// stripeLimit and hashMemory are those of [billing.Options]. Only tests change them: the local
+// Stripe of a busy machine answers late, and to hash the passwords of the demo is half of a start.
+var (
+	stripeLimit time.Duration
+	hashMemory  uint32 // KiB
+)
 
 // newService wires a service. With a local Stripe, both have one clock: advancing that of the local
 // Stripe also makes the service's own work due.
@@ -99,7 +102,7 @@ func newService(
 	return billing.New(billing.Options{
 		Store: store, Gateway: gateway, Catalog: plans, Log: log, Now: now,
 		Renderer: mailviews.Renderer{Brand: c.Brand}, Mailer: mailer, BaseURL: c.BaseURL.String(), Product: c.Brand.Name,
-		StripeLimit: stripeLimit, SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
+		StripeLimit: stripeLimit, HashMemory: hashMemory, SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails, Livemode: strings.Contains(c.StripeKey, "_live_"),
 		KeyFingerprint: fingerprint(key), Secrets: keyring, SignIn: c.SignIn, Resolver: dns.New(net.DefaultResolver), HandoverKeys: c.HandoverKeys,
 		WebhookClient: sender.New(sender.Options{AllowPrivate: !c.Production, Version: readVersion().Version}), WebhookObserve: observeWebhook,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -19,8 +20,10 @@ import (
 const waitTimeout = time.Minute
 
 func TestMain(m *testing.M) {
-	stripeLimit = 15 * time.Second
-	os.Exit(m.Run())
+	stripeLimit, hashMemory = 15*time.Second, 8
+	code := m.Run()
+	_ = os.RemoveAll(migratedDataDir.path)
+	os.Exit(code)
 }
 
 // testServer is `usher serve` running inside the test process.
@@ -35,13 +38,16 @@ type testServer struct {
 
 var addressLine = regexp.MustCompile(`Usher is at\s+(http\S+)`)
 
-// startServer serves on a free port until the test ends, with its own empty DATA_DIR unless the
-// variables contain one.
+// startServer serves on a free port until the test ends, with its own DATA_DIR unless the variables
+// contain one. A private PostgreSQL has every migration: to make one takes most of a start.
 func startServer(t *testing.T, variables ...string) *testServer {
 	t.Helper()
 	s := &testServer{
 		environment: append([]string{"ADDR=127.0.0.1:0", "DATA_DIR=" + newDataDir(t), "DEMO_HISTORY=off"}, variables...),
 		stdout:      newOutputBuffer(), stderr: newOutputBuffer(),
+	}
+	if getenv := getenvOf(s.environment...); getenv("DATABASE_URL") == "" {
+		fillDataDir(t, getenv("DATA_DIR"))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -73,15 +79,46 @@ func startServer(t *testing.T, variables ...string) *testServer {
 // there.
 func newDataDir(t *testing.T) string {
 	t.Helper()
+	dir := makeDataDir(t)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func makeDataDir(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp(privatepg.TempDir(privatepg.TestRoom), "usher-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// migratedDataDir is a DATA_DIR in which only `usher migrate` was run, made by the first test that
+// needs one.
+var migratedDataDir struct {
+	once sync.Once
+	path string
+}
+
+// fillDataDir copies migratedDataDir into an empty DATA_DIR. It does nothing with another one.
+func fillDataDir(t *testing.T, dir string) {
+	t.Helper()
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		return
+	}
+	migratedDataDir.once.Do(func() {
+		migratedDataDir.path = makeDataDir(t)
+		if code, _, stderr := runCommand(t, []string{"migrate"}, "DATA_DIR="+migratedDataDir.path); code != exitOK {
+			t.Errorf("migrate: %s", stderr)
+		}
+	})
+	// Of root's copy the database server stays the owner.
+	if output, err := exec.Command("cp", "-a", migratedDataDir.path+"/.", dir).CombinedOutput(); err != nil {
+		t.Fatalf("copy a DATA_DIR: %v: %s", err, output)
+	}
 }
 
 // getenvOf returns a getenv that knows only the given NAME=value variables.
