@@ -3,7 +3,6 @@ package handlers
 import (
 	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -18,6 +17,9 @@ const (
 	maxFormBody    = 64 << 10
 	maxWebhookBody = 1 << 20
 	maxMembersBody = 4 << 20 // 5,000 members with long names
+
+	// usualBody is what is allocated for a body before it has arrived, at most.
+	usualBody = 16 << 10
 )
 
 // bodyTimeout bounds how long a request body may take to arrive.
@@ -51,6 +53,21 @@ func bodyLimit(rt route, next handlerFunc) handlerFunc {
 	}
 }
 
+// body is a body that was read.
+type body struct {
+	*bytes.Reader
+	content []byte
+}
+
+// Close implements io.Closer. It does nothing.
+func (body) Close() error { return nil }
+
+// bodyOf returns the body that bodyLimit has read, nil for other methods.
+func bodyOf(r *http.Request) []byte {
+	b, _ := r.Body.(body)
+	return b.content
+}
+
 func readBody(r *http.Request, rt route) error {
 	limit := int64(maxFormBody)
 	if rt.policy == webhook {
@@ -63,7 +80,7 @@ func readBody(r *http.Request, rt route) error {
 	if err != nil {
 		return err
 	}
-	r.Body = io.NopCloser(bytes.NewReader(content))
+	r.Body = body{bytes.NewReader(content), content}
 	if rt.response != page {
 		return nil
 	}
@@ -76,7 +93,9 @@ func readAtMost(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, errTooLarge
 	}
-	content, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	var content bytes.Buffer
+	content.Grow(int(min(max(r.ContentLength, 0), usualBody)) + bytes.MinRead)
+	_, err := content.ReadFrom(http.MaxBytesReader(nil, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -84,7 +103,7 @@ func readAtMost(r *http.Request, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, errBody.withCause(err)
 	}
-	return content, nil
+	return content.Bytes(), nil
 }
 
 func parseForm(r *http.Request, length int) error {

@@ -144,6 +144,9 @@ func TestDecodeJSON(t *testing.T) {
 	} {
 		r := httptest.NewRequest(post, "/", strings.NewReader(tt.body))
 		r.Header.Set("Content-Type", tt.contentType)
+		if err := readBody(r, route{response: stateless}); err != nil {
+			t.Fatal(err)
+		}
 		var into portalRequest
 		err := decodeJSON(r, &into)
 		if err == nil {

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"io"
 	"net/http"
@@ -19,10 +18,7 @@ func (s *server) idempotent(rt route, next handlerFunc) handlerFunc {
 		if _, given := r.Header["Idempotency-Key"]; !given {
 			return next(w, r)
 		}
-		fingerprint, err := fingerprintOf(r)
-		if err != nil {
-			return err
-		}
+		fingerprint := fingerprintOf(r)
 		keyed, err := s.idempotencyKeys.Begin(r.Context(), identityOf(r).credential(), r.Header.Get("Idempotency-Key"), fingerprint, rt.secret)
 		if err != nil {
 			return err
@@ -43,18 +39,13 @@ func (v identity) credential() string {
 }
 
 // fingerprintOf identifies what a request asks for: organization, method, address and body.
-func fingerprintOf(r *http.Request) ([]byte, error) {
-	content, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, errBody.withCause(err)
-	}
-	r.Body = io.NopCloser(bytes.NewReader(content))
+func fingerprintOf(r *http.Request) []byte {
 	sum := sha256.New()
 	for _, part := range []string{accessOf(r).Organization.ID, r.Method, r.URL.RequestURI()} {
 		sum.Write([]byte(part + "\n"))
 	}
-	sum.Write(content)
-	return sum.Sum(nil), nil
+	sum.Write(bodyOf(r))
+	return sum.Sum(nil)
 }
 
 func replay(w http.ResponseWriter, rt route, keyed account.KeyedRequest) error {

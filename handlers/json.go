@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -68,11 +67,7 @@ func decodeJSON(r *http.Request, into any) error {
 	if mediaType(r) != "application/json" {
 		return errJSONType
 	}
-	content, err := io.ReadAll(r.Body)
-	if err != nil {
-		return errBody.withCause(err)
-	}
-	return decodeObject(content, into)
+	return decodeObject(bodyOf(r), into)
 }
 
 // decodeObject decodes one JSON object like [decodeJSON].
@@ -145,8 +140,4 @@ func jsonType(t reflect.Type) string {
 }
 
 // hasBody reports whether the request has a JSON body, for the endpoint that does not require one.
-func hasBody(r *http.Request) bool {
-	content, err := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(content))
-	return err != nil || len(bytes.TrimSpace(content)) > 0
-}
+func hasBody(r *http.Request) bool { return len(bytes.TrimSpace(bodyOf(r))) > 0 }

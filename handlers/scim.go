@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -317,15 +316,12 @@ func decodeSCIM(r *http.Request, schema string) (map[string]any, error) {
 	if kind := mediaType(r); kind != scimMediaType && kind != "application/json" {
 		return nil, errSCIMType
 	}
-	content, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, errBody.withCause(err)
-	}
 	var object map[string]any
-	if err := json.Unmarshal(content, &object); err != nil || object == nil {
+	if err := json.Unmarshal(bodyOf(r), &object); err != nil || object == nil {
 		return nil, scimInvalid("invalidSyntax", "The body has to be one JSON object.")
 	}
-	if object, err = lowerNames(object); err != nil {
+	object, err := lowerNames(object)
+	if err != nil {
 		return nil, err
 	}
 	schemas, _ := object["schemas"].([]any)

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 
 	"usher/billing"
@@ -21,11 +20,7 @@ type webhookResponse struct {
 // receive stores an event. It responds with 200 after the commit, with 400 if a retry cannot help,
 // and with 500 if it can. See [billing.Inbox.Receive].
 func (e *webhookEndpoint) receive(w http.ResponseWriter, r *http.Request) error {
-	payload, err := io.ReadAll(r.Body)
-	if err != nil {
-		return errBody.withCause(err)
-	}
-	if err := e.inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature")); err != nil {
+	if err := e.inbox.Receive(r.Context(), bodyOf(r), r.Header.Get("Stripe-Signature")); err != nil {
 		return fmt.Errorf("receive event: %w", err)
 	}
 	return writeJSON(w, http.StatusOK, webhookResponse{Received: true})

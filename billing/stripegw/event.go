@@ -1,6 +1,7 @@
 package stripegw
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -26,8 +27,8 @@ func (g *Gateway) VerifyEvent(payload []byte, signatureHeader string, now time.T
 	return g.ParseEvent(payload)
 }
 
-// envelope holds the fields of an event that all API versions have.
-type envelope struct {
+// eventHeader holds the fields of an event that all API versions have, without its data.
+type eventHeader struct {
 	ID         string `json:"id"`
 	Type       string `json:"type"`
 	APIVersion string `json:"api_version"`
@@ -37,9 +38,22 @@ type envelope struct {
 	// PendingWebhooks counts the deliveries that are not successful yet, this one included
 	// (https://docs.stripe.com/api/events/object#event_object-pending_webhooks).
 	PendingWebhooks int64 `json:"pending_webhooks"`
-	Data            struct {
+}
+
+// envelope is an event about an object of any type.
+type envelope struct {
+	eventHeader
+	Data struct {
 		Object   json.RawMessage `json:"object"`
 		Previous json.RawMessage `json:"previous_attributes"`
+	} `json:"data"`
+}
+
+// subscriptionEnvelope is an event about a subscription.
+type subscriptionEnvelope struct {
+	eventHeader
+	Data struct {
+		Object payloadSubscription `json:"object"`
 	} `json:"data"`
 }
 
@@ -47,25 +61,34 @@ type envelope struct {
 // package's API version. From any other, and from one that does not parse, only the ids are read,
 // and the object must be fetched. Errors have [apperr.CodeInvalid].
 func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
+	if event, ok := g.parseSubscriptionEvent(payload); ok {
+		return event, nil
+	}
+	return g.parseEvent(payload)
+}
+
+// parseSubscriptionEvent parses an event about a subscription, which most are, in one pass; that
+// takes half the time of parseEvent, which gives the same. It returns false if that has to be
+// called.
+func (g *Gateway) parseSubscriptionEvent(payload []byte) (event billing.Event, ok bool) {
+	if !bytes.Contains(payload, []byte(`"`+subscriptionPrefix)) || !bytes.Contains(payload, []byte(`"`+stripe.APIVersion+`"`)) {
+		return event, false
+	}
+	var e subscriptionEnvelope
+	if json.Unmarshal(payload, &e) != nil || !strings.HasPrefix(e.Type, subscriptionPrefix) || e.APIVersion != stripe.APIVersion {
+		return event, false
+	}
+	event, err := e.event(payload)
+	return event, err == nil && g.addSubscription(&event, e.Data.Object.subscription())
+}
+
+func (g *Gateway) parseEvent(payload []byte) (billing.Event, error) {
 	var e envelope
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return billing.Event{}, invalidEvent(err)
 	}
-	if validID(e.ID) == "" || validID(e.Type) == "" {
-		return billing.Event{}, invalidEvent(errors.New("it has no id or no type"))
-	}
-	event := billing.Event{
-		ID:         e.ID,
-		Type:       e.Type,
-		APIVersion: validID(e.APIVersion),
-		Livemode:   e.Livemode,
-		Account:    validID(e.Account),
-		Created:    time.Unix(e.Created, 0).UTC(),
-		Payload:    payload,
-
-		PendingWebhooks: e.PendingWebhooks,
-	}
-	if !g.readObject(&event, e.Data.Object) {
+	event, err := e.event(payload)
+	if err == nil && !g.readObject(&event, e.Data.Object) {
 		readIDs(&event, e.Data.Object)
 		if event.Type == "payment_method.detached" { // its object no longer has a customer
 			var before eventObject
@@ -73,12 +96,33 @@ func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 			event.CustomerID = cmp.Or(event.CustomerID, string(before.Customer))
 		}
 	}
-	return event, nil
+	return event, err
+}
+
+// event returns the event without what its object tells.
+func (h eventHeader) event(payload []byte) (billing.Event, error) {
+	if validID(h.ID) == "" || validID(h.Type) == "" {
+		return billing.Event{}, invalidEvent(errors.New("it has no id or no type"))
+	}
+	return billing.Event{
+		ID:         h.ID,
+		Type:       h.Type,
+		APIVersion: validID(h.APIVersion),
+		Livemode:   h.Livemode,
+		Account:    validID(h.Account),
+		Created:    time.Unix(h.Created, 0).UTC(),
+		Payload:    payload,
+
+		PendingWebhooks: h.PendingWebhooks,
+	}, nil
 }
 
 func invalidEvent(cause error) error {
 	return &apperr.Error{Code: apperr.CodeInvalid, Message: messageInvalidEvent, Err: cause}
 }
+
+// subscriptionPrefix begins the types of events whose object is a subscription.
+const subscriptionPrefix = "customer.subscription."
 
 // readObject parses the object of the event's type, and reports whether it is complete. The type is
 // checked first, so that a large object is decoded once.
@@ -86,8 +130,9 @@ func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
 	switch {
 	case event.APIVersion != stripe.APIVersion:
 		return false
-	case strings.HasPrefix(event.Type, "customer.subscription."):
-		return g.readSubscription(event, object)
+	case strings.HasPrefix(event.Type, subscriptionPrefix):
+		s, err := decodeSubscription(object)
+		return err == nil && g.addSubscription(event, s)
 	case strings.HasPrefix(event.Type, "checkout.session."):
 		return readCheckout(event, object)
 	case strings.HasPrefix(event.Type, "invoice."):
@@ -96,9 +141,9 @@ func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
 	return false
 }
 
-func (g *Gateway) readSubscription(event *billing.Event, object []byte) bool {
-	s, err := decodeSubscription(object)
-	if err != nil || s.Object != "subscription" || validID(s.ID) == "" {
+// addSubscription adds a subscription to its event, and reports whether it is complete.
+func (g *Gateway) addSubscription(event *billing.Event, s *stripe.Subscription) bool {
+	if s.Object != "subscription" || validID(s.ID) == "" {
 		return false
 	}
 	snapshot, err := payloadSnapshot(s, cmp.Or(event.Account, g.cachedAccountID()), event.Created)

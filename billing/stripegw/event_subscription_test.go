@@ -1,7 +1,9 @@
 package stripegw
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +49,36 @@ func TestPayloadIsDecodedLikeStripesType(t *testing.T) {
 		if (decoded.Items == nil) != (whole.Items == nil) || decoded.Items != nil && decoded.Items.HasMore != whole.Items.HasMore || decoded.Object != whole.Object {
 			t.Errorf("%s: items %+v, object %q", name, decoded.Items, decoded.Object)
 		}
+	}
+}
+
+// An event about a subscription is the same whether it is parsed in one pass or as any other.
+func TestSubscriptionEventInOnePass(t *testing.T) {
+	t.Parallel()
+	_, gateway := newFake(t)
+	passes := 0
+	for name, object := range subscriptionPayloads {
+		for _, payload := range []string{
+			eventJSON(stripe.APIVersion, "customer.subscription.updated", object),
+			eventJSON("2025-09-30.clover", "customer.subscription.updated", object),
+			eventJSON(stripe.APIVersion, "customer.subscription.updated", "["+object+"]"),
+			eventJSON(stripe.APIVersion, "customer.updated", strings.Replace(object, `"subscription"`, `"customer.subscription.x"`, 1)),
+			strings.Replace(eventJSON(stripe.APIVersion, "customer.subscription.deleted", object), "{", `{"account":"acct_2",`, 1),
+			strings.Replace(eventJSON(stripe.APIVersion, "customer.subscription.deleted", object), `"evt_1"`, `""`, 1),
+			strings.Replace(eventJSON(stripe.APIVersion, "customer.subscription.deleted", object), `"livemode":true`, `"livemode":"true"`, 1),
+		} {
+			got, err := gateway.ParseEvent([]byte(payload))
+			want, wantErr := gateway.parseEvent([]byte(payload))
+			if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Errorf("%s: %s\n got %+v, %v\nwant %+v, %v", name, payload, got, err, want, wantErr)
+			}
+			if _, ok := gateway.parseSubscriptionEvent([]byte(payload)); ok {
+				passes++
+			}
+		}
+	}
+	if passes < 6 {
+		t.Errorf("only %d events were parsed in one pass", passes)
 	}
 }
 
