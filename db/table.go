@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/lib/pq"
 )
 
 // table builds the SQL that repeats the columns of a struct: select lists, inserts, updates and
@@ -185,7 +183,7 @@ func (t table[T]) arrays(rows []T) []any {
 		for i, row := range values {
 			column[i] = c.value(row)
 		}
-		arrays = append(arrays, pq.Array(column))
+		arrays = append(arrays, array(column))
 	}
 	return arrays
 }

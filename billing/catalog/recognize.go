@@ -62,13 +62,12 @@ func findPrice(id string, sold, former []Price) (Price, bool) {
 	if id == "" {
 		return Price{}, false
 	}
-	prices := slices.Concat(sold, former)
-	for _, price := range prices {
-		if price.ID == id {
-			return price, true
+	for _, prices := range [][]Price{sold, former} {
+		if i := slices.IndexFunc(prices, func(p Price) bool { return p.ID == id }); i >= 0 {
+			return prices[i], true
 		}
 	}
-	for _, price := range prices {
+	for _, price := range slices.Concat(sold, former) {
 		if slices.Contains(price.FormerIDs, id) {
 			former := Price{ID: id, Interval: price.Interval, Amount: Money{Currency: price.Amount.Currency}}
 			return former.chargedAs(price), true
