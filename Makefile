@@ -110,6 +110,10 @@ simulation: ## play 10,000 random histories and verify that state converges; tak
 bench-webhook: build ## compare the webhook rate with a bare pgbench transaction
 	go run ./cmd/bench -usher .build/usher
 
+.PHONY: bench-engine
+bench-engine: build .build/peers/node_modules/.package-lock.json ## the same, in turn with a sync engine on Node
+	go run ./cmd/bench -usher .build/usher -organizations 1000 -engine .build/peers
+
 .PHONY: bench-scale
 bench-scale: build ## measure a million organizations and ten million events beside a thousand; needs 25 GB of disk, and about half an hour
 	go run ./cmd/bench -usher .build/usher -scale -organizations 1000000 -events 10000000

@@ -2,12 +2,13 @@
 // result is a ratio and not only a rate.
 //
 //	go run ./cmd/bench          webhooks, beside a pgbench transaction that does the same writes
+//	go run ./cmd/bench -engine .build/peers   the same, in turn with a sync engine
 //	go run ./cmd/bench -pages   the billing tab, beside a bare handler with the same queries
 //	go run ./cmd/bench -attack -duration 1m   log-ins and pages during an attack on the log-in
 //	go run ./cmd/bench -scale   a large database, beside a small one
 //
 // Usher runs as its own process and is measured over HTTP; the make targets bench-webhook,
-// bench-pages, bench-attack and bench-scale build it first.
+// bench-engine, bench-pages, bench-attack and bench-scale build it first.
 package main
 
 import (
@@ -30,6 +31,7 @@ type options struct {
 	memory        bool
 	usher         string // path of Usher's binary
 	pgbench       string // path; "" searches for it
+	engine        string // folder of a sync engine; "": webhooks are compared with no other
 	organizations int
 	events        int           // stored before a measurement of scale
 	duration      time.Duration // of one measurement
@@ -73,6 +75,7 @@ func parseFlags() (o options) {
 	flag.IntVar(&o.events, "events", 10_000, "number of events in the database, with -scale")
 	flag.StringVar(&o.usher, "usher", ".build/usher", "`path` of Usher's binary")
 	flag.StringVar(&o.pgbench, "pgbench", "", "`path` of pgbench (default: searched in PATH and below /usr/lib/postgresql)")
+	flag.StringVar(&o.engine, "engine", "", "`folder` with serve_sync_engine.mjs and its packages, to compare webhooks with")
 	flag.IntVar(&o.organizations, "organizations", 10_000, "number of organizations in the database")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "duration of one measurement")
 	flag.IntVar(&o.rounds, "rounds", 3, "number of measurements, alternating with the reference")

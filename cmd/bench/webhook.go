@@ -14,7 +14,7 @@ import (
 const usherPoolSize = 10
 
 // benchWebhook measures webhooks, from the signed request to the response after the commit, beside
-// a reference transaction on as many connections.
+// a reference transaction on as many connections, and beside a sync engine if there is one.
 func benchWebhook(ctx context.Context, o options) error {
 	e, err := openEnvironment(ctx, o)
 	defer e.close()
@@ -32,22 +32,33 @@ func benchWebhook(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	var sync *engine
+	if o.engine != "" {
+		if sync, err = e.startEngine(ctx, o.engine); err != nil {
+			return err
+		}
+		defer sync.close()
+	}
 	fmt.Printf("%d organizations, events of %d bytes, %d rounds of %s each, alternating; pool of %d connections, fsync on\n\n",
 		o.organizations, len(events.next(1)), o.rounds, o.duration, usherPoolSize)
 	fmt.Println("                                                                              CPU time per event")
 	fmt.Println("clients  webhooks/s  reference/s  ratio (min to max)     p50       p99       Usher     PostgreSQL  client    non-200")
 	for _, clients := range o.clients {
-		if err := e.compareWebhooks(ctx, events, r, clients); err != nil {
+		if err := e.compareWebhooks(ctx, events, r, sync, clients); err != nil {
 			return err
 		}
 	}
+	sync.print()
 	return e.printOutcomes(ctx)
 }
 
 // compareWebhooks posts events of random organizations, alternating with the reference.
-func (e *environment) compareWebhooks(ctx context.Context, events *eventTemplate, r *reference, clients int) error {
+func (e *environment) compareWebhooks(ctx context.Context, events *eventTemplate, r *reference, sync *engine, clients int) error {
 	send := func(c *client) (int, error) { return c.postEvent(events.next(1 + rand.IntN(e.organizations))) }
 	if _, err := e.measure(ctx, e.usherTarget(), clients, time.Second, send); err != nil { // warm up
+		return err
+	}
+	if err := sync.warmUp(ctx, e, clients, send); err != nil {
 		return err
 	}
 	var measurements []measurement
@@ -61,8 +72,12 @@ func (e *environment) compareWebhooks(ctx context.Context, events *eventTemplate
 		if err != nil {
 			return err
 		}
+		if err := sync.measure(ctx, e, clients, send); err != nil {
+			return err
+		}
 		measurements, references, ratios = append(measurements, m), append(references, base), append(ratios, m.rate/base)
 	}
+	sync.compare(clients, measurements)
 	slices.Sort(references)
 	m := median(measurements)
 	fmt.Printf("%7d  %10.0f  %11.0f  %-21s  %-8s  %-8s  %-8s  %-10s  %-8s  %d\n",
