@@ -242,7 +242,7 @@ func (h *outageEnv) queries() map[string][]string {
 // checkVisit requests a page during an outage. well is its status while Stripe is well.
 func (h *outageEnv) checkVisit(v visit, well int) {
 	h.t.Helper()
-	got := h.timed(v.as+" GET "+v.address, func() response { return h.visitor(v).get(v.address, v.headers...) })
+	got := h.timed(v.as+" GET "+v.address, func() response { return h.visitor(v).get(v.address, v.headers...) }, func() {})
 	if slices.Contains(atStripe, v.route) {
 		if h.outage.answers && got.status == well {
 			return
@@ -286,10 +286,10 @@ func TestEveryActionAnswersDuringOutage(t *testing.T) {
 		if after := h.standing(); after != before && !h.outage.answers {
 			h.t.Errorf("changed from %q to %q", before, after)
 		}
-		h.checkActions([]action{
-			{as: "admin", address: "/organization/delete", form: url.Values{"name": {h.organization.Name}}, status: http.StatusSeeOther},
-			{as: "admin", address: "/organization/keep", status: http.StatusSeeOther},
-		})
+		remove := action{as: "admin", address: "/organization/delete", form: url.Values{"name": {h.organization.Name}}, status: http.StatusSeeOther}
+		keep := action{as: "admin", address: "/organization/keep", status: http.StatusSeeOther, undo: &remove}
+		remove.undo = &keep
+		h.checkActions([]action{remove, keep})
 	})
 }
 
@@ -303,6 +303,15 @@ type action struct {
 	texts   []string
 	// continues is where a response leads after which the action continues, if it may.
 	continues string
+	undo      *action // nil: it can be repeated
+}
+
+func (h *outageEnv) submit(a action) response {
+	b := h.browsers[a.as]
+	if a.json != "" {
+		return b.postJSON(a.address, a.json)
+	}
+	return b.post(a.address, a.form)
 }
 
 // actions are the forms that need Stripe, confirmed or not.
@@ -330,13 +339,12 @@ func (h *outageEnv) packID() string { return h.service.Prices.Catalog().Packs[0]
 func (h *outageEnv) checkActions(actions []action) {
 	h.t.Helper()
 	for _, a := range actions {
-		got := h.timed(a.as+" POST "+a.address+" "+a.form.Encode(), func() response {
-			b := h.browsers[a.as]
-			if a.json != "" {
-				return b.postJSON(a.address, a.json)
+		undo := func() {
+			if a.undo != nil {
+				h.submit(*a.undo).wantStatus(a.undo.status)
 			}
-			return b.post(a.address, a.form)
-		})
+		}
+		got := h.timed(a.as+" POST "+a.address+" "+a.form.Encode(), func() response { return h.submit(a) }, undo)
 		switch {
 		case h.outage.answers:
 			if got.status == http.StatusInternalServerError {
@@ -513,8 +521,8 @@ var measuring sync.RWMutex
 
 // timed makes a request and fails if it took longer than a page may. One that did is repeated at
 // most twice, without other requests of these tests, by a replica that remembers no failure: the
-// machine may be busy.
-func (h *outageEnv) timed(what string, request func() response) response {
+// machine may be busy. Before that, undo takes back what the request has changed.
+func (h *outageEnv) timed(what string, request func() response, undo func()) response {
 	h.t.Helper()
 	measuring.RLock()
 	got, took := measure(request)
@@ -526,6 +534,7 @@ func (h *outageEnv) timed(what string, request func() response) response {
 		for attempt := 0; attempt < 2 && took > answerLimit; attempt++ {
 			h.end()
 			h.startReplica()
+			undo()
 			h.begin()
 			got, took = measure(request)
 		}
