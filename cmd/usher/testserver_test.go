@@ -112,7 +112,7 @@ func fillDataDir(t *testing.T, dir string) {
 	migratedDataDir.once.Do(func() {
 		migratedDataDir.path = makeDataDir(t)
 		if code, _, stderr := runCommand(t, []string{"migrate"}, "DATA_DIR="+migratedDataDir.path); code != exitOK {
-			t.Errorf("migrate: %s", stderr)
+			t.Fatalf("migrate: %s", stderr)
 		}
 	})
 	// Of root's copy the database server stays the owner.
