@@ -39,7 +39,8 @@ func (d answerDialer) DialTimeout(network, address string, timeout time.Duration
 	return d.DialContext(ctx, network, address)
 }
 
-// answerConn is used by lib/pq, which reads only what it has asked for.
+// answerConn is used by lib/pq, which reads only what it has requested. While lib/pq connects, the
+// DSN's connect_timeout alone is the limit, however long it is.
 type answerConn struct {
 	net.Conn
 	timeout time.Duration
@@ -54,9 +55,9 @@ func (c *answerConn) SetDeadline(t time.Time) error {
 
 // Read implements [net.Conn].
 func (c *answerConn) Read(p []byte) (int, error) {
-	deadline := time.Now().Add(c.timeout)
-	if !c.limit.IsZero() && c.limit.Before(deadline) {
-		deadline = c.limit
+	deadline := c.limit
+	if deadline.IsZero() {
+		deadline = time.Now().Add(c.timeout)
 	}
 	if err := c.Conn.SetReadDeadline(deadline); err != nil {
 		return 0, err

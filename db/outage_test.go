@@ -152,7 +152,7 @@ func TestServerThatHangs(t *testing.T) {
 	if s.answer != answerTimeout {
 		t.Errorf("the server may be silent for %s", s.answer)
 	}
-	s.answer = 300 * time.Millisecond
+	s.answer = time.Second
 	pool, err := connect(t.Context(), s, DefaultConnections)
 	must(t, err)
 	defer pool.Close()
