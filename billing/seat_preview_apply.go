@@ -120,7 +120,9 @@ func (sp *SeatPreviews) applyUnconfirmed(ctx context.Context, a account.Access, 
 			return errUnpreviewed
 		}
 		made = sp.draft(a, request, terms)
-		made.confirm(terms.after.SyncVersion, sp.Now())
+		if err := made.confirm(ctx, tx, terms.after.SyncVersion, sp.Now()); err != nil {
+			return err
+		}
 		if made.SubscriptionID == "" || terms.billed == terms.billedWas {
 			made.ID = "" // the change is not about seats
 			return nil
@@ -130,8 +132,18 @@ func (sp *SeatPreviews) applyUnconfirmed(ctx context.Context, a account.Access, 
 	return made, err
 }
 
-func (p *SeatPreview) confirm(version int64, now time.Time) {
+// confirm makes the preview the last one confirmed for a version of the seats, also if the clock of
+// the replica that confirmed another one is ahead. The organization is locked.
+func (p *SeatPreview) confirm(ctx context.Context, tx Tx, version int64, now time.Time) error {
+	last, known, err := apperr.Found(tx.SeatPreviews().Confirmed(ctx, p.OrganizationID, p.SubscriptionID, version))
+	if err != nil {
+		return fmt.Errorf("read last confirmed seat preview: %w", err)
+	}
+	if known {
+		now = latest(now, last.ConfirmedAt.Add(time.Microsecond)) // PostgreSQL's resolution
+	}
 	p.ConfirmedAt, p.Version = &now, version
+	return nil
 }
 
 // compareAmounts calculates the amounts of an older preview once more, with the same proration
@@ -186,7 +198,9 @@ func (sp *SeatPreviews) applyConfirmed(ctx context.Context, a account.Access, re
 		if !made.matches(terms) {
 			return errMoved
 		}
-		made.confirm(terms.after.SyncVersion, now)
+		if err := made.confirm(ctx, tx, terms.after.SyncVersion, now); err != nil {
+			return err
+		}
 		made.Members = terms.members // somebody else may have changed some of them meanwhile
 		if err := tx.SeatPreviews().Put(ctx, made); err != nil {
 			return fmt.Errorf("write seat preview: %w", err)

@@ -78,6 +78,33 @@ func TestLastConfirmedAmountIsCharged(t *testing.T) {
 	}
 }
 
+// The last confirmation of several for the same seats counts also if it was made on a replica whose
+// clock is behind.
+func TestLastConfirmationCountsAcrossClocks(t *testing.T) {
+	env := newTestEnv(t)
+	behind := time.Duration(0)
+	env.useClock(func() time.Time { return env.stripe.Now().Add(-behind) })
+	free := env.insertMembers(1, false)
+	env.subscribe("pro")
+	env.flushSeats()
+	env.advanceStripe(10 * 24 * time.Hour)
+	request := billingOf(free, true)
+	first := env.confirmSeats(request)
+	again := env.previewSeats(request) // of somebody who has not seen yet that it was done
+	behind = time.Second
+	last := env.applySeats(request, again.Confirm())
+	if first.Version != last.Version || first.ProratedAt == nil || last.ProratedAt == nil || first.ProratedAt.Equal(*last.ProratedAt) {
+		t.Fatalf("first %+v\nlast %+v", first, last)
+	}
+	behind = 0
+	env.advanceStripe(time.Minute)
+	env.flushSeats()
+	lines, _, _ := env.chargedAtStripe(last, 100)
+	if stored := env.storedPreview(last.ID); lines != last.ProrationSum || stored.Charged == nil || *stored.Charged != lines {
+		t.Errorf("charged %d, confirmed %d, stored %+v", lines, last.ProrationSum, stored)
+	}
+}
+
 // What moved between preview and confirmation is refused, and nothing is changed.
 func TestMovedSeatsAreRefused(t *testing.T) {
 	for name, move := range map[string]func(*testEnv, billing.Subscription){
