@@ -56,7 +56,7 @@ func TestSlowBodyTimesOut(t *testing.T) {
 		}
 		defer connection.Close()
 		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\na", target, formType)
-		if err := connection.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := connection.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		reader := bufio.NewReader(connection)

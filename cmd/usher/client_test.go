@@ -29,7 +29,7 @@ func (s *testServer) client(t *testing.T) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &client{t: t, http: &http.Client{Jar: jar, Timeout: 20 * time.Second}, base: s.url}
+	return &client{t: t, http: &http.Client{Jar: jar, Timeout: time.Minute}, base: s.url}
 }
 
 // open loads a path of the server or a URL.

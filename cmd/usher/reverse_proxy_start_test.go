@@ -205,5 +205,5 @@ func (p *reverseProxy) clientFrom(t *testing.T, address string) *client {
 		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &client{t: t, http: &http.Client{Jar: jar, Timeout: 20 * time.Second, Transport: transport}, base: "https://" + proxiedName}
+	return &client{t: t, http: &http.Client{Jar: jar, Timeout: time.Minute, Transport: transport}, base: "https://" + proxiedName}
 }

@@ -31,7 +31,7 @@ func mailer(t *testing.T, s *mailServer, address string, config *tls.Config) *sm
 	}
 	m, err := smtp.New(smtp.Options{
 		URL: u, From: &netmail.Address{Name: "Usher, billing", Address: "usher@example.com"}, TLS: config,
-		Now: func() time.Time { return sentAt }, Timeout: 3 * time.Second,
+		Now: func() time.Time { return sentAt }, Timeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
