@@ -104,7 +104,7 @@ screenshots: node_modules/.package-lock.json ## write pictures of the same pages
 	@.ci/install
 	CHROMIUM="$$(.ci/install --chromium)" $(SCENARIO_TOUR) -pictures="$(abspath $(PICTURES))"
 
-simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes
+simulation: ## play 10,000 random histories and verify that state converges; takes up to 90 minutes on two cores
 	go run ./cmd/simulation -v
 
 bench-webhook: build ## compare the webhook rate with a bare pgbench transaction
