@@ -218,8 +218,16 @@ func waitVisible(selector string) action {
 	return onShownPage(chromedp.WaitVisible(chromedp.CSS(selector)))
 }
 
-func typeInto(name, value string) action {
-	return onShownPage(chromedp.SendKeys(chromedp.CSS(`input[name="`+name+`"]`), value))
+func typeInto(name, value string) action { return typeAt(`input[name="`+name+`"]`, value) }
+
+// typeAt types a value into the element that the selector matches.
+func typeAt(selector, value string) action {
+	return onShownPage(chromedp.SendKeys(chromedp.CSS(selector), value))
+}
+
+// setValue sets the value of the element that the selector matches, without typing it.
+func setValue(selector, value string) action {
+	return onShownPage(chromedp.SetValue(chromedp.CSS(selector), value))
 }
 
 // onShownPage repeats an action whose element was replaced, with its page, between the moment it

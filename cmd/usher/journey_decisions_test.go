@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-
-	"github.com/chromedp/chromedp"
 )
 
 // nextInvoiceJourney follows the next invoice from the purchase to the renewal that charges it.
@@ -142,7 +140,7 @@ func seatsJourney(j *billingJourney) {
 	j.advanceClock("3 days")
 
 	j.goTo(members, `form[action="/organization/invitations"]`)
-	j.do("type an address", chromedp.SendKeys(chromedp.CSS("#invite-email"), "guest."+j.founder))
+	j.do("type an address", typeAt("#invite-email", "guest."+j.founder))
 	j.pressInPlace(`form[action="/organization/invitations"] button`)
 	j.seeAmounts("invitation-amount", "Invite guest."+j.founder)
 	j.expectPrice([]string{"on your next invoice if they join today. Nothing is charged before they do."},
@@ -232,7 +230,7 @@ func (j *billingJourney) inviteMany(members string) {
 		addresses[i] = fmt.Sprintf("many%d.%s", i, j.founder)
 	}
 	j.goTo(members, "#invite-email")
-	j.do("paste", chromedp.SetValue(chromedp.CSS("#invite-email"), strings.Join(addresses, "\n")))
+	j.do("paste", setValue("#invite-email", strings.Join(addresses, "\n")))
 	j.pressInPlace("#invite-send")
 	j.see("many-to-confirm", "#seat-change-title", "Invite 26 people")
 	j.pressInPlace("#invite-continue")
@@ -371,8 +369,8 @@ func planCardJourney(j *billingJourney) {
 	j.press(`a[href="/billing/cancel"]`)
 	j.see("cancel", `form[action="/billing/cancel"] button`, "You can change your mind any time until")
 	j.expectTexts("main", "You keep Pro until", "2 people keep access until then", "plan credits", "expire", "Or switch to a smaller plan", "$18 per month for 2 people")
-	j.do("give a reason", chromedp.SetValue(chromedp.CSS(`select[name="reason"]`), "too_expensive"),
-		chromedp.SendKeys(chromedp.CSS(`textarea[name="comment"]`), "We are fewer people now."))
+	j.do("give a reason", setValue(`select[name="reason"]`, "too_expensive"),
+		typeAt(`textarea[name="comment"]`, "We are fewer people now."))
 	j.press(`form[action="/billing/cancel"] button`)
 	j.see("canceled", `a[href="/billing/resume"]`, "Your plan is canceled.")
 	ending := pro

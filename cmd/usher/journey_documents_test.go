@@ -211,7 +211,7 @@ func (j *billingJourney) inviteThePlanned() {
 	j.t.Helper()
 	const field = `form[action="/organization/people"] input[name="email"]`
 	for i := range 3 {
-		j.do("type an address", chromedp.SendKeys(chromedp.CSS(fmt.Sprintf("#email-%d", i)), fmt.Sprintf("guest%d.%s", i, j.founder)))
+		j.do("type an address", typeAt(fmt.Sprintf("#email-%d", i), fmt.Sprintf("guest%d.%s", i, j.founder)))
 	}
 	if n, err := chromedp.Run(j.tab, chromedp.Evaluate[int](`document.querySelectorAll('`+field+`').length`)); err != nil || n != 3 {
 		j.t.Errorf("%d fields for addresses, want 3 (%v)", n, err)

@@ -19,8 +19,8 @@ func forecastJourney(j *billingJourney) {
 	next := j.text("#forecast tbody tr:first-child td:last-child")
 
 	j.do("consider five more people",
-		chromedp.SendKeys(chromedp.CSS(`input[name="people"]`), "5"),
-		chromedp.SetValue(chromedp.CSS(`input[name="from"]`), j.today().AddDate(0, 0, 70).Format(time.DateOnly)))
+		typeAt(`input[name="people"]`, "5"),
+		setValue(`input[name="from"]`, j.today().AddDate(0, 0, 70).Format(time.DateOnly)))
 	j.pressInPlace(`form[action="/billing/forecast"] button`)
 	j.see("five-more", "#forecast", "instead of") // the link beside the form has the question's words
 	j.expectTexts("#forecast", "+$", "5 more people from", "7 seats", "for the seats from")

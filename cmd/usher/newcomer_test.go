@@ -35,7 +35,7 @@ var newcomerQuestions = []question{
 	}},
 	{"Add two people, knowing the price", 3, func(n *newcomer) string {
 		n.click(`main a[href="/organization?tab=members"]`, `textarea[name="email"]`, "")
-		n.do("name two people", chromedp.SendKeys(chromedp.CSS(`textarea[name="email"]`), "ines@newcomer.example, otto@newcomer.example"))
+		n.do("name two people", typeAt(`textarea[name="email"]`, "ines@newcomer.example, otto@newcomer.example"))
 		n.click(`form[action="/organization/invitations"] button`, "#invite-continue", "")
 		price := n.text("#invite-progress p")
 		n.click("#invite-continue", "main", "otto@newcomer.example")

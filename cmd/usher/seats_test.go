@@ -94,7 +94,7 @@ func TestInvitationInChromium(t *testing.T) {
 	b := newBrowser(t, "invitation")
 	b.logIn(server.url, "host@example.com", "front of house")
 	b.do("invite", chromedp.Navigate(server.url+"/organization?tab=members"),
-		chromedp.SendKeys(chromedp.CSS("#invite-email"), "guest@example.com"), click(`form[action="/organization/invitations"] button`))
+		typeAt("#invite-email", "guest@example.com"), click(`form[action="/organization/invitations"] button`))
 	b.expect(pageState{"amount", "#seat-change", "Invite guest@example.com"})
 	b.do("confirm", click(confirmSeatsForm+" button"))
 	b.expect(pageState{"invited", "main", "The invitation is on its way."})

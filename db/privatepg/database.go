@@ -19,9 +19,14 @@ const databaseName = "usher"
 // errServerExited is the error for a server that exited before its database accepted connections.
 var errServerExited = errors.New("postgres exited during startup")
 
+// connectTimeout is long: no other server could be tried, and a busy machine may need many seconds
+// to start a server process. A server that is not there refuses connections at once.
+const connectTimeout = time.Minute
+
 func dsn(socketDir, database string) string {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	return fmt.Sprintf("host='%s' port=%s user=%s dbname='%s' sslmode=disable", quote.Replace(socketDir), port, superuser, quote.Replace(database))
+	return fmt.Sprintf("host='%s' port=%s user=%s dbname='%s' sslmode=disable connect_timeout=%d",
+		quote.Replace(socketDir), port, superuser, quote.Replace(database), int(connectTimeout.Seconds()))
 }
 
 // waitForDatabase returns when the program's database accepts connections. It creates the database

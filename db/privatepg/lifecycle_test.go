@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 func TestDataIsKeptBetweenRuns(t *testing.T) {
@@ -49,6 +51,9 @@ func TestSettings(t *testing.T) {
 			if got := mustQuery(t, s.DSN(), "SHOW "+name); got != want {
 				t.Errorf("fast %v: %s is %q, want %q", fast, name, got, want)
 			}
+		}
+		if config, err := pq.NewConfig(s.DSN()); err != nil || config.ConnectTimeout != connectTimeout {
+			t.Errorf("fast %v: the DSN has connect_timeout %v, %v", fast, config.ConnectTimeout, err)
 		}
 		if got := mustQuery(t, s.DSN(), "SELECT lower('ÉŁ')"); got != "éł" {
 			t.Errorf("lower of non-ASCII letters: %q", got)
