@@ -128,7 +128,7 @@ bench-pages: build ## compare the billing tab with a bare handler
 .PHONY: alerts
 alerts: ## test the alert rules of Prometheus
 	@.ci/install
-	go test -count=1 -v -run Alert ./docs
+	go test -count=1 -v -run Alert ./docs ./cmd/usher
 
 # The projects are in .build/peers, beside their scripts, apart from the packages of the program.
 # Stripe's sync engine makes its tables from the specification, which it would fetch.

@@ -182,7 +182,7 @@ func newCanaryRun(t *testing.T) *canaryRun {
 // startStripe starts a Stripe that can refuse the key.
 func (r *canaryRun) startStripe() (origin string) {
 	r.t.Helper()
-	r.stripe, origin = startStripe(r.t, func(stripe http.Handler, w http.ResponseWriter, request *http.Request) {
+	r.stripe, origin = startStripe(r.t, stripelocal.Options{}, func(stripe http.Handler, w http.ResponseWriter, request *http.Request) {
 		if r.keyFails.Load() && strings.HasPrefix(request.URL.Path, "/v1/") {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusUnauthorized)

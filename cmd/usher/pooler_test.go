@@ -17,6 +17,7 @@ import (
 
 	"usher/db"
 	"usher/db/dbtest"
+	"usher/stripelocal"
 )
 
 var poolerRequests = flag.Int("pooler-requests", 1000, "number of requests to replicas behind PgBouncer")
@@ -28,7 +29,7 @@ func TestReplicasThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	const replicas, organizations, clients, serverConnections = 3, 4, 24, 4
 	dsn := dbtest.New(t, db.Migrate)
-	stripe, stripeURL := startStripe(t, http.Handler.ServeHTTP)
+	stripe, stripeURL := startStripe(t, stripelocal.Options{}, http.Handler.ServeHTTP)
 	environment := []string{
 		"DATABASE_URL=" + dbtest.PgBouncer(t, dsn, serverConnections) + " statement_cache=off", "MIGRATE_DATABASE_URL=" + dsn,
 		"STRIPE_SECRET_KEY=sk_test_poolerpooler", "STRIPE_WEBHOOK_SECRET=whsec_pooler", "STRIPE_API_BASE=" + stripeURL,

@@ -59,7 +59,7 @@ func startNginx(t *testing.T, replicas [2]string) *reverseProxy {
 	if err := os.WriteFile(config, []byte(main+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.start(t, exec.Command(findProxy(t, "nginx"), "-p", folder, "-c", config, "-e", "stderr"))
+	p.start(t, exec.Command(findProgram(t, "nginx"), "-p", folder, "-c", config, "-e", "stderr"))
 	p.accessLog = func() string { return readText(t, filepath.Join(folder, "usher.log")) }
 	p.logs = func() string {
 		stderr, _ := p.output.read()
@@ -79,7 +79,7 @@ func startCaddy(t *testing.T, replicas [2]string) *reverseProxy {
 	writeConfiguration(t, config, "Caddyfile", "127.0.0.1:4312", replicas[0], "127.0.0.1:4313", replicas[1],
 		"\n{\n", fmt.Sprintf("\n{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\thttp_port %s\n\thttps_port %s\n", webPort, tlsPort),
 		"\n"+proxiedName+" {\n", fmt.Sprintf("\n%s {\n\ttls %s %s\n", proxiedName, certificate, key))
-	command := exec.Command(findProxy(t, "caddy"), "run", "--config", config, "--adapter", "caddyfile")
+	command := exec.Command(findProgram(t, "caddy"), "run", "--config", config, "--adapter", "caddyfile")
 	command.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
 	p.start(t, command)
 	p.logs = func() string {
@@ -90,8 +90,8 @@ func startCaddy(t *testing.T, replicas [2]string) *reverseProxy {
 	return p
 }
 
-// findProxy returns the path of a program, which .ci/install puts beside the build.
-func findProxy(t *testing.T, name string) string {
+// findProgram returns the path of a program, which .ci/install puts beside the build.
+func findProgram(t *testing.T, name string) string {
 	t.Helper()
 	beside, err := filepath.Abs(filepath.Join("..", "..", ".build", name))
 	if err != nil {

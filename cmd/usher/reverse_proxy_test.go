@@ -20,6 +20,7 @@ import (
 
 	"usher/db"
 	"usher/db/dbtest"
+	"usher/stripelocal"
 )
 
 // TestReverseProxies runs the configurations of docs/reverse-proxy.md in nginx and Caddy, each in
@@ -27,7 +28,7 @@ import (
 func TestReverseProxies(t *testing.T) {
 	t.Parallel()
 	dsn := dbtest.New(t, db.Migrate)
-	_, stripeURL := startStripe(t, http.Handler.ServeHTTP)
+	_, stripeURL := startStripe(t, stripelocal.Options{}, http.Handler.ServeHTTP)
 	environment := []string{
 		"BASE_URL=https://" + proxiedName, "DATABASE_URL=" + dsn, "TRUSTED_PROXIES=127.0.0.1",
 		"STRIPE_SECRET_KEY=sk_test_proxiedproxied", "STRIPE_WEBHOOK_SECRET=whsec_proxied", "STRIPE_API_BASE=" + stripeURL,

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"usher/stripelocal"
+
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
@@ -25,7 +27,7 @@ type stripeShop struct {
 
 func startStripeShop(t *testing.T, name string) *stripeShop {
 	t.Helper()
-	_, stripe := startStripe(t, func(stripe http.Handler, w http.ResponseWriter, r *http.Request) { stripe.ServeHTTP(w, r) })
+	_, stripe := startStripe(t, stripelocal.Options{}, func(stripe http.Handler, w http.ResponseWriter, r *http.Request) { stripe.ServeHTTP(w, r) })
 	s := &stripeShop{browser: newBrowserWithFrames(t, name), stripe: stripe}
 	pay, err := os.ReadFile("testdata/stripejs/pay.html")
 	if err != nil {

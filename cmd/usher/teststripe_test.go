@@ -13,10 +13,10 @@ import (
 // startStripe starts a local Stripe of its own, until the test ends, and returns its origin. serve
 // serves each request with Stripe's handler.
 func startStripe(
-	t *testing.T, serve func(stripe http.Handler, w http.ResponseWriter, r *http.Request),
+	t *testing.T, o stripelocal.Options, serve func(stripe http.Handler, w http.ResponseWriter, r *http.Request),
 ) (server *stripelocal.Server, origin string) {
 	t.Helper()
-	server, err := stripelocal.New(stripelocal.Options{})
+	server, err := stripelocal.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
