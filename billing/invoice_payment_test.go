@@ -1,7 +1,6 @@
 package billing_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -314,9 +313,8 @@ func TestPayNow(t *testing.T) {
 		for range 6 {
 			clicks.Go(func() {
 				payment, err := env.service.InvoicePayments.Pay(t.Context(), env.access, open.ID, open.DueMoney())
-				// On a busy machine what comes before the payment may take too long.
-				late := apperr.CodeOf(err) == apperr.CodeStripe || errors.Is(err, context.DeadlineExceeded)
-				if !late && (err != nil || payment.Status != billing.PaymentPaid && payment.Status != billing.PaymentOpen) {
+				// On a busy machine the read before the payment may take too long.
+				if apperr.CodeOf(err) != apperr.CodeStripe && (err != nil || payment.Status != billing.PaymentPaid && payment.Status != billing.PaymentOpen) {
 					t.Errorf("%+v, %v", payment, err)
 				}
 			})
