@@ -164,6 +164,7 @@ func (s *testServer) report(t *testing.T) {
 func runCommand(t *testing.T, args []string, variables ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errors bytes.Buffer
+	variables = append([]string{"DATA_DIR=" + newDataDir(t)}, variables...)
 	code = run(context.Background(), args, getenvOf(variables...), &out, &errors)
 	return code, out.String(), errors.String()
 }
