@@ -20,7 +20,7 @@ func (s *Store) InBatch(
 ) (stored []bool, err error) {
 	err = s.runTx(ctx, nil, func(tx billing.Tx) error {
 		q := tx.(queries)
-		b, err := q.lockBatch(ctx, acct, events)
+		b, err := lockBatch(ctx, q, acct, events)
 		if err != nil {
 			return err
 		}
@@ -30,13 +30,13 @@ func (s *Store) InBatch(
 			if !b.has(e) {
 				continue
 			}
-			row, err := q.decideInBatch(ctx, b, e, decide)
+			row, err := b.decide(ctx, q, e, decide)
 			if err != nil {
 				return err
 			}
 			rows, stored[i] = append(rows, row), true
 		}
-		return q.finishBatch(ctx, b, rows)
+		return b.finish(ctx, q, rows)
 	})
 	if err != nil {
 		return nil, err
@@ -53,9 +53,9 @@ var (
 		` + eventTable.insertArrays(subscriptionTable.width()) + ` on conflict (id) do nothing`
 )
 
-// finishBatch writes the snapshots that wait and inserts the events, in the order of their ids, so
-// that two batches with the same events do not wait for each other.
-func (q queries) finishBatch(ctx context.Context, b *eventBatch, rows []billing.StoredEvent) error {
+// finish writes the snapshots that wait and inserts the events, in the order of their ids, so that
+// two batches with the same events do not wait for each other.
+func (b *eventBatch) finish(ctx context.Context, q queries, rows []billing.StoredEvent) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -90,7 +90,7 @@ type eventBatch struct {
 // An organization that another transaction has locked is left out: its events must not delay those
 // of others. So nothing here waits while it has a lock. The locks are taken in the order of the
 // clauses, organization first, as everywhere.
-var lockBatch = `select c.stripe_customer_id as customer, o.id as owner, o.has_webhooks, ` + subscriptionTable.nested("s", "subscription") + `,
+var lockOwners = `select c.stripe_customer_id as customer, o.id as owner, o.has_webhooks, ` + subscriptionTable.nested("s", "subscription") + `,
 		` + seatStateTable.nested("t", "seats") + `,
 		(select count(*) from organization_members m where m.organization_id = o.id and m.billable and m.status = 'active') as billed
 	from billing_customers c
@@ -109,7 +109,7 @@ type batchRow struct {
 }
 
 // lockBatch locks the organizations of the events' customers, their subscriptions and their seats.
-func (q queries) lockBatch(ctx context.Context, acct billing.StripeAccount, events []billing.Event) (*eventBatch, error) {
+func lockBatch(ctx context.Context, q queries, acct billing.StripeAccount, events []billing.Event) (*eventBatch, error) {
 	b := &eventBatch{account: acct, owners: map[string]ownerRow{}, subscriptions: map[string]billing.Subscription{}, seats: map[string]countedSeatsRow{}}
 	customers := map[string]bool{}
 	for _, e := range events {
@@ -121,7 +121,7 @@ func (q queries) lockBatch(ctx context.Context, acct billing.StripeAccount, even
 		return b, nil
 	}
 	ids := slices.Collect(maps.Keys(customers))
-	rows, err := list[batchRow](ctx, q, "lock organizations", lockBatch, pq.Array(ids), acct.ID, acct.Livemode)
+	rows, err := list[batchRow](ctx, q, "lock organizations", lockOwners, pq.Array(ids), acct.ID, acct.Livemode)
 	for _, row := range rows {
 		q.webhooks.mark(row.Owner, row.HasWebhooks)
 		b.owners[row.Customer] = row.ownerRow
@@ -138,9 +138,9 @@ func (b *eventBatch) has(e billing.Event) bool {
 	return locked || e.CustomerID == ""
 }
 
-// decideInBatch decides about one event.
-func (q queries) decideInBatch(
-	ctx context.Context, b *eventBatch, e billing.Event, decide func(context.Context, billing.Tx, billing.Event) (billing.StoredEvent, error),
+// decide decides about one event.
+func (b *eventBatch) decide(
+	ctx context.Context, q queries, e billing.Event, decide func(context.Context, billing.Tx, billing.Event) (billing.StoredEvent, error),
 ) (billing.StoredEvent, error) {
 	var changes billing.ChangeLog
 	q.changes, q.batch = &changes, b
@@ -169,14 +169,14 @@ func (q queries) leaveBatch(ctx context.Context) error {
 	}
 	b := q.batch
 	b.left, q.batch = true, nil
-	return q.writeBatch(ctx, b)
+	return b.write(ctx, q)
 }
 
 var updateSubscriptions = `update subscriptions set ` + subscriptionTable.without("id").setFrom("written") + `, revision = subscriptions.revision + 1
 	from ` + subscriptionTable.unnest("written", 0) + ` where subscriptions.id = written.id`
 
-// writeBatch writes the snapshots that wait.
-func (q queries) writeBatch(ctx context.Context, b *eventBatch) error {
+// write writes the snapshots that wait.
+func (b *eventBatch) write(ctx context.Context, q queries) error {
 	if len(b.writes) == 0 {
 		return nil
 	}

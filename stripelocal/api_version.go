@@ -45,24 +45,24 @@ func isAPIVersion(version string) bool { return slices.Contains(APIVersions(), v
 
 // stepsTo returns the steps that lead from APIVersion to a version. The names of versions sort by
 // date.
-func (s *Server) stepsTo(version string) []versionStep {
-	upTo := slices.IndexFunc(s.steps, func(step versionStep) bool { return step.version > version })
+func (t apiTables) stepsTo(version string) []versionStep {
+	upTo := slices.IndexFunc(t.steps, func(step versionStep) bool { return step.version > version })
 	if upTo < 0 {
-		return s.steps
+		return t.steps
 	}
-	return s.steps[:upTo]
+	return t.steps[:upTo]
 }
 
 // hasEvents reports whether endpoints of a version are sent a type of event.
-func (s *Server) hasEvents(kind, version string) bool {
-	return !slices.ContainsFunc(s.steps, func(step versionStep) bool {
+func (t apiTables) hasEvents(kind, version string) bool {
+	return !slices.ContainsFunc(t.steps, func(step versionStep) bool {
 		return step.version > version && slices.Contains(step.events, kind)
 	})
 }
 
 // hasRoute reports whether a version has a route.
-func (s *Server) hasRoute(pattern, version string) bool {
-	for _, step := range s.steps {
+func (t apiTables) hasRoute(pattern, version string) bool {
+	for _, step := range t.steps {
 		reached := step.version <= version
 		if reached && slices.Contains(step.removed, pattern) || !reached && slices.Contains(step.added, pattern) {
 			return false

@@ -33,7 +33,7 @@ func (s *Server) empty() error {
 			s.store.WebhookEndpoints.insert(w)
 		}
 	}
-	s.timers, s.keysInFlight = map[string]*timerQueue{}, map[string]*idempotentRequest{}
+	s.timers, s.keysInFlight = timerQueues{}, map[string]*idempotentRequest{}
 	s.webhooks.discard()
 	s.setOptionSpeed()
 	s.stateWriter.markDirty()

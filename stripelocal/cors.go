@@ -28,7 +28,7 @@ func (s *Server) allowOrigins(next http.Handler) http.Handler {
 		h.Add("Vary", "Origin")
 		asked := req.Header.Get("Access-Control-Request-Method")
 		preflight := req.Method == http.MethodOptions && asked != ""
-		allowed := s.allowsOrigin(origin) || isPublishable(apiKey(req)) || preflight && mayBePublishable(asked, req.URL.Path)
+		allowed := s.allowedOrigins.allows(origin) || isPublishable(apiKey(req)) || preflight && mayBePublishable(asked, req.URL.Path)
 		if allowed {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Expose-Headers", exposedHeaders)
@@ -65,8 +65,11 @@ func originRefused(origin string) *wire.Error {
 	}
 }
 
-func (s *Server) allowsOrigin(origin string) bool {
-	return isLoopbackOrigin(origin) || slices.Contains(s.allowedOrigins, origin) || slices.Contains(s.allowedOrigins, "*")
+// allowedOrigins are those of [Options], besides the ones on a loopback address.
+type allowedOrigins []string
+
+func (a allowedOrigins) allows(origin string) bool {
+	return isLoopbackOrigin(origin) || slices.Contains(a, origin) || slices.Contains(a, "*")
 }
 
 func isLoopbackOrigin(origin string) bool {

@@ -75,7 +75,7 @@ func tables() apiTables {
 
 // HasRoute reports whether a version has a route.
 func HasRoute(pattern, version string) bool {
-	return (&Server{apiTables: tables()}).hasRoute(pattern, version)
+	return tables().hasRoute(pattern, version)
 }
 
 // RefusesParam reports whether a version refuses a parameter that APIVersion has.

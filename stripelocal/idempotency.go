@@ -55,9 +55,9 @@ func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
 }
 
 // bodyOf reads a stored body, which a later call may compress.
-func (s *Server) bodyOf(first *storedResponse) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c apiCall) bodyOf(first *storedResponse) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return first.Body.text()
 }
 
@@ -68,16 +68,16 @@ func fingerprint(raw string) string {
 	return hex.EncodeToString(sum[:len(sum)/2])
 }
 
-func (s *Server) claimKey(key string, current *idempotentRequest) (*storedResponse, *wire.Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if first := s.store.IdempotentResponses[key]; first != nil && s.clock()-first.StoredAt < keyLifetime {
+func (c apiCall) claimKey(key string, current *idempotentRequest) (*storedResponse, *wire.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if first := c.store.IdempotentResponses[key]; first != nil && c.clock()-first.StoredAt < keyLifetime {
 		return first, checkSameRequest(key, current, &idempotentRequest{path: first.Path, fingerprint: first.Fingerprint})
 	}
-	if s.keysInFlight[key] != nil {
+	if c.keysInFlight[key] != nil {
 		return nil, keyInUseError(key)
 	}
-	s.keysInFlight[key] = current
+	c.keysInFlight[key] = current
 	return nil, nil
 }
 
@@ -100,27 +100,27 @@ func keyInUseError(key string) *wire.Error {
 }
 
 // releaseKey ends a request under a key, unless a reset has ended it.
-func (s *Server) releaseKey(key string, current *idempotentRequest) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.keysInFlight[key] == current {
-		delete(s.keysInFlight, key)
+func (c apiCall) releaseKey(key string, current *idempotentRequest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keysInFlight[key] == current {
+		delete(c.keysInFlight, key)
 	}
 }
 
-func (s *Server) storeResponse(key string, current *idempotentRequest, out apiResponse) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.keysInFlight[key] != current {
+func (c apiCall) storeResponse(key string, current *idempotentRequest, out apiResponse) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keysInFlight[key] != current {
 		return // a reset has emptied the account meanwhile
 	}
-	at := s.clock()
-	s.store.IdempotentResponses[key] = &storedResponse{
+	at := c.clock()
+	c.store.IdempotentResponses[key] = &storedResponse{
 		Path: current.path, Fingerprint: current.fingerprint, Status: out.status,
-		Body: s.archive.add(out.body), Version: out.version, RequestID: out.originalRequest, StoredAt: at,
+		Body: c.archive.add(out.body), Version: out.version, RequestID: out.originalRequest, StoredAt: at,
 	}
-	s.schedule(accountClock, at+keyLifetime, func(r *request) { r.expireKey(key) })
-	s.stateWriter.markDirty()
+	c.schedule(accountClock, at+keyLifetime, func(r *request) { r.expireKey(key) })
+	c.stateWriter.markDirty()
 }
 
 // scheduleKeyExpiry schedules the expiry of all loaded idempotency keys.

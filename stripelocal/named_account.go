@@ -159,81 +159,6 @@ func (a *namedAccounts) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// route passes a request to the account that it is for: that of its key, or of the object in the
-// address of a hosted page, or of the dashboard's choice.
-func (s *Server) route(own http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		target, err := s.accountFor(w, req)
-		switch {
-		case err != nil:
-			c := apiCall{Server: s, req: req, info: s.newRequestInfo(req)}
-			c.write(w, c.fail(wire.AsError(err)))
-		case target == s:
-			own.ServeHTTP(w, req)
-		default:
-			target.handler.ServeHTTP(w, req)
-		}
-	})
-}
-
-func (s *Server) accountFor(w http.ResponseWriter, req *http.Request) (*Server, error) {
-	if name := keyAccount(apiKey(req)); name != "" {
-		s.mu.Lock()
-		origin := s.origin
-		s.mu.Unlock()
-		return s.namedAccounts.open(name, origin)
-	}
-	path := req.URL.Path
-	if id, ok := strings.CutPrefix(path, cliSubscribePath+"acct_"); ok {
-		return s.orNamed(s.namedAccounts.find(id)), nil
-	}
-	if strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/i/") || strings.HasPrefix(path, "/p/") || strings.HasPrefix(path, "/links/") {
-		return s.ownerOfPage(path), nil
-	}
-	if path == "/" || strings.HasPrefix(path, "/_usher/") {
-		return s.chosen(w, req)
-	}
-	return s, nil
-}
-
-// chosen is the account that /_usher/ is about without a key: that of the parameter account, which
-// a browser remembers, or the default one.
-func (s *Server) chosen(w http.ResponseWriter, req *http.Request) (*Server, error) {
-	if !req.URL.Query().Has("account") {
-		cookie, err := req.Cookie(dashboardCookie)
-		if err != nil {
-			return s, nil
-		}
-		return s.orNamed(s.namedAccounts.find(cookie.Value)), nil
-	}
-	name := req.URL.Query().Get("account")
-	found := s.namedAccounts.find(name)
-	if name != "" && found == nil {
-		return nil, wire.NotFound("account", name, "account")
-	}
-	http.SetCookie(w, &http.Cookie{Name: dashboardCookie, Value: name, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	return s.orNamed(found), nil
-}
-
-func (s *Server) orNamed(named *Server) *Server {
-	if named == nil {
-		return s
-	}
-	return named
-}
-
-// ownerOfPage is the account whose object a hosted page is about. Ids are random, so that no two
-// accounts have the same.
-func (s *Server) ownerOfPage(path string) *Server {
-	segments := strings.Split(path, "/")
-	for _, named := range s.namedAccounts.all() {
-		if slices.ContainsFunc(segments, named.hasPage) {
-			return named
-		}
-	}
-	return s
-}
-
 // hasPage reports whether a hosted page is about an object of this account.
 func (s *Server) hasPage(id string) bool {
 	s.mu.Lock()
@@ -246,9 +171,6 @@ func (s *Server) hasPage(id string) bool {
 	_, link := s.store.FileLinks.get(id)
 	return checkout || payment || setup || invoice || portal || link
 }
-
-// dashboardCookie has the name of the account that the dashboard shows.
-const dashboardCookie = "usher_account"
 
 // accountView is an account in /_usher/accounts.
 type accountView struct {

@@ -45,7 +45,7 @@ type Server struct {
 	name           string // of the account; empty is the default one
 	namedAccounts  *namedAccounts
 	seed           *Seed
-	allowedOrigins []string
+	allowedOrigins allowedOrigins
 
 	wallClock   func() time.Time
 	log         *slog.Logger
@@ -63,7 +63,7 @@ type Server struct {
 	encoder       *wire.Encoder // of event objects
 	store         *store
 	archive       *archive // of the store's texts
-	timers        map[string]*timerQueue
+	timers        timerQueues
 	keysInFlight  map[string]*idempotentRequest
 	optionSpeed   float64
 	speedAt       time.Time // of wallClock, up to which speed was applied
@@ -93,7 +93,7 @@ func New(o Options) (*Server, error) {
 	if err := s.namedAccounts.load(o.Origin); err != nil {
 		return nil, errors.Join(fmt.Errorf("start local stripe: %w", err), s.Close(context.Background()))
 	}
-	s.handler = s.allowOrigins(s.route(s.handler))
+	s.handler = s.allowOrigins(accountRouter{s, s.handler, s.namedAccounts})
 	return s, nil
 }
 
@@ -105,7 +105,7 @@ func newServer(o Options, name string, random []byte) (*Server, error) {
 		}
 	}
 	s := &Server{name: name, namedAccounts: newNamedAccounts(), seed: o.Seed, allowedOrigins: o.AllowedOrigins, optionSpeed: o.Speed,
-		wallClock: o.Now, log: o.Log, timers: map[string]*timerQueue{}, advanceSignal: make(chan struct{}, 1), keysInFlight: map[string]*idempotentRequest{}, encoder: wire.NewEncoder(), archive: &archive{}}
+		wallClock: o.Now, log: o.Log, timers: timerQueues{}, advanceSignal: make(chan struct{}, 1), keysInFlight: map[string]*idempotentRequest{}, encoder: wire.NewEncoder(), archive: &archive{}}
 	s.setDefaults()
 	s.faults = newFaults(s.wallClock)
 	s.SetOrigin(o.Origin)

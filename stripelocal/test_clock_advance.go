@@ -42,7 +42,7 @@ func (s *Server) advanceBatch() bool {
 
 func (s *Server) advanceStep(c *TestClock) {
 	for range advanceBatchSize {
-		due, ok := s.nextDue(c.ID, c.TargetTime)
+		due, ok := s.timers.nextDue(c.ID, c.TargetTime)
 		if !ok {
 			r := s.requestAt(c.ID, c.TargetTime)
 			c.FrozenTime, c.TargetTime = c.TargetTime, 0
@@ -53,13 +53,4 @@ func (s *Server) advanceStep(c *TestClock) {
 		c.FrozenTime = max(c.FrozenTime, due)
 		s.runNext(c.ID, c.TargetTime)
 	}
-}
-
-// nextDue is the time of a clock's next timer, if it is at or before until.
-func (s *Server) nextDue(clock string, until int64) (int64, bool) {
-	q := s.timers[clock]
-	if q == nil || len(q.timers) == 0 || q.timers[0].at > until {
-		return 0, false
-	}
-	return q.timers[0].at, true
 }

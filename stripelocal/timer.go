@@ -34,6 +34,18 @@ func (q *timerQueue) Pop() any {
 	return t
 }
 
+// timerQueues are the queues by clock: accountClock or a test clock's id.
+type timerQueues map[string]*timerQueue
+
+// nextDue is the time of a clock's next timer, if it is at or before until.
+func (all timerQueues) nextDue(clock string, until int64) (int64, bool) {
+	q := all[clock]
+	if q == nil || len(q.timers) == 0 || q.timers[0].at > until {
+		return 0, false
+	}
+	return q.timers[0].at, true
+}
+
 // schedule runs fire in a transaction when a clock (accountClock or a test clock's id) reaches a
 // time.
 func (s *Server) schedule(clock string, at int64, fire func(r *request)) {
@@ -54,11 +66,10 @@ func (s *Server) runDue(clock string, until int64) {
 
 // runNext runs the first timer of a clock that is due at or before until, if any.
 func (s *Server) runNext(clock string, until int64) bool {
-	q := s.timers[clock]
-	if q == nil || len(q.timers) == 0 || q.timers[0].at > until {
+	if _, due := s.timers.nextDue(clock, until); !due {
 		return false
 	}
-	t := heap.Pop(q).(timer)
+	t := heap.Pop(s.timers[clock]).(timer)
 	r := s.requestAt(clock, t.at)
 	t.run(r)
 	r.commit()
