@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -155,38 +154,19 @@ func (m *monitoredServer) exec(statement string) {
 	}
 }
 
-// callStripe is what somebody at Stripe does.
-func (m *monitoredServer) callStripe(method, path string, form url.Values, into any) {
-	m.t.Helper()
-	request, err := http.NewRequestWithContext(m.t.Context(), method, m.stripeURL+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth(monitoredKey, "")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
-		m.t.Fatalf("%s %s: %d, %v", method, path, response.StatusCode, err)
-	}
-}
-
 // updateCustomer changes the customer at Stripe.
 func (m *monitoredServer) updateCustomer() {
 	m.t.Helper()
-	m.callStripe(http.MethodPost, "/v1/customers/"+m.customerID, url.Values{"phone": {rand.Text()[:10]}}, &struct{}{})
+	requestStripe(m.t, m.stripeURL, http.MethodPost, "/v1/customers/"+m.customerID, url.Values{"phone": {rand.Text()[:10]}}, &struct{}{})
 }
 
 // refund refunds the customer's charge at Stripe.
 func (m *monitoredServer) refund() {
 	m.t.Helper()
 	var charges struct{ Data []struct{ ID string } }
-	m.callStripe(http.MethodGet, "/v1/charges?customer="+m.customerID, nil, &charges)
+	requestStripe(m.t, m.stripeURL, http.MethodGet, "/v1/charges?customer="+m.customerID, nil, &charges)
 	var refund struct{ ID string }
-	m.callStripe(http.MethodPost, "/v1/refunds", url.Values{"charge": {charges.Data[0].ID}, "amount": {"100"}}, &refund)
+	requestStripe(m.t, m.stripeURL, http.MethodPost, "/v1/refunds", url.Values{"charge": {charges.Data[0].ID}, "amount": {"100"}}, &refund)
 }
 
 func (m *monitoredServer) stopProgram() samples {

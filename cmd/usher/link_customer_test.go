@@ -92,7 +92,13 @@ func (s *testServer) postToStripe(t *testing.T, path string, form url.Values) st
 
 func (s *testServer) requestStripe(t *testing.T, method, path string, form url.Values, into any) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, s.stripeURL(t)+path, strings.NewReader(form.Encode()))
+	requestStripe(t, s.stripeURL(t), method, path, form, into)
+}
+
+// requestStripe is what somebody at Stripe does, or their scripts.
+func requestStripe(t *testing.T, origin, method, path string, form url.Values, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, origin+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
