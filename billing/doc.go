@@ -18,8 +18,9 @@
 //   - What operators run: reconcile.go, operations.go and inbox_operator.go.
 //
 // Subpackages: account (people, organizations, members), catalog (plans, prices, money), mail
-// (outbox), stripegw (the gateway to Stripe), apperr (errors), job (jobs of the queue), env (clock,
-// randomness, log).
+// (outbox), webhook (outgoing webhooks), stripegw (the gateway to Stripe), phrase (amounts in
+// texts), secrets (sealing), apperr (errors), job (jobs of the queue), env (clock, randomness,
+// log).
 //
 // Kept out: net/http and HTML (packages handlers and views), SQL (package db), stripe-go (package
 // stripegw). The interfaces [Store] and [Gateway] say what this package needs of the database and

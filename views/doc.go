@@ -5,10 +5,13 @@
 // a fact in the props. The words for each state are chosen here.
 //
 //   - ui: components without a page, such as buttons, fields, notices, icons and the seat row
+//   - brand: colors and the logo
+//   - locale: the language of texts, dates and amounts
 //   - layout: the frame around every page, the navigation, the frame of an organization's pages,
 //     the error page
 //   - billing: pricing, dashboard, billing tab, seat panel, invoices, credits
-//   - organization: general, members, invitations to send, roles, activity, billing contacts
+//   - organization: general, members, invitations to send, roles, activity, billing
+//     contacts, API keys, webhooks, domains, the audit log, deletion
 //   - auth: sign-up, log-in, password recovery, invitations to accept, account settings
 //   - admin: the operators' pages
 //   - mail: the text and the HTML of e-mails
@@ -17,7 +20,8 @@
 //   - viewtest: helpers for tests
 //
 // Imports run one way: gallery, then billing, organization, auth, admin, mail and dev, then layout,
-// then ui. The packages of an area do not import each other.
+// then ui, then brand and locale. The packages of an area do not import each other; mail needs no
+// layout.
 //
 // A panel that htmx replaces is one component. It owns the id of its root element, and the page and
 // the fragment both use it. Forms are plain forms with an action, so that every page works without

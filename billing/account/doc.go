@@ -8,6 +8,6 @@
 // Permissions are checked here, in the transaction of the change: an operation takes the actor's
 // [Access] and reads it again after locking the organization, see [Members.InLockedOrganization].
 //
-// Start reading at [Service] and [Access], then follow [Members.Change]. Packages billing, db,
-// handlers, views and cmd may import it; it imports mail, job, env and apperr.
+// Start reading at [Service] and [Access], then follow [Members.Change]; what was previewed is made
+// by package billing with [Members.ChangeTx]. cmd/usher/imports_test.go lists what may be imported.
 package account

@@ -9,5 +9,5 @@
 //
 // The package contains no decisions, no database and no HTTP handlers, and neither has global state
 // nor uses that of stripe-go. Start reading at [New], call.go and [Gateway.ParseEvent]. Only
-// cmd/usher, cmd/simulation and tests import it.
+// programs below cmd and tests import it.
 package stripegw

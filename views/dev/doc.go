@@ -1,3 +1,3 @@
-// Package dev holds pages that are served in development only: the clock of the local Stripe and
-// the e-mails that were not sent.
+// Package dev holds pages that are served in development only: the clock of the local Stripe,
+// the scenarios and the e-mails that were not sent.
 package dev
