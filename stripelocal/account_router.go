@@ -16,7 +16,6 @@ const dashboardCookie = "usher_account"
 type accountRouter struct {
 	defaultAccount *Server
 	own            http.Handler // of the default account alone
-	named          *namedAccounts
 }
 
 func (ar accountRouter) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -37,11 +36,11 @@ func (ar accountRouter) accountFor(w http.ResponseWriter, req *http.Request) (*S
 		ar.defaultAccount.mu.Lock()
 		origin := ar.defaultAccount.origin
 		ar.defaultAccount.mu.Unlock()
-		return ar.named.open(name, origin)
+		return ar.defaultAccount.namedAccounts.open(name, origin)
 	}
 	path := req.URL.Path
 	if id, ok := strings.CutPrefix(path, cliSubscribePath+"acct_"); ok {
-		return ar.orDefault(ar.named.find(id)), nil
+		return ar.orDefault(ar.defaultAccount.namedAccounts.find(id)), nil
 	}
 	if strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/i/") || strings.HasPrefix(path, "/p/") || strings.HasPrefix(path, "/links/") {
 		return ar.ownerOfPage(path), nil
@@ -60,10 +59,10 @@ func (ar accountRouter) chosen(w http.ResponseWriter, req *http.Request) (*Serve
 		if err != nil {
 			return ar.defaultAccount, nil
 		}
-		return ar.orDefault(ar.named.find(cookie.Value)), nil
+		return ar.orDefault(ar.defaultAccount.namedAccounts.find(cookie.Value)), nil
 	}
 	name := req.URL.Query().Get("account")
-	found := ar.named.find(name)
+	found := ar.defaultAccount.namedAccounts.find(name)
 	if name != "" && found == nil {
 		return nil, wire.NotFound("account", name, "account")
 	}
@@ -82,7 +81,7 @@ func (ar accountRouter) orDefault(named *Server) *Server {
 // accounts have the same.
 func (ar accountRouter) ownerOfPage(path string) *Server {
 	segments := strings.Split(path, "/")
-	for _, named := range ar.named.all() {
+	for _, named := range ar.defaultAccount.namedAccounts.all() {
 		if slices.ContainsFunc(segments, named.hasPage) {
 			return named
 		}

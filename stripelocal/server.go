@@ -93,7 +93,7 @@ func New(o Options) (*Server, error) {
 	if err := s.namedAccounts.load(o.Origin); err != nil {
 		return nil, errors.Join(fmt.Errorf("start local stripe: %w", err), s.Close(context.Background()))
 	}
-	s.handler = s.allowOrigins(accountRouter{s, s.handler, s.namedAccounts})
+	s.handler = s.allowOrigins(accountRouter{defaultAccount: s, own: s.handler})
 	return s, nil
 }
 
